@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, pairwise
 from typing import Any
@@ -29,6 +30,16 @@ PLAIN_SORTS = ("id", "token", "category", "bytes")
 
 _LAST = np.uint32(0xFFFFFFFF)
 _NEXT_TO_LAST = np.uint32(0xFFFFFFFE)
+
+
+@dataclass(frozen=True)
+class AddedColumn:
+    """A column that a run over the vocabulary gave: what it is sorted by, and what stands in its cells."""
+
+    keys: Column
+    """float32 [vocab]; NaN where nothing is known yet, which sorts last."""
+    show: Callable[[int], str]
+    """The cell of a token id, not yet safe for a screen; empty where nothing is known yet."""
 
 
 class TokenColumns:

@@ -12,7 +12,9 @@ from pathlib import Path
 
 from explorer.errors import ExplorerError
 from explorer.records import (
+    Certify,
     InspectToken,
+    Verify,
     WriteNote,
 )
 from explorer.sessions.form import SUFFIX
@@ -71,6 +73,23 @@ class Acts(ModelActs):
 
     def action_neighbours(self) -> None:
         self.run_pane("neighbours")
+
+    def action_verify(self) -> None:
+        self.run_pane("verdicts")
+
+    def action_certify(self) -> None:
+        self.run_pane("speaking")
+
+    def action_pause(self) -> None:
+        """Stop the runs over many tokens, which keep on disk what they have; or go on with those that were stopped."""
+        if stopped := self.desk.cancel_all((Verify, Certify)):
+            self.remark(f"Pausing {stopped} run{'s' if stopped > 1 else ''}: p goes on.")
+        elif self.paused:
+            waiting, self.paused = list(self.paused), {}
+            for request in waiting:
+                self.desk.ask(request)
+        else:
+            self.remark("No run over many tokens is under way: v verifies, c certifies.")
 
     def action_cancel(self) -> None:
         if stopped := self.desk.cancel_all():

@@ -19,6 +19,8 @@ from explorer.records import (
     AnyOutcome,
     AnyPart,
     AnyRequest,
+    Cancelled,
+    Certify,
     Failure,
     FindNeighbours,
     LoadModel,
@@ -29,10 +31,10 @@ from explorer.records import (
     ReadVocabulary,
     Roster,
     Step,
+    Verify,
     VocabularyColumns,
     WriteNote,
 )
-from explorer.sessions.describe import describe
 from explorer.sessions.reader import SessionFile
 from explorer.sessions.store import SessionWriter, is_recorded
 from explorer.settings import Settings
@@ -72,6 +74,7 @@ class ExplorerApp(Acts):
         self.session = session
         self.vocabularies = {}
         self.reloads = {}
+        self.paused = {}
         self._early: list[Message] = []
         self.desk = Desk(client, Ears(self._show_asked, self._show_part, self._hear, self._show_running))
         self.recorder = Recorder(session, self._show_written)
@@ -181,7 +184,14 @@ class ExplorerApp(Acts):
             self.recorder.record(step)
             self.session_pane.add(step)
         self._note_models(step)
+        self._note_pause(step)
         self.show_in_panes(step)
+
+    def _note_pause(self, step: Step) -> None:
+        if isinstance(step.request, Verify | Certify):
+            self.paused.pop(step.request, None)
+            if isinstance(step.outcome, Cancelled):
+                self.paused[step.request] = None
 
     def _note_models(self, step: Step) -> None:
         match step.request, step.outcome:
@@ -231,6 +241,8 @@ class ExplorerApp(Acts):
                 pane.show_part(request, part)
 
     def _show_running(self) -> None:
+        from explorer.sessions.describe import describe  # not before the first paint
+
         bar = self.query_one(ModelBar)
         current = self.desk.current()
         if current is None:

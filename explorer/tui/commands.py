@@ -38,6 +38,9 @@ COMMANDS: tuple[Command, ...] = (
     Command("repeat", "r", "repeat", "Ask the loaded models to repeat the token back.", "Ask", True),
     Command("logprobs", "l", "logprobs", "Next-token log-probabilities across the loaded models.", "Ask", True),
     Command("neighbours", "n", "neighbours", "Nearest neighbours of the token, listed and plotted.", "Ask", True),
+    Command("verify", "v", "verify", "Test tokens by every definition of a glitch token.", "Ask", True),
+    Command("certify", "c", "certify", "Prove whether tokens can be said at all.", "Ask", True),
+    Command("pause", "p", "pause", "Pause a run over many tokens, or go on with it.", "Ask"),
     Command("cancel", "escape", "cancel", "Stop what runs; leave a box or a dialogue.", "Ask"),
     Command("models", "m", "models", "Load, unload and choose models.", "Models", True),
     Command("next_model", "right_square_bracket", "next model", "Show the next model's vocabulary.", "Models"),
@@ -52,6 +55,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("show_logprobs", "f3,3", "logprobs", "Go to the Logprobs tab.", "View"),
     Command("show_neighbours", "f4,4", "neighbours", "Go to the Neighbours tab.", "View"),
     Command("show_session", "f5,5", "session", "Go to the Session tab.", "View"),
+    Command("show_verdicts", "f6,6", "verdicts", "Go to the Verdicts tab.", "View"),
+    Command("show_speaking", "f7,7", "speaking", "Go to the Speaking tab: what can be said, with proof.", "View"),
     Command("theme", "t", "theme", "Choose the theme and keep it in the settings.", "View"),
     Command("log", "ctrl+l", "engine log", "Show the engine's last log lines.", "View"),
     Command("help", "question_mark", "help", "Every key, with what it does.", "Help", True),
@@ -60,6 +65,7 @@ COMMANDS: tuple[Command, ...] = (
 
 SHARED = (
     *("show_tokens", "show_repeat", "show_logprobs", "show_neighbours", "show_session"),
+    *("show_verdicts", "show_speaking"),
     *("theme", "help", "quit"),
 )
 """Commands that a replay has too."""

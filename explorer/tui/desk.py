@@ -11,7 +11,7 @@ from pathlib import Path
 
 from explorer.engine.client import Answered as EngineAnswer
 from explorer.engine.client import EngineClient, Pending
-from explorer.records import AnyPart, AnyRequest, Progress, Step
+from explorer.records import AnyPart, AnyRequest, Progress, Request, Step
 from explorer.sessions.store import SessionWriter
 
 
@@ -63,11 +63,12 @@ class Desk:
         task.add_done_callback(self._tasks.discard)
         return pending.number
 
-    def cancel_all(self) -> int:
-        """Ask the engine to stop every request under way; how many there were."""
-        for number in self.running:
+    def cancel_all(self, kinds: tuple[type[Request], ...] = (Request,)) -> int:
+        """Ask the engine to stop every request of these kinds under way; how many there were."""
+        numbers = [number for number, running in self.running.items() if isinstance(running.pending.request, kinds)]
+        for number in numbers:
             self.client.cancel(number)
-        return len(self.running)
+        return len(numbers)
 
     def current(self) -> Running | None:
         """The request the engine works on: the oldest one."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from textual.message import Message
 
@@ -16,6 +18,9 @@ from explorer.records import (
     Step,
     TokenRow,
 )
+
+if TYPE_CHECKING:
+    from explorer.table import AddedColumn
 
 
 @dataclass(frozen=True)
@@ -79,8 +84,17 @@ class ViewSettled(Message):
         self.outcome = outcome
 
 
+class ColumnsFound(Message):
+    """A pane has columns for the token table of `model`; each takes the place of the one with its name."""
+
+    def __init__(self, model: str, columns: Mapping[str, AddedColumn]) -> None:
+        super().__init__()
+        self.model = model
+        self.columns = columns
+
+
 class NeighbourOpened(Message):
-    """Enter was pressed on a neighbour: the token table should go to it."""
+    """Enter was pressed on another token than the selected one: the token table should go to it."""
 
     def __init__(self, model: str, token_id: int) -> None:
         super().__init__()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from explorer.engine.client import EngineClient
 from explorer.records import (
+    Certify,
     ListModels,
     LoadModel,
     ModelCatalogue,
@@ -14,6 +15,7 @@ from explorer.records import (
     ReadVocabulary,
     Step,
     UnloadModel,
+    Verify,
     VocabularyColumns,
 )
 from explorer.tui.desk import Desk, Recorder
@@ -35,6 +37,9 @@ class ModelActs(Stage):
     """The last vocabulary read of each model, so that changing between models is instant."""
     reloads: dict[str, LoadModel]
     """How each loaded model was asked for, to load it again after the engine was restarted."""
+
+    paused: dict[Verify | Certify, None]
+    """Runs over many tokens that were stopped, in that order."""
 
     # ── models ────────────────────────────────────────────────────────────────────────────────────────────
 

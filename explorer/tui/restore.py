@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import msgspec
 
-from explorer.records import AnyRequest, FindNeighbours, LoadModel, ReadLogprobs, RepeatBack
+from explorer.records import AnyRequest, Certify, FindNeighbours, LoadModel, ReadLogprobs, RepeatBack, Verify
 from explorer.sessions.portable import portable_source
 from explorer.sessions.reader import SessionFile
 from explorer.sessions.search import SessionIndex
@@ -18,6 +18,8 @@ from explorer.tui.panes.base import Pane
 from explorer.tui.panes.logprobs import LogprobsPane
 from explorer.tui.panes.neighbours import NeighboursPane
 from explorer.tui.panes.repeat_back import RepeatBackPane
+from explorer.tui.panes.speaking import SpeakingPane
+from explorer.tui.panes.verdicts import VerdictsPane
 from explorer.tui.situation import Showing, Situation, Situations
 from explorer.tui.stage import Stage
 
@@ -105,6 +107,10 @@ def _set_form(pane: Pane, request: AnyRequest) -> None:
         case LogprobsPane(), ReadLogprobs():
             pane.set_form(request)
         case NeighboursPane(), FindNeighbours():
+            pane.set_form(request)
+        case VerdictsPane(), Verify():
+            pane.set_form(request)
+        case SpeakingPane(), Certify():
             pane.set_form(request)
         case _:
             pass

@@ -38,7 +38,7 @@ from explorer.tui.messages import Selection
 
 LOOK_BACK = 48
 """Steps of one kind looked at, from the position backwards, for one that says what is sought."""
-_VIEWS = ("RankTokens", "InspectToken", "FindNeighbours", "ReadLogprobs", "MarkToken")
+_VIEWS = ("RankTokens", "InspectToken", "FindNeighbours", "ReadLogprobs", "MarkToken", "Verify", "Certify")
 """Kinds whose model is the one that was selected; a repeat-back goes to several at once."""
 _SUBJECTS = ("RankTokens", "InspectToken", "RepeatBack", "FindNeighbours", "ReadLogprobs")
 """Kinds that are about the token that was selected."""

@@ -26,7 +26,7 @@ from explorer.settings import Settings, remember_theme, settings_file
 from explorer.templates import TEMPLATES
 from explorer.text import visible
 from explorer.tui.commands import COMMANDS, Command, bindings
-from explorer.tui.messages import Remark, Selection
+from explorer.tui.messages import ColumnsFound, Remark, Selection
 from explorer.tui.panes.base import Pane
 from explorer.tui.themes import RAMP, ThemeError, load_themes, read_theme, themes_dir
 from explorer.tui.widgets.guard import ControlGuard
@@ -39,12 +39,14 @@ if TYPE_CHECKING:
 
 TABS = {
     "tokens": "1 Tokens",
-    "repeat": "2 Repeat-back",
+    "repeat": "2 Repeat",
     "logprobs": "3 Logprobs",
-    "neighbours": "4 Neighbours",
+    "neighbours": "4 Nearest",
     "session": "5 Session",
+    "verdicts": "6 Verdicts",
+    "speaking": "7 Speaking",
 }
-RIGHT = ("repeat", "logprobs", "neighbours", "session")
+RIGHT = ("repeat", "logprobs", "neighbours", "session", "verdicts", "speaking")
 """Tabs that show a pane of the right column; `tokens` is the left one."""
 NEED_NO_PANES = {"quit", "help", "log", "theme", "cancel"}
 PLAIN_RAMP = ("#5f5fd7", "#5f87d7", "#5fafd7", "#5fd7af", "#afd75f", "#ffd75f", "#ffffaf")
@@ -240,6 +242,12 @@ class Stage(App[None]):
     def action_show_session(self) -> None:
         self.show_tab("session")
 
+    def action_show_verdicts(self) -> None:
+        self.show_tab("verdicts")
+
+    def action_show_speaking(self) -> None:
+        self.show_tab("speaking")
+
     def show_tab(self, name: str, *, focus: bool = True) -> None:
         """Make a tab the active one."""
         tabs = self.query_one("#tabs", Tabs)
@@ -261,6 +269,11 @@ class Stage(App[None]):
         """The tab of the pane that shows such requests; the table's where none does."""
         shown = (name for name in RIGHT if isinstance(request, self.query_one(f"#{name}-pane", Pane).handles))
         return next(shown, "tokens")
+
+    @on(ColumnsFound)
+    def show_columns(self, message: ColumnsFound) -> None:
+        """A pane knows something of every token: the table has columns for it."""
+        self.token_pane.set_columns(message.model, message.columns)
 
     # ── telling ───────────────────────────────────────────────────────────────────────────────────────────
 

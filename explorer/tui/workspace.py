@@ -14,7 +14,9 @@ from explorer.tui.panes.logprobs import LogprobsPane
 from explorer.tui.panes.neighbours import NeighboursPane
 from explorer.tui.panes.repeat_back import RepeatBackPane
 from explorer.tui.panes.session import SessionPane
+from explorer.tui.panes.speaking import SpeakingPane
 from explorer.tui.panes.tokens import TokenPane
+from explorer.tui.panes.verdicts import VerdictsPane
 
 
 def columns(templates: Sequence[Template]) -> tuple[Widget, Widget]:
@@ -25,6 +27,8 @@ def columns(templates: Sequence[Template]) -> tuple[Widget, Widget]:
         LogprobsPane(templates, id="logprobs-pane"),
         NeighboursPane(id="neighbours-pane"),
         SessionPane(id="session-pane"),
+        VerdictsPane(id="verdicts-pane"),
+        SpeakingPane(id="speaking-pane"),
         id="right",
         initial="repeat-pane",
     )

@@ -7,6 +7,7 @@ by a newer wish is never shown.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from functools import partial
 from typing import ClassVar
 
@@ -29,7 +30,7 @@ from explorer.records import (
     Step,
     VocabularyColumns,
 )
-from explorer.table import TableError
+from explorer.table import AddedColumn, TableError
 from explorer.text import visible
 from explorer.tui.messages import Selection, ViewSettled
 from explorer.tui.panes.base import Pane
@@ -91,6 +92,9 @@ class VocabularyPane(Pane):
     def focus_table(self) -> None:
         """Keys go to the table."""
         self.table.focus()
+
+    def set_columns(self, model: str, columns: Mapping[str, AddedColumn]) -> None:
+        """Add columns, or bring those of the same names up to date, where `model` is the one in the table."""
 
     def set_extra(self, name: str, values: ExtraValues) -> None:
         """Add a column (verdicts, repeats) or give it new values while they stream."""
