@@ -64,7 +64,9 @@ async def tour(meter: Meter) -> None:
     with tempfile.TemporaryDirectory() as folder:
         app = ExplorerApp(EngineClient(), SessionWriter(Path(folder) / "s.jsonl"), Settings())
         async with app.run_test(size=(120, 40)) as pilot:
-            async with meter.phase("opening the panes and loading four models"):
+            async with meter.phase("opening the panes, once, at the start"):
+                await until(pilot, lambda: app.is_open)
+            async with meter.phase("loading four models"):
                 await until(pilot, lambda: len(app.selection.roster.models) == 4 and not app.desk.running)
             async with meter.phase("nothing (the loop at rest)"):
                 await asyncio.sleep(1)

@@ -96,8 +96,6 @@ class ExplorerApp(Acts):
         await self._open_panes()
         if self.again or self.before is not None:
             self.load_again(self.again)
-        gc.freeze()  # what the program is made of never goes away: no collection need look at it again
-        gc.enable()  # cli put it off
 
     async def _open_panes(self) -> None:
         await self.open_panes()

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
 
-from textual import on
+from textual import events, on
 from textual.app import App, ComposeResult, SystemCommand
 from textual.containers import Horizontal
 from textual.filter import LineFilter
@@ -28,6 +28,7 @@ from explorer.text import visible
 from explorer.tui.commands import COMMANDS, Command, bindings
 from explorer.tui.messages import ColumnsFound, Remark, Selection
 from explorer.tui.panes.base import Pane
+from explorer.tui.sweeper import PERIOD, begin_sweeping, sweep
 from explorer.tui.themes import RAMP, ThemeError, load_themes, read_theme, themes_dir
 from explorer.tui.widgets.guard import ControlGuard
 from explorer.tui.widgets.model_bar import ModelBar
@@ -48,6 +49,8 @@ TABS = {
 }
 RIGHT = ("repeat", "logprobs", "neighbours", "session", "verdicts", "speaking")
 """Tabs that show a pane of the right column; `tokens` is the left one."""
+NARROW = 100
+"""Cells of width below which the token table and the panes take turns."""
 NEED_NO_PANES = {"quit", "help", "log", "theme", "cancel"}
 PLAIN_RAMP = ("#5f5fd7", "#5f87d7", "#5fafd7", "#5fd7af", "#afd75f", "#ffd75f", "#ffffaf")
 ENDED_BY = {"SIGHUP": 129, "SIGTERM": 143}
@@ -59,7 +62,7 @@ class Stage(App[None]):
 
     TITLE = "glitch-explore"
     ENABLE_COMMAND_PALETTE = True
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide"), (160, "-huge")]  # noqa: RUF012 (Textual declares it so)
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (NARROW, "-wide"), (160, "-huge")]  # noqa: RUF012 (Textual declares it so)
     VERTICAL_BREAKPOINTS = [(0, "-short"), (32, "-tall")]  # noqa: RUF012
     CSS_PATH = "explorer.tcss"
     commands: ClassVar[tuple[Command, ...]] = COMMANDS
@@ -72,7 +75,12 @@ class Stage(App[None]):
         self.selection = Selection()
         self.marks: defaultdict[str, set[int]] = defaultdict(set)
         """Marked ids, by model."""
+        self._guard = ControlGuard()
+        """One and the same: every line keeps what a filter made of it, by that filter."""
         self.is_open = False
+        self.panes: list[Pane] = []
+        """Every pane, in the order composed; none until they are open."""
+        self.is_at_table = True
         self.then: Opening | None = None
         """What the user wants to see next, when this screen has ended."""
         self.use_theme()
@@ -96,9 +104,12 @@ class Stage(App[None]):
         workspace = await asyncio.to_thread(importlib.import_module, "explorer.tui.workspace")
         await self.query_one("#opening").remove()
         await self.mount(Footer())
-        await self.query_one("#body").mount_all(workspace.columns((*self.settings.templates, *TEMPLATES)))
+        await workspace.open_workspace(self.query_one("#body"), (*self.settings.templates, *TEMPLATES))
+        self.panes = list(self.query(Pane))
         self.use_themes()
         self.is_open = True
+        begin_sweeping()
+        self.set_interval(PERIOD, sweep)
         self.select()
         self.refresh_bindings()
 
@@ -165,7 +176,7 @@ class Stage(App[None]):
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """No control character reaches the terminal, whichever widget drew it."""
-        return [*super().get_line_filters(), ControlGuard()]
+        return [*super().get_line_filters(), self._guard]
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The palette: every command of the table."""
@@ -192,11 +203,6 @@ class Stage(App[None]):
         self.push_screen(HelpScreen(self.settings.keys, self.commands))
 
     # ── panes ─────────────────────────────────────────────────────────────────────────────────────────────
-
-    @property
-    def panes(self) -> list[Pane]:
-        """Every pane, in the order composed."""
-        return list(self.screen_stack[0].query(Pane)) if self.screen_stack else []
 
     @property
     def token_pane(self) -> TokenPane:
@@ -257,13 +263,24 @@ class Stage(App[None]):
 
     def show_pane(self, name: str, *, focus: bool = True) -> None:
         """Show what belongs to a tab; on a narrow screen the token table and the panes take turns."""
-        self.query_one("#body").set_class(name == "tokens", "-tokens")
+        self.is_at_table = name == "tokens"
+        self._share_room(self.size.width)
         if name in RIGHT:
             self.query_one("#right", ContentSwitcher).current = f"{name}-pane"
             if focus:
                 self.query_one(f"#{name}-pane", Pane).focus_content()
         elif focus:
             self.token_pane.focus_table()
+
+    def on_resize(self, event: events.Resize) -> None:
+        self._share_room(event.size.width)
+
+    def _share_room(self, width: int) -> None:
+        # Not by a class: that would style all that is inside anew, which takes 40 ms.
+        if self.is_open:
+            is_narrow = width < NARROW
+            self.query_one("#left").display = self.is_at_table or not is_narrow
+            self.query_one("#right").display = not (self.is_at_table and is_narrow)
 
     def tab_of(self, request: AnyRequest) -> str:
         """The tab of the pane that shows such requests; the table's where none does."""

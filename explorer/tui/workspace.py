@@ -19,17 +19,18 @@ from explorer.tui.panes.tokens import TokenPane
 from explorer.tui.panes.verdicts import VerdictsPane
 
 
-def columns(templates: Sequence[Template]) -> tuple[Widget, Widget]:
-    """The left column (table and details) and the right one (a pane for each tab)."""
-    left = Vertical(TokenPane(id="tokens-pane"), DetailPane(id="detail-pane"), id="left")
-    right = ContentSwitcher(
-        RepeatBackPane(templates, id="repeat-pane"),
-        LogprobsPane(templates, id="logprobs-pane"),
-        NeighboursPane(id="neighbours-pane"),
-        SessionPane(id="session-pane"),
-        VerdictsPane(id="verdicts-pane"),
-        SpeakingPane(id="speaking-pane"),
-        id="right",
-        initial="repeat-pane",
-    )
-    return left, right
+async def open_workspace(body: Widget, templates: Sequence[Template]) -> None:
+    """Mount the left column (table and details) and the right one (a pane for each tab) in `body`.
+
+    One pane at a time: keys are heard between two of them, and styling them all at once takes 60 ms.
+    """
+    left, right = Vertical(id="left"), ContentSwitcher(id="right")
+    await body.mount(left, right)
+    await left.mount(TokenPane(id="tokens-pane"))
+    await left.mount(DetailPane(id="detail-pane"))
+    await right.add_content(RepeatBackPane(templates, id="repeat-pane"), set_current=True)
+    await right.add_content(LogprobsPane(templates, id="logprobs-pane"))
+    await right.add_content(NeighboursPane(id="neighbours-pane"))
+    await right.add_content(SessionPane(id="session-pane"))
+    await right.add_content(VerdictsPane(id="verdicts-pane"))
+    await right.add_content(SpeakingPane(id="speaking-pane"))
