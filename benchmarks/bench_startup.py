@@ -64,7 +64,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         environment = {**os.environ, "TERM": "xterm-256color", "XDG_STATE_HOME": folder, "XDG_CONFIG_HOME": folder}
         contenders = {
-            "glitch-explore, first paint": ([script], b"Repeat-back"),
+            "glitch-explore, first paint": ([script], b"2 Repeat"),
             "empty Textual app, first paint": ([sys.executable, "-c", EMPTY], b"ready-steady"),
             "glitch-explore, zoo in the table": ([script], b"3,072"),
         }

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from explorer.models.vocabulary import Vocabulary
     from explorer.records import ModelInfo
 
-WORK_AT_ONCE = {"cpu": 6e9, "cuda": 2e13}
-"""Multiplications and additions in one call of the model, about: a fifth of a second of an idle machine's."""
+WORK_AT_ONCE = {"cpu": 2.4e10, "cuda": 2e13}
+"""Multiplications and additions in one call of the model, about: up to a quarter of an idle machine's second."""
 LOGITS_AT_ONCE = {"cpu": 2**21, "cuda": 2**28}
 """Logits of one batch, rows x vocabulary."""
 POSITIONS_AT_ONCE = {"cpu": 2**13, "cuda": 2**18}

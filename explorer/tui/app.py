@@ -6,6 +6,7 @@ import gc
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 from textual import on
@@ -35,7 +36,6 @@ from explorer.records import (
     VocabularyColumns,
     WriteNote,
 )
-from explorer.sessions.reader import SessionFile
 from explorer.sessions.store import SessionWriter, is_recorded
 from explorer.settings import Settings
 from explorer.tui.acts import Acts
@@ -49,6 +49,9 @@ from explorer.tui.messages import (
     ViewSettled,
 )
 from explorer.tui.widgets.model_bar import ModelBar
+
+if TYPE_CHECKING:
+    from explorer.sessions.reader import SessionFile
 
 
 class ExplorerApp(Acts):

@@ -18,7 +18,7 @@ from textual.containers import Horizontal
 from textual.filter import LineFilter
 from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import ContentSwitcher, Footer, Static, Tab, Tabs
+from textual.widgets import Static
 
 from explorer.records import AnyRequest, Step
 from explorer.sessions.endings import end_on_signals
@@ -34,6 +34,8 @@ from explorer.tui.widgets.guard import ControlGuard
 from explorer.tui.widgets.model_bar import ModelBar
 
 if TYPE_CHECKING:
+    from textual.widgets import ContentSwitcher, Tabs
+
     from explorer.tui.openings import Opening
     from explorer.tui.panes.session import SessionPane
     from explorer.tui.panes.tokens import TokenPane
@@ -91,7 +93,7 @@ class Stage(App[None]):
 
     def compose(self) -> ComposeResult:
         yield ModelBar(id="bar")
-        yield Tabs(*(Tab(label, id=name) for name, label in TABS.items()), id="tabs")
+        yield Static("".join(f" {label} " for label in TABS.values()), id="tabs-to-come", markup=False)
         yield Horizontal(Static("opening …", id="opening", markup=False), id="body")
         yield from self.compose_foot()
 
@@ -102,8 +104,9 @@ class Stage(App[None]):
     async def open_panes(self) -> None:
         """The panes bring NumPy and much else along: imported in a thread, so that no key waits."""
         workspace = await asyncio.to_thread(importlib.import_module, "explorer.tui.workspace")
-        await self.query_one("#opening").remove()
-        await self.mount(Footer())
+        await self.query("#opening, #tabs-to-come").remove()
+        await self.mount(workspace.tab_row(TABS), after="#bar")
+        await self.mount(workspace.Footer())
         await workspace.open_workspace(self.query_one("#body"), (*self.settings.templates, *TEMPLATES))
         self.panes = list(self.query(Pane))
         self.use_themes()
@@ -228,8 +231,8 @@ class Stage(App[None]):
 
     # ── tabs ──────────────────────────────────────────────────────────────────────────────────────────────
 
-    @on(Tabs.TabActivated, "#tabs")
-    def switch_pane(self, event: Tabs.TabActivated) -> None:
+    def on_tabs_tab_activated(self, event: Tabs.TabActivated) -> None:
+        """A tab was clicked."""
         if self.is_open:
             self.show_pane(event.tab.id or "tokens")
 
@@ -256,8 +259,8 @@ class Stage(App[None]):
 
     def show_tab(self, name: str, *, focus: bool = True) -> None:
         """Make a tab the active one."""
-        tabs = self.query_one("#tabs", Tabs)
-        with tabs.prevent(Tabs.TabActivated):
+        tabs = cast("Tabs", self.query_one("#tabs"))
+        with tabs.prevent(tabs.TabActivated):
             tabs.active = name
         self.show_pane(name, focus=focus)
 
@@ -266,7 +269,7 @@ class Stage(App[None]):
         self.is_at_table = name == "tokens"
         self._share_room(self.size.width)
         if name in RIGHT:
-            self.query_one("#right", ContentSwitcher).current = f"{name}-pane"
+            cast("ContentSwitcher", self.query_one("#right")).current = f"{name}-pane"
             if focus:
                 self.query_one(f"#{name}-pane", Pane).focus_content()
         elif focus:

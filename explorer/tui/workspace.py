@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from textual.containers import Vertical
 from textual.widget import Widget
-from textual.widgets import ContentSwitcher
+from textual.widgets import ContentSwitcher, Footer, Tab, Tabs
 
 from explorer.templates import Template
 from explorer.tui.panes.detail import DetailPane
@@ -17,6 +17,13 @@ from explorer.tui.panes.session import SessionPane
 from explorer.tui.panes.speaking import SpeakingPane
 from explorer.tui.panes.tokens import TokenPane
 from explorer.tui.panes.verdicts import VerdictsPane
+
+__all__ = ["Footer", "open_workspace", "tab_row"]
+
+
+def tab_row(labels: Mapping[str, str]) -> Tabs:
+    """A tab for each name, with its label."""
+    return Tabs(*(Tab(label, id=name) for name, label in labels.items()), id="tabs")
 
 
 async def open_workspace(body: Widget, templates: Sequence[Template]) -> None:
