@@ -82,6 +82,30 @@ def listed_tokens(source: str) -> tuple[ListedToken, ...]:
     )  # fmt: skip
 
 
+@dataclass(frozen=True)
+class HardToken:
+    """A row of `hard_to_speak.csv`."""
+
+    token_id: int
+    winner: int
+    """Along the token's own direction."""
+    best: tuple[tuple[bool, int], ...]
+    """Whether with the bias, and who wins at the optimum of the post's linear program; where it was tested."""
+
+
+def hard_tokens(source: str) -> tuple[HardToken, ...]:
+    """The tokens that the post lists as hard to speak for the model of this source; none where it lists none."""
+    return tuple(
+        HardToken(
+            int(row["token_id"]), int(row["own_direction_argmax"]),
+            tuple((bias, int(row[column])) for bias, column in
+                  ((False, "best_token_no_bias"), (True, "best_token_with_bias")) if row[column]),
+        )
+        for row in _rows("hard_to_speak.csv")
+        if _short(row["model"]) == _short(source)
+    )  # fmt: skip
+
+
 def listed_models() -> tuple[str, ...]:
     """The models for which there is a list, by hub id."""
     return tuple(dict.fromkeys(row["model"] for row in _rows("undertrained_tokens.csv")))

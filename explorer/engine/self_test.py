@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 import numpy as np
 
 from explorer.core.agreement import rank_correlation, share_within_a_decade
 from explorer.data.published import FISHING, ListedToken, listed_models, listed_tokens
 from explorer.engine.queue import Control, Work
+from explorer.engine.self_test_speaking import compare_hard_tokens
+from explorer.engine.speaking import cache_folder as speaking_folder
 from explorer.engine.verification import Swept, cache_folder, run_plan
 from explorer.engine.verification_plan import SPECIAL, Plan, make_plan
 from explorer.engine.verification_summary import truth_score, verdict_row
@@ -40,7 +43,14 @@ class _Compared:
     correlated: str
 
 
-def self_test(model: LanguageModel, read: Read, request: SelfTest, control: Control, cache: Path | None = None) -> Work:
+def self_test(
+    model: LanguageModel,
+    read: Read,
+    request: SelfTest,
+    control: Control,
+    cache: Path | None = None,
+    speaking_cache: Path | None = None,
+) -> Work:
     """Verify the candidates and the listed tokens by `magikarp`, and compare. Raises `ExplorerError` for a model of
     which neither a list nor a zoo card tells anything."""
     rows = listed_tokens(model.info.source)
@@ -53,7 +63,12 @@ def self_test(model: LanguageModel, read: Read, request: SelfTest, control: Cont
     compared = _with_list(read, rows) if rows else _with_card(read, str(name))
     plan = make_plan(model, read, _request(model, read, rows), cache or cache_folder())
     swept = yield from run_plan(plan, control)
-    return _result(plan, swept, compared, rows) if swept.completed else Cancelled()
+    hard = None
+    if swept.completed:
+        hard = yield from compare_hard_tokens(model, control, speaking_cache or speaking_folder())
+    if not swept.completed or control.cancelled():
+        return Cancelled()
+    return msgspec.structs.replace(_result(plan, swept, compared, rows), hard_to_speak=hard)
 
 
 def _request(model: LanguageModel, read: Read, rows: Sequence[ListedToken]) -> Verify:

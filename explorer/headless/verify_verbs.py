@@ -16,6 +16,8 @@ from explorer.headless.tables import _number, _table, _text, _token
 from explorer.headless.verb import Asked, Row, Verb
 from explorer.records import (
     AnyRequest,
+    BoxLine,
+    HardListScore,
     ReadVerdicts,
     SelfTest,
     SelfTestResult,
@@ -185,7 +187,31 @@ def _self_test_show(outcome: SelfTestResult) -> Sequence[Any]:
         f"rank correlation {_share(outcome.rank_correlation)} ({outcome.correlated})",
         f"P(token) within one decade: {_share(outcome.within_a_decade)}",
     ]
-    return [*(Text(fact) for fact in facts), *_row_table(outcome.disagreements[:SHOWN], [score.definition])]
+    shown = [*(Text(fact) for fact in facts), *_row_table(outcome.disagreements[:SHOWN], [score.definition])]
+    return shown if outcome.hard_to_speak is None else [*shown, *_hard_list(outcome.hard_to_speak)]
+
+
+def _hard_list(found: HardListScore) -> Sequence[Any]:
+    facts = [
+        f"{found.list_name}: {found.statement}",
+        f"own-direction winners: {found.agreed:,} of {len(found.lines):,} as printed; {found.not_listed:,} tokens are"
+        " hard to speak by our numbers and not listed",
+        f"the linear program: {found.boxes_agreed:,} of {found.boxes:,} verdicts as printed",
+    ]
+    table = _table("token id", "token", "winner, printed", "winner, ours", "ahead by", "linear program")
+    for line in found.lines:
+        table.add_row(
+            str(line.token.token_id), _token(line.token), str(line.listed_winner), str(line.winner.token_id),
+            f"{line.lead:.3g}" if line.lead else "", Text("; ".join(map(box_words, line.boxes))),
+        )  # fmt: skip
+    return [*(Text(fact) for fact in facts), table]
+
+
+def box_words(line: BoxLine) -> str:
+    """The post's answer beside ours, in words."""
+    asked = "with bias" if line.bias else "no bias"
+    said = {True: "as printed", False: f"printed: {line.listed_best} wins", None: f"printed: {line.listed_best} wins"}
+    return f"{asked}: {line.verdict}, margin {line.margin:.3g} ({said[line.agrees]})"
 
 
 def _share(number: float | None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from explorer.numbers import format_logprob_and_percent
-from explorer.records import SelfTestResult, TruthScore, VerdictEvidence, VerdictRow, VerificationResult
+from explorer.records import HardListScore, SelfTestResult, TruthScore, VerdictEvidence, VerdictRow, VerificationResult
 from explorer.sessions.report_blocks import Block, Quote, Table, Words, prose, token_text
 
 
@@ -99,3 +99,21 @@ def self_test_blocks(outcome: SelfTestResult) -> Iterable[Block]:
     )
     yield Table(("fact", "value"), facts)
     yield from _verdicts(outcome.disagreements)
+    if outcome.hard_to_speak is not None:
+        yield from _hard_list(outcome.hard_to_speak)
+
+
+def _hard_list(found: HardListScore) -> Iterable[Block]:
+    yield Words(
+        f"{prose(found.list_name)}: {prose(found.statement)} Own-direction winners as printed: {found.agreed:,} of "
+        f"{len(found.lines):,}; verdicts of the linear program as printed: {found.boxes_agreed:,} of {found.boxes:,}; "
+        f"not listed but hard to speak: {found.not_listed:,}."
+    )
+    rows = tuple(
+        (
+            str(line.token.token_id), token_text(line.token), str(line.listed_winner), str(line.winner.token_id),
+            f"{line.lead:.3g}",
+        )
+        for line in found.lines
+    )  # fmt: skip
+    yield Table(("id", "token", "winner, printed", "winner, ours", "ahead by"), rows, right=frozenset({"id"}))
