@@ -20,6 +20,7 @@ from explorer.behaviour.judging import (
     by_first_token,
     by_magikarp,
     by_rate,
+    by_speakability,
     by_substring,
     by_threshold,
 )
@@ -155,6 +156,19 @@ def sampled(samples: int, seed: int) -> Definition:
     )  # fmt: skip
 
 
+SPEAKABILITY = "speakability"
+
+
+def speakability() -> Definition:
+    """Glitch where it is proved that no x the final norm can deliver makes the token the argmax (`Certify`, ball)."""
+    return Definition(
+        SPEAKABILITY, "cannot be said", "verified where it is proved unspeakable (ball, with bias, final norm folded), "
+        "rejected where an x that says it is known, inconclusive where undecided or not certified yet",
+        "after 'A mechanistic explanation for SolidGoldMagikarp-like tokens in GPT2'", "margin of the proof", (),
+        by_speakability,
+    )  # fmt: skip
+
+
 KNEE_INDICATORS = (
     "input_norm", "unused_cosine_distance", "unused_cosine_distance_centred", "unused_cosine_distance_no_pc1",
     "unused_l2_distance",
@@ -182,7 +196,7 @@ def all_definitions(
     `counted`: the tokens among which a knee is looked for, neither padding nor special.
     """
     found = [magikarp(), magikarp_released(), glitchminer(), glitchminer_strict(), substring(), plain()]
-    found.append(sampled(samples, seed))
+    found += [sampled(samples, seed), speakability()]
     for name in KNEE_INDICATORS:
         if name in indicators:
             column = indicators[name]

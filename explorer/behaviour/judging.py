@@ -6,7 +6,7 @@ A verdict is an index into `records.VERDICTS`; with it comes one number.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +16,7 @@ from jaxtyping import Float, Int
 from explorer.behaviour.outcomes import Subject, classify
 from explorer.behaviour.questions import ENDED, REPLY_CLASSES, Evidence, Question
 from explorer.core.statistics import wilson_interval
-from explorer.records import VERDICTS
+from explorer.records import VERDICTS, Speakability
 
 if TYPE_CHECKING:
     from explorer.models.vocabulary import Vocabulary
@@ -40,6 +40,9 @@ class Facts:
     """Every indicator of the whole vocabulary, by name."""
     reencodes: Callable[[Question, int], bool]
     """Whether the text of that question's prompt about that token is tokenised to the same ids."""
+
+    speakable: Mapping[int, tuple[Speakability, float]] = field(default_factory=dict)
+    """Whether a token can be said at all and its margin, for those of which that has been settled."""
 
     def answers(self, question: Question) -> Evidence | None:
         """The evidence of `question`; None where it was not asked."""
@@ -153,3 +156,18 @@ def by_threshold(facts: Facts, indicator: str, threshold: float) -> tuple[Verdic
     verdicts = np.where(values < threshold, VERIFIED, REJECTED).astype(np.uint8)
     verdicts[~np.isfinite(values)] = INCONCLUSIVE
     return verdicts, values
+
+
+_SPEAKABLE_VERDICTS: dict[Speakability, int] = {
+    "unspeakable": VERIFIED,
+    "speakable": REJECTED,
+    "undecided": INCONCLUSIVE,
+}
+
+
+def by_speakability(facts: Facts) -> tuple[Verdicts, Values]:
+    """Inconclusive also where it has not been settled."""
+    settled = [facts.speakable.get(token_id) for token_id in facts.token_ids.tolist()]
+    verdicts = [INCONCLUSIVE if found is None else _SPEAKABLE_VERDICTS[found[0]] for found in settled]
+    margins = [np.nan if found is None else found[1] for found in settled]
+    return np.array(verdicts, dtype=np.uint8), np.array(margins, dtype=np.float32)

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from explorer.behaviour.definitions import Definition, all_definitions
+from explorer.behaviour.definitions import SPEAKABILITY, Definition, all_definitions
 from explorer.behaviour.judging import Facts
 from explorer.behaviour.prompts import build_prompt
 from explorer.behaviour.questions import Question
 from explorer.behaviour.verification import Asker, Slab, evidence_folder
+from explorer.engine.speaking import cache_folder as speaking_folder
+from explorer.engine.speaking import read_certificates
 from explorer.engine.vocabularies import Read
 from explorer.errors import ExplorerError
 from explorer.models.language_model import LanguageModel
-from explorer.records import CATEGORIES, VERDICTS, Verify
+from explorer.records import CATEGORIES, VERDICTS, Certify, ReadCertificates, Speakability, Verify
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int, UInt8
@@ -25,8 +27,8 @@ if TYPE_CHECKING:
 SPECIAL, PADDING = CATEGORIES.index("special"), CATEGORIES.index("padding")
 NOT_ASKED = VERDICTS.index("not asked")
 CALLED = (VERDICTS.index("verified"), VERDICTS.index("weak"))
-SLOW = ("sampled", "magikarp-released")
-"""Definitions that are only used when named."""
+SLOW = ("sampled", "magikarp-released", SPEAKABILITY)
+"""Definitions that are only used when named: they take long, or need a run of `Certify` first."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ class Plan:
     notes: tuple[str, ...]
     folder: Path
     """Where this model's evidence is."""
+    speakable: dict[int, tuple[Speakability, float]] = field(default_factory=dict)
 
     def judge(self, slab: Slab, definitions: Sequence[Definition] | None = None) -> Judged:
         """The verdicts on a slab by `definitions` (None: all of the plan's)."""
@@ -53,7 +56,8 @@ class Plan:
         def reencodes(question: Question, token_id: int) -> bool:
             return build_prompt(vocabulary, question.template, token_id, question.chat).reencodes
 
-        facts = Facts(vocabulary, slab.token_ids, slab.evidence, self.read.columns.indicators, reencodes)
+        facts = Facts(vocabulary, slab.token_ids, slab.evidence, self.read.columns.indicators, reencodes,
+                      self.speakable)  # fmt: skip
         found = [definition.judge(facts) for definition in definitions or self.definitions]
         return Judged(np.stack([verdicts for verdicts, _ in found]), np.stack([values for _, values in found]))
 
@@ -82,8 +86,11 @@ class Judged:
         return self.verdicts < VERDICTS.index("inconclusive")
 
 
-def make_plan(model: LanguageModel, read: Read, request: Verify, cache: Path) -> Plan:
-    """Check `request` and find what it asks for. Raises `ExplorerError` where it makes no sense of this model."""
+def make_plan(model: LanguageModel, read: Read, request: Verify, cache: Path, speaking: Path | None = None) -> Plan:
+    """Check `request` and find what it asks for. `speaking`: where certified tokens are kept on disk.
+
+    Raises `ExplorerError` where it makes no sense of this model.
+    """
     if not 1 <= request.samples <= 255:
         raise ExplorerError(f"{request.samples} samples were asked for", hint="Ask for 1 to 255.")
     indicator = request.indicator or read.sent.default_indicator
@@ -93,6 +100,10 @@ def make_plan(model: LanguageModel, read: Read, request: Verify, cache: Path) ->
         )
     definitions = _definitions(read, request)
     questions, notes = _questions(model, definitions)
+    speakable: dict[int, tuple[Speakability, float]] = {}
+    if any(definition.name == SPEAKABILITY for definition in definitions):
+        speakable = _speakable(model, speaking or speaking_folder())
+        notes += () if speakable else ("speakability: no token is certified yet; certify first (speakable --all)",)
     return Plan(
         request=request,
         model=model,
@@ -103,6 +114,7 @@ def make_plan(model: LanguageModel, read: Read, request: Verify, cache: Path) ->
         indicator=indicator,
         notes=notes,
         folder=evidence_folder(cache, model.info) if questions else cache,
+        speakable=speakable,
     )
 
 
@@ -135,6 +147,13 @@ def _questions(model: LanguageModel, definitions: Sequence[Definition]) -> tuple
     trouble = {key: Asker(model, question).too_long() for key, question in wanted.items()}
     fitting = tuple(question for key, question in wanted.items() if not trouble[key])
     return fitting, tuple(f"left out: {why}" for why in trouble.values() if why)
+
+
+def _speakable(model: LanguageModel, folder: Path) -> dict[int, tuple[Speakability, float]]:
+    """What is on disk of the ball with the bias; of the raw rows where there is no final norm."""
+    of = Certify(model=model.info.name, mode="ball", bias=True, folded=model.info.can_run)
+    rows = read_certificates(model, ReadCertificates(of=of), folder).rows
+    return {row.token.token_id: (row.verdict, row.margin) for row in rows}
 
 
 def _tokens(read: Read, request: Verify, indicator: str) -> Int[np.ndarray, " n"]:

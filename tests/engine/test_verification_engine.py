@@ -17,9 +17,11 @@ import numpy as np
 import pytest
 import torch
 
+from explorer.engine import verification_plan
 from explorer.engine.handlers import Engine
 from explorer.engine.queue import Control
 from explorer.engine.self_test import self_test
+from explorer.engine.speaking import certify
 from explorer.engine.verification import read_evidence, read_verdicts, verify
 from explorer.engine.vocabularies import Read
 from explorer.errors import ExplorerError
@@ -27,6 +29,8 @@ from explorer.models.language_model import LanguageModel
 from explorer.records import (
     AnyOutcome,
     Cancelled,
+    Certify,
+    CertifyResult,
     LoadModel,
     Progress,
     ReadEvidence,
@@ -148,6 +152,23 @@ def test_the_slow_definitions_keep_their_floors_too(mynah: LanguageModel, read: 
         if score.truth.startswith("withheld from"):
             assert (score.precision or 0) >= 0.90, score.definition
             assert (score.recall or 0) >= 0.98, score.definition
+
+
+def test_what_cannot_be_said_is_a_definition_once_it_is_certified(
+    mynah: LanguageModel, read: Read, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verification_plan, "speaking_folder", lambda: tmp_path)
+    ids, wanted = tuple(range(300, 420)), ("speakability",)
+    before, _ = ask(mynah, read, cache, token_ids=(*ids, 500), definitions=wanted)
+    assert any("no token is certified yet" in note for note in before.notes)
+    assert before.definitions[0].inconclusive == 121
+    certified, _ = outcome_of(certify(mynah, Certify(model="mynah", token_ids=ids, rows=200), CONTROL, tmp_path))
+    assert isinstance(certified, CertifyResult)
+    after, _ = ask(mynah, read, cache, token_ids=(*ids, 500), definitions=wanted)
+    found = after.definitions[0]
+    assert (found.verified, found.rejected) == (certified.unspeakable, certified.speakable)
+    assert found.inconclusive == certified.undecided + 1
+    assert certified.speakable > 0
 
 
 def test_the_self_test_scores_against_the_zoo_card_and_says_so(mynah: LanguageModel, read: Read, cache: Path) -> None:
