@@ -825,8 +825,10 @@ class Certify(Request, kw_only=True):
 
 
 class SpeakPart(Record, kw_only=True, tag_field="kind", tag=True):
-    """Tokens settled, as a run goes on."""
+    """Tokens settled, as a run goes on; first those that were settled before."""
 
+    mode: SpeakMode
+    """`own_direction` at the beginning of every run, then that of the request."""
     token_ids: Array
     """int32 [n]."""
     verdicts: Array
@@ -895,6 +897,8 @@ class CertifyResult(Outcome, kw_only=True):
     """Tokens that another one beats along their own direction."""
     rows: tuple[SpeakRow, ...] = ()
     """The tokens named; else the unspeakable first, then undecided, then hard ones, without the witnesses' numbers."""
+    names: tuple[TokenRef, ...] = ()
+    """The tokens that weigh most in the proofs of these rows."""
     notes: tuple[str, ...] = ()
     reused: int = 0
     """Tokens whose verdicts were on disk."""

@@ -40,6 +40,8 @@ class AddedColumn:
     """float32 [vocab]; NaN where nothing is known yet, which sorts last."""
     show: Callable[[int], str]
     """The cell of a token id, not yet safe for a screen; empty where nothing is known yet."""
+    label: str = ""
+    """Short heading; empty: the column's name."""
 
 
 class TokenColumns:
@@ -60,6 +62,8 @@ class TokenColumns:
         self.categories: npt.NDArray[np.uint8] = source.categories.numpy()
         self.indicators: dict[str, Column] = {name: column.numpy() for name, column in source.indicators.items()}
         self.flags: dict[str, npt.NDArray[np.bool_]] = {name: flag.numpy() for name, flag in source.flags.items()}
+        self.added: dict[str, AddedColumn] = {}
+        """Columns that a run over the vocabulary gave, by name."""
         self.vocab_size = len(self.categories)
         self.lengths: npt.NDArray[np.int64] = np.diff(self.offsets)
         self.is_padding: npt.NDArray[np.bool_] = self.categories == CATEGORIES.index("padding")
@@ -123,7 +127,9 @@ class TokenColumns:
         return self
 
     def values(self, name: str) -> Column:
-        """An indicator, float32 [vocab]. Raises `TableError` where this model has none of that name."""
+        """An indicator or the keys of an added column, float32 [vocab]. Raises `TableError` where there is none."""
+        if name in self.added:
+            return self.added[name].keys
         if name not in self.indicators:
             known = ", ".join((*PLAIN_SORTS, *self.indicators))
             raise TableError(f"this model has no column {name!r}: write one of {known}")

@@ -37,11 +37,15 @@ from explorer.records import (
     SpeakMode,
     SpeakPart,
     SpeakRow,
+    TokenRef,
 )
 
 KEPT_EVERY = 0.5
 """Seconds after which what is settled goes to disk."""
 TOLD_EVERY = 0.1
+TOLD_AT_ONCE = 8192
+NAMED_SHADOWS = 16
+"""Tokens named of a proof."""
 
 
 def cache_folder() -> Path:
@@ -125,14 +129,14 @@ def certify(model: LanguageModel, request: Certify, control: Control, cache: Pat
     with ExitStack() as stack:
         own = opened("own_direction")
         reused = len(own.rows.keys() & set(wanted)) if asked.question is None else 0
-        yield from _settle(own, _own_rows(asked, own, wanted), wanted, "own directions", control)
+        yield from _settle(own, "own_direction", _own_rows(asked, own, wanted), wanted, control)
         store = own
         if request.hard:
             wanted = [one for one in wanted if one in own.rows and is_hard(own.rows[one])]
         if asked.question is not None:
             store = opened(request.mode)
             reused = len(store.rows.keys() & set(wanted))
-            yield from _settle(store, _certified_rows(asked, own, store, wanted), wanted, "tokens certified", control)
+            yield from _settle(store, request.mode, _certified_rows(asked, own, store, wanted), wanted, control)
             named = wanted if request.token_ids is not None or request.solid_angle else []
             yield from refine(asked.found, asked.question, request, store, named, control.cancelled)
         rows = [store.rows[one] for one in wanted if one in store.rows]
@@ -147,10 +151,14 @@ def is_hard(row: SpeakRow) -> bool:
 
 
 def _settle(
-    store: SpeakStore, work: Iterable[list[SpeakRow]], wanted: Sequence[int], what: str, control: Control
+    store: SpeakStore, mode: SpeakMode, work: Iterable[list[SpeakRow]], wanted: Sequence[int], control: Control
 ) -> Generator[AnyPart, None, None]:
-    """Take rows as they come: to disk now and then, and told. Ends early when cancelled."""
-    done = reused = len(store.rows.keys() & set(wanted))
+    """Tell what is there, then take rows as they come: to disk now and then, and told. Ends early when cancelled."""
+    known = [store.rows[one] for one in wanted if one in store.rows]
+    for start in range(0, len(known), TOLD_AT_ONCE):
+        yield _part(mode, known[start : start + TOLD_AT_ONCE])
+    done = reused = len(known)
+    what = "own directions" if mode == "own_direction" else "tokens certified"
     began = kept = told = time.monotonic()
     fresh: list[SpeakRow] = []
     try:
@@ -162,7 +170,7 @@ def _settle(
                 store.append(fresh)
                 fresh, kept = [], now
             if rows:
-                yield _part(rows)
+                yield _part(mode, rows)
             if now - told > TOLD_EVERY:
                 told, rate = now, (done - reused) / max(now - began, 1e-6)
                 left = round((len(wanted) - done) / rate, 1) if rate else None
@@ -173,8 +181,9 @@ def _settle(
         store.append(fresh)
 
 
-def _part(rows: Sequence[SpeakRow]) -> SpeakPart:
+def _part(mode: SpeakMode, rows: Sequence[SpeakRow]) -> SpeakPart:
     return SpeakPart(
+        mode=mode,
         token_ids=Array.of(np.array([row.token.token_id for row in rows], dtype=np.int32)),
         verdicts=Array.of(np.array([SPEAKABILITIES.index(row.verdict) for row in rows], dtype=np.uint8)),
         margins=Array.of(np.array([row.margin for row in rows], dtype=np.float64)),
@@ -248,8 +257,19 @@ def _result(asked: Asked, request: Certify, rows: list[SpeakRow], reused: int, s
     return CertifyResult(
         model=asked.model.info.name, mode=request.mode, bias=request.bias, folded=request.folded,
         question=asked.words, tokens=len(rows), **counts, hard=sum(map(is_hard, rows)), rows=tuple(listed),
+        names=_names(asked, listed),
         notes=asked.found.notes, reused=reused, tokens_per_second=speed, digest=sums.hexdigest()[:32],
     )  # fmt: skip
+
+
+def _names(asked: Asked, rows: Sequence[SpeakRow]) -> tuple[TokenRef, ...]:
+    """The tokens that weigh most in each of the proofs."""
+    heavy: set[int] = set()
+    for row in rows:
+        if row.certificate is not None:
+            weighed = sorted(zip(row.certificate.weights, row.certificate.token_ids, strict=True), reverse=True)
+            heavy |= {token_id for _, token_id in weighed[:NAMED_SHADOWS]}
+    return tuple(asked.model.vocabulary.ref(token_id) for token_id in sorted(heavy))
 
 
 def _without_numbers(row: SpeakRow) -> SpeakRow:

@@ -11,8 +11,8 @@ from textual.message import Message
 from token_samples import HOSTILE, SIZES, ThemedApp, assert_harmless, ordinary, row, screen_lines, vocabulary
 
 from explorer.records import RankedTokens, RankTokens
-from explorer.table import TokenColumns, select
-from explorer.tui.widgets.table_layout import RAMP_EDGES, Column, extra_text, fit, flag_letters, lay_out, ramp_step
+from explorer.table import AddedColumn, TokenColumns, select
+from explorer.tui.widgets.table_layout import RAMP_EDGES, Column, fit, flag_letters, lay_out, ramp_step
 from explorer.tui.widgets.table_rows import LoadedRows, NumberFormat, ReplayedRows
 from explorer.tui.widgets.token_table import TokenTable
 
@@ -60,7 +60,8 @@ async def test_hostile_tokens_are_harmless_and_leave_columns_aligned(size: tuple
     app = TableApp()
     async with app.run_test(size=size) as pilot:
         app.show(columns, sort="id")
-        app.table.set_extra("[/x]\x1b[31m", {number: token.decode("latin-1") for number, token in enumerate(HOSTILE)})
+        texts = [token.decode("latin-1") for token in HOSTILE]
+        app.table.set_added({"[/x]\x1b[31m": AddedColumn(np.zeros(len(texts), np.float32), texts.__getitem__)})
         for key in ("end", "right", "right", "home", "left", "left"):
             await pilot.press(key)
             assert_harmless(app)
@@ -94,10 +95,13 @@ async def test_streaming_a_column_moves_nothing(columns: TokenColumns) -> None:
     app = TableApp()
     async with app.run_test(size=(120, 24)) as pilot:
         app.show(columns, sort="id")
-        app.table.set_extra("repeats", {})
+        told: dict[int, str] = {}
+        keys = np.full(columns.vocab_size, np.nan, np.float32)
+        app.table.set_added({"repeats": AddedColumn(keys, lambda token_id: told.get(token_id, ""))})
         await pilot.pause()
         before = screen_lines(app)
-        app.table.set_extra("repeats", {3: "0/8", 5: 0.5, 7: "a very long verdict indeed"})
+        told.update({3: "0/8", 5: "0.500", 7: "a very long verdict indeed"})
+        app.table.set_added({"repeats": AddedColumn(keys, lambda token_id: told.get(token_id, ""))})
         await pilot.pause()
         after = screen_lines(app)
         assert "0/8" in after[4]
@@ -235,7 +239,7 @@ async def test_a_resize_keeps_the_cursor_in_sight(columns: TokenColumns) -> None
 @pytest.mark.parametrize("width", range(20, 220, 7))
 def test_columns_never_overlap_and_the_lead_comes_first(columns: TokenColumns, width: int) -> None:
     rows = LoadedRows(columns, np.arange(500))
-    layout = lay_out(rows, "output_norm", {"repeats": {}}, width)
+    layout = lay_out(rows, "output_norm", {"repeats": AddedColumn(np.zeros(500, np.float32), str)}, width)
     assert [column.name for column in layout.moving][:4] == ["category", "output_norm", "", "repeats"]
     shown = [column.name for column in layout.moving if column.kind == "indicator"]
     assert sorted(shown) == sorted(columns.indicators)
@@ -289,12 +293,3 @@ def test_flags_have_different_letters() -> None:
     letters = flag_letters(("withheld", "weird", "wwww", "published"))
     assert letters["withheld"] == "w"
     assert len(set(letters.values())) == 4
-
-
-def test_an_added_column_may_be_an_array_or_know_only_some_tokens() -> None:
-    assert extra_text(np.array([0.25, np.nan], dtype=np.float32), 0) == "0.250"
-    assert extra_text(np.array([0.25, np.nan], dtype=np.float32), 1) == ""
-    assert extra_text(np.array([4, 5]), 1) == "5"
-    assert extra_text(np.array([4, 5]), 9) == ""
-    assert extra_text({1: "\x1b[31m"}, 1) == "\\u{1b}[31m"
-    assert extra_text({}, 1) == ""

@@ -6,6 +6,8 @@ import asyncio
 import threading
 from collections.abc import Collection
 
+import numpy as np
+import numpy.typing as npt
 import pytest
 from textual.message import Message
 from textual.widgets import Input
@@ -22,11 +24,12 @@ from explorer.records import (
     ReadVocabulary,
     VocabularyColumns,
 )
-from explorer.table import TokenColumns, select
+from explorer.table import AddedColumn, TokenColumns, select
 from explorer.tui.messages import Ask, Remark, Selection, TokenSelected, ViewSettled
 from explorer.tui.panes import vocabulary_pane
 from explorer.tui.panes.token_views import View, ViewMaker
 from explorer.tui.panes.tokens import TokenPane
+from explorer.tui.widgets.token_table import TokenTable
 
 
 class TokensApp(ThemedApp):
@@ -134,13 +137,46 @@ async def test_added_columns_stay_with_their_model(app: TokensApp, vocabulary: V
     async with app.run_test(size=(120, 20)) as pilot:
         app.pane.show(read(vocabulary))
         await settled(pilot)
-        app.pane.set_extra("repeats", dict.fromkeys(range(300), "0/8"))
+        column = AddedColumn(np.zeros(300, np.float32), lambda token_id: "0/8")
+        app.pane.set_columns("mynah", {"repeats": column})
+        await settled(pilot)
+        assert "repeats" in "\n".join(screen_lines(app))
         app.pane.show(read(vocabulary))
         await settled(pilot)
         assert "repeats" in "\n".join(screen_lines(app))
         app.pane.show(read(make_vocabulary(ordinary(300), model="lyrebird")))
         await settled(pilot)
         assert "repeats" not in "\n".join(screen_lines(app))
+        app.pane.show(read(vocabulary))
+        await settled(pilot)
+        assert "repeats" in "\n".join(screen_lines(app)), "it comes back with its model"
+
+
+async def test_an_added_column_sorts_follows_its_values_and_is_not_recorded(
+    app: TokensApp, vocabulary: VocabularyColumns
+) -> None:
+    keys = np.full(300, np.nan, np.float32)
+    keys[[7, 250, 30]] = 1.0, 2.0, 3.0
+
+    def column(values: npt.NDArray[np.float32]) -> dict[str, AddedColumn]:
+        return {"verdict": AddedColumn(values, lambda i: "" if np.isnan(values[i]) else f"<{values[i]:.0f}>")}
+
+    async with app.run_test(size=(120, 20)) as pilot:
+        app.pane.show(read(vocabulary))
+        await settled(pilot)
+        app.pane.set_columns("mynah", column(keys))
+        app.pane.post_message(TokenTable.HeaderClicked("verdict"))
+        await settled(pilot)
+        assert [app.pane.table.rows.token_at(place) for place in range(3)] == [7, 250, 30]  # type: ignore[union-attr]
+        app.pane.seek(250)
+        newer = keys.copy()
+        newer[100], newer[7] = 0.5, 9.0
+        app.pane.set_columns("mynah", column(newer))
+        await settled(pilot)
+        assert [app.pane.table.rows.token_at(place) for place in range(4)] == [100, 250, 30, 7]  # type: ignore[union-attr]
+        assert app.pane.table.token_id == 250, "the cursor stays on its token"
+        told = [message.request for message in app.said if isinstance(message, ViewSettled)]
+        assert not [request for request in told if request.sort == "verdict"]
 
 
 async def test_reading_shows_how_far_it_is_and_failures_say_what_to_do(

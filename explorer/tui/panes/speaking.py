@@ -2,10 +2,62 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import ClassVar
 
-from explorer.records import Certify, CheckCertificates, ReadCertificates, Request
+from textual import events, on
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.content import Content
+from textual.widgets import Label, Static
+
+from explorer.records import (
+    AnyPart,
+    AnyRequest,
+    Cancelled,
+    Certificates,
+    CertificatesChecked,
+    Certify,
+    CertifyResult,
+    CheckCertificates,
+    Failure,
+    Progress,
+    ReadCertificates,
+    Request,
+    SpeakMode,
+    SpeakPart,
+    Step,
+)
+from explorer.text import visible
+from explorer.tui.messages import ColumnsFound, NeighbourOpened, Selection
 from explorer.tui.panes.base import Pane
+from explorer.tui.panes.speaking_lines import (
+    MARKS,
+    Answer,
+    Line,
+    answer_lines,
+    contents,
+    prose,
+    summary_lines,
+)
+from explorer.tui.panes.speaking_runs import RunColumns
+from explorer.tui.widgets.option_line import Choice, Submitted
+from explorer.tui.widgets.row_list import RowList
+
+WHICH = ("selected", "marked", "hard ones", "all tokens")
+MODES: tuple[SpeakMode, ...] = ("ball", "box", "cone", "own_direction")
+EVERY = "every mode"
+LISTED = 200
+"""Tokens that the result of a run over many lists."""
+_FEW = 20
+"""Up to so many named tokens the proofs are kept, shown and checked anew."""
+_TOLD_SECONDS = 0.25
+_HINT = (
+    "Can the selected token be the argmax of the logits at all? Press c for a proof either way, in every mode. "
+    "'all tokens' proves the whole vocabulary and gives the token table columns."
+)
+Key = tuple[SpeakMode, bool, bool]
+"""Mode, whether with bias, whether folded."""
 
 
 class SpeakingPane(Pane):
@@ -13,6 +65,281 @@ class SpeakingPane(Pane):
 
     handles: ClassVar[tuple[type[Request], ...]] = (Certify, ReadCertificates, CheckCertificates)
     pane_title: ClassVar[str] = "Speaking"
+    content: ClassVar[str] = "#speak-list"
+    DEFAULT_CSS = """
+    SpeakingPane {
+        height: 1fr;
+        layout: vertical;
+        & .options { height: 1; & > Label { color: $text-muted; margin: 0 1 0 0; } }
+        & #which { width: 15; margin: 0 1 0 0; }
+        & #mode { width: 18; margin: 0 1 0 0; }
+        & #bias { width: 14; margin: 0 1 0 0; }
+        & #weights { width: 12; margin: 0 1 0 0; }
+        & #angle { width: 18; }
+        & Static { height: 1; text-wrap: nowrap; text-overflow: ellipsis; }
+    }
+    """
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._answers: dict[tuple[str, int], dict[Key, Answer]] = {}
+        """By model and token."""
+        self._runs: dict[tuple[str, Key], RunColumns] = {}
+        self._summary: CertifyResult | None = None
+        self._token: tuple[str, int] | None = None
+        """Whose answers are on display; None: the summary of a run."""
+        self._to_check: deque[ReadCertificates] = deque()
+        self._lines: list[Line] = []
+        self._is_due = False
+        self._problem = ""
+        """What went wrong last, above the answers there are."""
+
+    def compose(self) -> ComposeResult:
+        with Horizontal(classes="options"):
+            yield Label("prove")
+            yield Choice(WHICH, value=WHICH[0], id="which")
+            yield Label("in")
+            yield Choice((EVERY, *MODES), value=EVERY, id="mode")
+        with Horizontal(classes="options"):
+            yield Choice(("with bias", "no bias"), value="with bias", id="bias")
+            yield Choice(("folded", "raw"), value="folded", id="weights")
+            yield Choice(("no solid angle", "solid angle"), value="no solid angle", id="angle")
+        yield Static(Content(""), id="speak-heading")
+        yield RowList(id="speak-list", empty=_HINT)
+
+    # ── asking ──
+
+    def run_default(self) -> None:
+        """Ask as the options stand; every mode is one question after the other."""
+        model, token = self.selection.model, self.selection.token
+        which = self.query_one("#which", Choice).chosen
+        if model is None or token is None:
+            self._say("No token is selected: choose one in the token table.", problem=True)
+            return
+        if which == "marked" and not self.selection.marked:
+            self._say("No token is marked: mark some with space.", problem=True)
+            return
+        named = {"selected": (token.token_id,), "marked": tuple(sorted(self.selection.marked))}.get(which)
+        chosen = self.query_one("#mode", Choice).chosen
+        several = MODES if named is not None else ("ball",)
+        for mode in several if chosen == EVERY else (chosen,):
+            self.ask(self._request(model.name, mode, named, hard=which == "hard ones"))  # type: ignore[arg-type]
+
+    def _request(self, model: str, mode: SpeakMode, named: tuple[int, ...] | None, *, hard: bool) -> Certify:
+        angle = self.query_one("#angle", Choice).chosen == "solid angle" and mode != "own_direction"
+        return Certify(
+            model=model,
+            mode=mode,
+            token_ids=named,
+            hard=hard,
+            bias=self.query_one("#bias", Choice).chosen == "with bias" and mode != "cone",
+            folded=self.query_one("#weights", Choice).chosen == "folded",
+            solid_angle=angle and named is not None,
+            rows=LISTED if named is None else max(len(named), 1),
+        )
+
+    @on(Submitted)
+    def run_as_set(self, event: Submitted) -> None:
+        """Enter in an option asks."""
+        event.stop()
+        self.run_default()
 
     def set_form(self, request: Certify) -> None:
         """Show in the options how `request` was asked (a session is replayed or resumed)."""
+        named = "selected" if request.token_ids is not None and len(request.token_ids) == 1 else "marked"
+        which = named if request.token_ids is not None else "hard ones" if request.hard else "all tokens"
+        self.query_one("#which", Choice).choose(which)
+        self.query_one("#mode", Choice).choose(request.mode)
+        self.query_one("#bias", Choice).choose("with bias" if request.bias else "no bias")
+        self.query_one("#weights", Choice).choose("folded" if request.folded else "raw")
+        self.query_one("#angle", Choice).choose("solid angle" if request.solid_angle else "no solid angle")
+
+    # ── showing ──
+
+    def show_asked(self, request: AnyRequest) -> None:
+        if isinstance(request, Certify):
+            self._problem = ""
+            self._say("proving… esc stops, p pauses")
+
+    def show_part(self, request: AnyRequest, part: AnyPart) -> None:
+        if not isinstance(request, Certify):
+            return
+        if isinstance(part, SpeakPart) and request.token_ids is None:
+            run = self._run(request.model, (part.mode, request.bias, request.folded))
+            if run is not None:
+                run.take(part)
+                self._tell_soon()
+        elif isinstance(part, Progress):
+            self._say(_progress(part))
+
+    def _run(self, model: str, key: Key) -> RunColumns | None:
+        """The columns of a run; None for a model that is no longer loaded."""
+        place = (model, key)
+        if place not in self._runs:
+            sizes = {info.name: info.vocab_size for info in self.selection.roster.models}
+            if model not in sizes:
+                return None
+            self._runs[place] = RunColumns(key[0], sizes[model])
+        return self._runs[place]
+
+    def _tell_soon(self) -> None:
+        if not self._is_due:
+            self._is_due = True
+            self.set_timer(_TOLD_SECONDS, self._tell)
+
+    def _tell(self) -> None:
+        """Give the token table what the runs know by now."""
+        self._is_due = False
+        found: dict[str, dict[str, object]] = {}
+        for (model, _), run in self._runs.items():
+            found.setdefault(model, {}).update(run.columns())
+        for model, columns in found.items():
+            self.post_message(ColumnsFound(model, columns))  # type: ignore[arg-type]
+
+    def show(self, step: Step) -> None:
+        """What was certified, or in its place what went wrong; earlier answers stay."""
+        match step.request, step.outcome:
+            case Certify() as request, CertifyResult() as result:
+                self._take(request, result, live=step.number == 0 or request.model in self._loaded)
+            case Certify() as request, Cancelled(partial=partial):
+                if isinstance(partial, CertifyResult):
+                    self._take(request, partial, live=False)
+                done = partial.tokens if isinstance(partial, CertifyResult) else 0
+                self._say(f"paused with {done:,} tokens settled; p goes on")
+            case Certify(), Failure(message=message, hint=hint):
+                self._say("")
+                self._problem = f"✗ {message} {hint}".rstrip()
+                self._show_lines(cursor=0)
+            case ReadCertificates(), Certificates() as found if found.rows:
+                self.ask(
+                    CheckCertificates(
+                        model=found.model, mode=found.mode, bias=found.bias, folded=found.folded, digest=found.digest,
+                        rows=found.rows,
+                    ), record=False,
+                )  # fmt: skip
+            case CheckCertificates() as request, CertificatesChecked() as checked:
+                self._take_check(request, checked)
+                self._check_next()
+            case ((ReadCertificates() | CheckCertificates()), _):
+                self._check_next()
+
+    @property
+    def _loaded(self) -> set[str]:
+        return {info.name for info in self.selection.roster.models}
+
+    def _take(self, request: Certify, result: CertifyResult, *, live: bool) -> None:
+        key: Key = (result.mode, result.bias, result.folded)
+        if request.token_ids is None:
+            self._summary, self._token = result, None
+        else:
+            for row in result.rows:
+                answers = self._answers.setdefault((result.model, row.token.token_id), {})
+                answers[key] = Answer(row, result)
+            if result.rows:
+                chosen = self._selected if self._selected in self._answers else None
+                named = (result.model, result.rows[0].token.token_id)
+                self._token = chosen if chosen is not None and chosen[1] in request.token_ids else named
+            if live and len(request.token_ids) <= _FEW and result.mode != "own_direction":
+                self._to_check.append(ReadCertificates(of=request))
+                if len(self._to_check) == 1:
+                    self.ask(self._to_check[0], record=False)
+        self._say("")
+        self._show_lines()
+
+    def _check_next(self) -> None:
+        """One proof after the other is checked: of unrecorded questions of a kind only the last is answered."""
+        if self._to_check:
+            self._to_check.popleft()
+        if self._to_check:
+            self.ask(self._to_check[0], record=False)
+
+    def _take_check(self, request: CheckCertificates, checked: CertificatesChecked) -> None:
+        key: Key = (request.mode, request.bias, request.folded)
+        for row in request.rows:
+            answers = self._answers.get((request.model, row.token.token_id), {})
+            if key in answers and row.certificate is not None:
+                holds = row.token.token_id not in checked.refused
+                answers[key] = Answer(answers[key].row, answers[key].result, holds)
+        self._show_lines()
+
+    def clear(self) -> None:
+        self._answers.clear()
+        self._runs.clear()
+        self._to_check.clear()
+        self._summary = self._token = None
+        self._problem = ""
+        self._say("")
+        self._show_lines()
+
+    @property
+    def _selected(self) -> tuple[str, int] | None:
+        model, token = self.selection.model, self.selection.token
+        return None if model is None or token is None else (model.name, token.token_id)
+
+    def watch_selection(self, old: Selection, new: Selection) -> None:
+        """What is known of the token now selected is shown at once."""
+        if self.is_mounted and (new.token != old.token or new.model != old.model):
+            self._token = self._selected if self._summary is None or self._is_known(self._selected) else None
+            self._show_lines(cursor=0)
+
+    def _is_known(self, place: tuple[str, int] | None) -> bool:
+        if place is None:
+            return False
+        return place in self._answers
+
+    def _show_lines(self, cursor: int | None = None) -> None:
+        rows = self.query_one(RowList)
+        width = max(20, rows.size.width - 3)
+        problem = prose(self._problem, width, 0, "$error")
+        self._lines = [*problem, *self._lines_of(width)]
+        rows.show_rows(contents(self._lines), cursor=cursor)
+
+    def _lines_of(self, width: int) -> list[Line]:
+        if self._token is None:
+            return summary_lines(self._summary, width) if self._summary is not None else prose(_HINT, width, 0)
+        answers = self._answers.get(self._token, {})
+        lines = [line for key in sorted(answers, key=_order) for line in answer_lines(answers[key], width)]
+        if answers:
+            subject = next(iter(answers.values())).row.token
+            lines = [Line(Content.styled(f"{visible(subject.text)}  {subject.token_id}", "bold")), *lines]
+        return lines or self._told_lines(self._token, width)
+
+    def _told_lines(self, place: tuple[str, int], width: int) -> list[Line]:
+        """What runs over many tokens said of one that was not asked about by itself."""
+        lines: list[Line] = []
+        for (model, key), run in self._runs.items():
+            known = run.known(place[1]) if model == place[0] else None
+            if known is not None:
+                mark, colour = MARKS[known.verdict]
+                text = f"{mark} {key[0].replace('_', ' ')}: {known.verdict}, margin {known.margin:.4g}"
+                lines.append(Line(Content.styled(text, colour), known.winner))
+        return [*lines, *prose("Press c for the proof." if lines else _HINT, width, 0)]
+
+    def _say(self, text: str, *, problem: bool = False) -> None:
+        content = Content.styled(visible(text, spaces=False), "$error" if problem else "$foreground-muted")
+        self.query_one("#speak-heading", Static).update(content)
+
+    # ── acting ──
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.call_after_refresh(self._show_lines)
+
+    @on(RowList.Chosen)
+    def open_token(self, event: RowList.Chosen) -> None:
+        """Take the token table to the token of the line."""
+        event.stop()
+        token_id = self._lines[event.index].token_id
+        place = self._token
+        model = place[0] if place is not None else self._summary.model if self._summary is not None else ""
+        if token_id is not None and model:
+            self.post_message(NeighbourOpened(model, token_id))
+
+
+def _order(key: Key) -> tuple[int, bool, bool]:
+    return (MODES.index(key[0]), not key[1], not key[2])
+
+
+def _progress(part: Progress) -> str:
+    left = "" if part.seconds_left is None else f", {part.seconds_left:,.0f} s left"
+    rate = f", {part.rate:,.0f}/s" if part.rate else ""
+    return f"{part.done:,} of {part.total or '?'} {part.what}{rate}{left}; p pauses"

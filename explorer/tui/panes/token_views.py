@@ -47,7 +47,11 @@ class ViewMaker:
     @property
     def sorts(self) -> tuple[str, ...]:
         """What the vocabulary can be sorted by, in the order of the sort key."""
-        return (*self.columns.indicators, "id", "token", "category", "bytes")
+        return (*self.columns.indicators, *self.columns.added, "id", "token", "category", "bytes")
+
+    def is_recordable(self, request: RankTokens) -> bool:
+        """Whether the engine could give this view again: it knows nothing of added columns."""
+        return self.sort_of(request) not in self.columns.added
 
     def sort_of(self, request: RankTokens) -> str:
         """The column a request sorts by: the default indicator where it names none."""

@@ -36,7 +36,6 @@ from explorer.tui.messages import Selection, ViewSettled
 from explorer.tui.panes.base import Pane
 from explorer.tui.panes.token_views import View, ViewMaker, notes_of, replayed, title_of
 from explorer.tui.widgets.line_input import LineInput
-from explorer.tui.widgets.table_layout import ExtraValues
 from explorer.tui.widgets.token_table import TokenTable
 
 SETTLE_PAUSE = 0.6
@@ -69,6 +68,8 @@ class VocabularyPane(Pane):
         self._maker: ViewMaker | None = None
         self._view: View | None = None
         self._wanted = RankTokens(model="")
+        self._added: dict[str, dict[str, AddedColumn]] = {}
+        """Columns that runs over a vocabulary gave, by model."""
         self._recorded: RankTokens | None = None
         self._recorded_ids: frozenset[int] = frozenset()
         """Tokens in the window of rows that the session has of this view."""
@@ -94,11 +95,14 @@ class VocabularyPane(Pane):
         self.table.focus()
 
     def set_columns(self, model: str, columns: Mapping[str, AddedColumn]) -> None:
-        """Add columns, or bring those of the same names up to date, where `model` is the one in the table."""
-
-    def set_extra(self, name: str, values: ExtraValues) -> None:
-        """Add a column (verdicts, repeats) or give it new values while they stream."""
-        self.table.set_extra(name, values)
+        """Add columns for `model`, or bring those of the same names up to date; they come back with their model."""
+        known = self._added.setdefault(model, {})
+        known.update(columns)
+        if self._maker is not None and self._maker.columns.model == model:
+            self._maker.columns.added = known
+            self.table.set_added(known)
+            if self._maker.sort_of(self._wanted) in columns:
+                self._want(self._wanted)
 
     def watch_selection(self, old: Selection, new: Selection) -> None:
         """Ticks follow the marks, and a filter that speaks of them; without a model there is nothing to show."""
@@ -144,7 +148,9 @@ class VocabularyPane(Pane):
 
     def record_view(self) -> None:
         """Have the view told as settled, unless the session has it with the row under the cursor."""
-        if self._maker is not None and self._view is not None and self.table.token_id not in self._recorded_ids:
+        if self._maker is None or self._view is None or not self._maker.is_recordable(self._view.request):
+            return
+        if self.table.token_id not in self._recorded_ids:
             self.run_latest("settle", partial(self._settle, self._maker, self._view, pause=0.0))
 
     async def _open(self, request: ReadVocabulary, source: VocabularyColumns) -> None:
@@ -153,6 +159,7 @@ class VocabularyPane(Pane):
         except TableError as error:
             self._show_message(f"✗ {visible(str(error), spaces=False)}")
             return
+        maker.columns.added = self._added.get(source.model, {})
         wanted = msgspec.structs.replace(self._wanted, model=source.model, unused_ids=request.unused_ids)
         if wanted.sort not in maker.sorts:
             wanted = msgspec.structs.replace(wanted, sort="")
@@ -166,8 +173,7 @@ class VocabularyPane(Pane):
         resumed = self._maker is None and self._view is not None and self._view.request.model == source.model
         if not resumed and (self._maker is None or not self._maker.has_same_token(maker, self.table.token_id)):
             self.table.forget_cursor()
-        if self._maker is None or self._maker.columns.model != source.model:
-            self.table.remove_extras()
+        self.table.set_added(maker.columns.added)
         self._maker, self._wanted, self._recorded, self._recorded_ids = maker, wanted, view.request, frozenset()
         self._show_view(view)
         self._show_problem(problem)
@@ -187,7 +193,7 @@ class VocabularyPane(Pane):
             self.workers.cancel_group(self, group)
         self._maker, self._wanted = None, request
         self.table.forget_cursor()
-        self.table.remove_extras()
+        self.table.set_added({})
         self._show_view(replayed(request, outcome))
         if cursor is not None:
             self.table.go_to(cursor)
@@ -222,7 +228,7 @@ class VocabularyPane(Pane):
         self._show_view(view)
         if go_to is not None:
             self.table.go_to(go_to)
-        if settle:
+        if settle and maker.is_recordable(request):
             self.run_latest("settle", partial(self._settle, maker, view))
 
     async def _settle(self, maker: ViewMaker, view: View, pause: float = SETTLE_PAUSE) -> None:

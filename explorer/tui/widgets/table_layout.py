@@ -9,20 +9,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
-import numpy as np
-import numpy.typing as npt
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 
 from explorer.records import CATEGORIES
+from explorer.table import AddedColumn
 from explorer.text import visible
 from explorer.tui.widgets.table_rows import TokenRows
-
-ExtraValues = npt.NDArray[Any] | Mapping[int, object]
-"""An added column: one entry per id, or only for the ids known so far."""
 
 LABELS = {
     "input_norm": "‖W_E‖",
@@ -45,11 +41,11 @@ RAMP_EDGES = (1.0, 5.0, 25.0, 75.0, 95.0, 99.0)
 _GAP = 1
 _ARROW = 2
 _TOKEN_MIN, _TOKEN_MAX = 14, 34
-_EXTRA_MAX = 16
+_ADDED_MAX = 16
 _CATEGORY = max(map(len, CATEGORIES))
 _MARKER = 3
 
-Kind = Literal["marker", "id", "token", "category", "indicator", "percentile", "extra"]
+Kind = Literal["marker", "id", "token", "category", "indicator", "percentile", "added"]
 
 
 @dataclass(frozen=True)
@@ -106,7 +102,7 @@ class Layout:
         return None
 
 
-def lay_out(rows: TokenRows, lead: str, extras: Mapping[str, ExtraValues], width: int) -> Layout:
+def lay_out(rows: TokenRows, lead: str, added: Mapping[str, AddedColumn], width: int) -> Layout:
     """The columns for a table `width` cells wide; the token column takes what the first ones leave."""
     lead_first = sorted(rows.indicators, key=lambda name: name != lead)  # stable: the others keep their order
     indicators = [
@@ -115,15 +111,16 @@ def lay_out(rows: TokenRows, lead: str, extras: Mapping[str, ExtraValues], width
         for label in (LABELS.get(name, name),)
     ]
     percentile = [Column("percentile", "", "pct", 5, right=True)] if indicators else []
-    added = [
-        Column("extra", name, visible(name), min(_EXTRA_MAX, max(8, cell_len(visible(name)) + _ARROW)), right=True)
-        for name in extras
+    beside = [
+        Column("added", name, label, min(_ADDED_MAX, max(8, cell_len(label) + _ARROW)), right=True)
+        for name, column in added.items()
+        for label in (visible(column.label or name, spaces=False),)
     ]
     category = Column("category", "category", "category", _CATEGORY)
-    moving = (category, *indicators[:1], *percentile, *added, *indicators[1:])
+    moving = (category, *indicators[:1], *percentile, *beside, *indicators[1:])
     digits = max(len(str(rows.highest_id)), 2 + _ARROW)
     marker, token_id = Column("marker", "", "", _MARKER), Column("id", "id", "id", digits, right=True)
-    first = (marker, token_id, category, *indicators[:1], *percentile, *added)
+    first = (marker, token_id, category, *indicators[:1], *percentile, *beside)
     left = width - sum(column.width + _GAP for column in first) - _GAP
     token = Column("token", "token", "token", min(_TOKEN_MAX, max(_TOKEN_MIN, left)))
     return Layout(fixed=(marker, token_id, token), moving=moving)
@@ -153,15 +150,9 @@ def ramp_step(percentile: float) -> int | None:
     return None if math.isnan(percentile) else sum(percentile >= edge for edge in RAMP_EDGES)
 
 
-def extra_text(values: ExtraValues, token_id: int) -> str:
+def added_text(column: AddedColumn, token_id: int) -> str:
     """An added column's cell; empty where nothing is known of the token yet."""
-    if isinstance(values, Mapping):
-        value = values.get(token_id)
-    else:
-        value = values[token_id] if token_id < len(values) else None
-    if isinstance(value, float | np.floating):
-        return "" if math.isnan(value) else f"{value:.3f}"
-    return "" if value is None else visible(str(value), spaces=False)
+    return visible(column.show(token_id), spaces=False)
 
 
 @dataclass(frozen=True)
@@ -195,7 +186,7 @@ class Painter:
     palette: Palette
     lead: str
     marked: frozenset[int]
-    extras: Mapping[str, ExtraValues]
+    added: Mapping[str, AddedColumn]
 
     def cell(self, column: Column, token_id: int) -> tuple[str, Style]:
         """A cell's text, not yet fitted, and its style."""
@@ -216,8 +207,8 @@ class Painter:
             case "percentile":
                 percentile = rows.percentile(self.lead, token_id)
                 return "–  " if math.isnan(percentile) else f"{percentile:.1f}", self._ramp(token_id)
-            case "extra":
-                return extra_text(self.extras[column.name], token_id), palette.plain
+            case "added":
+                return added_text(self.added[column.name], token_id), palette.plain
 
     def segments(self, columns: tuple[Column, ...], position: int, *, under_cursor: bool) -> list[Segment]:
         """The cells of a row; a position whose token is not known is dots."""

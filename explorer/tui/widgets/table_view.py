@@ -6,7 +6,7 @@ drawn and kept while it is likely to be drawn again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -17,10 +17,10 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from explorer.table import AddedColumn
 from explorer.tui.widgets.table_layout import (
     RAMP_EDGES,
     Column,
-    ExtraValues,
     Painter,
     Palette,
     Sort,
@@ -70,21 +70,16 @@ class TableView(ScrollView):
         self.rows: TokenRows | None = None
         self._sort = Sort()
         self._lead = ""
-        self._extras: dict[str, ExtraValues] = {}
+        self._added: Mapping[str, AddedColumn] = {}
         self._marked: frozenset[int] = frozenset()
         self._painter: Painter | None = None
         self._strips: LRUCache[tuple[int, bool], Strip] = LRUCache(_STRIPS_KEPT)
 
-    def set_extra(self, name: str, values: ExtraValues) -> None:
-        """Add a column beside the lead indicator, or give the one of that name new values."""
-        is_new = name not in self._extras
-        self._extras[name] = values
-        self._repaint(layout=is_new)
-
-    def remove_extras(self) -> None:
-        """Take away every added column (another model's vocabulary is shown)."""
-        self._extras = {}
-        self._repaint(layout=True)
+    def set_added(self, columns: Mapping[str, AddedColumn]) -> None:
+        """Show these columns beside the lead indicator, and no others."""
+        is_same = tuple(columns) == tuple(self._added)
+        self._added = dict(columns)
+        self._repaint(layout=not is_same)
 
     def set_marked(self, token_ids: Iterable[int]) -> None:
         """Show a tick at these tokens, and at no others."""
@@ -146,11 +141,11 @@ class TableView(ScrollView):
         if self.rows is None or not self.is_attached:
             return
         if layout or self._painter is None:
-            columns = lay_out(self.rows, self._lead, self._extras, self.scrollable_size.width)
+            columns = lay_out(self.rows, self._lead, self._added, self.scrollable_size.width)
             self.virtual_size = Size(columns.width, len(self.rows) + 1)
         else:
             columns = self._painter.layout
-        self._painter = Painter(self.rows, columns, self._palette(), self._lead, self._marked, self._extras)
+        self._painter = Painter(self.rows, columns, self._palette(), self._lead, self._marked, self._added)
         self.refresh()
 
     def _palette(self) -> Palette:

@@ -1,0 +1,144 @@
+"""The Speaking tab in the whole program, on the zoo."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from explorer.engine import speaking
+from explorer.engine.handlers import Engine
+from explorer.records import Cancelled, Certify, CertifyResult, Step
+from explorer.text import visible
+from explorer.tui.panes.speaking import SpeakingPane
+from explorer.tui.widgets.option_line import Choice
+from tests.app_driver import SIZES, asked, running, screen_text, until
+
+MYNAH = ("zoo:mynah",)
+
+
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    return Engine()
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(speaking, "cache_folder", lambda: tmp_path / "cache")
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_the_selected_token_is_proved_in_every_mode(
+    engine: Engine, tmp_path: Path, size: tuple[int, int]
+) -> None:
+    async with running(engine, tmp_path, size, MYNAH) as (app, pilot):
+        pane = app.query_one(SpeakingPane)
+        await pilot.press("c")
+        await until(pilot, lambda: len(asked(app, Certify)) == 4 and not app.desk.running)
+        token = app.selection.token
+        assert token is not None
+        text = lines(pane)
+        for mode in ("ball", "box", "cone", "own direction"):
+            assert f"{mode}, " in text
+        assert visible(token.text) in text
+        assert "✓ the proof was checked anew and holds" in text
+        results = [step.outcome for step in asked(app, Certify)]
+        assert all(isinstance(found, CertifyResult) and found.tokens == 1 for found in results)
+        assert "ball, with bias" in screen_text(app)
+        assert_recorded_alone(pane, asked(app, Certify), text)
+
+
+async def test_a_run_over_all_fills_columns_and_is_known_to_each_token(engine: Engine, tmp_path: Path) -> None:
+    async with running(engine, tmp_path, (160, 50), MYNAH) as (app, pilot):
+        pane = app.query_one(SpeakingPane)
+        pane.query_one("#which", Choice).choose("all tokens")
+        pane.query_one("#mode", Choice).choose("cone")
+        await pilot.press("c")
+        await until(pilot, lambda: len(asked(app, Certify)) == 1 and not app.desk.running)
+        result = asked(app, Certify)[0].outcome
+        assert isinstance(result, CertifyResult)
+        assert f"{result.speakable:,} speakable" in lines(pane)
+        added = app.token_pane._added["mynah"]
+        await until(pilot, lambda: not pane._is_due)
+        assert set(added) >= {"speakable_cone", "margin_cone", "own_direction_winner"}
+        keys = added["speakable_cone"].keys
+        assert int((keys == 2).sum()) == result.speakable
+        assert int((keys == 0).sum()) == result.unspeakable
+        unspeakable = np.flatnonzero(keys == 0)
+        if len(unspeakable):
+            shown = added["speakable_cone"].show(int(unspeakable[0]))
+            assert shown == "✗ no"
+        headings = [column.label for column in app.token_pane.table._painter.layout.moving]  # type: ignore[union-attr]
+        assert headings[3:6] == ["own row", "cone", "lead"]
+        # A second run finds everything on disk, and the columns are full all the same.
+        app.token_pane._added.clear()
+        pane.clear()
+        await pilot.press("c")
+        await until(pilot, lambda: len(asked(app, Certify)) == 2 and not app.desk.running)
+        again = asked(app, Certify)[1].outcome
+        assert isinstance(again, CertifyResult)
+        assert (again.reused, again.digest) == (result.tokens, result.digest)
+        await until(pilot, lambda: not pane._is_due)
+        assert np.array_equal(app.token_pane._added["mynah"]["speakable_cone"].keys, keys, equal_nan=True)
+
+
+async def test_a_run_is_paused_and_goes_on(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    may_run = threading.Event()
+    certified = speaking.certified
+
+    def slowly(*given: Any, **named: Any) -> Iterator[Any]:
+        for verdicts in certified(*given, **named):
+            yield verdicts
+            if not may_run.is_set():
+                time.sleep(0.1)
+
+    monkeypatch.setattr(speaking, "certified", slowly)
+    async with running(engine, tmp_path, (120, 40), MYNAH) as (app, pilot):
+        pane = app.query_one(SpeakingPane)
+        pane.query_one("#which", Choice).choose("all tokens")
+        pane.query_one("#mode", Choice).choose("box")
+        await pilot.press("c", "p")
+        await until(pilot, lambda: len(asked(app, Certify)) == 1 and not app.desk.running)
+        assert isinstance(asked(app, Certify)[0].outcome, Cancelled)
+        assert list(app.paused) == [asked(app, Certify)[0].request]
+        assert "paused with" in screen_text(app)
+        may_run.set()
+        await pilot.press("p")
+        await until(pilot, lambda: len(asked(app, Certify)) == 2 and not app.desk.running)
+        assert isinstance(asked(app, Certify)[1].outcome, CertifyResult)
+        assert not app.paused
+
+
+async def test_a_model_without_an_unembedding_is_told_in_one_line(engine: Engine, tmp_path: Path) -> None:
+    async with running(engine, tmp_path, (120, 40), ("weights:zoo:mynah",)) as (app, pilot):
+        pane = app.query_one(SpeakingPane)
+        pane.query_one("#mode", Choice).choose("ball")
+        await pilot.press("c")
+        await until(pilot, lambda: len(asked(app, Certify)) == 1 and not app.desk.running)
+        assert "✗" in screen_text(app)
+        assert "no final norm to fold" in " ".join(lines(pane).split("\n"))
+        pane.query_one("#weights", Choice).choose("raw")
+        await pilot.press("c")
+        await until(pilot, lambda: len(asked(app, Certify)) == 2 and not app.desk.running)
+        assert isinstance(asked(app, Certify)[1].outcome, CertifyResult)
+        assert "raw weights" in lines(pane)
+        assert "✗ mynah" not in lines(pane)
+
+
+def lines(pane: SpeakingPane) -> str:
+    return "\n".join(line.content.plain for line in pane._lines)
+
+
+def assert_recorded_alone(pane: SpeakingPane, steps: list[Step], live: str) -> None:
+    """The recorded steps alone give the same, but for the check, which needs the engine."""
+    selection = pane.selection
+    pane.clear()
+    pane.set_reactive(SpeakingPane.selection, type(selection)(model=selection.model, token=selection.token))
+    for step in steps:
+        pane.show(step)
+    assert lines(pane) == "\n".join(line for line in live.split("\n") if "checked anew" not in line)
