@@ -22,7 +22,7 @@ from benchmarks.harness import write_section
 from benchmarks.planted import Planted, planted
 from explorer.core.speakability.certify import certify
 from explorer.core.speakability.checker import Checker
-from explorer.core.speakability.questions import Question, RowWitness, Verdict
+from explorer.core.speakability.questions import Question, RowWitness, Verdict, Weights
 
 TESTS = Path(__file__).parent.parent / "tests" / "core" / "speakability"
 
@@ -106,7 +106,11 @@ MOST_OF_A_KIND = 200
 def beside_linprog(vocab: int, d_model: int, limit: float) -> None:
     """Hard tokens, each with the post's linear program over all rows: max m, (w_t − w_j)·x ≥ m, |x_i| ≤ 1."""
     vocabulary = planted(vocab, d_model)
-    _, preparing = timed(vocabulary, Question("box"), token_ids=[])
+    preparing = min(timed(vocabulary, Question("box"), token_ids=[])[1] for _ in range(3))
+    start = time.process_time()
+    for _ in Checker(vocabulary.rows, None, Question("box")).prepare():
+        pass
+    framing = time.process_time() - start
     lines = [
         "| hard tokens | how many | ours, s each | HiGHS, s for one | ratio | our answer | HiGHS's optimum |",
         "|---|---:|---:|---:|---:|---|---|",
@@ -115,7 +119,9 @@ def beside_linprog(vocab: int, d_model: int, limit: float) -> None:
     for kind in HARD_KINDS:
         tokens = vocabulary.kinds[kind][:MOST_OF_A_KIND].tolist()
         verdicts, seconds = timed(vocabulary, Question("box"), token_ids=tokens)
-        ours = max(1e-4, seconds - preparing) / len(tokens)
+        needs_frame = any(isinstance(one.certificate, Weights) and one.certificate.centre for one in verdicts.values())
+        # What is left after preparing is not told finer than a tenth of a second.
+        ours = max(0.1, seconds - preparing - (framing if needs_frame else 0.0)) / len(tokens)
         theirs, least, optimum = _highs(rows, tokens[0], limit)
         lines.append(
             f"| {kind} | {len(tokens)} | {ours:.4f} | {least}{theirs:.0f} | {least}{theirs / ours:,.0f} "
@@ -124,8 +130,9 @@ def beside_linprog(vocab: int, d_model: int, limit: float) -> None:
         print(lines[-1], flush=True)
     body = (
         f"Same matrix ({vocab:,} x {d_model:,}), same process, one thread, processor seconds. Ours is search and check "
-        f"of every proof for all tokens of a kind together; preparing the matrix, once for all tokens, takes "
-        f"{preparing:.1f} s. HiGHS solves the first of them, and was stopped where it says 'more than'.\n\n"
+        "of every proof for all tokens of a kind together. Preparing the matrix, once for all tokens, takes "
+        f"{preparing:.1f} s, and {framing:.1f} s more where proofs put weight on the mean of all rows. HiGHS solves "
+        "the first token of a kind, and was stopped where it says 'more than'.\n\n"
     )
     write_section("Speakability of hard tokens beside scipy's linprog (HiGHS)", body + "\n".join(lines))
 

@@ -71,7 +71,7 @@ def as_csv(matrix: VerdictMatrix, places: Sequence[int]) -> str:
     """A header and a line a token."""
     columns, rows = _flat(matrix, places)
     out = io.StringIO(newline="")
-    writer = csv.DictWriter(out, columns, lineterminator="\n")
+    writer = csv.DictWriter(out, columns)  # with \r\n: else a token that is \r would not be quoted
     writer.writeheader()
     writer.writerows(rows)
     return out.getvalue()
@@ -168,7 +168,8 @@ FORMATS: dict[str, Callable[[VerdictMatrix, Sequence[int]], Content]] = {
     "logit-bias": as_logit_bias, "ban-list": as_ban_list,
 }  # fmt: skip
 """By name, as typed after `--format`."""
-SUFFIXES = {".csv": "csv", ".parquet": "parquet", ".md": "markdown", ".jsonl": "jsonl"}
+SUFFIXES = {".csv": "csv", ".parquet": "parquet", ".md": "markdown", ".jsonl": "jsonl",
+            ".bias.json": "logit-bias", ".ban.json": "ban-list"}  # fmt: skip
 
 
 def write_export(matrix: VerdictMatrix, places: Sequence[int], path: Path, form: str = "") -> str:
@@ -176,9 +177,10 @@ def write_export(matrix: VerdictMatrix, places: Sequence[int], path: Path, form:
 
     Raises `ExplorerError` for an unknown form and where the file cannot be written.
     """
-    form = form or SUFFIXES.get(path.suffix.lower(), "")
+    form = form or next((known for suffix, known in SUFFIXES.items() if path.name.lower().endswith(suffix)), "")
     if form not in FORMATS:
-        raise ExplorerError(f"{path.name} has no known form", hint=f"Choose one of: {', '.join(FORMATS)}.")
+        hint = f"Choose one of: {', '.join(FORMATS)}; or end the name with one of: {' '.join(SUFFIXES)}."
+        raise ExplorerError(f"{path.name} has no known form", hint=hint)
     content = FORMATS[form](matrix, places)
     try:
         path.write_bytes(content if isinstance(content, bytes) else content.encode())

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from explorer.errors import ExplorerError
 from explorer.records import (
@@ -22,6 +23,9 @@ from explorer.settings import state_folder
 from explorer.tui.messages import Ask
 from explorer.tui.model_acts import ModelActs
 from explorer.tui.panes.base import Pane
+
+if TYPE_CHECKING:
+    from explorer.tui.panes.verdicts import VerdictsPane
 
 
 class Acts(ModelActs):
@@ -120,6 +124,25 @@ class Acts(ModelActs):
             self.query_one(f"#{tab}-pane", Pane).run_default()
 
     # ── the session, and the rest ─────────────────────────────────────────────────────────────────────────
+
+    def action_export(self) -> None:
+        self.run_worker(self.export_tokens(), group="export", exclusive=True, exit_on_error=False)
+
+    async def export_tokens(self) -> None:
+        """Ask for a file and write the marked tokens with their verdicts there, else those that the matrix shows."""
+        from explorer.tui.screens.ask_line import AskLine
+
+        pane = cast("VerdictsPane", self.screen_stack[0].query_one("#verdicts-pane"))
+        if not pane.has_matrix:
+            self.remark("There is nothing to export yet: v tests tokens.", problem=True)
+            return
+        forms = ".csv .parquet .md .jsonl .bias.json .ban.json"
+        name = await self.push_screen_wait(AskLine("Export the tokens to", placeholder=forms))
+        if name:
+            try:
+                self.remark(await pane.export(Path(name).expanduser()))
+            except ExplorerError as error:
+                self.remark(error.line, problem=True)
 
     def action_note(self) -> None:
         self.on_token(self._begin_note)

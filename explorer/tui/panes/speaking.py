@@ -90,6 +90,8 @@ class SpeakingPane(Pane):
         """Whose answers are on display; None: the summary of a run."""
         self._to_check: deque[ReadCertificates] = deque()
         self._lines: list[Line] = []
+        self._live: set[Certify] = set()
+        """Asked in this run of the program, so that the engine can be asked for more."""
         self._is_due = False
         self._problem = ""
         """What went wrong last, above the answers there are."""
@@ -158,6 +160,7 @@ class SpeakingPane(Pane):
 
     def show_asked(self, request: AnyRequest) -> None:
         if isinstance(request, Certify):
+            self._live.add(request)
             self._problem = ""
             self._say("proving… esc stops, p pauses")
 
@@ -200,7 +203,7 @@ class SpeakingPane(Pane):
         """What was certified, or in its place what went wrong; earlier answers stay."""
         match step.request, step.outcome:
             case Certify() as request, CertifyResult() as result:
-                self._take(request, result, live=step.number == 0 or request.model in self._loaded)
+                self._take(request, result, live=request in self._live)
             case Certify() as request, Cancelled(partial=partial):
                 if isinstance(partial, CertifyResult):
                     self._take(request, partial, live=False)
@@ -222,10 +225,6 @@ class SpeakingPane(Pane):
                 self._check_next()
             case ((ReadCertificates() | CheckCertificates()), _):
                 self._check_next()
-
-    @property
-    def _loaded(self) -> set[str]:
-        return {info.name for info in self.selection.roster.models}
 
     def _take(self, request: Certify, result: CertifyResult, *, live: bool) -> None:
         key: Key = (result.mode, result.bias, result.folded)

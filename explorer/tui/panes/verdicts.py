@@ -1,11 +1,76 @@
-"""The Verdicts pane: tokens by definitions of a glitch token."""
+"""The Verdicts pane: tokens by definitions of a glitch token, and how far those agree."""
 
 from __future__ import annotations
 
-from typing import ClassVar
+import asyncio
+from functools import partial
+from pathlib import Path
+from typing import ClassVar, cast
 
-from explorer.records import ReadEvidence, ReadVerdicts, Request, Verify
+import numpy as np
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container, Horizontal
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import ContentSwitcher, Label, Select, Static
+
+from explorer.exports import write_export
+from explorer.records import (
+    AnyPart,
+    AnyRequest,
+    Cancelled,
+    Failure,
+    Progress,
+    ReadEvidence,
+    ReadVerdicts,
+    Request,
+    Step,
+    VerdictColumns,
+    VerdictEvidence,
+    VerdictPart,
+    VerificationResult,
+    Verify,
+)
+from explorer.text import visible
+from explorer.tui.messages import ColumnsFound, NeighbourOpened
+from explorer.tui.panes import verdicts_curves as curves
+from explorer.tui.panes import verdicts_view as view
 from explorer.tui.panes.base import Pane
+from explorer.tui.panes.verdicts_columns import verdict_columns
+from explorer.tui.panes.verdicts_options import OTHER, SETS, WHICH
+from explorer.tui.widgets.lines_view import LinesView
+from explorer.tui.widgets.option_line import Choice, Field, Submitted
+from explorer.tui.widgets.plot import PlotView
+from explorer.tui.widgets.row_list import RowList
+from explorer.verdicts import AGREEMENTS, Agreement, VerdictMatrix
+
+VIEWS = ("matrix", "definitions", "curves")
+ROWS = 200
+"""Tokens that a recorded result lists."""
+_REDRAW_SECONDS = 0.25
+_BESIDE_FROM = 80
+_HINT = "Press v: the most suspicious tokens are tested by every definition of a glitch token, side by side."
+
+
+class MatrixList(RowList):
+    """Rows of the matrix; left and right go from definition to definition."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("left", "column(-1)", "definition before", show=False),
+        Binding("right", "column(1)", "next definition", show=False),
+    ]
+
+    class Moved(Message):
+        """To another definition, `step` columns on."""
+
+        def __init__(self, step: int) -> None:
+            super().__init__()
+            self.step = step
+
+    def action_column(self, step: int) -> None:
+        self.post_message(self.Moved(step))
 
 
 class VerdictsPane(Pane):
@@ -13,6 +78,328 @@ class VerdictsPane(Pane):
 
     handles: ClassVar[tuple[type[Request], ...]] = (Verify, ReadVerdicts, ReadEvidence)
     pane_title: ClassVar[str] = "Verdicts"
+    content: ClassVar[str] = "#matrix"
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("x", "ids", "ids of the evidence", show=False)]
+    DEFAULT_CSS = """
+    VerdictsPane {
+        height: 1fr;
+        layout: vertical;
+        & .options { height: 1; & > Label { color: $text-muted; margin: 0 1 0 0; } }
+        & #which { width: 17; margin: 0 1 0 0; }
+        & #percent { width: 5; margin: 0 1 0 0; }
+        & #definitions { width: 17; }
+        & #view { width: 16; margin: 0 1 0 0; }
+        & #agreement { width: 14; margin: 0 1 0 0; }
+        & #indicator { width: 1fr; display: none; }
+        &.-curves #indicator { display: block; }
+        &.-curves #agreement { display: none; }
+        & #verdict-heading { height: 1; text-wrap: nowrap; text-overflow: ellipsis; }
+        & #verdict-body { height: 1fr; }
+        & #matrix-view { height: 1fr; layout: vertical; }
+        & #matrix { height: 3fr; }
+        & #evidence { height: 2fr; border-top: solid $panel; display: none; }
+        & #evidence.-open { display: block; }
+        & #curves-view { height: 1fr; layout: vertical; }
+        & #curves { height: 1fr; layout: vertical; }
+        &.-beside #curves { layout: horizontal; }
+        & #curve-legend { height: 2; }
+    }
+    """
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._result: VerificationResult | None = None
+        self._matrix: VerdictMatrix | None = None
+        self._is_whole = False
+        """Whether the matrix has every token tested, not only those that a result lists."""
+        self._request: Verify | None = None
+        """What the matrix is about."""
+        self._live: set[Verify] = set()
+        """Asked in this run of the program, so that the engine can be asked for more."""
+        self._column = 0
+        self._places = np.zeros(0, dtype=np.int64)
+        self._evidence: VerdictEvidence | None = None
+        self._with_ids = False
+        self._is_due = False
+
+    def compose(self) -> ComposeResult:
+        with Horizontal(classes="options"):
+            yield Label("test")
+            yield Choice(WHICH, value=WHICH[0], id="which")
+            yield Field("2", restrict=r"[0-9.]{0,5}", id="percent")
+            yield Label("by")
+            yield Choice((*SETS, OTHER), value="usual ones", id="definitions")
+        with Horizontal(classes="options"):
+            yield Label("show")
+            yield Choice(VIEWS, value="matrix", id="view")
+            yield Choice(AGREEMENTS, value="called", id="agreement")
+            yield Choice(("input_norm",), value="input_norm", id="indicator")
+        yield Static(Content(""), id="verdict-heading")
+        with ContentSwitcher(id="verdict-body", initial="matrix-view"):
+            with Container(id="matrix-view"):
+                yield MatrixList(id="matrix", empty=_HINT)
+                yield LinesView(self._evidence_lines, id="evidence")
+            yield LinesView(self._definition_lines, id="definitions-view")
+            with Container(id="curves-view"):
+                with Container(id="curves"):
+                    yield PlotView(id="roc", empty="no curve: nothing, or all, is called")
+                    yield PlotView(id="precision-recall")
+                yield Static(Content(""), id="curve-legend")
+
+    # ── asking ──
+
+    def run_default(self) -> None:
+        """Ask for a sweep as the options stand."""
+        model, token = self.selection.model, self.selection.token
+        which = self.query_one("#which", Choice).chosen
+        percent = self.query_one("#percent", Field).value
+        chosen = self.query_one("#definitions", Choice).chosen
+        if model is None or token is None:
+            self._say("No token is selected: choose one in the token table.", problem=True)
+        elif which == "marked" and not self.selection.marked:
+            self._say("No token is marked: mark some with space.", problem=True)
+        elif which == WHICH[0] and not _is_percent(percent):
+            self._say("The share must be a number above 0 and at most 100.", problem=True)
+        else:
+            named = {"selected": (token.token_id,), "marked": tuple(sorted(self.selection.marked))}.get(which)
+            kept = self._request.definitions if self._request is not None else ()
+            self.ask(
+                Verify(
+                    model=model.name,
+                    token_ids=named,
+                    top_percent=float(percent) if which == WHICH[0] else None,
+                    definitions=SETS.get(chosen, kept),
+                    rows=ROWS,
+                )
+            )
+
+    @on(Submitted)
+    def run_as_set(self, event: Submitted) -> None:
+        """Enter in an option asks."""
+        event.stop()
+        self.run_default()
 
     def set_form(self, request: Verify) -> None:
         """Show in the options how `request` was asked (a session is replayed or resumed)."""
+        which = WHICH[0] if request.top_percent is not None else "all tokens"
+        if request.token_ids is not None:
+            which = "selected" if len(request.token_ids) == 1 else "marked"
+        self.query_one("#which", Choice).choose(which)
+        if request.top_percent is not None:
+            self.query_one("#percent", Field).value = f"{request.top_percent:g}"
+        named = next((name for name, names in SETS.items() if names == request.definitions), OTHER)
+        self.query_one("#definitions", Choice).choose(named)
+
+    # ── showing ──
+
+    def show_asked(self, request: AnyRequest) -> None:
+        if isinstance(request, Verify):
+            self._live.add(request)
+            self._request, self._result, self._matrix, self._evidence = request, None, None, None
+            self._say("verifying… esc stops, p pauses")
+            self._show_all()
+            self.ask(ReadVerdicts(of=request), record=False)
+
+    def show_part(self, request: AnyRequest, part: AnyPart) -> None:
+        if request != self._request:
+            return
+        if isinstance(part, VerdictPart) and self._matrix is not None and self._is_whole:
+            self._matrix.take(part)
+            self._redraw_soon()
+        elif isinstance(part, Progress):
+            self._say(_progress(part))
+
+    def _redraw_soon(self) -> None:
+        if not self._is_due:
+            self._is_due = True
+            self.set_timer(_REDRAW_SECONDS, self._redraw)
+
+    def _redraw(self) -> None:
+        self._is_due = False
+        self._show_all()
+        self._tell_columns()
+
+    def show(self, step: Step) -> None:
+        """A result, the matrix behind it, evidence; or in their place what went wrong."""
+        match step.request, step.outcome:
+            case Verify() as request, VerificationResult() as result:
+                self._take_result(request, result)
+                self._say(_summary(result))
+            case Verify() as request, Cancelled(partial=partial):
+                done = 0
+                if isinstance(partial, VerificationResult):
+                    self._take_result(request, partial)
+                    done = partial.tokens
+                self._say(f"paused with {done:,} tokens tested; p goes on")
+            case Verify(), Failure(message=message, hint=hint):
+                self._say(f"✗ {message} {hint}".rstrip(), problem=True)
+            case ReadVerdicts(of=request), VerdictColumns() as columns if request == self._request:
+                self._matrix, self._is_whole = VerdictMatrix(columns), True
+                self._redraw_soon()
+            case ReadEvidence(), VerdictEvidence() as evidence:
+                self._evidence = evidence
+                self._show_evidence()
+            case ReadEvidence(), Failure(message=message, hint=hint):
+                self._say(f"✗ {message} {hint}".rstrip(), problem=True)
+            case _:
+                pass
+
+    def _take_result(self, request: Verify, result: VerificationResult) -> None:
+        """The matrix that was read stays until it is read again: it has more than the result lists."""
+        if request != self._request or self._matrix is None or not self._is_whole:
+            self._matrix, self._is_whole = view.recorded_matrix(result), False
+        self._request, self._result = request, result
+        indicators = tuple(dict.fromkeys(score.indicator for score in result.indicators))
+        self.query_one("#indicator", Choice).set_names(indicators or ("none",))
+        self._show_all()
+        if request in self._live:
+            self.ask(ReadVerdicts(of=request), record=False)
+
+    def clear(self) -> None:
+        self._result = self._matrix = self._request = self._evidence = None
+        self._column = 0
+        self._say("")
+        self._show_all()
+
+    def _show_all(self) -> None:
+        self._show_matrix()
+        self._show_evidence()
+        self.query_one("#definitions-view", LinesView).redraw()
+        if self.query_one("#view", Choice).chosen == "curves":
+            self._show_curves()
+
+    def _show_matrix(self) -> None:
+        rows = self.query_one(MatrixList)
+        if self._matrix is None:
+            rows.show_rows((), header=None)
+            return
+        agreement = cast(Agreement, self.query_one("#agreement", Choice).chosen)
+        self._places = np.flatnonzero(self._matrix.where(agreement))
+        self._column = min(self._column, max(0, len(self._matrix.definitions) - 1))
+        lines = view.MatrixRows(self._matrix, self._places, rows.size.width - 3, self._column)
+        rows.show_empty("No token here passes: choose another view of the matrix, or 'all'.")
+        rows.show_rows(lines, header=lines.header())
+
+    def _show_evidence(self) -> None:
+        evidence = self.query_one("#evidence", LinesView)
+        evidence.set_class(self._evidence is not None, "-open")
+        evidence.redraw()
+
+    def _evidence_lines(self, width: int) -> list[Content]:
+        if self._evidence is None:
+            return []
+        return view.evidence_lines(self._evidence, width, with_ids=self._with_ids)
+
+    def _definition_lines(self, width: int) -> list[Content]:
+        return view.definition_lines(self._result, width) if self._result is not None else [Content(_HINT)]
+
+    def _show_curves(self) -> None:
+        definition, indicator = self._definition, self.query_one("#indicator", Choice).chosen
+        found = curves.find_curves(self._result, self._matrix if self._is_whole else None, indicator, definition)
+        self.query_one("#roc", PlotView).show(curves.roc_plot(found.roc))
+        self.query_one("#precision-recall", PlotView).show(curves.precision_recall_plot(found.precision_recall))
+        heading = f"{visible(indicator)} foretells {visible(definition)}"
+        content = Content.assemble((heading, "bold"), f"\n{visible(found.legend, spaces=False)}")
+        self.query_one("#curve-legend", Static).update(content)
+
+    @property
+    def _definition(self) -> str:
+        """The definition whose column is chosen."""
+        return self._matrix.definitions[self._column].name if self._matrix and self._matrix.definitions else ""
+
+    def _say(self, text: str, *, problem: bool = False) -> None:
+        content = Content.styled(visible(text, spaces=False), "$error" if problem else "$foreground-muted")
+        self.query_one("#verdict-heading", Static).update(content)
+
+    # ── the token table's columns, and files ──
+
+    def _tell_columns(self) -> None:
+        if self._matrix is not None and self._is_whole and self._request is not None and self._request in self._live:
+            self.run_worker(self._find_columns(self._matrix), group="columns", exclusive=True)
+
+    async def _find_columns(self, matrix: VerdictMatrix) -> None:
+        sizes = {info.name: info.vocab_size for info in self.selection.roster.models}
+        if matrix.model in sizes:
+            columns = await asyncio.to_thread(verdict_columns, matrix, sizes[matrix.model])
+            self.post_message(ColumnsFound(matrix.model, columns))
+
+    @property
+    def has_matrix(self) -> bool:
+        """Whether there is anything to export."""
+        return self._matrix is not None
+
+    async def export(self, path: Path) -> str:
+        """Write the marked tokens that were tested, or those on display where none is marked, to `path`, in the form
+        that its ending says; what was done, in words. Raises `ExplorerError` where the file cannot be written."""
+        matrix = self._matrix
+        assert matrix is not None, "nothing was tested"
+        marked = np.flatnonzero(np.isin(matrix.token_ids, list(self.selection.marked)))
+        places = marked if len(marked) else self._places
+        form = await asyncio.to_thread(partial(write_export, matrix, places.tolist(), path))
+        kind = "marked" if len(marked) else "shown"
+        return f"{len(places):,} {kind} tokens written to {path.name} ({form})."
+
+    # ── acting ──
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.set_class(event.size.width >= _BESIDE_FROM, "-beside")
+        self.call_after_refresh(self._show_all)
+
+    @on(Select.Changed, "#view")
+    def change_view(self, event: Select.Changed) -> None:
+        """Matrix, definitions or curves."""
+        chosen = self.query_one("#view", Choice).chosen
+        self.query_one("#verdict-body", ContentSwitcher).current = f"{chosen}-view"
+        self.set_class(chosen == "curves", "-curves")
+        self._show_all()
+
+    @on(Select.Changed, "#agreement,#indicator")
+    def change_choice(self, event: Select.Changed) -> None:
+        """Other rows, or another curve; nothing is asked."""
+        self._show_all()
+
+    @on(MatrixList.Moved)
+    def move_column(self, event: MatrixList.Moved) -> None:
+        """The next definition."""
+        event.stop()
+        if self._matrix is not None and self._matrix.definitions:
+            self._column = (self._column + event.step) % len(self._matrix.definitions)
+            self._show_matrix()
+
+    @on(RowList.Chosen)
+    def open_cell(self, event: RowList.Chosen) -> None:
+        """Enter opens the evidence of the cell; on the cell whose evidence is open, it goes to the token."""
+        event.stop()
+        if self._matrix is None or event.index >= len(self._places):
+            return
+        token_id = int(self._matrix.token_ids[self._places[event.index]])
+        shown = self._evidence
+        is_open = shown is not None and (shown.token.token_id, shown.definition.name) == (token_id, self._definition)
+        if is_open or self._request is None or self._request not in self._live:
+            self.post_message(NeighbourOpened(self._matrix.model, token_id))
+        else:
+            self.ask(ReadEvidence(of=self._request, definition=self._definition, token_id=token_id))
+
+    def action_ids(self) -> None:
+        """Show or hide the ids of the evidence."""
+        self._with_ids = not self._with_ids
+        self._show_evidence()
+
+
+def _is_percent(text: str) -> bool:
+    try:
+        return 0 < float(text) <= 100
+    except ValueError:
+        return False
+
+
+def _progress(part: Progress) -> str:
+    left = "" if part.seconds_left is None else f", {part.seconds_left:,.0f} s left"
+    rate = f", {part.rate:,.0f}/s" if part.rate else ""
+    return f"{part.done:,} of {part.total or '?'} {part.what}{rate}{left}; p pauses"
+
+
+def _summary(result: VerificationResult) -> str:
+    rate = f", {result.tokens_per_second:,.0f} tokens/s" if result.tokens_per_second else ""
+    kept = f", {result.reused:,} prompts from disk" if result.reused else ""
+    return f"{result.tokens:,} tokens tested{rate}{kept} · {view.LEGEND}"

@@ -1,0 +1,189 @@
+"""The Verdicts tab in the whole program, on the zoo."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from explorer.engine import verification
+from explorer.engine.handlers import Engine
+from explorer.records import (
+    Cancelled,
+    DefinitionSummary,
+    RankTokens,
+    ReadEvidence,
+    Step,
+    TokenRef,
+    VerdictCell,
+    VerdictRow,
+    VerificationResult,
+    Verify,
+)
+from explorer.tui.panes.verdicts import MatrixList, VerdictsPane
+from explorer.tui.widgets.lines_view import LinesView
+from explorer.tui.widgets.option_line import Choice, Field
+from explorer.tui.widgets.plot import PlotView
+from tests.app_driver import SIZES, asked, running, screen_text, until
+
+MYNAH = ("zoo:mynah",)
+
+
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    return Engine()
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verification, "cache_folder", lambda: tmp_path / "cache")
+
+
+def ask_quickly(pane: VerdictsPane, percent: str = "20") -> None:
+    pane.query_one("#percent", Field).value = percent
+    pane.query_one("#definitions", Choice).choose("quick ones")
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_sweep_fills_matrix_columns_curves_and_evidence(
+    engine: Engine, tmp_path: Path, size: tuple[int, int]
+) -> None:
+    async with running(engine, tmp_path, size, MYNAH) as (app, pilot):
+        pane = app.query_one(VerdictsPane)
+        ask_quickly(pane)
+        await pilot.press("v")
+        await until(pilot, lambda: len(asked(app, Verify)) == 1 and not app.desk.running)
+        result = asked(app, Verify)[0].outcome
+        assert isinstance(result, VerificationResult)
+        await until(pilot, lambda: not pane._is_due and not pane.workers._workers)
+        rows = pane.query_one(MatrixList)
+        called = {row.token.token_id for row in result.rows}
+        assert len(rows.rows) >= len(called) == 200, "a result lists so many of those called"
+        assert "V " in rows.rows[0].plain
+        # Every definition is a column of the token table, sorted with the called ones first.
+        added = app.token_pane._added["mynah"]
+        assert set(added) == {definition.name for definition in result.definitions}
+        keys = added["glitchminer"].keys
+        verified = next(one.verified for one in result.definitions if one.name == "glitchminer")
+        first = np.argsort(np.where(np.isnan(keys), np.inf, keys))[:verified]
+        assert all(added["glitchminer"].show(int(token_id)).startswith("V ") for token_id in first)
+        assert int(np.isfinite(keys).sum()) == result.tokens
+        # Filters.
+        for agreement in ("disagree", "all agree", "all"):
+            pane.query_one("#agreement", Choice).value = agreement
+            await pilot.pause()
+            assert pane._matrix is not None
+            assert len(rows.rows) == int(pane._matrix.where(agreement).sum())  # type: ignore[arg-type]
+        # Evidence of a cell of the second definition.
+        await pilot.press("6")
+        rows.focus()
+        await pilot.press("home", "right", "enter")
+        await until(pilot, lambda: len(asked(app, ReadEvidence)) == 1 and not app.desk.running)
+        evidence = "\n".join(line.plain for line in pane.query_one("#evidence", LinesView).lines)
+        assert asked(app, ReadEvidence)[0].request.definition == result.definitions[1].name  # type: ignore[union-attr]
+        assert result.definitions[1].title in evidence
+        assert "→" in evidence
+        # Curves.
+        pane.query_one("#view", Choice).value = "curves"
+        await until(pilot, lambda: bool(pane.query_one("#roc", PlotView)._strips))
+        assert "ROC-AUC" in screen_text(app)
+        pane.query_one("#view", Choice).value = "definitions"
+        await pilot.pause()
+        assert "GlitchMiner" in screen_text(app)
+
+
+async def test_the_recorded_step_alone_shows_matrix_definitions_and_curves(engine: Engine, tmp_path: Path) -> None:
+    async with running(engine, tmp_path, (160, 50), MYNAH) as (app, pilot):
+        pane = app.query_one(VerdictsPane)
+        ask_quickly(pane)
+        await pilot.press("v")
+        await until(pilot, lambda: len(asked(app, Verify)) == 1 and not app.desk.running)
+        await until(pilot, lambda: not pane._is_due)
+        live = {row.plain for row in pane.query_one(MatrixList).rows}
+        step = asked(app, Verify)[0]
+        pane.clear()
+        pane._live.clear()
+        pane.show(step)
+        replayed = {row.plain for row in pane.query_one(MatrixList).rows}
+        assert len(replayed) == 200
+        assert replayed <= live
+        assert not pane._is_whole
+        pane.query_one("#view", Choice).value = "curves"
+        await until(pilot, lambda: bool(pane.query_one("#roc", PlotView)._strips))
+        assert not app.desk.running, "a recorded step asks nothing"
+
+
+async def test_a_sweep_is_paused_and_goes_on_where_it_was(engine: Engine, tmp_path: Path) -> None:
+    async with running(engine, tmp_path, (120, 40), MYNAH) as (app, pilot):
+        pane = app.query_one(VerdictsPane)
+        pane.query_one("#percent", Field).value = "40"
+        await pilot.press("v")
+        await until(pilot, lambda: pane._matrix is not None and bool(pane._matrix.decided().any()))
+        await pilot.press("p")
+        await until(pilot, lambda: len(asked(app, Verify)) == 1 and not app.desk.running)
+        paused = asked(app, Verify)[0].outcome
+        assert isinstance(paused, Cancelled)
+        assert "paused with" in screen_text(app)
+        await pilot.press("l")  # a quick question in between
+        await pilot.press("p")
+        await until(pilot, lambda: len(asked(app, Verify)) == 2 and not app.desk.running, seconds=120)
+        result = asked(app, Verify)[1].outcome
+        assert isinstance(result, VerificationResult)
+        assert result.reused > 0
+        assert pane._request is not None
+        assert result.tokens > paused.partial.tokens  # type: ignore[union-attr]
+
+
+async def test_sorting_by_a_definition_is_not_recorded_and_export_writes_what_is_shown(
+    engine: Engine, tmp_path: Path
+) -> None:
+    async with running(engine, tmp_path, (120, 40), MYNAH) as (app, pilot):
+        pane = app.query_one(VerdictsPane)
+        await pilot.press("e")
+        await pilot.pause()
+        assert any("nothing to export" in note.message for note in app._notifications)
+        ask_quickly(pane)
+        await pilot.press("v")
+        await until(pilot, lambda: len(asked(app, Verify)) == 1 and not app.desk.running)
+        await until(pilot, lambda: "glitchminer" in app.token_pane._added.get("mynah", {}))
+        app.token_pane._sort_by("glitchminer")
+        await pilot.pause(0.8)
+        assert not [step for step in asked(app, RankTokens) if step.request.sort == "glitchminer"]  # type: ignore[union-attr]
+        await pilot.press("e")
+        await pilot.pause()
+        target = tmp_path / "called.csv"
+        for letter in str(target):
+            await pilot.press({"/": "slash", ".": "full_stop", "-": "minus", "_": "underscore"}.get(letter, letter))
+        await pilot.press("enter")
+        await until(pilot, target.exists)
+        await pilot.pause(0.2)
+        with target.open(newline="") as file:
+            written = list(csv.DictReader(file))
+        assert len(written) == len(pane._places) > 0
+        assert {"token_id", "glitchminer", "glitchminer value"} <= set(written[0])
+
+
+async def test_hostile_names_in_a_result_are_harmless(engine: Engine, tmp_path: Path) -> None:
+    evil = "[/x]\x1b]52;c;AAAA\x07‮"
+    definition = DefinitionSummary(
+        name=evil, title=evil, rule=evil, source=evil, value=evil, verified=1, weak=0, rejected=0, inconclusive=0
+    )
+    row = VerdictRow(
+        token=TokenRef(token_id=7, token_bytes=evil.encode().hex(), text=evil),
+        category="ok",
+        verdicts={evil: VerdictCell(verdict="verified", value=float("inf"))},
+    )
+    result = VerificationResult(model=evil, tokens=1, definitions=(definition,), pairs=(), rows=(row,), notes=(evil,))
+    async with running(engine, tmp_path, (80, 24), MYNAH) as (app, pilot):
+        pane = app.query_one(VerdictsPane)
+        await pilot.press("6")
+        pane.show(Step(number=1, at="", seconds=0.0, request=Verify(model=evil), outcome=result))
+        for name in ("matrix", "definitions", "curves"):
+            pane.query_one("#view", Choice).value = name
+            await pilot.pause()
+            shown = screen_text(app)
+            assert "\x1b" not in shown
+            assert "\x07" not in shown
+            assert "‮" not in shown
