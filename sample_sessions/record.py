@@ -22,6 +22,8 @@ from explorer.numbers import format_logprob_and_percent  # noqa: E402
 from explorer.records import (  # noqa: E402
     AnyOutcome,
     AnyRequest,
+    Certify,
+    CertifyResult,
     Failure,
     FindNeighbours,
     InspectToken,
@@ -39,6 +41,8 @@ from explorer.records import (  # noqa: E402
     RepeatBackResult,
     TokenDetail,
     TokenRow,
+    VerificationResult,
+    Verify,
     WriteNote,
 )
 from explorer.sessions.store import SessionWriter  # noqa: E402
@@ -211,6 +215,23 @@ async def tokens_that_cannot_be_said(tour: Tour) -> None:
         "Wrong answers that come again and again are what glitch tokens became known for.",
         "tour",
         "glitch",
+    )
+    tested = await tour.ask(Verify(model="mynah", top_percent=16.0, rows=60), VerificationResult)
+    called = {found.name: found.verified + found.weak for found in tested.definitions}
+    least, most = min(called, key=called.__getitem__), max(called, key=called.__getitem__)
+    tour.note(
+        f"The {tested.tokens} tokens of smallest norm by every definition of a glitch token: {least} calls "
+        f"{called[least]}, {most} {called[most]}. No definition is the definition.",
+        "tour",
+    )
+    own = await tour.ask(Certify(model="mynah", mode="own_direction", token_ids=(token_id,), rows=1), CertifyResult)
+    proved = await tour.ask(Certify(model="mynah", mode="ball", token_ids=(token_id,), rows=1), CertifyResult)
+    winner = own.rows[0].own_direction_winner
+    tour.note(
+        f"Can {said(own.rows[0].token.text)} be said at all? Along its own row {said(winner.text)} wins. But it is "
+        f"{proved.rows[0].verdict}: the proof is a point that the final norm can deliver, where it leads by "
+        f"{proved.rows[0].margin:.3g}. That a model does not say a token is no proof that it cannot.",
+        "tour",
     )
     byte = next(entry for entry in ground_truth("mynah")["withheld"] if entry["kind"] == "byte")
     await tour.ask(InspectToken(model="mynah", token_id=byte["token_id"]), TokenDetail)

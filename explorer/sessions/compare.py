@@ -18,6 +18,7 @@ import msgspec
 from explorer.records import (
     AnyOutcome,
     AnyRequest,
+    CertifyResult,
     Failure,
     ModelLoaded,
     Neighbour,
@@ -26,6 +27,7 @@ from explorer.records import (
     RepeatBack,
     RepeatBackResult,
     TopToken,
+    VerificationResult,
 )
 from explorer.sessions.describe import summarise
 from explorer.sessions.two_sample import two_sample_p
@@ -85,8 +87,25 @@ def compare(request: AnyRequest, recorded: AnyOutcome, live: AnyOutcome, toleran
             return Agreement(said + (f"; {rows}" if rows else "; the rows shown agree"))
         case _, RankedTokens(), RankedTokens():
             return Agreement(first_difference(_numbers_of(recorded), _numbers_of(live), tolerance))
+        case _, VerificationResult(), VerificationResult():
+            # A probability is the exponential of a log-probability, and as far off as that allows.
+            loose = Tolerance(tolerance.logprob, max(tolerance.relative, math.expm1(tolerance.logprob)))
+            return Agreement(first_difference(_findings_of(recorded), _findings_of(live), loose))
+        case _, CertifyResult(), CertifyResult():
+            return Agreement(first_difference(_verdicts_of(recorded), _verdicts_of(live), tolerance))
         case _:
             return Agreement(first_difference(recorded, live, tolerance))
+
+
+def _findings_of(result: VerificationResult) -> VerificationResult:
+    """`result` without how long it took and what was on disk."""
+    return msgspec.structs.replace(result, answered=0, reused=0, tokens_per_second=0.0)
+
+
+def _verdicts_of(result: CertifyResult) -> CertifyResult:
+    """`result` without how it was found: of one verdict there are many proofs, each with its own margin."""
+    rows = tuple(msgspec.structs.replace(row, margin=0.0, certificate=None, on_sphere=None) for row in result.rows)
+    return msgspec.structs.replace(result, rows=rows, names=(), reused=0, tokens_per_second=0.0)
 
 
 def _numbers_of(view: RankedTokens) -> RankedTokens:
