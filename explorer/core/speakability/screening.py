@@ -69,8 +69,9 @@ def own_row_wins(
             start += len(block)
             leads = screen.leads(block, first)
             if first:
-                # Rows left out score at most their key, of which the last is the largest.
-                apart = keys[block] - keys[first - 1] - 1e-11 * np.abs(keys).max()
+                # Rows left out score at most their key, of which the last is the largest. Lengths are off by what
+                # turning lost, which is all of them where the rows hardly differ.
+                apart = keys[block] - keys[first - 1] - 1e-11 * np.abs(keys).max() - 4 * screen.lost * size
                 scale = 1.0 if bias is not None else sizes[order[block]]
                 leads = np.minimum(leads, apart * scale)
             won = leads > 0
@@ -130,7 +131,9 @@ class _Screen:
         reach, norms = self.reach[rows], self.norms[rows]
         scale = torch.ones_like(reach) if self.has_bias else reach
         own = reach * norms.square() + (self.shift[rows] if self.has_bias else 0.0)
-        off = self.relative * reach * norms * (norms + self.tallest) + reach * (self.lost * norms + self.dropped)
+        off = self.relative * reach * norms * (norms + self.tallest) + reach * self.dropped
+        # What turning lost of a row counts at the length of the others too: a token's own may be nothing but that.
+        off = off + reach * self.lost * (3 * norms + self.tallest)
         off = off + 4 * UNIT * (self.largest_shift + self.shift[rows].abs() + reach * norms * self.tallest)
         leads: Float64[np.ndarray, " n"] = (own - highest.double() * scale - off).cpu().numpy()
         return leads
