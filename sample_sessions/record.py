@@ -9,9 +9,11 @@ answers, so a zoo that was trained anew gives tours that are true of it.
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -299,14 +301,16 @@ async def record(name: str) -> None:
     fresh = path.with_suffix(".recording")
     fresh.unlink(missing_ok=True)
     client, writer = EngineClient(), SessionWriter(fresh, seed=7, title=title)
-    await client.start()
-    try:
-        await walk(Tour(client, writer))
-        writer.close()
-        fresh.replace(path)
-    finally:
-        await client.stop()
-        fresh.unlink(missing_ok=True)
+    with TemporaryDirectory() as cache:
+        os.environ["XDG_CACHE_HOME"] = cache  # the engine's: nothing was answered before
+        await client.start()
+        try:
+            await walk(Tour(client, writer))
+            writer.close()
+            fresh.replace(path)
+        finally:
+            await client.stop()
+            fresh.unlink(missing_ok=True)
     print(f"{path.name}: {path.stat().st_size:,} bytes")
 
 

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 import msgspec
 
 from explorer.records import (
+    Certify,
+    CertifyResult,
     FindNeighbours,
     InspectToken,
     LoadModel,
@@ -24,6 +26,7 @@ from explorer.records import (
     Neighbourhood,
     RankedTokens,
     RankTokens,
+    ReadEvidence,
     ReadLogprobs,
     RepeatBack,
     RepeatBackResult,
@@ -32,6 +35,7 @@ from explorer.records import (
     TokenDetail,
     TokenRef,
     TokenRow,
+    VerdictEvidence,
 )
 from explorer.sessions.search import SessionIndex
 from explorer.tui.messages import Selection
@@ -40,7 +44,7 @@ LOOK_BACK = 48
 """Steps of one kind looked at, from the position backwards, for one that says what is sought."""
 _VIEWS = ("RankTokens", "InspectToken", "FindNeighbours", "ReadLogprobs", "MarkToken", "Verify", "Certify")
 """Kinds whose model is the one that was selected; a repeat-back goes to several at once."""
-_SUBJECTS = ("RankTokens", "InspectToken", "RepeatBack", "FindNeighbours", "ReadLogprobs")
+_SUBJECTS = ("RankTokens", "InspectToken", "RepeatBack", "FindNeighbours", "ReadLogprobs", "ReadEvidence", "Certify")
 """Kinds that are about the token that was selected."""
 _NOT_SHOWN = {"LoadModel", "UnloadModel", "MarkToken", "WriteNote", ""}
 
@@ -239,6 +243,10 @@ def subject_of(step: Step) -> TokenRow | None:
             return _row(probe.token)
         case FindNeighbours(), Neighbourhood(subject=subject):
             return msgspec.structs.replace(_row(subject.token), category=subject.category)
+        case Certify(token_ids=(_,)), CertifyResult(rows=(found,)):
+            return _row(found.token)
+        case ReadEvidence(), VerdictEvidence(token=token):
+            return _row(token)
         case ((RepeatBack(token_id=int() as token_id) | ReadLogprobs(token_id=int() as token_id)), _):
             return _row(TokenRef(token_id=token_id, token_bytes="", text=""))
         case MarkToken(token_id=token_id, text=text), _:

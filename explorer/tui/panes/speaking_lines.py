@@ -62,7 +62,9 @@ def answer_lines(answer: Answer, width: int) -> list[Line]:
     row, result = answer.row, answer.result
     mark, colour = MARKS[row.verdict]
     lines = [Line(Content.styled(form_of(result), "bold $accent")), *prose(result.question, width, 1)]
-    lines.append(Line(Content.assemble((f" {mark} {_verdict(row, result)}", f"bold {colour}"), "  ", _margin(row))))
+    lines.append(
+        Line(Content.assemble((f" {mark} {_verdict(row, result)}", f"bold {colour}"), "  ", _margin(row, result)))
+    )
     lines.append(_own_direction(row, width))
     if result.mode == "ball" and row.verdict == "speakable" and row.on_sphere is not None:
         where = "on the sphere too" if row.on_sphere else "inside the ball; on the sphere no such place was found"
@@ -85,7 +87,9 @@ def _verdict(row: SpeakRow, result: CertifyResult) -> str:
     return row.verdict
 
 
-def _margin(row: SpeakRow) -> Content:
+def _margin(row: SpeakRow, result: CertifyResult) -> Content:
+    if result.mode == "own_direction":
+        return Content(f"by {abs(row.margin):.4g}")
     words = {
         "speakable": f"leads by {row.margin:.4g}",
         "unspeakable": f"never leads by more than {row.margin:.3g}",

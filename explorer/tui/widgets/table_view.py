@@ -73,6 +73,8 @@ class TableView(ScrollView):
         self._added: Mapping[str, AddedColumn] = {}
         self._marked: frozenset[int] = frozenset()
         self._painter: Painter | None = None
+        self._top: int | None = None
+        """What is to be at the top once there is room."""
         self._strips: LRUCache[tuple[int, bool], Strip] = LRUCache(_STRIPS_KEPT)
 
     def set_added(self, columns: Mapping[str, AddedColumn]) -> None:
@@ -172,6 +174,12 @@ class TableView(ScrollView):
     def on_resize(self) -> None:
         """The token column's width follows the table's; the cursor stays in sight."""
         self._repaint(layout=True)
+        self.on_show()
+
+    def on_show(self) -> None:
+        """What was to be in sight while the table was not comes into sight with it."""
+        if self._top is not None:
+            self.show_from(self._top)
         self._reveal(self.cursor)
 
     def watch_scroll_x(self, old_value: float, new_value: float) -> None:
@@ -180,13 +188,21 @@ class TableView(ScrollView):
         super().watch_scroll_x(old_value, new_value)
 
     def show_from(self, position: int) -> None:
-        """Scroll so that a position is at the top, or as near to it as keeps the cursor in sight."""
+        """Scroll so that a position is at the top, or as near to it as keeps the cursor in sight; while the table is
+        not in sight itself, as soon as it is."""
+        self._top = None if self._lines else position
         self.scroll_to(y=max(0, position), animate=False, force=True, immediate=True)
         self._reveal(self.cursor)
 
+    @property
+    def _lines(self) -> int:
+        """Rows that there is room for; none before the first layout, and while the table is hidden."""
+        return max(0, self.scrollable_size.height - 1) if self.is_on_screen else 0
+
     def _reveal(self, position: int) -> None:
-        lines = max(1, self.scrollable_size.height - 1)
-        top = self.scroll_offset.y
+        lines, top = self._lines, self.scroll_offset.y
+        if not lines:
+            return
         if position < top:
             self.scroll_to(y=position, animate=False, force=True)
         elif position >= top + lines:
