@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
@@ -24,6 +25,9 @@ from explorer.engine.client import EngineClient
 from explorer.sessions.store import SessionWriter
 from explorer.settings import Settings
 from explorer.tui.app import ExplorerApp
+from explorer.tui.panes.speaking import SpeakingPane
+from explorer.tui.panes.verdicts import VerdictsPane
+from explorer.tui.widgets.option_line import Choice
 
 TICK = 0.005
 
@@ -62,6 +66,7 @@ async def until(pilot: Pilot[None], holds: Callable[[], bool]) -> None:
 async def tour(meter: Meter) -> None:
     """Load the zoo, walk, ask everything."""
     with tempfile.TemporaryDirectory() as folder:
+        os.environ["XDG_CACHE_HOME"] = folder  # the engine's: nothing is on disk yet
         app = ExplorerApp(EngineClient(), SessionWriter(Path(folder) / "s.jsonl"), Settings())
         async with app.run_test(size=(120, 40)) as pilot:
             async with meter.phase("opening the panes, once, at the start"):
@@ -84,6 +89,20 @@ async def tour(meter: Meter) -> None:
                 await pilot.press("n")
                 await until(pilot, lambda: not app.desk.running)
                 await asyncio.sleep(0.5)
+            app.query_one(VerdictsPane).query_one("#which", Choice).choose("all tokens")
+            async with meter.phase("verifying a whole vocabulary, columns streaming, walking"):
+                await pilot.press("v")
+                for _ in range(60):
+                    await pilot.press("pagedown")
+                    await asyncio.sleep(0.15)
+            await pilot.press("escape")
+            await until(pilot, lambda: not app.desk.running)
+            async with meter.phase("proving a whole vocabulary, columns streaming, walking"):
+                app.query_one(SpeakingPane).query_one("#which", Choice).choose("all tokens")
+                await pilot.press("c")
+                for _ in range(20):
+                    await pilot.press("pageup")
+                    await asyncio.sleep(0.15)
             await pilot.press("q")
 
 

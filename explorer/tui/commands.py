@@ -58,7 +58,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("show_session", "f5,5", "session", "Go to the Session tab.", "View"),
     Command("show_verdicts", "f6,6", "verdicts", "Go to the Verdicts tab.", "View"),
     Command("show_speaking", "f7,7", "speaking", "Go to the Speaking tab: what can be said, with proof.", "View"),
-    Command("theme", "t", "theme", "Choose the theme and keep it in the settings.", "View"),
+    Command("theme", "t", "theme", "The next theme, kept in the settings.", "View"),
     Command("log", "ctrl+l", "engine log", "Show the engine's last log lines.", "View"),
     Command("help", "question_mark", "help", "Every key, with what it does.", "Help", True),
     Command("quit", "q", "quit", "End; the session file is complete at any moment.", "Help", True),

@@ -7,9 +7,8 @@ from typing import ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult
-from textual.containers import Horizontal
 from textual.content import Content
-from textual.widgets import Label, Static
+from textual.widgets import Static
 
 from explorer.records import (
     AnyPart,
@@ -40,15 +39,11 @@ from explorer.tui.panes.speaking_lines import (
     prose,
     summary_lines,
 )
+from explorer.tui.panes.speaking_options import MODES, SpeakForm
 from explorer.tui.panes.speaking_runs import RunColumns
-from explorer.tui.widgets.option_line import Choice, Submitted
+from explorer.tui.widgets.option_line import FormError, Submitted
 from explorer.tui.widgets.row_list import RowList
 
-WHICH = ("selected", "marked", "hard ones", "all tokens")
-MODES: tuple[SpeakMode, ...] = ("ball", "box", "cone", "own_direction")
-EVERY = "every mode"
-LISTED = 200
-"""Tokens that the result of a run over many lists."""
 _FEW = 20
 """Up to so many named tokens the proofs are kept, shown and checked anew."""
 _TOLD_SECONDS = 0.25
@@ -70,12 +65,6 @@ class SpeakingPane(Pane):
     SpeakingPane {
         height: 1fr;
         layout: vertical;
-        & .options { height: 1; & > Label { color: $text-muted; margin: 0 1 0 0; } }
-        & #which { width: 15; margin: 0 1 0 0; }
-        & #mode { width: 18; margin: 0 1 0 0; }
-        & #bias { width: 14; margin: 0 1 0 0; }
-        & #weights { width: 12; margin: 0 1 0 0; }
-        & #angle { width: 18; }
         & Static { height: 1; text-wrap: nowrap; text-overflow: ellipsis; }
     }
     """
@@ -97,15 +86,7 @@ class SpeakingPane(Pane):
         """What went wrong last, above the answers there are."""
 
     def compose(self) -> ComposeResult:
-        with Horizontal(classes="options"):
-            yield Label("prove")
-            yield Choice(WHICH, value=WHICH[0], id="which")
-            yield Label("in")
-            yield Choice((EVERY, *MODES), value=EVERY, id="mode")
-        with Horizontal(classes="options"):
-            yield Choice(("with bias", "no bias"), value="with bias", id="bias")
-            yield Choice(("folded", "raw"), value="folded", id="weights")
-            yield Choice(("no solid angle", "solid angle"), value="no solid angle", id="angle")
+        yield SpeakForm(id="speak-form")
         yield Static(Content(""), id="speak-heading")
         yield RowList(id="speak-list", empty=_HINT)
 
@@ -113,32 +94,13 @@ class SpeakingPane(Pane):
 
     def run_default(self) -> None:
         """Ask as the options stand; every mode is one question after the other."""
-        model, token = self.selection.model, self.selection.token
-        which = self.query_one("#which", Choice).chosen
-        if model is None or token is None:
-            self._say("No token is selected: choose one in the token table.", problem=True)
+        try:
+            requests = self.query_one(SpeakForm).requests(self.selection)
+        except FormError as error:
+            self._say(str(error), problem=True)
             return
-        if which == "marked" and not self.selection.marked:
-            self._say("No token is marked: mark some with space.", problem=True)
-            return
-        named = {"selected": (token.token_id,), "marked": tuple(sorted(self.selection.marked))}.get(which)
-        chosen = self.query_one("#mode", Choice).chosen
-        several = MODES if named is not None else ("ball",)
-        for mode in several if chosen == EVERY else (chosen,):
-            self.ask(self._request(model.name, mode, named, hard=which == "hard ones"))  # type: ignore[arg-type]
-
-    def _request(self, model: str, mode: SpeakMode, named: tuple[int, ...] | None, *, hard: bool) -> Certify:
-        angle = self.query_one("#angle", Choice).chosen == "solid angle" and mode != "own_direction"
-        return Certify(
-            model=model,
-            mode=mode,
-            token_ids=named,
-            hard=hard,
-            bias=self.query_one("#bias", Choice).chosen == "with bias" and mode != "cone",
-            folded=self.query_one("#weights", Choice).chosen == "folded",
-            solid_angle=angle and named is not None,
-            rows=LISTED if named is None else max(len(named), 1),
-        )
+        for request in requests:
+            self.ask(request)
 
     @on(Submitted)
     def run_as_set(self, event: Submitted) -> None:
@@ -148,13 +110,7 @@ class SpeakingPane(Pane):
 
     def set_form(self, request: Certify) -> None:
         """Show in the options how `request` was asked (a session is replayed or resumed)."""
-        named = "selected" if request.token_ids is not None and len(request.token_ids) == 1 else "marked"
-        which = named if request.token_ids is not None else "hard ones" if request.hard else "all tokens"
-        self.query_one("#which", Choice).choose(which)
-        self.query_one("#mode", Choice).choose(request.mode)
-        self.query_one("#bias", Choice).choose("with bias" if request.bias else "no bias")
-        self.query_one("#weights", Choice).choose("folded" if request.folded else "raw")
-        self.query_one("#angle", Choice).choose("solid angle" if request.solid_angle else "no solid angle")
+        self.query_one(SpeakForm).set_form(request)
 
     # ── showing ──
 

@@ -11,10 +11,10 @@ import numpy as np
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Container, Horizontal
+from textual.containers import Container
 from textual.content import Content
 from textual.message import Message
-from textual.widgets import ContentSwitcher, Label, Select, Static
+from textual.widgets import ContentSwitcher, Select, Static
 
 from explorer.exports import write_export
 from explorer.records import (
@@ -39,16 +39,13 @@ from explorer.tui.panes import verdicts_curves as curves
 from explorer.tui.panes import verdicts_view as view
 from explorer.tui.panes.base import Pane
 from explorer.tui.panes.verdicts_columns import verdict_columns
-from explorer.tui.panes.verdicts_options import OTHER, SETS, WHICH
+from explorer.tui.panes.verdicts_options import VerdictForm
 from explorer.tui.widgets.lines_view import LinesView
-from explorer.tui.widgets.option_line import Choice, Field, Submitted
+from explorer.tui.widgets.option_line import Choice, FormError, Submitted
 from explorer.tui.widgets.plot import PlotView
 from explorer.tui.widgets.row_list import RowList
-from explorer.verdicts import AGREEMENTS, Agreement, VerdictMatrix
+from explorer.verdicts import Agreement, VerdictMatrix
 
-VIEWS = ("matrix", "definitions", "curves")
-ROWS = 200
-"""Tokens that a recorded result lists."""
 _REDRAW_SECONDS = 0.25
 _BESIDE_FROM = 80
 _HINT = "Press v: the most suspicious tokens are tested by every definition of a glitch token, side by side."
@@ -84,13 +81,6 @@ class VerdictsPane(Pane):
     VerdictsPane {
         height: 1fr;
         layout: vertical;
-        & .options { height: 1; & > Label { color: $text-muted; margin: 0 1 0 0; } }
-        & #which { width: 17; margin: 0 1 0 0; }
-        & #percent { width: 5; margin: 0 1 0 0; }
-        & #definitions { width: 17; }
-        & #view { width: 16; margin: 0 1 0 0; }
-        & #agreement { width: 14; margin: 0 1 0 0; }
-        & #indicator { width: 1fr; display: none; }
         &.-curves #indicator { display: block; }
         &.-curves #agreement { display: none; }
         & #verdict-heading { height: 1; text-wrap: nowrap; text-overflow: ellipsis; }
@@ -123,17 +113,7 @@ class VerdictsPane(Pane):
         self._is_due = False
 
     def compose(self) -> ComposeResult:
-        with Horizontal(classes="options"):
-            yield Label("test")
-            yield Choice(WHICH, value=WHICH[0], id="which")
-            yield Field("2", restrict=r"[0-9.]{0,5}", id="percent")
-            yield Label("by")
-            yield Choice((*SETS, OTHER), value="usual ones", id="definitions")
-        with Horizontal(classes="options"):
-            yield Label("show")
-            yield Choice(VIEWS, value="matrix", id="view")
-            yield Choice(AGREEMENTS, value="called", id="agreement")
-            yield Choice(("input_norm",), value="input_norm", id="indicator")
+        yield VerdictForm(id="verdict-form")
         yield Static(Content(""), id="verdict-heading")
         with ContentSwitcher(id="verdict-body", initial="matrix-view"):
             with Container(id="matrix-view"):
@@ -150,28 +130,13 @@ class VerdictsPane(Pane):
 
     def run_default(self) -> None:
         """Ask for a sweep as the options stand."""
-        model, token = self.selection.model, self.selection.token
-        which = self.query_one("#which", Choice).chosen
-        percent = self.query_one("#percent", Field).value
-        chosen = self.query_one("#definitions", Choice).chosen
-        if model is None or token is None:
-            self._say("No token is selected: choose one in the token table.", problem=True)
-        elif which == "marked" and not self.selection.marked:
-            self._say("No token is marked: mark some with space.", problem=True)
-        elif which == WHICH[0] and not _is_percent(percent):
-            self._say("The share must be a number above 0 and at most 100.", problem=True)
+        kept = self._request.definitions if self._request is not None else ()
+        try:
+            request = self.query_one(VerdictForm).request(self.selection, kept)
+        except FormError as error:
+            self._say(str(error), problem=True)
         else:
-            named = {"selected": (token.token_id,), "marked": tuple(sorted(self.selection.marked))}.get(which)
-            kept = self._request.definitions if self._request is not None else ()
-            self.ask(
-                Verify(
-                    model=model.name,
-                    token_ids=named,
-                    top_percent=float(percent) if which == WHICH[0] else None,
-                    definitions=SETS.get(chosen, kept),
-                    rows=ROWS,
-                )
-            )
+            self.ask(request)
 
     @on(Submitted)
     def run_as_set(self, event: Submitted) -> None:
@@ -181,14 +146,7 @@ class VerdictsPane(Pane):
 
     def set_form(self, request: Verify) -> None:
         """Show in the options how `request` was asked (a session is replayed or resumed)."""
-        which = WHICH[0] if request.top_percent is not None else "all tokens"
-        if request.token_ids is not None:
-            which = "selected" if len(request.token_ids) == 1 else "marked"
-        self.query_one("#which", Choice).choose(which)
-        if request.top_percent is not None:
-            self.query_one("#percent", Field).value = f"{request.top_percent:g}"
-        named = next((name for name, names in SETS.items() if names == request.definitions), OTHER)
-        self.query_one("#definitions", Choice).choose(named)
+        self.query_one(VerdictForm).set_form(request)
 
     # ── showing ──
 
@@ -384,13 +342,6 @@ class VerdictsPane(Pane):
         """Show or hide the ids of the evidence."""
         self._with_ids = not self._with_ids
         self._show_evidence()
-
-
-def _is_percent(text: str) -> bool:
-    try:
-        return 0 < float(text) <= 100
-    except ValueError:
-        return False
 
 
 def _progress(part: Progress) -> str:
