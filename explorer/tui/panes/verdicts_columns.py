@@ -6,7 +6,7 @@ import numpy as np
 
 from explorer.records import VERDICTS
 from explorer.table import AddedColumn
-from explorer.tui.panes.verdicts_view import MARKS, number_text
+from explorer.tui.panes.verdicts_view import MARKS, heading_of, number_text
 from explorer.verdicts import VerdictMatrix
 
 _RANK = np.array([0, 1, 3, 2, 4], dtype=np.float64)
@@ -23,7 +23,7 @@ def verdict_columns(matrix: VerdictMatrix, vocab_size: int) -> dict[str, AddedCo
         verdicts = np.full(vocab_size, _NOT_ASKED, dtype=np.uint8)
         values = np.full(vocab_size, np.nan, dtype=np.float32)
         verdicts[ids], values[ids] = matrix.verdicts[place, inside], matrix.values[place, inside]
-        columns[definition.name] = _column(verdicts, values, definition.title)
+        columns[definition.name] = _column(verdicts, values, heading_of(definition.name))
     return columns
 
 

@@ -23,6 +23,7 @@ from explorer.records import (
 )
 from explorer.text import visible, visible_bytes
 from explorer.tui.widgets.prompt_lines import reply_text
+from explorer.tui.widgets.table_layout import LABELS
 from explorer.verdicts import VerdictMatrix
 
 MARKS: dict[Verdict, tuple[str, str]] = {
@@ -33,7 +34,15 @@ MARKS: dict[Verdict, tuple[str, str]] = {
     "not asked": (" ", "$foreground-muted"),
 }
 """A letter and a style; the letter alone tells them apart."""
-LEGEND = "V verified (glitch) · w weakly · · rejected · ? inconclusive"
+LEGEND = "V glitch, w weakly, · not, ? open"
+HEADINGS = {
+    "magikarp-released": "mk-101",
+    "glitchminer": "miner",
+    "glitchminer-strict": "miner-3",
+    "substring": "substr",
+    "speakability": "unsayable",
+}
+"""Short headings, where a definition's own name does not do."""
 _MUTED = "$foreground-muted"
 _CELL = 10
 _ID = 8
@@ -100,7 +109,7 @@ class MatrixRows(Sequence[Content]):
         parts: list[Content | str | tuple[str, str]] = ["  " + " " * _ID + "token".ljust(self._token) + " "]
         for at, definition in enumerate(self._shown):
             is_here = self._first + at == self.column
-            text = ("▾" if is_here else " ") + visible(definition.title, spaces=False)
+            text = ("▾" if is_here else " ") + heading_of(definition.name)
             fitted = set_cell_size(_cut(text, _CELL - 1), _CELL)
             parts.append((fitted, "$accent") if is_here else fitted)
         hidden = len(self.matrix.definitions) - len(self._shown)
@@ -108,6 +117,12 @@ class MatrixRows(Sequence[Content]):
 
     def __iter__(self) -> Iterator[Content]:
         return (self[place] for place in range(len(self)))
+
+
+def heading_of(definition: str) -> str:
+    """A definition in a few letters; a geometric one by its indicator's heading in the token table."""
+    indicator = definition.removeprefix("geometric:")
+    return visible(HEADINGS.get(definition, LABELS.get(indicator, indicator)), spaces=False)
 
 
 def _cell(cell: VerdictCell, *, is_here: bool) -> tuple[str, str]:
