@@ -38,7 +38,7 @@ LOGITS_AT_ONCE = {"cpu": 2**21, "cuda": 2**28}
 """Logits of one batch, rows x vocabulary."""
 POSITIONS_AT_ONCE = {"cpu": 2**13, "cuda": 2**18}
 """Tokens of one batch, prompts and replies together: bounds the key-value cache."""
-LEAST_SLAB = 128
+LEAST_SLAB = 256
 """Tokens in a slab, at least: so often verdicts come, and so many rows has a batch of a quick question."""
 UNASKED_SLAB = 4096
 """Tokens in a slab where there is nothing to ask."""

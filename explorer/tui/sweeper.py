@@ -7,11 +7,15 @@ finds. Left to Python, it comes when 100,000 such objects have gathered, and sto
 from __future__ import annotations
 
 import gc
+import time
 
 PERIOD = 0.25
 """Seconds between two looks."""
 _YOUNG_PASSES = 2
 """Collections of the youngest objects since the last look that make a full one worth its time."""
+
+_SLOW = 0.015
+"""Seconds."""
 
 
 def begin_sweeping() -> None:
@@ -22,7 +26,11 @@ def begin_sweeping() -> None:
 
 
 def sweep() -> None:
-    """Collect all, where enough has been made since the last time: 5 to 15 ms."""
+    """Collect all, where enough has been made since the last time. What survives a slow pass (modules that were
+    imported late, for the most part) is set aside too, so that the next ones are quick again."""
     _, young, middle = gc.get_count()
     if middle or young >= _YOUNG_PASSES:
+        began = time.perf_counter()
         gc.collect()
+        if time.perf_counter() - began > _SLOW:
+            gc.freeze()
