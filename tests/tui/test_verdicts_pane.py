@@ -165,6 +165,21 @@ async def test_sorting_by_a_definition_is_not_recorded_and_export_writes_what_is
         assert {"token_id", "glitchminer", "glitchminer value"} <= set(written[0])
 
 
+async def test_a_model_without_its_layers_is_tested_by_geometry_alone(engine: Engine, tmp_path: Path) -> None:
+    async with running(engine, tmp_path, (120, 40), ("weights:zoo:mynah",)) as (app, pilot):
+        pane = app.query_one(VerdictsPane)
+        await pilot.press("v")
+        await until(pilot, lambda: len(asked(app, Verify)) == 1 and not app.desk.running)
+        assert "Choose geometric definitions only" in " ".join(screen_text(app).split())
+        pane.query_one("#definitions", Choice).choose("geometric")
+        pane.query_one("#which", Choice).choose("all tokens")
+        await pilot.press("v")
+        await until(pilot, lambda: len(asked(app, Verify)) == 2 and not app.desk.running)
+        result = asked(app, Verify)[1].outcome
+        assert isinstance(result, VerificationResult)
+        assert [found.name.partition(":")[0] for found in result.definitions] == ["geometric"]
+
+
 async def test_hostile_names_in_a_result_are_harmless(engine: Engine, tmp_path: Path) -> None:
     evil = "[/x]\x1b]52;c;AAAA\x07‮"
     definition = DefinitionSummary(

@@ -47,6 +47,8 @@ from explorer.tui.widgets.row_list import RowList
 from explorer.verdicts import Agreement, VerdictMatrix
 
 _REDRAW_SECONDS = 0.25
+_APART = 0.1
+"""Seconds between drawing the matrix and the token table's columns: both at once would hold up a key."""
 _BESIDE_FROM = 80
 _HINT = "Press v: the most suspicious tokens are tested by every definition of a glitch token, side by side."
 
@@ -83,7 +85,7 @@ class VerdictsPane(Pane):
         layout: vertical;
         &.-curves #indicator { display: block; }
         &.-curves #agreement { display: none; }
-        & #verdict-heading { height: 1; text-wrap: nowrap; text-overflow: ellipsis; }
+        & #verdict-heading { height: auto; min-height: 1; max-height: 3; }
         & #verdict-body { height: 1fr; }
         & #matrix-view { height: 1fr; layout: vertical; }
         & #matrix { height: 3fr; }
@@ -276,6 +278,7 @@ class VerdictsPane(Pane):
             self.run_worker(self._find_columns(self._matrix), group="columns", exclusive=True)
 
     async def _find_columns(self, matrix: VerdictMatrix) -> None:
+        await asyncio.sleep(_APART)
         sizes = {info.name: info.vocab_size for info in self.selection.roster.models}
         if matrix.model in sizes:
             columns = await asyncio.to_thread(verdict_columns, matrix, sizes[matrix.model])

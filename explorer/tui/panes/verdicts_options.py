@@ -16,6 +16,7 @@ WHICH = ("suspicious %", "marked", "selected", "all tokens")
 SETS: dict[str, tuple[str, ...]] = {
     "usual ones": (),
     "quick ones": ("glitchminer", "substring", "geometric"),
+    "geometric": ("geometric",),
     "magikarp": ("magikarp",),
     "sampled": ("sampled",),
     "plain": ("plain",),
