@@ -4,19 +4,57 @@ Lawson and Hanson (Solving Least Squares Problems, ch. 23): with the columns e_i
 f, let u ≥ 0 minimise |Σ u_i e_i − f| and r = f − Σ u_i e_i. If r ≠ 0 then y = (Σ u_i g_i) / r_last is the shortest; if
 r = 0 there is none, and u says why: Σ u_i g_i = 0 while Σ u_i h_i = 1.
 
-An active-set method; the Gram matrix of the passive columns is factored anew at each inner step, which is robust
-and no slower than updating at these sizes. Several columns enter at a time as long as the objective falls.
+An active-set method. The Gram matrix of the passive columns is factored at each inner step from the first column on
+that differs from the step before: never downdated, so that rounding does not build up. Several columns enter at a time
+as long as the objective falls.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float64, Int64
-from scipy.linalg import lapack
+from scipy.linalg import blas, lapack
 
 Vector = Float64[np.ndarray, " n"]
+
+
+@dataclass(frozen=True)
+class Factor:
+    """The lower Cholesky factor of the Gram matrix of some columns."""
+
+    places: Int64[np.ndarray, " k"]
+    """Which columns, in order."""
+    lower: Float64[np.ndarray, "k k"]
+    """What stands above the diagonal is 0."""
+
+    def of(self, gram: Float64[np.ndarray, "n n"], places: Int64[np.ndarray, " m"]) -> Factor | int:
+        """The factor for `places`, or the position of one that depends on those before it. Reuses what it can."""
+        shared = min(len(self.places), len(places))
+        differing = np.flatnonzero(self.places[:shared] != places[:shared])
+        kept = int(differing[0]) if len(differing) else shared
+        later = places[kept:]
+        left = np.empty((len(later), kept))
+        position = np.full(len(gram), -1)
+        position[self.places] = np.arange(len(self.places))
+        known = position[later]
+        left[known >= 0] = self.lower[known[known >= 0], :kept]
+        new = later[known < 0]
+        if len(new) and kept:
+            products = gram[np.ix_(places[:kept], new)]
+            left[known < 0] = blas.dtrsm(1.0, self.lower[:kept, :kept], products, lower=1).T
+        corner = gram[np.ix_(later, later)] - left @ left.T
+        factor, info = lapack.dpotrf(corner.T, lower=1, clean=1, overwrite_a=1)
+        if info:
+            return kept + int(info) - 1
+        lower = np.zeros((len(places), len(places)), order="F")
+        lower[:kept, :kept], lower[kept:, :kept], lower[kept:, kept:] = self.lower[:kept, :kept], left, factor
+        return Factor(places, lower)
+
+
+NO_FACTOR = Factor(np.zeros(0, dtype=np.int64), np.zeros((0, 0)))
 
 
 class LeastDistance:
@@ -32,7 +70,8 @@ class LeastDistance:
         self.weights: Vector = np.zeros(0)
         self.optimal = False
         """Whether the last `solve` ended because no constraint was violated (or none could be helped)."""
-        self._used = np.zeros((0, width + 1))
+        self._gathered = (self.passive, np.zeros((0, width + 1)))
+        self._factor = NO_FACTOR
         self._refine = False
 
     def add(self, normals: Float64[np.ndarray, "m width"], bounds: Vector, labels: Int64[np.ndarray, " m"]) -> None:
@@ -53,11 +92,11 @@ class LeastDistance:
         old = self.columns[: self.count, -1].copy()
         self.columns[: self.count, -1] = bounds
         self.gram[: self.count, : self.count] += np.outer(bounds, bounds) - np.outer(old, old)
-        self._restore(np.zeros(0, dtype=np.int64), np.zeros(0))
+        self._restore(np.zeros(0, dtype=np.int64), np.zeros(0), NO_FACTOR)
 
     def support(self) -> tuple[Int64[np.ndarray, " k"], Vector, Float64[np.ndarray, "k width"], Vector]:
         """Labels, weights, normals and bounds of the constraints that carry weight."""
-        used = self.columns[self.passive]
+        used = self._used
         return self.labels[self.passive], self.weights, used[:, :-1], used[:, -1]
 
     def residual(self) -> Vector:
@@ -105,7 +144,7 @@ class LeastDistance:
 
     def _enter(self, wanted: Int64[np.ndarray, " m"], gains: Vector, size: int, before: float) -> int:
         """Let the best columns enter, fewer and fewer until the objective falls; how many did (0: not even one)."""
-        passive, weights = self.passive, self.weights
+        passive, weights, factor = self.passive, self.weights, self._factor
         while True:
             chosen = wanted
             if len(wanted) > size:
@@ -121,14 +160,22 @@ class LeastDistance:
                 fell = float(rest @ rest) < before * (1 - 1e-13)
             if fell:
                 return size
-            self._restore(passive, weights)
+            self._restore(passive, weights, factor)
             if size == 1:
                 return 0
             size = max(1, size // 6)
 
-    def _restore(self, passive: Int64[np.ndarray, " k"], weights: Vector) -> None:
-        self.passive, self.weights = passive, weights
-        self._used = self.columns[passive]
+    def _restore(self, passive: Int64[np.ndarray, " k"], weights: Vector, factor: Factor) -> None:
+        self.passive, self.weights, self._factor = passive, weights, factor
+
+    @property
+    def _used(self) -> Float64[np.ndarray, "k width+1"]:
+        """The passive columns, copied once."""
+        places, columns = self._gathered
+        if places is not self.passive:
+            columns = self.columns[self.passive]
+            self._gathered = self.passive, columns
+        return columns
 
     def _drop_greedily(self, before: float) -> bool:
         """Drop every column of non-positive weight at once, over and over; say whether the objective fell."""
@@ -168,24 +215,21 @@ class LeastDistance:
         """Least squares over the passive columns; drops those that depend on others (the ones that came last)."""
         while True:
             if len(self.passive) == 0:
-                self._used = self.columns[self.passive]
                 return np.zeros(0)
-            gram = self.gram[np.ix_(self.passive, self.passive)].T  # symmetric; LAPACK wants columns, and no copy
-            diagonal = gram.diagonal().copy()
-            factor, info = lapack.dpotrf(gram, lower=1, clean=0, overwrite_a=1)
-            if info == 0:
-                weak = np.flatnonzero(factor.diagonal() ** 2 < 1e-12 * diagonal)
+            found = self._factor.of(self.gram[: self.count, : self.count], self.passive)
+            if isinstance(found, Factor):
+                weak = np.flatnonzero(found.lower.diagonal() ** 2 < 1e-12 * self.gram.diagonal()[self.passive])
                 if len(weak) == 0:
                     break
             else:
-                weak = np.array([info - 1])
+                weak = np.array([found])
             self.passive, self.weights = np.delete(self.passive, weak), np.delete(self.weights, weak)
-        self._used = self.columns[self.passive]
-        solution, _ = lapack.dpotrs(factor, self._used[:, -1], lower=1)
+        self._factor = found
+        solution, _ = lapack.dpotrs(found.lower, self.columns[self.passive, -1], lower=1)
         if self._refine:
             rest = -(solution @ self._used)
             rest[-1] += 1.0
-            solution = solution + lapack.dpotrs(factor, self._used @ rest, lower=1)[0]
+            solution = solution + lapack.dpotrs(found.lower, self._used @ rest, lower=1)[0]
         return np.asarray(solution)
 
     def _grow(self, room: int) -> None:
