@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from exact_truth import squared_distance
 
-from explorer.core.speakability.least_distance import LeastDistance
+from explorer.core.speakability.least_distance import NO_FACTOR, Factor, LeastDistance
 
 
 def problem_of(normals: np.ndarray, bounds: np.ndarray, block: int = 16) -> LeastDistance:
@@ -49,3 +49,27 @@ def test_other_bounds_give_what_a_fresh_problem_gives() -> None:
     problem.solve(500)
     fresh = problem_of(normals, bounds + 1)
     assert problem.residual() == pytest.approx(fresh.residual(), abs=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_factor_kept_through_columns_that_come_and_go_is_the_one_made_anew(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    columns = random.standard_normal((40, 40))
+    gram = columns @ columns.T
+    factor, places = NO_FACTOR, np.zeros(0, dtype=np.int64)
+    for _ in range(30):
+        places = places[random.random(len(places)) < random.choice([0.6, 0.95, 1.0])]
+        rest = np.setdiff1d(np.arange(40), places)
+        places = np.concatenate([places, random.permutation(rest)[: random.integers(0, 5)]])
+        found = factor.of(gram, places)
+        assert isinstance(found, Factor)
+        factor = found
+        assert factor.lower == pytest.approx(np.linalg.cholesky(gram[np.ix_(places, places)]), abs=1e-9)
+
+
+def test_a_column_that_depends_on_those_before_it_is_named() -> None:
+    columns = np.array([[1.0, 0, 0], [0, 1, 0], [0, 0, 1], [0, 2, 0]])
+    gram = columns @ columns.T
+    whole = NO_FACTOR.of(gram, np.array([0, 1, 2]))
+    assert isinstance(whole, Factor)
+    assert whole.of(gram, np.array([0, 1, 3])) == 2
