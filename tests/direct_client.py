@@ -16,6 +16,9 @@ from explorer.engine.handlers import Engine
 from explorer.engine.queue import DeviceQueue, Job, Report
 from explorer.records import AnyOutcome, AnyPart, AnyRequest, ModelLoaded, ModelUnloaded
 
+Run = Callable[..., tuple[int, list[dict[str, Any]], str]]
+"""The fixture `run` of tests/headless: words to a status, the objects on stdout, and stderr."""
+
 
 class DirectClient:
     """Speaks with a real `Engine` through its real queue; answers arrive on the event loop as from a pipe."""

@@ -17,23 +17,13 @@ if TYPE_CHECKING:
 _ROWS_AT_ONCE = 8_192
 
 
-class LocalModel:
-    """A causal language model with its vocabulary. Implements `LanguageModel` and `SharesPrefix`.
+class _Held:
+    """What every model has: its vocabulary and its matrices."""
 
-    `hf` is the transformers model itself, in its raw form; whoever hooks or folds it does so on a copy
-    (`explorer.models.lens`).
-    """
-
-    def __init__(
-        self, hf: PreTrainedModel, vocabulary: Vocabulary, embeddings: Embeddings, info: ModelInfo, directory: Path
-    ) -> None:
-        self.hf = hf
-        self.directory = directory
-        """Where its files are."""
+    def __init__(self, vocabulary: Vocabulary, embeddings: Embeddings, info: ModelInfo) -> None:
         self._vocabulary = vocabulary
         self._embeddings = embeddings
         self._info = info
-        self._runner = Runner(hf, info.context)
         self.notes: tuple[str, ...] = notes_on(embeddings)
         """Remarks on the weights, such as '3 rows of W_E hold NaN or infinity'."""
 
@@ -48,6 +38,23 @@ class LocalModel:
     def embeddings(self) -> Embeddings:
         """The matrices as the checkpoint has them, in its dtype and on the CPU, whatever the model runs in."""
         return self._embeddings
+
+
+class LocalModel(_Held):
+    """A causal language model with its vocabulary. Implements `LanguageModel` and `SharesPrefix`.
+
+    `hf` is the transformers model itself, in its raw form; whoever hooks or folds it does so on a copy
+    (`explorer.models.lens`).
+    """
+
+    def __init__(
+        self, hf: PreTrainedModel, vocabulary: Vocabulary, embeddings: Embeddings, info: ModelInfo, directory: Path
+    ) -> None:
+        super().__init__(vocabulary, embeddings, info)
+        self.hf = hf
+        self.directory = directory
+        """Where its files are."""
+        self._runner = Runner(hf, info.context)
 
     def start(self, prompts: Sequence[Sequence[int]]) -> Decoding:
         self.check_prompts(prompts)
@@ -77,27 +84,8 @@ class LocalModel:
             self._runner.check_length(len(prompt))
 
 
-class EmbeddingsOnly:
+class EmbeddingsOnly(_Held):
     """The vocabulary and matrices of a `weights:` source. Implements `LanguageModel`, without running."""
-
-    def __init__(self, vocabulary: Vocabulary, embeddings: Embeddings, info: ModelInfo) -> None:
-        self._vocabulary = vocabulary
-        self._embeddings = embeddings
-        self._info = info
-        self.notes: tuple[str, ...] = notes_on(embeddings)
-        """Remarks on the weights, such as '3 rows of W_E hold NaN or infinity'."""
-
-    @property
-    def info(self) -> ModelInfo:
-        return self._info
-
-    @property
-    def vocabulary(self) -> Vocabulary:
-        return self._vocabulary
-
-    def embeddings(self) -> Embeddings:
-        """The matrices, memory-mapped from the checkpoint."""
-        return self._embeddings
 
     def start(self, prompts: Sequence[Sequence[int]]) -> Decoding:
         raise ModelError(

@@ -23,11 +23,6 @@ from tests.sessions.example_sessions import HOSTILE, exchanges, write_session
 Run = Callable[..., tuple[int, str, str]]
 
 
-@pytest.fixture(scope="module")
-def engine() -> Engine:
-    return Engine()
-
-
 @pytest.fixture
 def run(engine: Engine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """Run the program; its status, stdout and stderr."""

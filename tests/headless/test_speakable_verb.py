@@ -3,50 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-import torch
 
-from explorer import cli
-from explorer.engine.handlers import Engine
 from explorer.records import CertifyResult
 from explorer.sessions.store import read_session
-from tests.direct_client import DirectClient
+from tests.direct_client import Run
 
-Run = Callable[..., tuple[int, list[dict[str, Any]], str]]
 KEYS = {"token_id", "text", "mode", "bias", "own_direction_winner", "verdict", "margin", "certificate", "solid_angle"}
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-@pytest.fixture(scope="module")
-def engine() -> Engine:
-    return Engine()
-
-
-@pytest.fixture
-def run(engine: Engine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run the program; its status, the objects on stdout (or the text of it), and stderr."""
-
-    def run_it(*words: str, as_json: bool = True) -> tuple[int, list[dict[str, Any]], str]:
-        monkeypatch.setattr("explorer.engine.client.EngineClient", lambda command: DirectClient(engine))
-        try:
-            status = cli.main([*words, *(["--json"] if as_json else [])])
-        except SystemExit as stopped:
-            status = int(stopped.code or 0)
-        out, err = capsys.readouterr()
-        return status, [json.loads(line) for line in out.splitlines()] if as_json else [{"text": out}], err
-
-    return run_it
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def test_one_token_keeps_the_contract(run: Run) -> None:

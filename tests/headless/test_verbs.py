@@ -2,41 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from explorer import cli
-from explorer.engine.handlers import Engine
 from explorer.records import INDICATORS, LoadModel, RepeatBack, RepeatBackResult
 from explorer.sessions.store import read_session
-from tests.direct_client import DirectClient
-
-Run = Callable[..., tuple[int, list[dict[str, Any]], str]]
-
-
-@pytest.fixture(scope="module")
-def engine() -> Engine:
-    return Engine()
-
-
-@pytest.fixture
-def run(engine: Engine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run the program with `--json`; its status, the objects on stdout, and stderr."""
-
-    def run_it(*words: str, as_json: bool = True) -> tuple[int, list[dict[str, Any]], str]:
-        monkeypatch.setattr("explorer.engine.client.EngineClient", lambda command: DirectClient(engine))
-        try:
-            status = cli.main([*words, *(["--json"] if as_json else [])])
-        except SystemExit as stopped:
-            status = int(stopped.code or 0)
-        out, err = capsys.readouterr()
-        return status, [json.loads(line) for line in out.splitlines()] if as_json else [{"text": out}], err
-
-    return run_it
+from tests.direct_client import Run
 
 
 def test_tokens_keeps_its_contract(run: Run) -> None:

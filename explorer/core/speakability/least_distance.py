@@ -120,7 +120,8 @@ class LeastDistance:
             self._refine = self._refine or length < 1e-4
             gains = self.columns[: self.count] @ rest
             gains[self.passive] = -np.inf
-            wanted = np.flatnonzero(gains > tolerance * length * np.sqrt(self.gram.diagonal()[: self.count]))
+            sizes = np.sqrt(np.maximum(self.gram.diagonal()[: self.count], 0.0))  # `rebound` may round below 0
+            wanted = np.flatnonzero(gains > tolerance * length * sizes)
             room = self.columns.shape[1] - len(self.passive)
             if len(wanted) == 0 or (room <= 0 and self._refine):
                 self.optimal = True

@@ -7,7 +7,7 @@ from typing import ClassVar
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from explorer.records import AnyPart, AnyRequest, Request, Step
+from explorer.records import AnyPart, AnyRequest, Progress, Request, Step
 from explorer.tui.messages import Ask, Selection
 
 
@@ -55,3 +55,10 @@ class Pane(Widget):
 
     def watch_selection(self, old: Selection, new: Selection) -> None:
         """The user looks at something else."""
+
+
+def run_progress(part: Progress) -> str:
+    """How far a run over many tokens is, in words."""
+    left = "" if part.seconds_left is None else f", {part.seconds_left:,.0f} s left"
+    rate = f", {part.rate:,.0f}/s" if part.rate else ""
+    return f"{part.done:,} of {part.total or '?'} {part.what}{rate}{left}; p pauses"

@@ -29,7 +29,7 @@ from explorer.records import (
 )
 from explorer.text import visible
 from explorer.tui.messages import ColumnsFound, NeighbourOpened, Selection
-from explorer.tui.panes.base import Pane
+from explorer.tui.panes.base import Pane, run_progress
 from explorer.tui.panes.speaking_lines import (
     MARKS,
     Answer,
@@ -129,7 +129,7 @@ class SpeakingPane(Pane):
                 run.take(part)
                 self._tell_soon()
         elif isinstance(part, Progress):
-            self._say(_progress(part))
+            self._say(run_progress(part))
 
     def _run(self, model: str, key: Key) -> RunColumns | None:
         """The columns of a run; None for a model that is no longer loaded."""
@@ -292,9 +292,3 @@ class SpeakingPane(Pane):
 
 def _order(key: Key) -> tuple[int, bool, bool]:
     return (MODES.index(key[0]), not key[1], not key[2])
-
-
-def _progress(part: Progress) -> str:
-    left = "" if part.seconds_left is None else f", {part.seconds_left:,.0f} s left"
-    rate = f", {part.rate:,.0f}/s" if part.rate else ""
-    return f"{part.done:,} of {part.total or '?'} {part.what}{rate}{left}; p pauses"

@@ -37,7 +37,7 @@ from explorer.text import visible
 from explorer.tui.messages import ColumnsFound, NeighbourOpened
 from explorer.tui.panes import verdicts_curves as curves
 from explorer.tui.panes import verdicts_view as view
-from explorer.tui.panes.base import Pane
+from explorer.tui.panes.base import Pane, run_progress
 from explorer.tui.panes.verdicts_columns import verdict_columns
 from explorer.tui.panes.verdicts_options import VerdictForm
 from explorer.tui.widgets.lines_view import LinesView
@@ -167,7 +167,7 @@ class VerdictsPane(Pane):
             self._matrix.take(part)
             self._redraw_soon()
         elif isinstance(part, Progress):
-            self._say(_progress(part))
+            self._say(run_progress(part))
 
     def _redraw_soon(self) -> None:
         if not self._is_due:
@@ -345,12 +345,6 @@ class VerdictsPane(Pane):
         """Show or hide the ids of the evidence."""
         self._with_ids = not self._with_ids
         self._show_evidence()
-
-
-def _progress(part: Progress) -> str:
-    left = "" if part.seconds_left is None else f", {part.seconds_left:,.0f} s left"
-    rate = f", {part.rate:,.0f}/s" if part.rate else ""
-    return f"{part.done:,} of {part.total or '?'} {part.what}{rate}{left}; p pauses"
 
 
 def _summary(result: VerificationResult) -> str:
