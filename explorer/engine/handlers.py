@@ -13,6 +13,7 @@ from explorer.engine.queue import Control, Work
 from explorer.engine.self_test import self_test
 from explorer.engine.speaking import certify, read_certificates
 from explorer.engine.speaking_check import check_certificates
+from explorer.engine.unembedding import Unembeddings
 from explorer.engine.verification import read_evidence, read_verdicts, verify
 from explorer.engine.vocabularies import VocabularyReader, unsuspected
 from explorer.models.catalogue import local_models
@@ -51,6 +52,7 @@ class Engine:
     def __init__(self, roster: ModelRoster | None = None) -> None:
         self.models = roster or ModelRoster()
         self.vocabularies = VocabularyReader()
+        self.unembeddings = Unembeddings()
         self._handlers: dict[type[Any], Callable[[Any, Control], Work]] = {
             LoadModel: self._load,
             UnloadModel: self._unload,
@@ -100,6 +102,7 @@ class Engine:
         name = self.models.get(request.model).info.name
         self.models.unload(name)
         self.vocabularies.forget(name)
+        self.unembeddings.forget()
         return ModelUnloaded(model=name)
 
     def _read_roster(self, request: ReadRoster, control: Control) -> Work:
@@ -155,11 +158,12 @@ class Engine:
         return (yield from self_test(model, (yield from self.vocabularies.read(model, None)), request, control))
 
     def _certify(self, request: Certify, control: Control) -> Work:
-        return (yield from certify(self.models.get(request.model), request, control))
+        return (yield from certify(self.models.get(request.model), request, control, kept=self.unembeddings))
 
     def _read_certificates(self, request: ReadCertificates, control: Control) -> Work:
         yield Progress(done=0, total=0, what=f"reading the certificates about {request.of.model}")
-        return read_certificates(self.models.get(request.of.model), request)
+        return read_certificates(self.models.get(request.of.model), request, kept=self.unembeddings)
 
     def _check_certificates(self, request: CheckCertificates, control: Control) -> Work:
-        return (yield from check_certificates(self.models.get(request.model), request, control))
+        model = self.models.get(request.model)
+        return (yield from check_certificates(model, request, control, self.unembeddings))

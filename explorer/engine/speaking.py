@@ -16,12 +16,13 @@ from jaxtyping import Int64
 from platformdirs import user_cache_path
 
 from explorer.core.speakability.certify import certify as certified
+from explorer.core.speakability.geometry import Ground
 from explorer.core.speakability.own_direction import own_direction_winners
 from explorer.core.speakability.questions import Question, Verdict
 from explorer.engine.queue import Control, Work
 from explorer.engine.speaking_proofs import proof_record, reaches_sphere, refine
 from explorer.engine.speaking_store import SpeakStore
-from explorer.engine.unembedding import Unembedding, unembedding
+from explorer.engine.unembedding import Unembedding, Unembeddings
 from explorer.errors import ExplorerError
 from explorer.models.language_model import LanguageModel
 from explorer.records import (
@@ -63,6 +64,7 @@ class Asked:
     question: Question | None
     """None for `own_direction`."""
     digest: str
+    ground: Ground
 
     def path(self, cache: Path, mode: str) -> Path:
         """The file of this question, or of `own_direction` about the same numbers."""
@@ -99,25 +101,35 @@ class Asked:
         return self.model.info.device if self.model.info.device.startswith("cuda") else "cpu"
 
 
-def ask(model: LanguageModel, mode: SpeakMode, *, bias: bool, folded: bool) -> Asked:
-    """Check a question. Raises `ExplorerError` where it makes no sense of this model."""
+def ask(model: LanguageModel, mode: SpeakMode, *, bias: bool, folded: bool, kept: Unembeddings | None = None) -> Asked:
+    """Check a question; what `kept` knows of the model is used and added to.
+
+    Raises `ExplorerError` where it makes no sense of this model.
+    """
     if mode == "cone" and bias:
         raise ExplorerError("the cone has no bias: with any x at all, a bias can be outgrown", hint="Use --no-bias.")
-    found = unembedding(model, folded=folded, bias=bias)
+    known = (kept or Unembeddings()).of(model, folded=folded, bias=bias)
+    found = known.found
     question = None
     if mode != "own_direction":
         radius = math.sqrt(found.rows.shape[1]) if mode == "ball" else 1.0
         question = Question(mode, radius, bias, mean_zero=mode == "ball" and found.mean_zero)
-    digest = hashlib.sha256(f"{found.digest()} {model.info.tokenizer_digest} {bias}".encode()).hexdigest()[:32]
-    return Asked(model, mode, found, question, digest)
+    digest = hashlib.sha256(f"{known.digest} {model.info.tokenizer_digest} {bias}".encode()).hexdigest()[:32]
+    return Asked(model, mode, found, question, digest, known.ground)
 
 
-def certify(model: LanguageModel, request: Certify, control: Control, cache: Path | None = None) -> Work:
+def certify(
+    model: LanguageModel,
+    request: Certify,
+    control: Control,
+    cache: Path | None = None,
+    kept: Unembeddings | None = None,
+) -> Work:
     """Settle tokens; the result, or what there is of it once cancelled. Raises `ExplorerError`."""
     if request.token_ids is not None and not request.token_ids:
         raise ExplorerError("no token was named", hint="Name one, or ask for all.")
     yield Progress(done=0, total=0, what=f"reading the unembedding of {model.info.name}")
-    asked = ask(model, request.mode, bias=request.bias, folded=request.folded)
+    asked = ask(model, request.mode, bias=request.bias, folded=request.folded, kept=kept)
     wanted = asked.found.token_ids.tolist() if request.token_ids is None else sorted(set(request.token_ids))
     asked.places(wanted)
     began, folder = time.monotonic(), cache or cache_folder()
@@ -218,8 +230,9 @@ def _certified_rows(
     assert asked.question is not None
     found = asked.found
     steps = certified(
-        found.rows, found.bias, asked.question, asked.places(left).tolist(), shift=found.shift, device=asked.device()
-    )
+        found.rows, found.bias, asked.question, asked.places(left).tolist(), shift=found.shift, device=asked.device(),
+        ground=asked.ground,
+    )  # fmt: skip
     for verdicts in steps:
         yield [_row(asked, own, verdict) for verdict in verdicts]
 
@@ -279,10 +292,12 @@ def _without_numbers(row: SpeakRow) -> SpeakRow:
     return msgspec.structs.replace(row, certificate=None)
 
 
-def read_certificates(model: LanguageModel, request: ReadCertificates, cache: Path | None = None) -> Certificates:
+def read_certificates(
+    model: LanguageModel, request: ReadCertificates, cache: Path | None = None, kept: Unembeddings | None = None
+) -> Certificates:
     """All rows on disk of a run, by id. Raises `ExplorerError`."""
     of = request.of
-    asked = ask(model, of.mode, bias=of.bias, folded=of.folded)
+    asked = ask(model, of.mode, bias=of.bias, folded=of.folded, kept=kept)
     rows = SpeakStore(asked.path(cache or cache_folder(), of.mode), write=False).rows
     wanted = sorted(rows) if of.token_ids is None else [one for one in sorted(set(of.token_ids)) if one in rows]
     chosen = tuple(rows[one] for one in wanted if not of.hard or is_hard(rows[one]))

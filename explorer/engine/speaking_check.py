@@ -12,7 +12,7 @@ from explorer.core.speakability.questions import RowWitness, Weights
 from explorer.engine.queue import Control, Work
 from explorer.engine.speaking import Asked, ask
 from explorer.engine.speaking_proofs import proof_of
-from explorer.engine.unembedding import Unembedding
+from explorer.engine.unembedding import Unembedding, Unembeddings
 from explorer.errors import ExplorerError
 from explorer.models.language_model import LanguageModel
 from explorer.records import AnyPart, Cancelled, CertificatesChecked, CheckCertificates, Progress, SpeakRow
@@ -22,9 +22,11 @@ SAME = 1e-9
 TOGETHER = 16
 
 
-def check_certificates(model: LanguageModel, request: CheckCertificates, control: Control) -> Work:
+def check_certificates(
+    model: LanguageModel, request: CheckCertificates, control: Control, kept: Unembeddings | None = None
+) -> Work:
     """Check proofs, margins and own-direction winners. Raises `ExplorerError` where they are about other numbers."""
-    asked = ask(model, request.mode, bias=request.bias, folded=request.folded)
+    asked = ask(model, request.mode, bias=request.bias, folded=request.folded, kept=kept)
     if asked.digest != request.digest:
         raise ExplorerError(
             f"these certificates are not about the weights of {model.info.name}",
@@ -33,7 +35,8 @@ def check_certificates(model: LanguageModel, request: CheckCertificates, control
     found, rows = asked.found, request.rows
     places = asked.places([row.token.token_id for row in rows]).tolist()
     winners = yield from _winners(asked, places)
-    checker = None if asked.question is None else Checker(found.rows, found.bias, asked.question, found.shift)
+    frames = asked.ground.frames
+    checker = None if asked.question is None else Checker(found.rows, found.bias, asked.question, found.shift, frames)
     refused: list[int] = []
     for at, (row, place) in enumerate(zip(rows, places, strict=True)):
         if at % TOGETHER == 0:

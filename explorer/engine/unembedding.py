@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,13 +12,18 @@ import torch
 from jaxtyping import Float, Float64, Int64
 from torch import Tensor
 
+from explorer.core.speakability.geometry import Ground
 from explorer.errors import ExplorerError
 from explorer.models.language_model import LanguageModel
 from explorer.models.lens import folded_unembedding
 from explorer.models.local import LocalModel
+from explorer.models.memory import free_memory
 from explorer.records import CATEGORIES
 
 PADDING = CATEGORIES.index("padding")
+KEPT_SHARE = 8
+"""What was worked out about an unembedding is kept where a copy of it takes at most one in so many of the free bytes:
+there are up to four such copies."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,46 @@ class Unembedding:
             return self.bias
         moved = self.rows @ self.shift
         return np.asarray(moved if self.bias is None else moved + self.bias)
+
+
+@dataclass(frozen=True)
+class Known:
+    """An unembedding with what was worked out about it."""
+
+    found: Unembedding
+    digest: str
+    ground: Ground
+
+
+class Unembeddings:
+    """Keeps the one asked about last: a question about the next token takes milliseconds, not seconds."""
+
+    def __init__(self) -> None:
+        self._model: LanguageModel | None = None
+        self._folded = False
+        self._known: dict[bool, Known] = {}
+        """By whether the bias counts."""
+
+    def of(self, model: LanguageModel, *, folded: bool, bias: bool) -> Known:
+        """Raises `ExplorerError` as `unembedding` does."""
+        if self._model is not model or self._folded != folded:
+            self.forget()
+        elif bias in self._known:
+            return self._known[bias]
+        found, ground = unembedding(model, folded=folded, bias=bias), Ground()
+        for other in self._known.values():
+            if np.array_equal(other.found.rows, found.rows):
+                found, ground = replace(found, rows=other.found.rows), other.ground
+        known = Known(found, found.digest(), ground)
+        if found.rows.nbytes * KEPT_SHARE <= free_memory("cpu").free:
+            self._model, self._folded = model, folded
+            self._known[bias] = known
+        return known
+
+    def forget(self) -> None:
+        """Keep nothing."""
+        self._model = None
+        self._known = {}
 
 
 @dataclass(frozen=True)

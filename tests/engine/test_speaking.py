@@ -20,11 +20,12 @@ from explorer.engine.handlers import Engine
 from explorer.engine.queue import Control
 from explorer.engine.speaking import ask, certify, read_certificates
 from explorer.engine.speaking_check import check_certificates
-from explorer.engine.unembedding import unembedding
+from explorer.engine.unembedding import Unembeddings, unembedding
 from explorer.errors import ExplorerError
 from explorer.models.language_model import LanguageModel
 from explorer.models.lens import folded_unembedding
 from explorer.models.local import LocalModel
+from explorer.models.memory import Memory
 from explorer.records import (
     AnyOutcome,
     Cancelled,
@@ -96,6 +97,31 @@ def groups(name: str) -> tuple[list[int], list[int]]:
     tiers = [one for tier in truth["under_trained"].values() for one in tier]
     others = {*withheld, *truth["reserved"], *truth["held_out"], *tiers}
     return withheld, [one for one, count in enumerate(truth["counts"]) if count >= 100 and one not in others]
+
+
+def test_the_next_token_is_told_from_what_is_known_until_the_model_is_gone(engine: Engine, cache: Path) -> None:
+    model, kept = engine.models.get("mynah"), Unembeddings()
+    before = kept.of(model, folded=True, bias=True)
+    assert kept.of(model, folded=True, bias=True) is before
+    without = kept.of(model, folded=True, bias=False)
+    assert without.found.rows is before.found.rows
+    assert without.ground is before.ground
+    assert without.found.shift is None is not before.found.shift
+    request = Certify(model="mynah", mode="cone", bias=False, token_ids=(102,), fresh=True)
+    first, _ = finished(certify(model, request, CONTROL, cache, kept))
+    assert set(before.ground.geometries) == {False}
+    again, _ = finished(certify(model, request, CONTROL, cache, kept))
+    assert again.rows == first.rows
+    assert kept.of(engine.models.get("starling"), folded=True, bias=True).ground is not before.ground
+    assert kept.of(model, folded=True, bias=True) is not before
+    kept.forget()
+    assert not kept.of(model, folded=True, bias=False).ground.geometries
+
+
+def test_what_would_fill_the_memory_is_not_kept(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("explorer.engine.unembedding.free_memory", lambda device: Memory(0, 10**6, 10**7))
+    kept, model = Unembeddings(), engine.models.get("mynah")
+    assert kept.of(model, folded=True, bias=True) is not kept.of(model, folded=True, bias=True)
 
 
 # ── what the numbers are about ────────────────────────────────────────────────────────────────────────────

@@ -1,5 +1,6 @@
 """Verdicts with proofs for tokens of a vocabulary, the quick ones first.
 
+0. Of a few tokens, the checker itself says which win along their own centred rows: nothing is prepared for those.
 1. Rows that are the same to the last bit shadow each other.
 2. Almost every other token wins along its own centred row (`screening`).
 3. Points that won in an easier question (`hints`) are tried.
@@ -21,7 +22,7 @@ from torch import Tensor
 from explorer.core.speakability.biases import Biases
 from explorer.core.speakability.bounded import BoundedSearch, Scaled
 from explorer.core.speakability.checker import Checker
-from explorer.core.speakability.geometry import Geometry, prepared, twins
+from explorer.core.speakability.geometry import Geometry, Ground, prepared, twins
 from explorer.core.speakability.hull import HullSearch, Whitened
 from explorer.core.speakability.proposals import Proposal, Search
 from explorer.core.speakability.questions import Question, RowWitness, Verdict, Weights, Witness
@@ -30,6 +31,8 @@ from explorer.core.speakability.screening import own_row_wins, reach
 POOL = 48
 """Searches that share a matrix product."""
 CHECKED_TOGETHER = 32
+FEW = 16
+"""Up to so many tokens are first tried along their own rows by the checker, which needs nothing prepared."""
 MOST_REFUSALS = 4
 
 Verdicts = list[Verdict]
@@ -44,19 +47,22 @@ def certify(
     shift: Float[np.ndarray, " d_model"] | None = None,
     hints: Mapping[int, Float64[np.ndarray, " d_model"]] | None = None,
     device: torch.device | str = "cpu",
+    ground: Ground | None = None,
 ) -> Generator[Verdicts, None, None]:
     """Yield lists of verdicts (some empty, so that a caller may stop) until each of `token_ids` has one.
 
     Where the question counts the bias, row j scores w_j·(x + shift) + bias_j. `token_ids` None means all; leave out
     what is settled to resume a run. `hints` are directions in which a token may win, say its witnesses in the cone.
+    What is worked out about the rows is put into `ground`, and taken from it where it is there.
     Raises `ValueError` where numbers are not finite.
     """
-    checker = Checker(rows, bias, question, shift)
+    ground = Ground() if ground is None else ground
+    checker = Checker(rows, bias, question, shift, ground.frames)
     asked = np.arange(len(checker.rows)) if token_ids is None else np.unique(np.asarray(token_ids, dtype=np.int64))
     if len(asked) and not (asked[0] >= 0 and asked[-1] < len(checker.rows)):
         raise ValueError(f"there are ids outside 0 to {len(checker.rows) - 1}")
     left = dict.fromkeys(asked.tolist())
-    for verdicts in _steps(checker, left, hints or {}, torch.device(device)):
+    for verdicts in _steps(checker, left, hints or {}, torch.device(device), ground):
         for verdict in verdicts:
             del left[verdict.token_id]
         yield verdicts
@@ -67,21 +73,30 @@ def _steps(
     left: dict[int, None],
     hints: Mapping[int, Float64[np.ndarray, " d_model"]],
     device: torch.device,
+    ground: Ground,
 ) -> Generator[Verdicts, None, None]:
     """The order of work. `left` loses what has been yielded before the next step begins."""
+    are_few = len(left) <= FEW
+    if len(checker.rows) == 1 and left:
+        yield [Verdict(0, "speakable", np.inf, Witness(np.zeros(checker.rows.shape[1])))]
+    elif are_few:
+        yield _own_rows_checked(checker, list(left))
+    if not left:
+        return
     twin = twins(checker.rows, checker.bias)
     shadowed = [(token_id, Weights(np.array([twin[token_id]]), np.ones(1))) for token_id in left if token_id in twin]
     yield [Verdict(token_id, "unspeakable", checker.bound(token_id, proof), proof) for token_id, proof in shadowed]
-    if len(checker.rows) == 1 and left:
-        yield [Verdict(0, "speakable", np.inf, Witness(np.zeros(checker.rows.shape[1])))]
-        return
-    geometry = yield from _waiting(prepared(checker.rows, mean_zero=checker.question.mean_zero, device=device))
+    mean_zero = checker.question.mean_zero
+    if mean_zero not in ground.geometries:
+        work = prepared(checker.rows, mean_zero=mean_zero, device=device)
+        ground.geometries[mean_zero] = yield from _waiting(work)
+    geometry = ground.geometries[mean_zero]
     biases = Biases.of(checker, geometry)
     if geometry.turned.shape[1] == 0:
         yield _without_differences(checker, biases, list(left))
         return
-    ids = np.array(list(left), dtype=np.int64)
-    for won, leads in own_row_wins(geometry, biases.total, reach(geometry, checker.question), ids):
+    ids = np.array([] if are_few else list(left), dtype=np.int64)
+    for won, leads in own_row_wins(geometry, biases.total, reach(geometry, checker.question), ids) if len(ids) else ():
         yield [
             Verdict(int(token_id), "speakable", float(lead), RowWitness())
             for token_id, lead in zip(won, leads, strict=True)
@@ -90,6 +105,17 @@ def _steps(
     for start in range(0, len(tried), CHECKED_TOGETHER):
         yield _witnessed(checker, tried[start : start + CHECKED_TOGETHER])
     yield from _searched(checker, geometry, biases, list(left))
+
+
+def _own_rows_checked(checker: Checker, token_ids: Sequence[int]) -> Verdicts:
+    if not token_ids:
+        return []
+    leads = checker.margins(token_ids, np.array([checker.row_witness(token_id) for token_id in token_ids]))
+    return [
+        Verdict(token_id, "speakable", float(lead), RowWitness())
+        for token_id, lead in zip(token_ids, leads, strict=True)
+        if lead > 0
+    ]
 
 
 def _without_differences(checker: Checker, biases: Biases, token_ids: Sequence[int]) -> Verdicts:

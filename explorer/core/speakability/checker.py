@@ -24,7 +24,8 @@ class Checker:
     """Checks certificates about one unembedding.
 
     `rows` is [vocab, d_model]. Where the question counts the bias, row j scores w_j·(x + shift) + bias_j: `bias`
-    is the head's own, `shift` what the final norm adds. All are taken as exact numbers.
+    is the head's own, `shift` what the final norm adds. All are taken as exact numbers. `frames` is where checkers of
+    several questions about the same rows keep what they need in common.
     """
 
     def __init__(
@@ -33,8 +34,10 @@ class Checker:
         bias: Float[np.ndarray, " vocab"] | None,
         question: Question,
         shift: Float[np.ndarray, " d_model"] | None = None,
+        frames: dict[bool, Frame | None] | None = None,
     ) -> None:
         self.question = question
+        self._frames = {} if frames is None else frames
         self.rows = np.asarray(rows, dtype=np.float64)
         count, width = self.rows.shape
         used_bias, used_shift = (bias, shift) if question.bias else (None, None)
@@ -211,13 +214,14 @@ class Checker:
         mean: Float64[np.ndarray, " d_model"] = self.rows.mean(axis=0)
         return mean
 
-    @cached_property
+    @property
     def _frame(self) -> Frame | None:
         for _ in self.prepare():
             pass
-        return self._frame
+        return self._frames[self.question.mean_zero]
 
     def prepare(self) -> Generator[None, None, None]:
         """Work out ahead what proofs with weight on the mean need, which takes a while; yields now and then."""
-        if "_frame" not in self.__dict__:
-            self.__dict__["_frame"] = yield from frame_of(self.rows, self.question.mean_zero)
+        mean_zero = self.question.mean_zero
+        if mean_zero not in self._frames:
+            self._frames[mean_zero] = yield from frame_of(self.rows, mean_zero)

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from jaxtyping import Float, Float64, Int64
 from torch import Tensor
 
+from explorer.core.speakability.frame import Frame
+
 CHUNK = 4096
 """Rows at a time where something is done to all of them; between two chunks a caller may stop."""
+ALONE = 1024
+"""Up to this width principal axes are found on one thread: several wait for each other at every step, which takes a
+hundred times as long where another program has one of the cores."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,16 @@ class Geometry:
         return (self.turned @ torch.from_numpy(y).to(self.turned.device)).cpu().numpy()
 
 
+@dataclass
+class Ground:
+    """What is worked out once about a matrix of rows and serves every question about it, as far as it is known yet."""
+
+    geometries: dict[bool, Geometry] = field(default_factory=dict)
+    """By whether rows are projected to entries that sum to 0; centred."""
+    frames: dict[bool, Frame | None] = field(default_factory=dict)
+    """Likewise; for the checker."""
+
+
 def prepared(
     rows: Float[np.ndarray, "vocab d_model"], *, mean_zero: bool, device: torch.device, centre: bool = True
 ) -> Generator[None, None, Geometry]:
@@ -66,7 +81,7 @@ def prepared(
         centred[start : start + CHUNK] = torch.from_numpy(part)
         covariance += centred[start : start + CHUNK].T @ centred[start : start + CHUNK]
         yield
-    variances, axes = torch.linalg.eigh(covariance / count)
+    variances, axes = _principal_axes(covariance / count)
     variances, axes = variances.flip(0), axes.flip(1)
     rank = int((variances > max(float(variances[0]), 0.0) * 1e-15 * width).sum())
     yield
@@ -88,6 +103,17 @@ def prepared(
         dropped=dropped,
         skew=skew + 4e-16 * width,
     )
+
+
+def _principal_axes(covariance: Float64[Tensor, "d d"]) -> tuple[Float64[Tensor, " d"], Float64[Tensor, "d d"]]:
+    threads = torch.get_num_threads()
+    if len(covariance) <= ALONE:
+        torch.set_num_threads(1)
+    try:
+        variances, axes = torch.linalg.eigh(covariance)
+    finally:
+        torch.set_num_threads(threads)
+    return variances, axes
 
 
 def twins(rows: Float[np.ndarray, "vocab d_model"], bias: Float[np.ndarray, " vocab"] | None) -> dict[int, int]:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float64, Int64
+from jaxtyping import Bool, Float, Float64, Int64
 
 from explorer.core.speakability.exact_sums import UNIT, exact_products, gamma
 from explorer.core.speakability.geometry import prepared
@@ -43,7 +43,23 @@ def own_direction_winners(
     asked = np.arange(len(exact)) if token_ids is None else np.unique(token_ids)
     left = np.zeros(len(exact), dtype=bool)
     left[asked] = True
-    work = prepared(exact, mean_zero=False, device=torch.device(device), centre=False)
+    if len(asked) > TOGETHER:
+        yield from _easy_ones(exact, shift, asked, left, torch.device(device))
+    norms = np.linalg.norm(exact, axis=1) * (1 + gamma(exact.shape[1] + 2))
+    for start in range(0, int(left.sum()), TOGETHER):
+        some = np.flatnonzero(left)[start : start + TOGETHER]
+        yield _by_scores(exact, shift, norms, some)
+
+
+def _easy_ones(
+    exact: Float64[np.ndarray, "vocab d_model"],
+    shift: Float64[np.ndarray, " vocab"],
+    asked: Int64[np.ndarray, " n"],
+    left: Bool[np.ndarray, " vocab"],
+    device: torch.device,
+) -> Generator[OwnDirection, None, None]:
+    """Those that win along their own rows by more than rounding; they are struck off `left`."""
+    work = prepared(exact, mean_zero=False, device=device, centre=False)
     nothing = np.zeros(0, dtype=np.int64)
     while True:
         try:
@@ -55,10 +71,6 @@ def own_direction_winners(
     for won, leads in own_row_wins(geometry, shift if shift.any() else None, np.ones(len(exact)), asked):
         left[won] = False
         yield OwnDirection(won, won, leads)
-    norms = np.linalg.norm(exact, axis=1) * (1 + gamma(exact.shape[1] + 2))
-    for start in range(0, int(left.sum()), TOGETHER):
-        some = np.flatnonzero(left)[start : start + TOGETHER]
-        yield _by_scores(exact, shift, norms, some)
 
 
 def _by_scores(

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -13,8 +14,9 @@ from exact_truth import speakable
 from small_families import FAMILIES, bias_for
 
 from benchmarks.planted import Planted, planted
-from explorer.core.speakability.certify import certify
+from explorer.core.speakability.certify import FEW, certify
 from explorer.core.speakability.checker import Checker
+from explorer.core.speakability.geometry import Ground
 from explorer.core.speakability.questions import Question, RowWitness, Verdict, Weights
 
 ROUNDING = Fraction(1, 10**9)
@@ -63,13 +65,28 @@ def compare_with_truth(family: str, seed: int) -> Counter[str]:
     counts: Counter[str] = Counter()
     for question in questions(int(random.integers(1, 4))):
         shift = random.integers(-8, 9, width) / 8.0 if question.bias and seed % 2 else None
-        verdicts = verdicts_of(rows, bias, question, shift=shift)
+        with patch("explorer.core.speakability.certify.FEW", 0 if seed % 4 < 2 else FEW):  # both ways to begin
+            verdicts = verdicts_of(rows, bias, question, shift=shift)
         assert sorted(verdicts) == list(range(vocab))
         checker = Checker(rows, bias, question, shift)
         for token_id in random.choice(vocab, min(vocab, 4), replace=False).tolist():
             check_against_truth(checker, bias, shift, verdicts[token_id])
             counts[verdicts[token_id].answer] += 1
     return counts
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_few_tokens_on_ground_known_already_get_the_answers_of_the_whole_run(family: str) -> None:
+    random = np.random.default_rng([3, *family.encode()])
+    rows = FAMILIES[family](random, 60, 6)
+    bias = bias_for(random, rows)
+    ground = Ground()
+    for question in questions(2):
+        whole = answers(verdicts_of(rows, bias, question))
+        for _ in range(3):
+            few = random.choice(60, 3, replace=False).tolist()
+            found = answers(verdicts_of(rows, bias, question, token_ids=few, ground=ground))
+            assert found == {token_id: whole[token_id] for token_id in sorted(few)}
 
 
 def check_against_truth(checker: Checker, bias: Any, shift: Any, verdict: Verdict) -> None:
