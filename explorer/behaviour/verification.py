@@ -39,7 +39,8 @@ LOGITS_AT_ONCE = {"cpu": 2**21, "cuda": 2**28}
 POSITIONS_AT_ONCE = {"cpu": 2**13, "cuda": 2**18}
 """Tokens of one batch, prompts and replies together: bounds the key-value cache."""
 LEAST_SLAB = 256
-"""Tokens in a slab, at least: so often verdicts come, and so many rows has a batch of a quick question."""
+"""Tokens in a slab, at least, where the batch of a quick question has so many rows; of a slow model verdicts come
+sooner."""
 UNASKED_SLAB = 4096
 """Tokens in a slab where there is nothing to ask."""
 
@@ -193,7 +194,8 @@ def sweep(
     `cancelled`. Raises `BehaviourError` where the files cannot be written, `ModelError` where the model fails.
     """
     askers = [Asker(model, question) for question in questions]
-    slab_rows = max(LEAST_SLAB, min((asker.rows for asker in askers), default=UNASKED_SLAB))
+    rows = [asker.rows for asker in askers] or [UNASKED_SLAB]
+    slab_rows = max(min(LEAST_SLAB, max(rows)), min(rows))
     total, done, found = len(token_ids) * len(questions), 0, 0
     with ExitStack() as files:
         kept = {

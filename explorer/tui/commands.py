@@ -39,7 +39,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("logprobs", "l", "logprobs", "Next-token log-probabilities across the loaded models.", "Ask", True),
     Command("neighbours", "n", "nearest", "Nearest neighbours of the token, listed and plotted.", "Ask", True),
     Command("verify", "v", "verify", "Test tokens by every definition of a glitch token.", "Ask", True),
-    Command("certify", "c", "certify", "Prove whether tokens can be said at all.", "Ask", True),
+    Command("certify", "c", "prove", "Prove whether tokens can be said at all.", "Ask", True),
     Command("export", "e", "export", "Write the marked tokens, or those of the matrix, to a file.", "Ask"),
     Command("pause", "p", "pause", "Pause a run over many tokens, or go on with it.", "Ask"),
     Command("cancel", "escape", "cancel", "Stop what runs; leave a box or a dialogue.", "Ask"),
