@@ -200,7 +200,9 @@ class ModelBar(Widget):
         self.state = replace(self.state, selected=name)
 
     def set_model_loading(self, source: str) -> None:
-        """`source` is being loaded, until `set_roster` has it or `set_model_failed` says otherwise."""
+        """`source` is being loaded, until `set_roster` has it or `set_model_failed` says otherwise; what failed before
+        has been seen."""
+        self._pending = {other: what for other, what in self._pending.items() if what != "failed"}
         self._pending[source] = "loading"
         self._update_models()
 

@@ -128,6 +128,12 @@ async def test_a_model_goes_from_known_over_loading_to_loaded() -> None:
         model_bar.set_model_loading("zoo:wren")
         model_bar.set_model_failed("zoo:wren")
         assert model_bar.state.models == (("mynah", "loaded"), ("wren", "failed"))
+        model_bar.set_model_loading("./elsewhere")
+        assert model_bar.state.models == (("mynah", "loaded"), ("elsewhere", "loading"), ("wren", "known"))
+        model_bar.set_model_failed("./elsewhere")
+        model_bar.set_model_loading("zoo:wren")
+        assert model_bar.state.models == (("mynah", "loaded"), ("wren", "loading"))
+        model_bar.set_model_failed("zoo:wren")
         model_bar.set_model_idle("zoo:wren")
         assert model_bar.state.models == (("mynah", "loaded"), ("wren", "known"))
 
