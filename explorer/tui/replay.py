@@ -1,51 +1,35 @@
 """`glitch-explore replay FILE`: a session on the same panes, with no engine and no model.
 
-The replay holds a position in the file and shows the situation there (`situation.py`): the panes are given the
-selection and the steps as they had them, on the road of a live outcome. What takes longer than a moment (reading
-on in a large file, searching) is done in slices of `SLICE` seconds between which keys are heard.
+Stepping, searching and playing; `replay_steps.py` shows the place that is gone to. Searching a large file is done in
+slices between which keys are heard.
 """
 
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import ClassVar
 
 from textual import on
-from textual.widget import Widget
-from textual.widgets import Tabs
 
-from explorer.records import Roster, Step, WriteNote
+from explorer.records import Step
 from explorer.sessions.reader import SessionFile
-from explorer.sessions.search import Found, Query, SessionIndex
+from explorer.sessions.search import Found, Query
 from explorer.settings import Settings
-from explorer.text import visible
 from explorer.tui.commands import REPLAY_COMMANDS, Command
-from explorer.tui.messages import Answered, Ask, NeighbourOpened, Selection, StepOpened, TokenSelected, ViewSettled
+from explorer.tui.messages import Answered, Ask, NeighbourOpened, StepOpened, TokenSelected, ViewSettled
 from explorer.tui.openings import Opening, OpenLive
-from explorer.tui.restore import show_situation
-from explorer.tui.situation import Situation, Situations
-from explorer.tui.stage import Stage
+from explorer.tui.replay_steps import SLICE, ReplaySteps
 from explorer.tui.widgets.lines_view import LinesView
-from explorer.tui.widgets.model_bar import ModelBar
-from explorer.tui.widgets.replay_foot import Place, ReplayFoot
 from explorer.tui.widgets.row_list import RowList
 
-SLICE = 0.015
-"""Seconds that work goes on before keys are heard again."""
-SAY_EVERY = 0.25
-"""Seconds between two looks at how far the reading is: drawing takes time too."""
 SPEEDS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
 LONGEST_WAIT = 10.0
 """Seconds between two steps at speed 1, at most: nobody wants to sit through a lunch break."""
 SHORTEST_WAIT = 0.05
-_STAYS = {"LoadModel", "UnloadModel", "MarkToken", "WriteNote", "RankTokens", "InspectToken"}
-"""Kinds of steps that do not change the tab on a wide screen."""
 
 
 def open_replay(path: Path, settings: Settings, go_on: Callable[[Opening], int] | None = None) -> int:
@@ -60,128 +44,19 @@ def open_replay(path: Path, settings: Settings, go_on: Callable[[Opening], int] 
     return app.return_code or 0
 
 
-class ReplayApp(Stage):
+class ReplayApp(ReplaySteps):
     """A session file on the screen."""
 
     commands: ClassVar[tuple[Command, ...]] = REPLAY_COMMANDS
 
     def __init__(self, session: SessionFile, settings: Settings, settings_path: Path | None = None) -> None:
-        super().__init__(settings, settings_path)
-        self.session = session
-        self.index = SessionIndex(session)
-        self.situations = Situations(self.index)
-        self.situation = Situation(Selection(), (), {})
-        self.position = -1
-        self.playing = False
-        self.speed = 1.0
+        super().__init__(session, settings, settings_path)
         self.sought = Query()
         """What was searched for last."""
-        self.only = Query()
-        """Only these steps are gone through."""
-        self._shown_token: int | None = None
-        """The token that the table's cursor was put on, and not by the user."""
         for key, step in (("right", 1), ("left", -1)):
             self._bindings.bind(key, f"arrow({step})", show=False, priority=True)
 
-    # ── opening ───────────────────────────────────────────────────────────────────────────────────────────
-
-    def compose_foot(self) -> Sequence[Widget]:
-        return (ReplayFoot(id="foot"),)
-
-    async def on_mount(self) -> None:
-        self.end_on_signals()
-        self.query_one(ModelBar).set_engine("none")
-        self.call_after_refresh(self._begin)
-
-    async def _begin(self) -> None:
-        await self.open_panes()
-        self.token_pane.empty_hint = "Up to here the session holds no view of the token table."
-        self.token_pane.clear()
-        self.session_pane.set_file(self.session.path)
-        self._list_steps()
-        self.show_tab("tokens")
-        self.index.index_more(SLICE)
-        self.situations.take_in()
-        if len(self.session):
-            self.go_to(0)
-        self.show_place()
-        self.run_worker(self._read_on(), group="read", exit_on_error=False)
-
-    async def _read_on(self) -> None:
-        """Take the rest of the file in, a little at a time."""
-        said = time.monotonic()
-        while not self.index.index_more(SLICE):
-            self.situations.take_in()
-            if time.monotonic() - said > SAY_EVERY:
-                said = time.monotonic()
-                self.show_place()
-            await asyncio.sleep(SLICE / 3)
-        self.situations.take_in()
-        self._list_steps()
-        self.show_place()
-        if self.session.warning:
-            self.remark(f"{self.session.path.name}: {self.session.warning}", problem=True)
-
-    async def _read_until(self, position: int) -> int:
-        """Wait until the step at `position` has been read, or the last one; which."""
-        while len(self.situations) <= position and not self._all_read:
-            await asyncio.sleep(SLICE)
-        return min(position, len(self.situations) - 1)
-
-    @property
-    def _all_read(self) -> bool:
-        return self.index.complete and len(self.situations) == len(self.index)
-
-    # ── going through the steps ───────────────────────────────────────────────────────────────────────────
-
-    def go_to(self, position: int) -> None:
-        """Show the situation after the step at `position`, which has been read."""
-        self.position = position
-        step = self.session[position]
-        self.situation = self.situations.at(position)
-        self.selection = self.situation.selection
-        self.marks.clear()
-        self.marks.update({model: set(ids) for model, ids in self.situation.marks.items()})
-        bar = self.query_one(ModelBar)
-        bar.set_roster(Roster(models=self.selection.roster.models, devices=()))
-        bar.set_selected(self.selection.model.name if self.selection.model else "")
-        self._shown_token = show_situation(self, self.situation)
-        self._follow(position)
-        self.session_pane.point_at(position)
-        self.query_one(ReplayFoot).show_notes(self._notes(step))
-        self.show_place()
-
-    def _follow(self, position: int) -> None:
-        """Show the tab of the last step that has one, unless the user reads the list of steps."""
-        stays = _STAYS if not self.screen_stack[0].has_class("-narrow") else _STAYS - {"RankTokens", "InspectToken"}
-        place = self.situations.latest(position, stays)
-        if place is not None and self.query_one("#tabs", Tabs).active != "session":
-            self.show_tab(self.tab_of(self.session[place].request))
-
-    def _notes(self, step: Step) -> tuple[WriteNote, ...]:
-        notes = [step.request] if isinstance(step.request, WriteNote) else []
-        notes += self.index.notes_on_step(step.number)
-        if self.selection.model is not None and self.selection.token is not None:
-            notes += self.index.notes_on_token(self.selection.model.name, self.selection.token.token_id)
-        return tuple(dict.fromkeys(notes))
-
-    def show_place(self, doing: str = "") -> None:
-        """The line that says where in the session this is."""
-        step = self.session[self.position] if self.position >= 0 else None
-        only = [f"only {visible(self.only.model, spaces=False)}"] if self.only.model else []
-        only += [f"only token {self.only.token_id}"] if self.only.token_id is not None else []
-        place = Place(
-            position=self.position,
-            steps=len(self.session),
-            complete=self.index.complete,
-            step=step,
-            playing=self.playing,
-            speed=self.speed,
-            only=", ".join(only),
-            doing=doing,
-        )
-        with suppress(LookupError):
-            self.query_one(ReplayFoot).show_place(place)
+    # ── stepping ──────────────────────────────────────────────────────────────────────────────────────────
 
     def action_step_forward(self) -> None:
         self.seek(self.only, 1)
@@ -199,23 +74,6 @@ class ReplayApp(Stage):
             free = focused is None or isinstance(focused, RowList) or type(focused) is LinesView
             return self.is_open and len(self.screen_stack) == 1 and free
         return super().check_action(action, parameters)
-
-    def action_first_step(self) -> None:
-        self.jump(0)
-
-    def action_last_step(self) -> None:
-        self.jump(len(self.session) if self.index.complete else 1 << 60)
-
-    def jump(self, position: int) -> None:
-        """Go to a step as soon as it has been read; to the last one where there are not so many."""
-        self.run_worker(self._jump(position), group="seek", exclusive=True, exit_on_error=False)
-
-    async def _jump(self, position: int) -> None:
-        if len(self.situations) <= position:
-            self.show_place("reading …")
-        found = await self._read_until(max(0, position))
-        if found >= 0:
-            self.go_to(found)
 
     def action_go_to_step(self) -> None:
         self.run_worker(self._ask_step(), group="ask", exclusive=True, exit_on_error=False)
@@ -296,14 +154,6 @@ class ReplayApp(Stage):
         else:
             self.only = replace(self.only, model=self.selection.model.name)
         self.show_place()
-
-    def _list_steps(self) -> None:
-        """The Session tab: every step; counted as far as the file has been read."""
-        kinds = [self.index.fact(place).kind for place in range(len(self.index))] if self.index.complete else []
-        marked = self.index.marked_before(len(self.index))
-        pairs = [(model, token_id) for model, ids in marked.items() for token_id in ids]
-        cursor = max(0, self.position)
-        self.session_pane.begin_with(self.session, notes=kinds.count("WriteNote"), marked=pairs, cursor=cursor)
 
     # ── playing ───────────────────────────────────────────────────────────────────────────────────────────
 
