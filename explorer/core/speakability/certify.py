@@ -17,6 +17,7 @@ from itertools import islice
 import numpy as np
 import torch
 from jaxtyping import Float, Float64
+from threadpoolctl import ThreadpoolController
 from torch import Tensor
 
 from explorer.core.speakability.biases import Biases
@@ -34,6 +35,9 @@ CHECKED_TOGETHER = 32
 FEW = 16
 """Up to so many tokens are first tried along their own rows by the checker, which needs nothing prepared."""
 MOST_REFUSALS = 4
+WIDE = 2048
+"""Up to this width one token's search is done on one thread: NumPy's threads and torch's would wait for each other,
+which doubles the time on two cores."""
 
 Verdicts = list[Verdict]
 
@@ -153,6 +157,8 @@ def _searched(
     if not token_ids:
         return
     begin, table, shift = _searches(checker.question, geometry, biases)
+    blas = ThreadpoolController().select(user_api="blas")
+    threads = 1 if table.shape[1] <= WIDE else None
     waiting = iter(token_ids)
     pool: list[Search] = []
     held: list[tuple[Search, Proposal]] = []
@@ -167,7 +173,8 @@ def _searched(
                 scores += shift
             going: list[Search] = []
             for search, row in zip(pool, scores.cpu().numpy(), strict=True):
-                made = search.advance(row)
+                with blas.limit(limits=threads):
+                    made = search.advance(row)
                 if made is None:
                     going.append(search)
                 else:

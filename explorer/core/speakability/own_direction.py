@@ -84,6 +84,11 @@ def _by_scores(
     errors = gamma(rows.shape[1] + 3) * norms[token_ids, None] * norms + 2 * UNIT * (np.abs(scores) + np.abs(shift))
     winners, leads = np.empty(len(token_ids), dtype=np.int64), np.empty(len(token_ids))
     for at, token_id in enumerate(token_ids):
+        if not rows[token_id].any():  # every score is a bias, and exact sums over all rows would take seconds
+            winners[at] = shift.argmax()
+            others = np.delete(shift, winners[at])
+            leads[at] = max(0.0, float(shift[winners[at]] - others.max(initial=-np.inf)) * (1 - UNIT))
+            continue
         low, high = scores[at] - errors[at], scores[at] + errors[at]
         near = np.flatnonzero(high >= low.max())
         if len(near) > 1:

@@ -22,10 +22,14 @@ def winners_of(rows: Any, bias: Any = None) -> dict[int, tuple[int, float]]:
     return {int(t): (int(winner), float(lead)) for t, winner, lead in zip(*columns, strict=True)}
 
 
+@pytest.mark.parametrize("together", [8, 64])
 @pytest.mark.parametrize("family", FAMILIES)
-def test_winners_are_the_exact_ones(family: str) -> None:
+def test_winners_are_the_exact_ones(family: str, together: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of many tokens, where the easy ones are screened, and of so few that none is."""
+    monkeypatch.setattr("explorer.core.speakability.own_direction.TOGETHER", together)
     random = np.random.default_rng(0)
     rows = FAMILIES[family](random, 25, 4)
+    rows[7] = 0
     bias = random.integers(-2, 3, 25) / 2.0
     for shift in (None, bias):
         found = winners_of(rows, shift)
