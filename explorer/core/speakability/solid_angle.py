@@ -22,6 +22,8 @@ from torch import Tensor
 SURVIVE = 0.5
 CANDIDATES = 2048
 """Rivals that hold the members in while they move, the nearest ones; a move that another rival forbids is undone."""
+MULTIPLIED = 4096
+"""Up to so many walls are all multiplied with each other once; of more only those that are met, when they are."""
 MOST_BOUNCES = 500
 REFUSED = 0.2
 """Share of undone moves above which more rivals are held."""
@@ -127,12 +129,11 @@ class _Ladder:
     def move(self, trips: int) -> Generator[float, None, None]:
         """Move every member inside the present region, by `trips` trajectories one after another."""
         start, leads = self._x, self._leads
-        walls = self._nearest()
-        products = walls @ walls.T
+        walls = _Walls(self._nearest())
         moving = self._x
         fine = torch.ones(len(moving), dtype=torch.bool, device=moving.device)
         for _ in range(trips):
-            trip = _Trip(moving, self._normal(), walls, products, self._level, self._times())
+            trip = _Trip(moving, self._normal(), walls, self._level, self._times())
             while trip.bounce():
                 yield self.reached
             moving = torch.where(trip.arrived[:, None], trip.x, moving)
@@ -179,6 +180,22 @@ def _parts(x: Float[Tensor, "n d_model"]) -> tuple[Float[Tensor, "part d_model"]
     return torch.tensor_split(x, max(1, len(x) // 256))
 
 
+class _Walls:
+    """The walls {row·x = −level}, and their products."""
+
+    def __init__(self, rows: Float[Tensor, "held d_model"]) -> None:
+        self.rows = rows
+        self.squares = rows.square().sum(dim=1)
+        self._products = rows @ rows.T if len(rows) <= MULTIPLIED else None
+
+    def products(self, met: Int64[Tensor, " n"]) -> Float[Tensor, "n held"]:
+        """Of these walls with all."""
+        if self._products is not None:
+            return self._products[met]
+        distinct, place = torch.unique(met, return_inverse=True)
+        return (self.rows[distinct] @ self.rows.T)[place]
+
+
 class _Trip:
     """One trajectory of every member: round an ellipse, reflected by the walls {wall·x = −level}.
 
@@ -189,16 +206,15 @@ class _Trip:
         self,
         x: Float[Tensor, "n d_model"],
         v: Float[Tensor, "n d_model"],
-        walls: Float[Tensor, "held d_model"],
-        products: Float[Tensor, "held held"],
+        walls: _Walls,
         level: float,
         times: Float[Tensor, " n"],
     ) -> None:
         self.x, self.arrived = x.clone(), torch.zeros(len(x), dtype=torch.bool, device=x.device)
-        self._walls, self._products, self._level = walls, products, level
+        self._walls, self._level = walls, level
         self._at, self._v, self._left = x, v, times
         self._who = torch.arange(len(x), device=x.device)
-        self._height, self._speed = x @ walls.T, v @ walls.T
+        self._height, self._speed = x @ walls.rows.T, v @ walls.rows.T
         self._bounces = 0
 
     def bounce(self) -> bool:
@@ -218,9 +234,9 @@ class _Trip:
         self._height, self._speed = height * cosine + speed * sine, speed * cosine - height * sine
         self._who, self._at, self._v, wall = self._who[on], self._at[on], self._v[on], wall[on]
         self._left = self._left[on] - time[on, 0]
-        into = 2 * self._speed.gather(1, wall[:, None]) / self._products.diagonal()[wall, None]
-        self._v = self._v - into * self._walls[wall]
-        self._speed = self._speed - into * self._products[wall]
+        into = 2 * self._speed.gather(1, wall[:, None]) / self._walls.squares[wall, None]
+        self._v = self._v - into * self._walls.rows[wall]
+        self._speed = self._speed - into * self._walls.products(wall)
         return True
 
     def _next_wall(self) -> Float[Tensor, "n held"]:

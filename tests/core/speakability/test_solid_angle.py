@@ -83,6 +83,14 @@ def test_rivals_left_out_of_the_moves_still_count(monkeypatch: pytest.MonkeyPatc
     check(orthant(16), -16 * math.log10(2))
 
 
+def test_walls_too_many_to_be_multiplied_ahead_reflect_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = finished(solid_angle(orthant(12), 0, populations=4, seed=5))
+    monkeypatch.setattr("explorer.core.speakability.solid_angle.MULTIPLIED", 0)
+    after = finished(solid_angle(orthant(12), 0, populations=4, seed=5))
+    assert after.log10 == pytest.approx(before.log10, abs=1e-3 + 4 * before.stderr)
+    check(orthant(12), -12 * math.log10(2))
+
+
 def test_the_same_seed_gives_the_same_estimate_and_another_another() -> None:
     first, again, other = (finished(solid_angle(orthant(10), 0, seed=seed)) for seed in (1, 1, 2))
     assert first == again
