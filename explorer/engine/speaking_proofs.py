@@ -101,10 +101,11 @@ def _angle(
     work = solid_angle(found.rows, place, mean_zero=question.mean_zero, seed=seed)
     while True:
         try:
-            next(work)
+            reached = next(work)
         except StopIteration as finished:
             share: SolidAngle = finished.value
             return SpeakAngle(log10=share.log10, stderr=share.stderr, seed=seed, found=share.found)
-        yield Progress(done=step[0], total=step[1], what="regions measured")
+        # The share of directions in the region that the search has come down to.
+        yield Progress(done=step[0], total=step[1], what=f"regions measured (now 1e{round(reached)})")
         if cancelled():
             return None
