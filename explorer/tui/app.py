@@ -77,6 +77,7 @@ class ExplorerApp(Acts):
         self.session = session
         self.vocabularies = {}
         self.reloads = {}
+        self.digests = {}
         self.paused = {}
         self._early: list[Message] = []
         self.desk = Desk(client, Ears(self._show_asked, self._show_part, self._hear, self._show_running))
@@ -198,6 +199,7 @@ class ExplorerApp(Acts):
         match step.request, step.outcome:
             case LoadModel() as request, ModelLoaded(info=info):
                 self.reloads[info.name] = request
+                self.note_identity(info)
                 if self.selection.model is None or self.awaited == info.name:
                     self.awaited = ""
                     self.choose_model(info)

@@ -38,6 +38,9 @@ class ModelActs(Stage):
     reloads: dict[str, LoadModel]
     """How each loaded model was asked for, to load it again after the engine was restarted."""
 
+    digests: dict[str, tuple[str, str]]
+    """Of weights and tokenizer, by the name of each model that was loaded."""
+
     paused: dict[Verify | Certify, None]
     """Runs over many tokens that were stopped, in that order."""
 
@@ -142,6 +145,17 @@ class ModelActs(Stage):
                 self.choose_model(left[0])
             else:
                 self.select(model=None, token=None)
+
+    def note_identity(self, info: ModelInfo) -> None:
+        """A name may come to stand for another checkpoint: another folder of that name, or the same one trained on."""
+        digests = (info.weights_digest, info.tokenizer_digest)
+        if self.digests.setdefault(info.name, digests) == digests:
+            return
+        self.digests[info.name] = digests
+        self.vocabularies.pop(info.name, None)
+        self.paused = {request: None for request in self.paused if request.model != info.name}
+        for pane in self.panes:
+            pane.forget_model(info.name)
 
     def action_restart_engine(self) -> None:
         if self.client.state != "stopped":

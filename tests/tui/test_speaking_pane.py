@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -13,11 +14,13 @@ import pytest
 
 from explorer.engine import speaking
 from explorer.engine.handlers import Engine
-from explorer.records import Cancelled, Certify, CertifyResult, Step
+from explorer.records import Cancelled, Certify, CertifyResult, Step, UnloadModel
 from explorer.text import visible
 from explorer.tui.panes.speaking import SpeakingPane
 from explorer.tui.widgets.option_line import Choice
+from explorer.zoo import zoo_dir
 from tests.app_driver import SIZES, asked, running, screen_text, until
+from tests.hostile import hostile_model
 
 MYNAH = ("zoo:mynah",)
 
@@ -128,6 +131,29 @@ async def test_a_model_without_an_unembedding_is_told_in_one_line(engine: Engine
         assert isinstance(asked(app, Certify)[1].outcome, CertifyResult)
         assert "raw weights" in lines(pane)
         assert "✗ mynah" not in lines(pane)
+
+
+async def test_another_checkpoint_of_the_same_name_has_none_of_what_was_proved_before(tmp_path: Path) -> None:
+    first = hostile_model(tmp_path / "first" / "same")
+    second = Path(shutil.copytree(zoo_dir("mynah"), tmp_path / "second" / "same"))
+    async with running(Engine(), tmp_path, (160, 50), (str(first),)) as (app, pilot):
+        pane = app.query_one(SpeakingPane)
+        pane.query_one("#which", Choice).choose("all tokens")
+        pane.query_one("#mode", Choice).choose("own_direction")
+        await pilot.press("c")
+        await until(pilot, lambda: len(asked(app, Certify)) == 1 and not app.desk.running and not pane._is_due)
+        assert app.token_pane.table._added
+        app.desk.ask(UnloadModel(model="same"))
+        await until(pilot, lambda: app.selection.model is None)
+        app.load(app.load_request(str(second)))
+        await until(pilot, lambda: app.selection.token is not None and not app.desk.running)
+        await pilot.press("1", "end", "home")
+        assert app.selection.model is not None
+        assert app.selection.model.vocab_size == 3072
+        assert not app.token_pane.table._added
+        assert "own row" not in screen_text(app)
+        assert "hard to speak:" not in lines(pane)
+        assert "are hard to speak" not in lines(pane)
 
 
 def lines(pane: SpeakingPane) -> str:

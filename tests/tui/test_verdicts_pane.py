@@ -22,7 +22,8 @@ from explorer.records import (
     VerificationResult,
     Verify,
 )
-from explorer.tui.panes.verdicts import MatrixList, VerdictsPane
+from explorer.tui.panes.verdicts import VerdictsPane
+from explorer.tui.panes.verdicts_matrix import MatrixList
 from explorer.tui.widgets.lines_view import LinesView
 from explorer.tui.widgets.option_line import Choice, Field
 from explorer.tui.widgets.plot import PlotView
@@ -161,7 +162,7 @@ async def test_sorting_by_a_definition_is_not_recorded_and_export_writes_what_is
         await pilot.pause(0.2)
         with target.open(newline="") as file:
             written = list(csv.DictReader(file))
-        assert len(written) == len(pane._places) > 0
+        assert len(written) == len(pane.query_one(MatrixList).places) > 0
         assert {"token_id", "glitchminer", "glitchminer value"} <= set(written[0])
 
 

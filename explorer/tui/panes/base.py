@@ -53,6 +53,9 @@ class Pane(Widget):
     def clear(self) -> None:
         """Forget every outcome: another moment of a session is about to be shown."""
 
+    def forget_model(self, name: str) -> None:
+        """Another model has taken the name: what was worked out for all tokens of the one before is not its own."""
+
     def watch_selection(self, old: Selection, new: Selection) -> None:
         """The user looks at something else."""
 

@@ -23,24 +23,15 @@ from explorer.records import (
     Progress,
     ReadCertificates,
     Request,
-    SpeakMode,
     SpeakPart,
     Step,
 )
 from explorer.text import visible
 from explorer.tui.messages import ColumnsFound, NeighbourOpened, Selection
 from explorer.tui.panes.base import Pane, run_progress
-from explorer.tui.panes.speaking_lines import (
-    MARKS,
-    Answer,
-    Line,
-    answer_lines,
-    contents,
-    prose,
-    summary_lines,
-)
-from explorer.tui.panes.speaking_options import MODES, SpeakForm
-from explorer.tui.panes.speaking_runs import RunColumns
+from explorer.tui.panes.speaking_known import Known, Place
+from explorer.tui.panes.speaking_lines import Line, contents, prose, summary_lines
+from explorer.tui.panes.speaking_options import SpeakForm
 from explorer.tui.widgets.option_line import FormError, Submitted
 from explorer.tui.widgets.row_list import RowList
 
@@ -51,8 +42,6 @@ _HINT = (
     "Can the selected token be the argmax of the logits at all? Press c for a proof either way, in every mode. "
     "'all tokens' proves the whole vocabulary and gives the token table columns."
 )
-Key = tuple[SpeakMode, bool, bool]
-"""Mode, whether with bias, whether folded."""
 
 
 class SpeakingPane(Pane):
@@ -71,11 +60,9 @@ class SpeakingPane(Pane):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._answers: dict[tuple[str, int], dict[Key, Answer]] = {}
-        """By model and token."""
-        self._runs: dict[tuple[str, Key], RunColumns] = {}
+        self._known = Known()
         self._summary: CertifyResult | None = None
-        self._token: tuple[str, int] | None = None
+        self._token: Place | None = None
         """Whose answers are on display; None: the summary of a run."""
         self._to_check: deque[ReadCertificates] = deque()
         self._lines: list[Line] = []
@@ -124,22 +111,13 @@ class SpeakingPane(Pane):
         if not isinstance(request, Certify):
             return
         if isinstance(part, SpeakPart) and request.token_ids is None:
-            run = self._run(request.model, (part.mode, request.bias, request.folded))
-            if run is not None:
-                run.take(part)
+            sizes = {info.name: info.vocab_size for info in self.selection.roster.models}
+            if request.model in sizes:
+                key = (part.mode, request.bias, request.folded)
+                self._known.take_part(request.model, key, part, sizes[request.model])
                 self._tell_soon()
         elif isinstance(part, Progress):
             self._say(run_progress(part))
-
-    def _run(self, model: str, key: Key) -> RunColumns | None:
-        """The columns of a run; None for a model that is no longer loaded."""
-        place = (model, key)
-        if place not in self._runs:
-            sizes = {info.name: info.vocab_size for info in self.selection.roster.models}
-            if model not in sizes:
-                return None
-            self._runs[place] = RunColumns(key[0], sizes[model])
-        return self._runs[place]
 
     def _tell_soon(self) -> None:
         if not self._is_due:
@@ -149,11 +127,8 @@ class SpeakingPane(Pane):
     def _tell(self) -> None:
         """Give the token table what the runs know by now."""
         self._is_due = False
-        found: dict[str, dict[str, object]] = {}
-        for (model, _), run in self._runs.items():
-            found.setdefault(model, {}).update(run.columns())
-        for model, columns in found.items():
-            self.post_message(ColumnsFound(model, columns))  # type: ignore[arg-type]
+        for model, columns in self._known.columns().items():
+            self.post_message(ColumnsFound(model, columns))
 
     def show(self, step: Step) -> None:
         """What was certified, or in its place what went wrong; earlier answers stay."""
@@ -177,21 +152,19 @@ class SpeakingPane(Pane):
                     ), record=False,
                 )  # fmt: skip
             case CheckCertificates() as request, CertificatesChecked() as checked:
-                self._take_check(request, checked)
+                self._known.take_check(request, checked)
+                self._show_lines()
                 self._check_next()
             case ((ReadCertificates() | CheckCertificates()), _):
                 self._check_next()
 
     def _take(self, request: Certify, result: CertifyResult, *, live: bool) -> None:
-        key: Key = (result.mode, result.bias, result.folded)
         if request.token_ids is None:
             self._summary, self._token = result, None
         else:
-            for row in result.rows:
-                answers = self._answers.setdefault((result.model, row.token.token_id), {})
-                answers[key] = Answer(row, result)
+            self._known.take(result)
             if result.rows:
-                chosen = self._selected if self._selected in self._answers else None
+                chosen = self._selected if self._selected in self._known else None
                 named = (result.model, result.rows[0].token.token_id)
                 self._token = chosen if chosen is not None and chosen[1] in request.token_ids else named
             if live and len(request.token_ids) <= _FEW and result.mode != "own_direction":
@@ -208,18 +181,15 @@ class SpeakingPane(Pane):
         if self._to_check:
             self.ask(self._to_check[0], record=False)
 
-    def _take_check(self, request: CheckCertificates, checked: CertificatesChecked) -> None:
-        key: Key = (request.mode, request.bias, request.folded)
-        for row in request.rows:
-            answers = self._answers.get((request.model, row.token.token_id), {})
-            if key in answers and row.certificate is not None:
-                holds = row.token.token_id not in checked.refused
-                answers[key] = Answer(answers[key].row, answers[key].result, holds)
+    def forget_model(self, name: str) -> None:
+        self._known.forget(name)
+        self._live = {request for request in self._live if request.model != name}
+        if self._summary is not None and self._summary.model == name:
+            self._summary = None
         self._show_lines()
 
     def clear(self) -> None:
-        self._answers.clear()
-        self._runs.clear()
+        self._known.clear()
         self._to_check.clear()
         self._summary = self._token = None
         self._problem = ""
@@ -227,20 +197,15 @@ class SpeakingPane(Pane):
         self._show_lines()
 
     @property
-    def _selected(self) -> tuple[str, int] | None:
+    def _selected(self) -> Place | None:
         model, token = self.selection.model, self.selection.token
         return None if model is None or token is None else (model.name, token.token_id)
 
     def watch_selection(self, old: Selection, new: Selection) -> None:
         """What is known of the token now selected is shown at once."""
         if self.is_mounted and (new.token != old.token or new.model != old.model):
-            self._token = self._selected if self._summary is None or self._is_known(self._selected) else None
+            self._token = self._selected if self._summary is None or self._selected in self._known else None
             self._show_lines(cursor=0)
-
-    def _is_known(self, place: tuple[str, int] | None) -> bool:
-        if place is None:
-            return False
-        return place in self._answers
 
     def _show_lines(self, cursor: int | None = None) -> None:
         rows = self.query_one(RowList)
@@ -252,23 +217,10 @@ class SpeakingPane(Pane):
     def _lines_of(self, width: int) -> list[Line]:
         if self._token is None:
             return summary_lines(self._summary, width) if self._summary is not None else prose(_HINT, width, 0)
-        answers = self._answers.get(self._token, {})
-        lines = [line for key in sorted(answers, key=_order) for line in answer_lines(answers[key], width)]
-        if answers:
-            subject = next(iter(answers.values())).row.token
-            lines = [Line(Content.styled(f"{visible(subject.text)}  {subject.token_id}", "bold")), *lines]
-        return lines or self._told_lines(self._token, width)
-
-    def _told_lines(self, place: tuple[str, int], width: int) -> list[Line]:
-        """What runs over many tokens said of one that was not asked about by itself."""
-        lines: list[Line] = []
-        for (model, key), run in self._runs.items():
-            known = run.known(place[1]) if model == place[0] else None
-            if known is not None:
-                mark, colour = MARKS[known.verdict]
-                text = f"{mark} {key[0].replace('_', ' ')}: {known.verdict}, margin {known.margin:.4g}"
-                lines.append(Line(Content.styled(text, colour), known.winner))
-        return [*lines, *prose("Press c for the proof." if lines else _HINT, width, 0)]
+        lines = self._known.lines(self._token, width)
+        if not lines:
+            return prose(_HINT, width, 0)
+        return lines if self._token in self._known else [*lines, *prose("Press c for the proof.", width, 0)]
 
     def _say(self, text: str, *, problem: bool = False) -> None:
         content = Content.styled(visible(text, spaces=False), "$error" if problem else "$foreground-muted")
@@ -288,7 +240,3 @@ class SpeakingPane(Pane):
         model = place[0] if place is not None else self._summary.model if self._summary is not None else ""
         if token_id is not None and model:
             self.post_message(NeighbourOpened(model, token_id))
-
-
-def _order(key: Key) -> tuple[int, bool, bool]:
-    return (MODES.index(key[0]), not key[1], not key[2])

@@ -13,7 +13,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.content import Content
-from textual.message import Message
 from textual.widgets import ContentSwitcher, Select, Static
 
 from explorer.exports import write_export
@@ -35,41 +34,21 @@ from explorer.records import (
 )
 from explorer.text import visible
 from explorer.tui.messages import ColumnsFound, NeighbourOpened
-from explorer.tui.panes import verdicts_curves as curves
 from explorer.tui.panes import verdicts_view as view
 from explorer.tui.panes.base import Pane, run_progress
 from explorer.tui.panes.verdicts_columns import verdict_columns
+from explorer.tui.panes.verdicts_curves import CurvesView
+from explorer.tui.panes.verdicts_matrix import MatrixList
 from explorer.tui.panes.verdicts_options import VerdictForm
 from explorer.tui.widgets.lines_view import LinesView
 from explorer.tui.widgets.option_line import Choice, FormError, Submitted
-from explorer.tui.widgets.plot import PlotView
 from explorer.tui.widgets.row_list import RowList
 from explorer.verdicts import Agreement, VerdictMatrix
 
 _REDRAW_SECONDS = 0.25
 _APART = 0.1
 """Seconds between drawing the matrix and the token table's columns: both at once would hold up a key."""
-_BESIDE_FROM = 80
 _HINT = "Press v: the most suspicious tokens are tested by every definition of a glitch token, side by side."
-
-
-class MatrixList(RowList):
-    """Rows of the matrix; left and right go from definition to definition."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left", "column(-1)", "definition before", show=False),
-        Binding("right", "column(1)", "next definition", show=False),
-    ]
-
-    class Moved(Message):
-        """To another definition, `step` columns on."""
-
-        def __init__(self, step: int) -> None:
-            super().__init__()
-            self.step = step
-
-    def action_column(self, step: int) -> None:
-        self.post_message(self.Moved(step))
 
 
 class VerdictsPane(Pane):
@@ -91,10 +70,6 @@ class VerdictsPane(Pane):
         & #matrix { height: 3fr; }
         & #evidence { height: 2fr; border-top: solid $panel; display: none; }
         & #evidence.-open { display: block; }
-        & #curves-view { height: 1fr; layout: vertical; }
-        & #curves { height: 1fr; layout: vertical; }
-        &.-beside #curves { layout: horizontal; }
-        & #curve-legend { height: 2; }
     }
     """
 
@@ -108,8 +83,6 @@ class VerdictsPane(Pane):
         """What the matrix is about."""
         self._live: set[Verify] = set()
         """Asked in this run of the program, so that the engine can be asked for more."""
-        self._column = 0
-        self._places = np.zeros(0, dtype=np.int64)
         self._evidence: VerdictEvidence | None = None
         self._with_ids = False
         self._is_due = False
@@ -122,11 +95,7 @@ class VerdictsPane(Pane):
                 yield MatrixList(id="matrix", empty=_HINT)
                 yield LinesView(self._evidence_lines, id="evidence")
             yield LinesView(self._definition_lines, id="definitions-view")
-            with Container(id="curves-view"):
-                with Container(id="curves"):
-                    yield PlotView(id="roc", empty="no curve: nothing, or all, is called")
-                    yield PlotView(id="precision-recall")
-                yield Static(Content(""), id="curve-legend")
+            yield CurvesView(id="curves-view")
 
     # ── asking ──
 
@@ -215,9 +184,12 @@ class VerdictsPane(Pane):
         if request in self._live:
             self.ask(ReadVerdicts(of=request), record=False)
 
+    def forget_model(self, name: str) -> None:
+        self._live = {request for request in self._live if request.model != name}
+
     def clear(self) -> None:
         self._result = self._matrix = self._request = self._evidence = None
-        self._column = 0
+        self.query_one(MatrixList).forget()
         self._say("")
         self._show_all()
 
@@ -229,16 +201,8 @@ class VerdictsPane(Pane):
             self._show_curves()
 
     def _show_matrix(self) -> None:
-        rows = self.query_one(MatrixList)
-        if self._matrix is None:
-            rows.show_rows((), header=None)
-            return
         agreement = cast(Agreement, self.query_one("#agreement", Choice).chosen)
-        self._places = np.flatnonzero(self._matrix.where(agreement))
-        self._column = min(self._column, max(0, len(self._matrix.definitions) - 1))
-        lines = view.MatrixRows(self._matrix, self._places, rows.size.width - 3, self._column)
-        rows.show_empty("No token here passes: choose another view of the matrix, or 'all'.")
-        rows.show_rows(lines, header=lines.header())
+        self.query_one(MatrixList).show_matrix(self._matrix, agreement)
 
     def _show_evidence(self) -> None:
         evidence = self.query_one("#evidence", LinesView)
@@ -254,18 +218,9 @@ class VerdictsPane(Pane):
         return view.definition_lines(self._result, width) if self._result is not None else [Content(_HINT)]
 
     def _show_curves(self) -> None:
-        definition, indicator = self._definition, self.query_one("#indicator", Choice).chosen
-        found = curves.find_curves(self._result, self._matrix if self._is_whole else None, indicator, definition)
-        self.query_one("#roc", PlotView).show(curves.roc_plot(found.roc))
-        self.query_one("#precision-recall", PlotView).show(curves.precision_recall_plot(found.precision_recall))
-        heading = f"{visible(indicator)} foretells {visible(definition)}"
-        content = Content.assemble((heading, "bold"), f"\n{visible(found.legend, spaces=False)}")
-        self.query_one("#curve-legend", Static).update(content)
-
-    @property
-    def _definition(self) -> str:
-        """The definition whose column is chosen."""
-        return self._matrix.definitions[self._column].name if self._matrix and self._matrix.definitions else ""
+        whole = self._matrix if self._is_whole else None
+        indicator = self.query_one("#indicator", Choice).chosen
+        self.query_one(CurvesView).show_curves(self._result, whole, indicator, self.query_one(MatrixList).definition)
 
     def _say(self, text: str, *, problem: bool = False) -> None:
         content = Content.styled(visible(text, spaces=False), "$error" if problem else "$foreground-muted")
@@ -295,7 +250,7 @@ class VerdictsPane(Pane):
         matrix = self._matrix
         assert matrix is not None, "nothing was tested"
         marked = np.flatnonzero(np.isin(matrix.token_ids, list(self.selection.marked)))
-        places = marked if len(marked) else self._places
+        places = marked if len(marked) else self.query_one(MatrixList).places
         form = await asyncio.to_thread(partial(write_export, matrix, places.tolist(), path))
         kind = "marked" if len(marked) else "shown"
         return f"{len(places):,} {kind} tokens written to {path.name} ({form})."
@@ -303,7 +258,6 @@ class VerdictsPane(Pane):
     # ── acting ──
 
     def on_resize(self, event: events.Resize) -> None:
-        self.set_class(event.size.width >= _BESIDE_FROM, "-beside")
         self.call_after_refresh(self._show_all)
 
     @on(Select.Changed, "#view")
@@ -319,27 +273,20 @@ class VerdictsPane(Pane):
         """Other rows, or another curve; nothing is asked."""
         self._show_all()
 
-    @on(MatrixList.Moved)
-    def move_column(self, event: MatrixList.Moved) -> None:
-        """The next definition."""
-        event.stop()
-        if self._matrix is not None and self._matrix.definitions:
-            self._column = (self._column + event.step) % len(self._matrix.definitions)
-            self._show_matrix()
-
     @on(RowList.Chosen)
     def open_cell(self, event: RowList.Chosen) -> None:
         """Enter opens the evidence of the cell; on the cell whose evidence is open, it goes to the token."""
         event.stop()
-        if self._matrix is None or event.index >= len(self._places):
+        rows = self.query_one(MatrixList)
+        token_id = rows.token_at(event.index)
+        if token_id is None or self._request is None:
             return
-        token_id = int(self._matrix.token_ids[self._places[event.index]])
         shown = self._evidence
-        is_open = shown is not None and (shown.token.token_id, shown.definition.name) == (token_id, self._definition)
-        if is_open or self._request is None or self._request not in self._live:
-            self.post_message(NeighbourOpened(self._matrix.model, token_id))
+        is_open = shown is not None and (shown.token.token_id, shown.definition.name) == (token_id, rows.definition)
+        if is_open or self._request not in self._live:
+            self.post_message(NeighbourOpened(self._request.model, token_id))
         else:
-            self.ask(ReadEvidence(of=self._request, definition=self._definition, token_id=token_id))
+            self.ask(ReadEvidence(of=self._request, definition=rows.definition, token_id=token_id))
 
     def action_ids(self) -> None:
         """Show or hide the ids of the evidence."""

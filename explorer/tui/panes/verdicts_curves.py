@@ -6,11 +6,55 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import Container
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Static
 
 from explorer.core.agreement import Curve
 from explorer.records import VerificationResult
-from explorer.tui.widgets.plot import Draw, Drawing, Palette, Point
+from explorer.text import visible
+from explorer.tui.widgets.plot import Draw, Drawing, Palette, PlotView, Point
 from explorer.verdicts import VerdictMatrix
+
+_BESIDE_FROM = 80
+"""Cells of width from which the two plots stand side by side."""
+
+
+class CurvesView(Widget):
+    """How well an indicator foretells the calls of a definition: two plots and their numbers."""
+
+    DEFAULT_CSS = """
+    CurvesView {
+        height: 1fr;
+        layout: vertical;
+        & #curves { height: 1fr; layout: vertical; }
+        &.-beside #curves { layout: horizontal; }
+        & #curve-legend { height: 2; }
+    }
+    """
+
+    def compose(self) -> ComposeResult:
+        with Container(id="curves"):
+            yield PlotView(id="roc", empty="no curve: nothing, or all, is called")
+            yield PlotView(id="precision-recall")
+        yield Static(Content(""), id="curve-legend")
+
+    def show_curves(
+        self, result: VerificationResult | None, matrix: VerdictMatrix | None, indicator: str, definition: str
+    ) -> None:
+        """Draw from the whole `matrix` where there is one, else from what `result` recorded."""
+        found = find_curves(result, matrix, indicator, definition)
+        self.query_one("#roc", PlotView).show(roc_plot(found.roc))
+        self.query_one("#precision-recall", PlotView).show(precision_recall_plot(found.precision_recall))
+        heading = f"{visible(indicator)} foretells {visible(definition)}"
+        content = Content.assemble((heading, "bold"), f"\n{visible(found.legend, spaces=False)}")
+        self.query_one("#curve-legend", Static).update(content)
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.set_class(event.size.width >= _BESIDE_FROM, "-beside")
 
 
 @dataclass(frozen=True)

@@ -104,6 +104,9 @@ class VocabularyPane(Pane):
             if self._maker.sort_of(self._wanted) in columns:
                 self._want(self._wanted)
 
+    def forget_model(self, name: str) -> None:
+        self._added.pop(name, None)
+
     def watch_selection(self, old: Selection, new: Selection) -> None:
         """Ticks follow the marks, and a filter that speaks of them; without a model there is nothing to show."""
         if new.model is None and old.model is not None:
