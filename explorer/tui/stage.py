@@ -6,14 +6,13 @@ import asyncio
 import importlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import events, on
-from textual.app import App, ComposeResult, SystemCommand
+from textual.app import ComposeResult, SystemCommand
 from textual.containers import Horizontal
 from textual.filter import LineFilter
 from textual.screen import Screen
@@ -22,14 +21,14 @@ from textual.widgets import Static
 
 from explorer.records import AnyRequest, Step
 from explorer.sessions.endings import end_on_signals
-from explorer.settings import Settings, remember_theme, settings_file
+from explorer.settings import Settings
 from explorer.templates import TEMPLATES
 from explorer.text import visible
 from explorer.tui.commands import COMMANDS, Command, bindings
 from explorer.tui.messages import ColumnsFound, Remark, Selection
 from explorer.tui.panes.base import Pane
 from explorer.tui.sweeper import PERIOD, begin_sweeping, sweep
-from explorer.tui.themes import RAMP, ThemeError, load_themes, read_theme, themes_dir
+from explorer.tui.themed import Themed
 from explorer.tui.widgets.guard import ControlGuard
 from explorer.tui.widgets.model_bar import ModelBar
 
@@ -54,12 +53,11 @@ RIGHT = ("repeat", "logprobs", "neighbours", "session", "verdicts", "speaking")
 NARROW = 100
 """Cells of width below which the token table and the panes take turns."""
 NEED_NO_PANES = {"quit", "help", "log", "theme", "cancel"}
-PLAIN_RAMP = ("#5f5fd7", "#5f87d7", "#5fafd7", "#5fd7af", "#afd75f", "#ffd75f", "#ffffaf")
 ENDED_BY = {"SIGHUP": 129, "SIGTERM": 143}
 """Exit statuses as shells have them: 128 and the signal's number."""
 
 
-class Stage(App[None]):
+class Stage(Themed):
     """Composes the panes, tells them what is selected, and shows steps in them; knows no engine."""
 
     TITLE = "glitch-explore"
@@ -70,10 +68,7 @@ class Stage(App[None]):
     commands: ClassVar[tuple[Command, ...]] = COMMANDS
 
     def __init__(self, settings: Settings, settings_path: Path | None = None) -> None:
-        super().__init__()
-        self.settings = settings
-        self.settings_path = settings_path
-        self.our_themes: list[str] = []
+        super().__init__(settings, settings_path)
         self.selection = Selection()
         self.marks: defaultdict[str, set[int]] = defaultdict(set)
         """Marked ids, by model."""
@@ -85,7 +80,6 @@ class Stage(App[None]):
         self.is_at_table = True
         self.then: Opening | None = None
         """What the user wants to see next, when this screen has ended."""
-        self.use_theme()
         for binding in bindings(settings.keys, self.commands):
             self._bindings.bind(binding.key, binding.action, binding.description, show=binding.show)
 
@@ -148,35 +142,6 @@ class Stage(App[None]):
 
     # ── looks ─────────────────────────────────────────────────────────────────────────────────────────────
 
-    def use_theme(self) -> None:
-        """The chosen theme alone, for the first paint; a problem with it is told when all are read."""
-        with suppress(ThemeError):
-            theme = read_theme(themes_dir() / f"{self.settings.theme}.toml")
-            self.register_theme(theme)
-            # As the theme's watcher does, but before there is a screen to draw again.
-            self.set_reactive(App.theme, theme.name)
-            self.stylesheet.set_variables(self.get_css_variables())
-            self.set_class(theme.dark, "-dark-mode", update=False)
-            self.set_class(not theme.dark, "-light-mode", update=False)
-
-    def use_themes(self) -> None:
-        """All of ours and the user's own."""
-        problems: list[str] = []
-        own = (self.settings_path or settings_file()).parent / "themes"
-        for theme in load_themes(themes_dir(), own, report=problems.append):
-            self.register_theme(theme)
-            self.our_themes.append(theme.name)
-        if self.settings.theme in self.available_themes:
-            self.theme = self.settings.theme
-        else:
-            problems.append(f"There is no theme {self.settings.theme!r}; press t to choose one.")
-        for problem in problems:
-            self.remark(problem, problem=True)
-
-    def get_theme_variable_defaults(self) -> dict[str, str]:
-        """The ramp for the moment before a theme of ours is in use, and under Textual's own themes."""
-        return dict(zip(RAMP, PLAIN_RAMP, strict=True))
-
     def get_line_filters(self) -> Sequence[LineFilter]:
         """No control character reaches the terminal, whichever widget drew it."""
         return [*super().get_line_filters(), self._guard]
@@ -186,19 +151,6 @@ class Stage(App[None]):
         for command in self.commands:
             action = f"app.{command.name}"
             yield SystemCommand(command.title.capitalize(), command.help, partial(self.run_action, action))
-
-    def action_theme(self) -> None:
-        """The next theme of ours, kept in the settings file."""
-        ours = [name for name in self.available_themes if name in self.our_themes]
-        if not ours:
-            return
-        self.theme = ours[(ours.index(self.theme) + 1) % len(ours)] if self.theme in ours else ours[0]
-        try:
-            remember_theme(self.theme, self.settings_path)
-        except OSError as error:
-            self.remark(f"The theme could not be kept in the settings: {error}", problem=True)
-        else:
-            self.remark(f"Theme {self.theme}.")
 
     def action_help(self) -> None:
         from explorer.tui.screens.help import HelpScreen
