@@ -108,7 +108,9 @@ class _Ladder:
         least = float(self._leads.kthvalue(kept).values)
         self._level = max(0.0, -least)
         self.done = least >= 0
-        alive = (self._leads >= -self._level).view(self._groups, self._members)
+        # The member that sets a level is not counted inside it: else each level's share is told too large by one member.
+        inside = self._leads >= 0 if self.done else self._leads > -self._level
+        alive = inside.view(self._groups, self._members)
         self._logs += torch.log(alive.double().mean(dim=1)).cpu()
         self.levels += 1
         if not self.done:
@@ -167,12 +169,16 @@ class _Ladder:
         return torch.randn(shape, generator=self._random, device=self._gaps.device)
 
     def result(self) -> SolidAngle:
-        """The mean over the populations, with its standard error by leaving one out at a time."""
+        """The mean over the populations, with its standard error by leaving one out at a time; or by the spread of the
+        logarithms, where that is greater: then one population makes up most of the mean, and the rest tell little."""
         logs, count = self._logs, self._groups
         if count < 2:
             return SolidAngle(self.reached, math.nan, self.levels, self.done)
         others = torch.stack([torch.logsumexp(logs[torch.arange(count) != left], 0) for left in range(count)])
         spread = float(((others - others.mean()) ** 2).sum() * (count - 1) / count) ** 0.5
+        lasting = logs[torch.isfinite(logs)]
+        if len(lasting) > 1:
+            spread = max(spread, float(lasting.std()) / len(lasting) ** 0.5)
         return SolidAngle(self.reached, spread / math.log(10), self.levels, self.done)
 
 
