@@ -5,6 +5,7 @@
 2. Almost every other token wins along its own centred row (`screening`).
 3. Points that won in an easier question (`hints`) are tried.
 4. The rest by cutting planes, many tokens at a time so that scoring all rows is one matrix product (`hull`, `bounded`).
+5. What those give up is put to a linear program (`linear_program`).
 
 A search only proposes; what decides is `checker.Checker`, except in step 2, whose arithmetic carries its own bounds.
 """
@@ -25,6 +26,7 @@ from explorer.core.speakability.bounded import BoundedSearch, Scaled
 from explorer.core.speakability.checker import Checker
 from explorer.core.speakability.geometry import Geometry, Ground, prepared, twins
 from explorer.core.speakability.hull import HullSearch, Whitened
+from explorer.core.speakability.linear_program import Rivals, proposed
 from explorer.core.speakability.proposals import Proposal, Search
 from explorer.core.speakability.questions import Question, RowWitness, Verdict, Weights, Witness
 from explorer.core.speakability.screening import own_row_wins, reach
@@ -188,7 +190,10 @@ def _searched(
             verdicts, refused = _checked(checker, held)
             pool += refused
             held = []
-        yield verdicts
+        given_up = [verdict for verdict in verdicts if verdict.answer == "undecided"]
+        yield [verdict for verdict in verdicts if verdict.answer != "undecided"]
+        for verdict in given_up:
+            yield [_by_program(checker, biases, verdict)]
 
 
 def _searches(
@@ -226,14 +231,38 @@ def _checked(checker: Checker, held: Sequence[tuple[Search, Proposal]]) -> tuple
     for search, made in held:
         if made.token_id in verdicts:
             continue
-        weights = [claim for claim in made.claims if isinstance(claim, Weights)]
-        bounds = [checker.bound(made.token_id, claim) for claim in weights]
-        best = min(range(len(bounds)), key=bounds.__getitem__, default=None)
-        if best is not None and bounds[best] <= 0:
-            verdicts[made.token_id] = Verdict(made.token_id, "unspeakable", bounds[best], weights[best])
-        elif made.final or search.refusals >= MOST_REFUSALS:
-            verdicts[made.token_id] = Verdict(made.token_id, "undecided", min(bounds, default=np.inf), None)
+        shadowed = _shadowed(checker, made.token_id, made.claims)
+        if shadowed.answer == "unspeakable" or made.final or search.refusals >= MOST_REFUSALS:
+            verdicts[made.token_id] = shadowed
         else:
             search.refusals += 1
             refused.append(search)
     return list(verdicts.values()), refused
+
+
+def _shadowed(checker: Checker, token_id: int, claims: Sequence[Witness | Weights]) -> Verdict:
+    """What the best of the weights among the claims proves: unspeakable, or a gap."""
+    weights = [claim for claim in claims if isinstance(claim, Weights)]
+    bounds = [checker.bound(token_id, claim) for claim in weights]
+    best = min(range(len(bounds)), key=bounds.__getitem__, default=None)
+    if best is not None and bounds[best] <= 0:
+        return Verdict(token_id, "unspeakable", bounds[best], weights[best])
+    return Verdict(token_id, "undecided", min(bounds, default=np.inf), None)
+
+
+def _by_program(checker: Checker, biases: Biases, given_up: Verdict) -> Verdict:
+    """A linear program's proposal about a token that its search gave up, or else what was known of it."""
+    rows = checker.rows
+    if checker.question.mean_zero:
+        rows = rows - rows.mean(axis=1, keepdims=True)
+    token_id = given_up.token_id
+    claims = proposed(Rivals.of(rows, biases.total, token_id), checker.question)
+    won = _witnessed(checker, [(token_id, claim) for claim in claims if isinstance(claim, Witness)]) if claims else []
+    if won:
+        return won[0]
+    found = _shadowed(checker, token_id, claims)
+    if np.isinf(found.margin) and checker.question.mode == "cone":
+        # Weights whose sum does not quite vanish bound no lead in the cone, but they do for |x| at most 1.
+        near = Checker(checker.rows, None, Question("ball", 1.0, mean_zero=checker.question.mean_zero))
+        found = Verdict(token_id, "undecided", max(0.0, _shadowed(near, token_id, claims).margin), None)
+    return min(found, given_up, key=lambda verdict: verdict.margin)

@@ -102,6 +102,25 @@ def check_against_truth(checker: Checker, bias: Any, shift: Any, verdict: Verdic
     assert speakable(rows, bias, token_id, question, -near, shift)
 
 
+@pytest.mark.parametrize("seed", [3, 18, 28, 34, 79, 138, 150, 169, 210, 260, 285])
+def test_the_rounded_mean_of_other_rows_is_told_from_a_tie(seed: int) -> None:
+    """It is a vertex by rounding alone: its leads are near 1e-8. Here the search finds no proof, the program does."""
+    rows = np.random.default_rng(seed).normal(size=(24, 12)).astype(np.float32)
+    rows[0] = (rows[1] + rows[2]) / np.float32(2) if seed % 2 else rows[1:4].mean(axis=0)
+    verdict = verdicts_of(rows, None, Question("cone"), token_ids=[0])[0]
+    assert verdict.answer == "speakable"
+    check_against_truth(Checker(rows, None, Question("cone")), np.zeros(24), None, verdict)
+
+
+def test_what_stays_undecided_in_the_cone_has_a_gap() -> None:
+    rows = np.random.default_rng(0).normal(size=(24, 12)).astype(np.float32)
+    rows[0] = rows[1:3].astype(np.float64).mean(axis=0)
+    rows[0, 0] = np.nextafter(rows[0, 0], np.float32(9))
+    rows = np.vstack([rows, rows[1:3].astype(np.float64).mean(axis=0) * (1 + 1e-15)])
+    for verdict in verdicts_of(rows, None, Question("cone")).values():
+        assert np.isfinite(verdict.margin)
+
+
 @pytest.fixture(scope="module")
 def vocabulary() -> Planted:
     return planted(5000, 256)
