@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from itertools import islice
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -42,6 +43,7 @@ WIDE = 2048
 which doubles the time on two cores."""
 
 Verdicts = list[Verdict]
+T = TypeVar("T")
 
 
 def certify(
@@ -142,13 +144,13 @@ def _empty(work: Generator[None, None, None]) -> Generator[Verdicts, None, None]
         yield []
 
 
-def _waiting(work: Generator[None, None, Geometry]) -> Generator[Verdicts, None, Geometry]:
+def _waiting(work: Generator[None, None, T]) -> Generator[Verdicts, None, T]:
     try:
         while True:
             next(work)
             yield []
     except StopIteration as done:
-        finished: Geometry = done.value
+        finished: T = done.value
         return finished
 
 
@@ -193,7 +195,7 @@ def _searched(
         given_up = [verdict for verdict in verdicts if verdict.answer == "undecided"]
         yield [verdict for verdict in verdicts if verdict.answer != "undecided"]
         for verdict in given_up:
-            yield [_by_program(checker, biases, verdict)]
+            yield from _by_program(checker, biases, verdict)
 
 
 def _searches(
@@ -250,19 +252,20 @@ def _shadowed(checker: Checker, token_id: int, claims: Sequence[Witness | Weight
     return Verdict(token_id, "undecided", min(bounds, default=np.inf), None)
 
 
-def _by_program(checker: Checker, biases: Biases, given_up: Verdict) -> Verdict:
-    """A linear program's proposal about a token that its search gave up, or else what was known of it."""
+def _by_program(checker: Checker, biases: Biases, given_up: Verdict) -> Generator[Verdicts, None, None]:
+    """What a linear program proposes about a token that its search gave up, or else what was known of it."""
     rows = checker.rows
     if checker.question.mean_zero:
         rows = rows - rows.mean(axis=1, keepdims=True)
     token_id = given_up.token_id
-    claims = proposed(Rivals.of(rows, biases.total, token_id), checker.question)
+    claims = yield from _waiting(proposed(Rivals.of(rows, biases.total, token_id), checker.question))
     won = _witnessed(checker, [(token_id, claim) for claim in claims if isinstance(claim, Witness)]) if claims else []
     if won:
-        return won[0]
+        yield won
+        return
     found = _shadowed(checker, token_id, claims)
     if np.isinf(found.margin) and checker.question.mode == "cone":
         # Weights whose sum does not quite vanish bound no lead in the cone, but they do for |x| at most 1.
         near = Checker(checker.rows, None, Question("ball", 1.0, mean_zero=checker.question.mean_zero))
         found = Verdict(token_id, "undecided", max(0.0, _shadowed(near, token_id, claims).margin), None)
-    return min(found, given_up, key=lambda verdict: verdict.margin)
+    yield [min(found, given_up, key=lambda verdict: verdict.margin)]

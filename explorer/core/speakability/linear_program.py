@@ -11,6 +11,7 @@ like any other, from a solver with tolerances: the checker decides.
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +24,8 @@ from explorer.core.speakability.questions import Question, Weights, Witness
 ROUNDS = 80
 FIRST, MOST = 64, 64
 """Rivals that are there from the start, the nearest; and that enter in a round at most."""
+MOST_NUMBERS = 2_000_000
+"""In a program that is still put to HiGHS: seconds of work."""
 TOLERANCE = 1e-10
 """The least that HiGHS allows."""
 INSIDE = 1 - 1e-9
@@ -60,8 +63,8 @@ class Rivals:
         return found
 
 
-def proposed(rivals: Rivals, question: Question) -> tuple[Witness | Weights, ...]:
-    """Weights and a witness, one of which may settle the token; none where HiGHS gives up."""
+def proposed(rivals: Rivals, question: Question) -> Generator[None, None, tuple[Witness | Weights, ...]]:
+    """Weights and a witness, one of which may settle the token; none where HiGHS gives up. Yields now and then."""
     radius = 1.0 if question.mode == "cone" else question.radius
     is_ball = question.mode == "ball"
     order = np.argsort(rivals.sizes, kind="stable")
@@ -69,6 +72,7 @@ def proposed(rivals: Rivals, question: Question) -> tuple[Witness | Weights, ...
     walls = np.zeros((0, rivals.rows.shape[1]))
     claims: tuple[Witness | Weights, ...] = ()
     for _ in range(ROUNDS):
+        yield
         found = _solved(rivals, held, walls, radius)
         if found.status != 0:
             break
@@ -90,6 +94,8 @@ def proposed(rivals: Rivals, question: Question) -> tuple[Witness | Weights, ...
             break
         held = np.concatenate([held, broken])
         walls = np.vstack([walls, x / length]) if sticks_out else walls
+        if (len(held) + len(walls)) * len(x) > MOST_NUMBERS:
+            break
     return claims
 
 
