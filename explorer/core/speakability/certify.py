@@ -13,6 +13,7 @@ A search only proposes; what decides is `checker.Checker`, except in step 2, who
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import TypeVar
 
@@ -267,5 +268,5 @@ def _by_program(checker: Checker, biases: Biases, given_up: Verdict) -> Generato
     if np.isinf(found.margin) and checker.question.mode == "cone":
         # Weights whose sum does not quite vanish bound no lead in the cone, but they do for |x| at most 1.
         near = Checker(checker.rows, None, Question("ball", 1.0, mean_zero=checker.question.mean_zero))
-        found = Verdict(token_id, "undecided", max(0.0, _shadowed(near, token_id, claims).margin), None)
+        found = replace(found, margin=_shadowed(near, token_id, claims).margin)
     yield [min(found, given_up, key=lambda verdict: verdict.margin)]
