@@ -108,7 +108,7 @@ class _Ladder:
         least = float(self._leads.kthvalue(kept).values)
         self._level = max(0.0, -least)
         self.done = least >= 0
-        # The member that sets a level is not counted inside it: else each level's share is told too large by one member.
+        # The member that sets a level is not counted inside it: each level's share would be too large by one member.
         inside = self._leads >= 0 if self.done else self._leads > -self._level
         alive = inside.view(self._groups, self._members)
         self._logs += torch.log(alive.double().mean(dim=1)).cpu()
