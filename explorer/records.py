@@ -947,7 +947,9 @@ class CertificatesChecked(Outcome, kw_only=True):
     undecided: int
     """Tokens of which nothing is claimed but a bound or an own-direction winner."""
     refused: tuple[int, ...]
-    """Ids whose proof or number does not hold."""
+    """Ids whose proof, or something else that is said of them, does not hold."""
+    notes: tuple[str, ...] = ()
+    """What is said of these tokens that no certificate proves."""
 
 
 # ── what the user does with what came back (answered without the engine) ─────────────────────────────────

@@ -72,13 +72,13 @@ class Asked:
 
     def places(self, token_ids: Sequence[int]) -> Int64[np.ndarray, " n"]:
         """Rows of tokens. Raises `ExplorerError` for one that has none."""
-        ids = np.asarray(token_ids, dtype=np.int64)
+        ids = np.array([max(-1, min(one, 2**62)) for one in token_ids], dtype=np.int64)
         places = np.searchsorted(self.found.token_ids, ids)
         inside = places < len(self.found.token_ids)
         inside[inside] = self.found.token_ids[places[inside]] == ids[inside]
         if not inside.all():
             raise ExplorerError(
-                f"token {ids[~inside][0]} of {self.model.info.name} is padding or out of range",
+                f"token {token_ids[int(inside.argmin())]} of {self.model.info.name} is padding or out of range",
                 hint=f"Name ids from 0 to {self.model.info.tokenizer_size - 1}.",
             )
         return np.asarray(places)

@@ -40,7 +40,10 @@ def proof_of(record: SpeakCertificate, token_ids: Int64[np.ndarray, " n"]) -> Ce
         return Witness(np.array(record.x, dtype=np.float64))
     if record.kind == "row_witness":
         return RowWitness()
-    named = np.array(record.token_ids, dtype=np.int64)
+    try:
+        named = np.array(record.token_ids, dtype=np.int64)
+    except OverflowError:
+        return None
     if not np.isin(named, token_ids).all():
         return None
     return Weights(np.searchsorted(token_ids, named), np.array(record.weights, dtype=np.float64), record.centre)

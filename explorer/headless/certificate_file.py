@@ -67,13 +67,24 @@ def read_certificate_file(path: Path) -> CertificateFile:
     if not lines:
         raise ExplorerError(f"{path.name} is empty", hint="Name an exported file.")
     header = _decoded(lines[0], FileHeader, f"line 1 of {path.name}")
-    rows = [_decoded(line, SpeakRow, f"line {number} of {path.name}") for number, line in enumerate(lines[1:], 2)]
+    rows = [_row(line, f"line {number} of {path.name}") for number, line in enumerate(lines[1:], 2)]
     if len(rows) != header.tokens or len({row.token.token_id for row in rows}) != header.tokens:
         raise ExplorerError(
             f"{path.name} should hold {header.tokens:,} tokens and holds {len(rows):,}",
             hint="Export the certificates again.",
         )
     return CertificateFile(header, tuple(rows))
+
+
+def _row(line: bytes, where: str) -> SpeakRow:
+    row = _decoded(line, SpeakRow, where)
+    try:
+        msgspec.msgpack.encode(row)  # as it goes to the engine
+    except OverflowError as error:
+        raise ExplorerError(
+            f"{where} is no certificate: a whole number in it is too large", hint="Export the certificates again."
+        ) from error
+    return row
 
 
 def _decoded(line: bytes, kind: type[T], where: str) -> T:

@@ -26,6 +26,7 @@ from explorer.records import (
     Certify,
     CertifyResult,
     CheckCertificates,
+    ModelInfo,
     ReadCertificates,
     SpeakCertificate,
     SpeakRow,
@@ -81,7 +82,7 @@ def _before(given: Namespace, wrong: Callable[[str], Any]) -> None:
 def _requests(asked: Asked) -> Iterable[AnyRequest]:
     given = asked.arguments
     if given.check is not None:
-        yield from _check_requests(given.checked, asked.models[0].name)
+        yield from _check_requests(given.checked, asked.models[0])
         return
     for model, token_id in zip(asked.models, asked.token_ids, strict=True):
         request = Certify(
@@ -101,12 +102,17 @@ def _requests(asked: Asked) -> Iterable[AnyRequest]:
             yield ReadCertificates(of=request)
 
 
-def _check_requests(file: CertificateFile, model: str) -> Iterable[AnyRequest]:
+def _check_requests(file: CertificateFile, model: ModelInfo) -> Iterable[AnyRequest]:
     header = file.header
+    if header.weights_digest != model.weights_digest:
+        raise ExplorerError(
+            f"these certificates are of other weights than those of {model.name}: their digests differ",
+            hint="Name the model that they were made for.",
+        )
     for start in range(0, max(len(file.rows), 1), CHECKED_AT_ONCE):
         rows = file.rows[start : start + CHECKED_AT_ONCE]
         yield CheckCertificates(
-            model=model, mode=header.mode, bias=header.bias, folded=header.folded, digest=header.digest, rows=rows
+            model=model.name, mode=header.mode, bias=header.bias, folded=header.folded, digest=header.digest, rows=rows
         )
 
 
@@ -168,7 +174,8 @@ def _show(outcome: Found) -> Sequence[Any]:
         return []
     if isinstance(outcome, CertificatesChecked):
         refused = len(outcome.refused)
-        return [Text(f"{outcome.proved:,} proved, {outcome.undecided:,} undecided, {refused:,} refused")]
+        counts = f"{outcome.proved:,} proved, {outcome.undecided:,} undecided, {refused:,} refused"
+        return [Text("; ".join([counts, *outcome.notes]))]
     form = f"{'with' if outcome.bias else 'without'} bias, {'folded' if outcome.folded else 'raw'} weights"
     plural = "" if outcome.tokens == 1 else "s"
     lines: list[Any] = [

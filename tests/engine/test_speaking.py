@@ -37,6 +37,7 @@ from explorer.records import (
     LoadModel,
     Progress,
     ReadCertificates,
+    SpeakCertificate,
     SpeakMode,
     SpeakPart,
     SpeakRow,
@@ -187,7 +188,8 @@ def test_every_withheld_and_ordinary_token_is_speakable_and_the_proof_holds(
     result, _, made = settle(model, cache, mode=mode, bias=bias, folded=folded, token_ids=ids)
     assert (result.speakable, result.unspeakable, result.undecided) == (len(ids), 0, 0)
     assert all(row.margin > 0 for row in made.rows)
-    assert checked(model, made) == CertificatesChecked(model=name, proved=len(ids), undecided=0, refused=())
+    found = checked(model, made)
+    assert (found.proved, found.undecided, found.refused) == (len(ids), 0, ())
 
 
 @pytest.mark.parametrize("name", ["mynah", "starling"])
@@ -335,6 +337,79 @@ def test_every_kind_of_corruption_is_refused(engine: Engine, planted: LanguageMo
         assert checked(planted, made, (bad,)).refused == (bad.token.token_id,)
     with pytest.raises(ExplorerError, match="not about the weights"):
         checked(engine.models.get("mynah"), made)
+
+
+def test_what_a_row_says_beside_its_proof_is_checked(planted: LanguageModel, tmp_path: Path) -> None:
+    withheld = next(one for one in groups("mynah")[0] if one not in (1000, 1001, 2003))
+    chosen = {"token_ids": (1001, withheld), "solid_angle": True, "mode": "ball", "bias": False}
+    _, _, made = settle(planted, tmp_path, **chosen)
+    rows, replace = {row.token.token_id: row for row in made.rows}, msgspec.structs.replace
+    spoken, shadowed = rows[withheld], rows[1001]
+    assert spoken.on_sphere is True
+    assert spoken.solid_angle is not None
+    fine = checked(planted, made)
+    assert (fine.proved, fine.refused) == (2, ())
+    assert fine.notes == ("solid angles are estimates and were not checked",)
+    angles = [replace(spoken.solid_angle, **part) for part in (
+        {"log10": 5.0}, {"stderr": -0.1}, {"log10": float("nan")}, {"log10": float("-inf")}, {"stderr": float("inf")},
+    )]  # fmt: skip
+    for bad in (
+        *(replace(spoken, solid_angle=angle) for angle in angles),
+        replace(spoken, token=replace(spoken.token, text="nonsense")),
+        replace(spoken, token=replace(spoken.token, token_bytes="6162")),
+        replace(spoken, own_direction_winner=replace(spoken.own_direction_winner, text="nonsense")),
+        replace(spoken, on_sphere=False),
+        replace(spoken, margin=float("inf")),
+        replace(spoken, margin=float("nan")),
+        replace(spoken, verdict="undecided", certificate=None, on_sphere=None, solid_angle=None, margin=-5.0),
+        replace(spoken, verdict="undecided", certificate=None, on_sphere=None, solid_angle=None, margin=float("nan")),
+        replace(spoken, verdict="undecided", certificate=None, on_sphere=None, margin=5.0),
+        replace(spoken, verdict="undecided", certificate=None, solid_angle=None, margin=5.0),
+        replace(shadowed, on_sphere=True),
+        replace(shadowed, solid_angle=spoken.solid_angle),
+        replace(shadowed, margin=1.0),
+        replace(shadowed, margin=float("inf")),
+    ):
+        assert checked(planted, made, (bad,)).refused == (bad.token.token_id,)
+    open_question = replace(spoken, verdict="undecided", certificate=None, on_sphere=None, solid_angle=None, margin=5.0)
+    told = checked(planted, made, (open_question,))
+    assert (told.undecided, told.refused) == (1, ())
+    assert told.notes == ("the bounds of undecided tokens come without proof",)
+
+
+def test_a_place_on_the_sphere_is_looked_for_again(engine: Engine, tmp_path: Path) -> None:
+    model = engine.models.get("mynah")
+    _, _, made = settle(model, tmp_path, token_ids=tuple(groups("mynah")[0][::8]))
+    inside = [row for row in made.rows if row.on_sphere is False]
+    assert inside
+    replace = msgspec.structs.replace
+    assert checked(model, made).notes == ("that a token is not found on the sphere is no proof",)
+    lying = tuple(replace(row, on_sphere=not row.on_sphere) for row in made.rows)
+    assert checked(model, made, lying).refused == tuple(row.token.token_id for row in made.rows)
+    silent = tuple(replace(row, on_sphere=None) for row in made.rows)
+    assert checked(model, made, silent).refused == ()
+    other = msgspec.structs.replace(made, mode="box")
+    assert not {row.token.token_id for row in made.rows} - set(checked(model, other).refused)
+
+
+def test_own_directions_come_with_nothing_else(engine: Engine, cache: Path) -> None:
+    model = engine.models.get("starling")
+    _, _, made = settle(model, cache, mode="own_direction", token_ids=(300,))
+    (row,) = made.rows
+    for part in ({"certificate": SpeakCertificate(kind="row_witness")}, {"on_sphere": True}):
+        assert checked(model, made, (msgspec.structs.replace(row, **part),)).refused == (300,)
+    assert checked(model, made).notes == ()
+
+
+@pytest.mark.parametrize("token_ids", [(2**63,), (2**70,), (-(2**70),), (2**40,)])
+def test_ids_that_no_token_can_have_are_refused(engine: Engine, cache: Path, token_ids: tuple[int, ...]) -> None:
+    model = engine.models.get("mynah")
+    _, _, made = settle(model, cache, mode="ball", token_ids=(300,))
+    proof = SpeakCertificate(kind="weights", token_ids=token_ids, weights=(1.0,))
+    bad = msgspec.structs.replace(made.rows[0], verdict="unspeakable", margin=0.0, on_sphere=None, certificate=proof)
+    assert checked(model, made, (bad,)).refused == (300,)
+    with pytest.raises(ExplorerError, match=f"token {token_ids[0]} of mynah is padding or out of range"):
+        settle(model, cache, token_ids=token_ids)
 
 
 # ── killed, cancelled, refused ────────────────────────────────────────────────────────────────────────────

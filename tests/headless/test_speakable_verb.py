@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -81,6 +83,87 @@ def test_an_export_passes_the_check_and_a_corrupted_one_fails_it(run: Run, tmp_p
         status, rows, said = run("speakable", "--check", str(file))
         assert (status, rows) == (1, [])
         assert said.count("\n") == 1
+
+
+@pytest.fixture
+def exported(run: Run, tmp_path: Path) -> Path:
+    """The proof of one token, with its solid angle."""
+    file = tmp_path / "proofs.jsonl"
+    words = ("--token-id", "102", "--solid-angle", "--seed", "5", "--export", str(file))
+    assert run("speakable", "zoo:mynah", *words)[0] == 0
+    return file
+
+
+def changed(file: Path, line: int, edit: Callable[[dict[str, Any]], object]) -> None:
+    rows = [json.loads(one) for one in file.read_text().splitlines()]
+    edit(rows[line])
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def test_what_was_not_checked_is_told(run: Run, exported: Path) -> None:
+    status, (shown,), _ = run("speakable", "--check", str(exported), as_json=False)
+    assert status == 0
+    text = " ".join(shown["text"].split())
+    assert "1 proved, 0 undecided, 0 refused; solid angles are estimates and were not checked" in text
+
+
+def test_proofs_of_other_weights_are_named(run: Run, exported: Path) -> None:
+    changed(exported, 0, lambda header: header.update(weights_digest="0" * 64))
+    status, rows, said = run("speakable", "--check", str(exported))
+    assert (status, rows) == (1, [])
+    assert "of other weights than those of mynah" in said
+    assert said.count("\n") == 1
+
+
+def unspeakable(token_ids: list[int], weights: list[float], centre: float = 0.0) -> Callable[[dict[str, Any]], object]:
+    proof = {"kind": "weights", "token_ids": token_ids, "weights": weights, "centre": centre}
+    claim = {"verdict": "unspeakable", "margin": 0.0, "on_sphere": None, "solid_angle": None, "certificate": proof}
+    return lambda row: row.update(claim)
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        unspeakable([300], [5e-324]),
+        unspeakable([300], [1e-170]),
+        unspeakable([], [], 5e-324),
+        unspeakable([300, 301], [1e308, 1e308]),
+        unspeakable([2**63], [1.0]),
+        unspeakable([2**40], [1.0]),
+        lambda row: row["token"].update(text="nonsense"),
+        lambda row: row["solid_angle"].update(log10=5.0),
+        lambda row: row["certificate"].update(x=[1e308] * 96),
+        lambda row: row["certificate"].update(x=[one * 1e-170 for one in row["certificate"]["x"]]),
+    ],
+)
+def test_false_claims_are_refused_one_by_one(
+    run: Run, exported: Path, edit: Callable[[dict[str, Any]], object]
+) -> None:
+    changed(exported, 1, edit)
+    status, (found,), said = run("speakable", "--check", str(exported))
+    assert (status, found["refused"], found["proved"]) == (1, [102], 0)
+    assert "do not hold: 102" in said
+    assert "bug" not in said
+
+
+@pytest.mark.parametrize(
+    ("edit", "said"),
+    [
+        (unspeakable([2**70], [1.0]), "line 2 of proofs.jsonl is no certificate"),
+        (lambda row: row["token"].update(token_id=2**70), "line 2 of proofs.jsonl is no certificate"),
+        (lambda row: row["solid_angle"].update(seed=2**70), "line 2 of proofs.jsonl is no certificate"),
+        (lambda row: row["token"].update(token_id=2**63), f"token {2**63} of mynah is padding or out of range"),
+    ],
+)
+def test_numbers_too_large_to_be_sent_are_told_by_their_line(
+    run: Run, exported: Path, edit: Callable[[dict[str, Any]], object], said: str
+) -> None:
+    changed(exported, 1, edit)
+    status, rows, error = run("speakable", "--check", str(exported))
+    assert (status, rows) == (1, [])
+    assert said in error
+    assert error.count("\n") == 1
+    assert "bug" not in error
 
 
 def test_a_session_holds_the_summary_and_not_the_certificates(run: Run, tmp_path: Path) -> None:

@@ -63,7 +63,8 @@ def certify(
     Where the question counts the bias, row j scores w_j·(x + shift) + bias_j. `token_ids` None means all; leave out
     what is settled to resume a run. `hints` are directions in which a token may win, say its witnesses in the cone.
     What is worked out about the rows is put into `ground`, and taken from it where it is there.
-    Raises `ValueError` where numbers are not finite.
+    Where numbers are too large or too small for proofs, nothing is decided. Raises `ValueError` where they are not
+    finite.
     """
     ground = Ground() if ground is None else ground
     checker = Checker(rows, bias, question, shift, ground.frames)
@@ -71,6 +72,9 @@ def certify(
     if len(asked) and not (asked[0] >= 0 and asked[-1] < len(checker.rows)):
         raise ValueError(f"there are ids outside 0 to {len(checker.rows) - 1}")
     left = dict.fromkeys(asked.tolist())
+    if not checker.in_range:
+        yield [Verdict(token_id, "undecided", np.inf, None) for token_id in left]
+        return
     for verdicts in _steps(checker, left, hints or {}, torch.device(device), ground):
         for verdict in verdicts:
             del left[verdict.token_id]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64
 
-from explorer.core.speakability.exact_sums import gamma
+from explorer.core.speakability.exact_sums import LARGEST, LOST, gamma, lengths
 
 CHUNK = 4096
 """Rows at a time."""
@@ -59,29 +59,32 @@ def frame_of(rows: Float64[np.ndarray, "vocab d_model"], mean_zero: bool) -> Gen
         return np.asarray(part - part.mean(axis=1, keepdims=True)) if mean_zero else part
 
     for start in range(0, count, CHUNK):
-        farthest = max(farthest, float(np.linalg.norm(rows[start : start + CHUNK] - centre, axis=1).max()))
+        farthest = max(farthest, float(lengths(rows[start : start + CHUNK] - centre).max()))
         covariance += apart(start).T @ apart(start)
         yield
     covariance = basis.T @ covariance @ basis / count
     try:
         # Any whitening will do: how good it is, is measured below.
-        whitening = np.linalg.solve(np.linalg.cholesky(covariance), basis.T)
+        with np.errstate(all="ignore"):
+            whitening = np.linalg.solve(np.linalg.cholesky(covariance), basis.T)
     except np.linalg.LinAlgError:
         return None
-    size = float(np.linalg.norm(whitening)) * (1 + 1e-12)
-    off = 2 * gamma(2 * width + 8) * size * farthest
-    lengths, total, moment = np.empty(count), np.zeros(len(whitening)), -count * np.eye(len(whitening))
+    if not np.abs(whitening).max(initial=0.0) <= LARGEST:  # nor where it is no number
+        return None
+    size = float(np.linalg.norm(whitening)) * (1 + 1e-12) + LOST
+    off = 2 * gamma(2 * width + 8) * size * farthest + LOST
+    away, total, moment = np.empty(count), np.zeros(len(whitening)), -count * np.eye(len(whitening))
     for start in range(0, count, CHUNK):
         whitened = apart(start) @ whitening.T
-        lengths[start : start + CHUNK] = np.linalg.norm(whitened, axis=1) * (1 + gamma(width + 2)) + off
+        away[start : start + CHUNK] = lengths(whitened) + off
         total += whitened.sum(axis=0)
         moment += whitened.T @ whitened
         yield
-    longest = float(lengths.max())
+    longest = float(away.max())
     defect = float(np.linalg.norm(moment / count))
-    defect += 2 * longest * off + gamma(count + 2) * float((lengths**2).mean()) + gamma(width + 2) * (defect + 1)
-    offset = float(np.linalg.norm(total / count)) + off + gamma(count + 2) * longest
-    return Frame(centre, whitening, lengths, longest, defect, offset, size) if defect < 1 else None
+    defect += 2 * longest * off + gamma(count + 2) * float((away**2).mean()) + gamma(width + 2) * (defect + 1) + LOST
+    offset = float(np.linalg.norm(total / count)) + off + gamma(count + 2) * longest + LOST
+    return Frame(centre, whitening, away, longest, defect, offset, size) if defect < 1 else None
 
 
 def _mean_zero_basis(width: int) -> Float64[np.ndarray, "d_model d_model-1"]:

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Float64, Int64
 
-from explorer.core.speakability.exact_sums import UNIT, exact_products, gamma
+from explorer.core.speakability.exact_sums import LOST, UNIT, exact_products, gamma, lengths, underflow
 from explorer.core.speakability.geometry import prepared
 from explorer.core.speakability.screening import own_row_wins
 
@@ -45,7 +45,7 @@ def own_direction_winners(
     left[asked] = True
     if len(asked) > TOGETHER:
         yield from _easy_ones(exact, shift, asked, left, torch.device(device))
-    norms = np.linalg.norm(exact, axis=1) * (1 + gamma(exact.shape[1] + 2))
+    norms = lengths(exact)
     for start in range(0, int(left.sum()), TOGETHER):
         some = np.flatnonzero(left)[start : start + TOGETHER]
         yield _by_scores(exact, shift, norms, some)
@@ -81,7 +81,9 @@ def _by_scores(
 ) -> OwnDirection:
     """All scores in float64; exact sums among those that rounding cannot tell apart."""
     scores = rows[token_ids] @ rows.T + shift
-    errors = gamma(rows.shape[1] + 3) * norms[token_ids, None] * norms + 2 * UNIT * (np.abs(scores) + np.abs(shift))
+    errors = (
+        gamma(rows.shape[1] + 3) * norms[token_ids, None] * norms + 2 * UNIT * (np.abs(scores) + np.abs(shift)) + LOST
+    )
     winners, leads = np.empty(len(token_ids), dtype=np.int64), np.empty(len(token_ids))
     for at, token_id in enumerate(token_ids):
         if not rows[token_id].any():  # every score is a bias, and exact sums over all rows would take seconds
@@ -111,7 +113,8 @@ def _among(
 
     def lead(one: int, other: int) -> float:
         parts = [*exact_products(own, rows[one]), *exact_products(-own, rows[other]), shift[one], -shift[other]]
-        return math.fsum(parts)
+        lost = max(underflow(own, rows[one]).max(), underflow(own, rows[other]).max())
+        return math.fsum([*parts, -2 * lost])
 
     for other in near[1:]:
         if lead(int(other), best) > 0:

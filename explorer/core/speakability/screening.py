@@ -23,6 +23,10 @@ UNIT = 2.0**-24
 """Unit roundoff of float32."""
 ROWS, COLUMNS = 512, 2048
 """Tiles whose scores stay in a core's cache: twice as fast as large ones."""
+LARGEST = 2.0**50
+"""Longer rows and points are not screened, for float32 would overflow."""
+LOST = 2.0**-118
+"""More than underflow takes away from a float32 product of rows, for every unit of their lengths."""
 NEAR = 0.05
 """Rows whose key is less than the token's by this share of |row| · radius are not looked at: they lose by that much."""
 WORK = 1.5e10
@@ -45,6 +49,8 @@ def own_row_wins(
     shift = np.zeros(count) if bias is None else bias
     sizes = reach * geometry.norms
     size = float(sizes.max())
+    if not max(size, float(geometry.norms.max()), float(np.abs(shift).max())) <= LARGEST:
+        return
     # Where x is not equally long for all tokens, the order of the rivals differs from token to token with a bias.
     ordered = bias is None or bool(size <= sizes[sizes > 0].min(initial=size) * (1 + 1e-9))
     size = size if bias is not None else 1.0
@@ -135,6 +141,7 @@ class _Screen:
         # What turning lost of a row counts at the length of the others too: a token's own may be nothing but that.
         off = off + reach * self.lost * (3 * norms + self.tallest)
         off = off + 4 * UNIT * (self.largest_shift + self.shift[rows].abs() + reach * norms * self.tallest)
+        off = off + LOST * (1 + reach) * (1 + norms) * (1 + self.tallest)
         leads: Float64[np.ndarray, " n"] = (own - highest.double() * scale - off).cpu().numpy()
         return leads
 
