@@ -202,7 +202,8 @@ class VerdictsPane(Pane):
             self._show_curves()
 
     def _show_matrix(self) -> None:
-        self.query_one(MatrixList).show_matrix(self._matrix, cast(Agreement, self.query_one("#agreement", Choice).chosen))
+        kind = cast(Agreement, self.query_one("#agreement", Choice).chosen)
+        self.query_one(MatrixList).show_matrix(self._matrix, kind)
 
     def _show_evidence(self) -> None:
         evidence = self.query_one("#evidence", LinesView)
