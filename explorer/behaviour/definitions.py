@@ -83,7 +83,8 @@ def magikarp() -> Definition:
 
     The greatest P(token) over the prompts and three greedy reply places. Above 0.9 strongly and above 0.1 weakly
     rejected (both `rejected`; the value tells which), below 0.001 strongly verified (`verified`), between them weakly
-    verified (`weak`); `inconclusive` where encoding fails: no prompt's text is tokenised to the ids the model read.
+    verified (`weak`); `inconclusive` where encoding fails: no prompt's text is tokenised to the ids the model read;
+    and where a prompt does not fit the model's context, unless the others reject already: the maximum is not known.
 
     The released code differs. It writes 50 pairs of repeats and one more, 101 in all (`magikarp-released`). It
     calls encoding failed where the re-encoded text has the id nowhere; and it looks for tokens with such trouble

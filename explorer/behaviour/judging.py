@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from explorer.behaviour.outcomes import Subject, classify
 from explorer.behaviour.questions import ENDED, REPLY_CLASSES, Evidence, Question
@@ -61,15 +61,24 @@ def _best(facts: Facts, questions: tuple[Question, ...], positions: int | None =
 
 
 def by_magikarp(facts: Facts, questions: tuple[Question, ...]) -> tuple[Verdicts, Values]:
+    """Where a prompt is missing the maximum is unknown: what is there may be enough to reject, and no more."""
     best = _best(facts, questions)
     verdicts = np.full(len(best), INCONCLUSIVE, dtype=np.uint8)
     verdicts[best > 0.1] = REJECTED
-    asked = [question for question in questions if facts.answers(question) is not None]
-    asked.sort(key=lambda question: len(question.template.question))  # the shortest is the quickest to look at
-    for place in np.flatnonzero(best <= 0.1):
-        if any(facts.reencodes(question, int(facts.token_ids[place])) for question in asked):
+    shortest_first = sorted(questions, key=lambda question: len(question.template.question))  # quickest to look at
+    for place in np.flatnonzero((best <= 0.1) & _all_answered(facts, questions)):
+        if any(facts.reencodes(question, int(facts.token_ids[place])) for question in shortest_first):
             verdicts[place] = VERIFIED if best[place] < 0.001 else WEAK
     return verdicts, best.astype(np.float32)
+
+
+def _all_answered(facts: Facts, questions: tuple[Question, ...]) -> Bool[np.ndarray, " n"]:
+    """Of which tokens every question has a number: it was asked, and the model's logits were none but numbers."""
+    answered = np.ones(len(facts.token_ids), dtype=np.bool_)
+    for question in questions:
+        answers = facts.answers(question)
+        answered &= False if answers is None else ~np.isnan(answers["logprobs"][:, 0])
+    return answered
 
 
 def by_first_token(facts: Facts, questions: tuple[Question, ...]) -> tuple[Verdicts, Values]:

@@ -189,9 +189,10 @@ def sweep(
 ) -> Generator[Asking | Slab, None, bool]:
     """Ask `questions`, all of which must fit the context, about `token_ids`; True when all was asked.
 
-    Yields `Asking` after each call of the model, and a `Slab` whenever one is done. `folder` holds this model's
-    evidence files: what they have is not asked again. Stops (False) between two calls of the model once
-    `cancelled`. Raises `BehaviourError` where the files cannot be written, `ModelError` where the model fails.
+    Yields `Asking` after each call of the model and where evidence was found, and a `Slab` whenever one is done.
+    `folder` holds this model's evidence files: what they have is not asked again. Stops (False) between two calls of
+    the model once `cancelled`. Raises `BehaviourError` where the files cannot be written, `ModelError` where the model
+    fails.
     """
     askers = [Asker(model, question) for question in questions]
     rows = [asker.rows for asker in askers] or [UNASKED_SLAB]
@@ -211,6 +212,8 @@ def sweep(
                 file = kept[asker.question.key]
                 known = int(file.has(slab).sum())
                 done, found = done + known, found + known
+                if known:  # else a sweep of what is all on disk would tell nothing of its work
+                    yield Asking(done, total, found)
                 for new in _missing(asker, file, slab, cancelled):
                     if new < 0:
                         return False

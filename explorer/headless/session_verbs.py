@@ -25,7 +25,7 @@ from explorer.sessions.reader import SessionFile
 from explorer.sessions.recent import Listed, find_session, sample_sessions, sessions_in
 from explorer.sessions.report import write_report
 from explorer.sessions.schema import session_schema
-from explorer.sessions.verify import Checked, Verifier, tally
+from explorer.sessions.verify import Checked, Verifier, same_libraries, tally
 from explorer.settings import Settings, read_settings, state_folder
 from explorer.text import visible
 
@@ -183,7 +183,9 @@ async def verify(
         raise ExplorerError(f"the engine cannot be started: {error}", hint="Check --engine.") from error
     checks: list[Checked] = []
     try:
-        async for check in Verifier(client, names, allow_pickle=settings.allow_pickle).run(session):
+        same = same_libraries(session.header.versions, client.hello.versions if client.hello is not None else {})
+        verifier = Verifier(client, names, allow_pickle=settings.allow_pickle, same_libraries=same)
+        async for check in verifier.run(session):
             checks.append(check)
             if sys.stderr.isatty():
                 print(f"\rstep {len(checks)}/{len(session)}\x1b[K", end="", file=sys.stderr, flush=True)

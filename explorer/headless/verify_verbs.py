@@ -91,7 +91,10 @@ def _verify_rows(outcome: VerificationResult | VerdictColumns) -> Iterable[Row]:
             yield {"model": outcome.model, **row}
 
 
-def _export(given: Namespace, outcome: VerificationResult | VerdictColumns) -> None:
+def _say_and_export(given: Namespace, outcome: VerificationResult | VerdictColumns) -> None:
+    if given.json and isinstance(outcome, VerificationResult):  # else they stand above the table
+        for note in outcome.notes:
+            print(f"{visible(outcome.model)}: {visible(note, spaces=False)}", file=sys.stderr)
     if given.export and isinstance(outcome, VerdictColumns):
         matrix = VerdictMatrix(outcome)
         places = np.flatnonzero(matrix.where(given.choose)).tolist()
@@ -220,7 +223,7 @@ def _share(number: float | None) -> str:
 
 VERIFY_VERBS: tuple[Verb, ...] = (
     Verb("verify", "test a vocabulary by every definition of a glitch token", "+", _verify_arguments, _verify_requests,
-         _verify_rows, _verify_show, after=_export),
+         _verify_rows, _verify_show, after=_say_and_export),
     Verb("selftest", "score this program against published lists, or against the zoo's ground truth", "+",
          _no_arguments, _self_test_requests, _self_test_rows, _self_test_show),
 )  # fmt: skip

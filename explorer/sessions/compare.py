@@ -9,9 +9,8 @@ on the same numbers; else when a two-sample test on the classes of the replies d
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -20,32 +19,16 @@ from explorer.records import (
     AnyRequest,
     CertifyResult,
     Failure,
+    ModelInfo,
     ModelLoaded,
-    Neighbour,
-    Probe,
     RankedTokens,
     RepeatBack,
     RepeatBackResult,
-    TopToken,
     VerificationResult,
 )
-from explorer.sessions.describe import summarise
-from explorer.sessions.two_sample import two_sample_p
+from explorer.sessions.compare_samples import compare_samples
+from explorer.sessions.walk import Tolerance, Walk, said
 from explorer.text import visible
-
-LEVEL = 0.01
-"""Sampled replies whose p-value is below this differ."""
-
-
-@dataclass(frozen=True)
-class Tolerance:
-    """How far apart two numbers may be."""
-
-    logprob: float
-    """Nats, for log-probabilities and entropies."""
-    relative: float = 1e-4
-    """Share of the larger one, for every other number."""
-
 
 TOLERANCES: dict[str, Tolerance] = {
     "float32": Tolerance(logprob=1e-3),
@@ -70,31 +53,54 @@ class Agreement:
     """The first difference, in words; empty where they agree."""
     how: str = ""
     """By what they agree or differ, where that is not plain equality ('two-sample test, p = 0.41')."""
+    by_test: bool = False
+    """Whether a two-sample test decided: nothing but counts was held against the live answer."""
 
 
-def compare(request: AnyRequest, recorded: AnyOutcome, live: AnyOutcome, tolerance: Tolerance) -> Agreement:
-    """Compare two answers to `request`. Names of models and of sources are not compared."""
+@dataclass(frozen=True)
+class Circumstances:
+    """What two answers need not have in common."""
+
+    names: Mapping[str, str] = field(default_factory=dict)
+    """A model's name in the first → in the second; one that is not there is the same in both."""
+    reproducible: bool = False
+    """Whether a seed must give the same replies: same weights, dtype, device and libraries."""
+
+
+ALIKE = Circumstances()
+
+
+def compare(
+    request: AnyRequest,
+    recorded: AnyOutcome,
+    live: AnyOutcome,
+    tolerance: Tolerance,
+    circumstances: Circumstances = ALIKE,
+) -> Agreement:
+    """Compare two answers to `request`, as the first was asked. Where models were loaded from is not compared."""
+    walk = Walk(tolerance, circumstances.names)
     match request, recorded, live:
         case _, Failure(), Failure():
             return Agreement("", "both failed")
         case RepeatBack(temperature=temperature), RepeatBackResult(), RepeatBackResult() if temperature > 0:
-            return _compare_samples(recorded, live, tolerance)
+            return Agreement(*compare_samples(request, recorded, live, walk, reproducible=circumstances.reproducible))
         case _, ModelLoaded(), ModelLoaded():
-            return Agreement(digest_difference(recorded, live))
+            return Agreement(model_difference(recorded.info, live.info), _run_difference(recorded.info, live.info))
         case _, RankedTokens(), RankedTokens() if recorded.digest != live.digest:
-            rows = first_difference(recorded.rows, live.rows, tolerance, "rows")
-            said = f"digest: {visible(recorded.digest)} was recorded, {live.digest} came"
-            return Agreement(said + (f"; {rows}" if rows else "; the rows shown agree"))
+            rows = walk.difference(recorded.rows, live.rows, "rows")
+            digests = said("digest", recorded.digest, live.digest)
+            return Agreement(digests + (f"; {rows}" if rows else "; the rows shown agree"))
         case _, RankedTokens(), RankedTokens():
-            return Agreement(first_difference(_numbers_of(recorded), _numbers_of(live), tolerance))
+            return Agreement(walk.difference(_numbers_of(recorded), _numbers_of(live)))
         case _, VerificationResult(), VerificationResult():
             # A probability is the exponential of a log-probability, and as far off as that allows.
             loose = Tolerance(tolerance.logprob, max(tolerance.relative, math.expm1(tolerance.logprob)))
-            return Agreement(first_difference(_findings_of(recorded), _findings_of(live), loose))
+            walk = Walk(loose, circumstances.names)
+            return Agreement(walk.difference(_findings_of(recorded), _findings_of(live)))
         case _, CertifyResult(), CertifyResult():
-            return Agreement(first_difference(_verdicts_of(recorded), _verdicts_of(live), tolerance))
+            return Agreement(walk.difference(*_verdicts_of(recorded, live)))
         case _:
-            return Agreement(first_difference(recorded, live, tolerance))
+            return Agreement(walk.difference(recorded, live))
 
 
 def _findings_of(result: VerificationResult) -> VerificationResult:
@@ -102,10 +108,17 @@ def _findings_of(result: VerificationResult) -> VerificationResult:
     return msgspec.structs.replace(result, answered=0, reused=0, tokens_per_second=0.0)
 
 
-def _verdicts_of(result: CertifyResult) -> CertifyResult:
-    """`result` without how it was found: of one verdict there are many proofs, each with its own margin."""
-    rows = tuple(msgspec.structs.replace(row, margin=0.0, certificate=None, on_sphere=None) for row in result.rows)
-    return msgspec.structs.replace(result, rows=rows, names=(), reused=0, tokens_per_second=0.0)
+def _verdicts_of(recorded: CertifyResult, live: CertifyResult) -> tuple[CertifyResult, CertifyResult]:
+    """Both without how it was found: of one verdict there are many proofs, each with its own margin and its own names
+    of tokens. The names that both have stay, by id; whether a recorded proof holds is for the checker."""
+    both = {token.token_id for token in recorded.names} & {token.token_id for token in live.names}
+
+    def of(result: CertifyResult) -> CertifyResult:
+        rows = tuple(msgspec.structs.replace(row, margin=0.0, certificate=None, on_sphere=None) for row in result.rows)
+        names = tuple(token for token in result.names if token.token_id in both)
+        return msgspec.structs.replace(result, rows=rows, names=names, reused=0, tokens_per_second=0.0)
+
+    return of(recorded), of(live)
 
 
 def _numbers_of(view: RankedTokens) -> RankedTokens:
@@ -126,119 +139,20 @@ def digest_difference(recorded: ModelLoaded, live: ModelLoaded) -> str:
     )
 
 
-def _compare_samples(recorded: RepeatBackResult, live: RepeatBackResult, tolerance: Tolerance) -> Agreement:
-    difference = first_difference(recorded, live, tolerance)
-    if not difference:
-        return Agreement("", "the same replies from the same seed")
-    pairs = list(zip((recorded.probe, *recorded.controls), (live.probe, *live.controls), strict=False))
-    asked = [_asked_difference(one, other) for one, other in pairs]
-    if len(recorded.controls) != len(live.controls) or any(asked):
-        return Agreement(next(filter(None, asked), difference))
-    subject = two_sample_p(_classes([recorded.probe]), _classes([live.probe]))
-    controls = two_sample_p(_classes(recorded.controls), _classes(live.controls))
-    p = min(1.0, 2 * min(subject, controls)) if recorded.controls else subject
-    how = f"two-sample test on outcomes, p = {p:.2g}"
-    return Agreement(difference, how) if p < LEVEL else Agreement("", how)
+_FACTS = (
+    "architecture", "vocab_size", "tokenizer_size", "d_model", "n_layers", "n_parameters", "context", "tied",
+    "has_chat_template", "can_run",
+)  # fmt: skip
+"""What a model is, whatever machine it runs on."""
 
 
-def _asked_difference(recorded: Probe, live: Probe) -> str:
-    if (recorded.token.token_bytes, recorded.prompt_ids) != (live.token.token_bytes, live.prompt_ids):
-        return "prompt_ids: another token or prompt was asked"
-    return ""
+def model_difference(recorded: ModelInfo, live: ModelInfo) -> str:
+    """Which digests are not the same; where both are, what is told of the model that is not so. Else empty."""
+    digests = digest_difference(ModelLoaded(info=recorded), ModelLoaded(info=live))
+    facts = ((name, getattr(recorded, name), getattr(live, name)) for name in _FACTS)
+    return digests or "; ".join(said(name, was, came) for name, was, came in facts if was != came)
 
 
-def _classes(probes: Sequence[Probe]) -> list[str]:
-    return [reply.outcome for probe in probes for reply in probe.replies if reply.finish != "cancelled"]
-
-
-# ── the walk ──────────────────────────────────────────────────────────────────────────────────────────────
-
-_NAMES = frozenset({"model", "name", "source"})
-_FOLLOWS = frozenset({"rank", "token_rank", "token_position", "x", "y"})
-_OF_THE_MACHINE = frozenset({"memory_bytes", "answered", "reused", "tokens_per_second"})
-_NOT_COMPARED = _NAMES | _FOLLOWS | _OF_THE_MACHINE
-_LOGPROBS = frozenset({"logprob", "token_logprob", "logprobs", "entropy"})
-
-
-def first_difference(recorded: Any, live: Any, tolerance: Tolerance, path: str = "") -> str:
-    """The first place where two answers differ, in words; empty where they agree."""
-    if isinstance(recorded, msgspec.Struct):
-        if type(recorded) is not type(live):
-            return _said(path or "outcome", recorded, live)
-        names = (name for name in recorded.__struct_fields__ if name not in _NOT_COMPARED)
-        places = ((_join(path, name), getattr(recorded, name), getattr(live, name)) for name in names)
-    elif isinstance(recorded, dict) and isinstance(live, dict):
-        if recorded.keys() != live.keys():
-            return _said(path, ", ".join(recorded), ", ".join(live))
-        places = ((_join(path, name), value, live[name]) for name, value in recorded.items())
-    elif isinstance(recorded, tuple) and isinstance(live, tuple):
-        return _sequence_difference(recorded, live, tolerance, path)
-    else:
-        return "" if _same(recorded, live, tolerance, path) else _said(path, recorded, live)
-    return next(filter(None, (first_difference(was, came, tolerance, place) for place, was, came in places)), "")
-
-
-def _sequence_difference(recorded: Any, live: Any, tolerance: Tolerance, path: str) -> str:
-    if len(recorded) != len(live):
-        return _said(path, f"{len(recorded)} entries", f"{len(live)}")
-    if recorded and isinstance(recorded[0], TopToken):
-        return _ranking_difference(recorded, live, tolerance, path, lambda entry: entry.logprob)
-    if recorded and isinstance(recorded[0], Neighbour):
-        return _ranking_difference(recorded, live, tolerance, path, lambda entry: entry.distance)
-    if recorded and isinstance(recorded[0], int):
-        return "" if recorded == live else _said(path, recorded, live)
-    pairs = enumerate(zip(recorded, live, strict=True), start=1)
-    found = (first_difference(was, came, tolerance, f"{path} {place}") for place, (was, came) in pairs)
-    return next(filter(None, found), "")
-
-
-def _ranking_difference(
-    recorded: Any, live: Any, tolerance: Tolerance, path: str, value_of: Callable[[Any], float]
-) -> str:
-    """Two lists in the order of a number: near ties may have swapped places, or fallen off the end."""
-    by_id = {entry.token.token_id: entry for entry in live}
-    for place, (was, came) in enumerate(zip(recorded, live, strict=True), start=1):
-        name = f"{path} {place} {'logprob' if isinstance(was, TopToken) else 'distance'}"
-        if not _same(value_of(was), value_of(came), tolerance, name):
-            return _said(name, value_of(was), value_of(came))
-        same = by_id.get(was.token.token_id)
-        if same is None:
-            if not _same(value_of(was), value_of(live[-1]), tolerance, name):
-                return _said(f"{path} {place}", was.token.text, came.token.text)
-        elif difference := first_difference(was, same, tolerance, f"{path} {place}"):
-            return difference
-    return ""
-
-
-def _same(recorded: Any, live: Any, tolerance: Tolerance, path: str) -> bool:
-    if recorded == live or not isinstance(recorded, float | int) or not isinstance(live, float | int):
-        return bool(recorded == live)
-    if isinstance(recorded, int) and isinstance(live, int):
-        return False
-    if math.isnan(recorded) or math.isnan(live):
-        return math.isnan(recorded) and math.isnan(live)
-    if any(word in _LOGPROBS for word in path.replace(".", " ").split()):
-        return abs(recorded - live) <= tolerance.logprob
-    return math.isclose(recorded, live, rel_tol=tolerance.relative, abs_tol=tolerance.relative * 1e-2)
-
-
-def _join(path: str, name: str) -> str:
-    return f"{path}.{name}" if path else name
-
-
-_SHOWN = 60
-
-
-def _said(path: str, recorded: Any, live: Any) -> str:
-    return f"{path}: {_shown(recorded)} was recorded, {_shown(live)} came"
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, Failure):
-        return summarise(value)
-    if isinstance(value, msgspec.Struct):
-        return type(value).__name__
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    said = visible(value if isinstance(value, str) else str(value), spaces=False)
-    return said if len(said) <= _SHOWN else said[: _SHOWN - 1] + "…"
+def _run_difference(recorded: ModelInfo, live: ModelInfo) -> str:
+    runs = (("dtype", recorded.dtype, live.dtype), ("device", recorded.device, live.device))
+    return "; ".join(said(name, was, came) for name, was, came in runs if was != came)

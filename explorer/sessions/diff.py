@@ -19,7 +19,7 @@ from explorer.records import (
     WriteNote,
     dump_json,
 )
-from explorer.sessions.compare import Agreement, compare, digest_difference, loosest
+from explorer.sessions.compare import Agreement, Circumstances, compare, digest_difference, loosest
 from explorer.sessions.naming import models_of, renamed
 
 _NOT_QUESTIONS = (LoadModel, UnloadModel, MarkToken, WriteNote, ReadRoster, ListModels)
@@ -83,7 +83,8 @@ def diff_sessions(first: Iterable[Step], second: Iterable[Step], names: Mapping[
         infos = [our_models.get(name) for name in models_of(step.request)]
         infos += [their_models.get(name) for name in models_of(other.request)]
         tolerance = loosest([info.dtype for info in infos if info is not None])
-        pairs.append(StepPair(step, other, compare(step.request, step.outcome, other.outcome, tolerance)))
+        found = compare(step.request, step.outcome, other.outcome, tolerance, Circumstances(chosen))
+        pairs.append(StepPair(step, other, found))
     left = sorted((step for steps in waiting.values() for step in steps), key=lambda step: step.number)
     return Difference(
         models=tuple(_model_pairs(our_models, their_models, chosen)),

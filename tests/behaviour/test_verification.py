@@ -188,7 +188,8 @@ def test_a_sweep_that_is_all_on_disk_asks_nothing(tmp_path: Path) -> None:
     parts, completed = run_through(sweep(model, [QUESTION], np.arange(100), tmp_path))
     assert completed
     assert model.asked == []
-    assert [type(part) for part in parts] == [Slab]
+    assert [type(part) for part in parts] == [Asking, Slab]
+    assert parts[0] == Asking(rows_done=100, rows_total=100, rows_found=100)
 
 
 def test_progress_counts_every_row_once(tmp_path: Path) -> None:

@@ -82,11 +82,23 @@ def test_magikarp_leaves_open_what_no_prompt_can_be_typed_for_unless_it_is_said(
     assert words == ["inconclusive", "rejected"]
 
 
-def test_magikarp_judges_by_the_prompts_that_fit() -> None:
-    ((word, value),) = judge("magikarp", [FOO], {DIALOGUE: answers(DIALOGUE, [FOO], [[0.01, 0.02]])})
-    assert word == "weak"
-    assert value == pytest.approx(0.02)
+@pytest.mark.parametrize("missing", [SHOTS, DIALOGUE, REPEATS])
+@pytest.mark.parametrize(
+    ("prob", "verdict"), [(0.95, "rejected"), (0.2, "rejected"), (0.02, "inconclusive"), (1e-6, "inconclusive")]
+)
+def test_magikarp_without_one_of_its_prompts_can_only_reject(missing: Question, prob: float, verdict: str) -> None:
+    evidence = {question: answers(question, [FOO], [[1e-7, prob]]) for question in (SHOTS, DIALOGUE, REPEATS)}
+    del evidence[missing]
+    ((word, value),) = judge("magikarp", [FOO], evidence)
+    assert word == verdict
+    assert value == pytest.approx(prob), "the greatest of those asked is still told"
     assert judge("magikarp", [FOO], {})[0][0] == "inconclusive"
+
+
+def test_magikarp_counts_an_answer_without_numbers_as_missing() -> None:
+    evidence = {question: answers(question, [FOO], [[1e-6]]) for question in (SHOTS, DIALOGUE)}
+    evidence[REPEATS] = answers(REPEATS, [FOO], [[]])
+    assert judge("magikarp", [FOO], evidence)[0][0] == "inconclusive"
 
 
 def test_the_released_code_repeats_a_hundred_and_one_times_and_the_paper_fifty() -> None:

@@ -37,6 +37,29 @@ def test_resuming_gives_the_same_rows_and_so_does_starting_afresh(run: Run) -> N
     assert first == resumed == fresh
 
 
+def test_a_prompt_that_does_not_fit_is_said_and_nothing_is_verified_without_it(run: Run, shared: Path) -> None:
+    source = str(shared / "models" / "stories260K")
+    words = ("verify", source, "--token-ids", "300,310,400", "--definitions", "magikarp")
+    left_out = "left out: magikarp-20-shot takes 557 tokens"
+    status, rows, said = run(*words)
+    assert status == 0
+    assert {row["verdicts"]["magikarp"]["verdict"] for row in rows} <= {"inconclusive", "rejected"}
+    assert left_out in said
+    _, (shown,), said = run(*words, as_json=False)
+    assert left_out in shown["text"]
+    assert left_out not in said
+
+
+def test_what_is_all_on_disk_is_counted_as_from_disk(run: Run, tmp_path: Path) -> None:
+    words = ("verify", "zoo:mynah", "--token-ids", "907,400,1213", "--definitions", "glitchminer,plain")
+    run(*words, as_json=False)
+    _, (shown,), _ = run(*words, "--session", str(tmp_path / "again.jsonl"), as_json=False)
+    assert "0 prompts answered, 6 answers from disk" in shown["text"]
+    outcome = read_session(tmp_path / "again.jsonl").steps[-1].outcome
+    assert isinstance(outcome, VerificationResult)
+    assert (outcome.answered, outcome.reused, outcome.tokens_per_second) == (0, 6, 0)
+
+
 def test_the_table_shows_definitions_truths_and_overlaps(run: Run) -> None:
     status, (shown,), _ = run("verify", "zoo:mynah", *FEW, as_json=False)
     assert status == 0

@@ -17,6 +17,9 @@ from explorer.records import (
     AnyRequest,
     Array,
     Cancelled,
+    Certificates,
+    CertificatesChecked,
+    CheckCertificates,
     Failure,
     LoadModel,
     MarkToken,
@@ -24,8 +27,11 @@ from explorer.records import (
     ModelUnloaded,
     Noted,
     RankTokens,
+    ReadCertificates,
     ReadLogprobs,
     ReadVocabulary,
+    RepeatBack,
+    RepeatBackResult,
     Step,
     UnloadModel,
     Verify,
@@ -33,9 +39,10 @@ from explorer.records import (
     WriteNote,
 )
 from explorer.sessions.naming import models_of, parse_model_map, renamed
-from explorer.sessions.verify import Checked, Verifier, tally
+from explorer.sessions.verify import Checked, Verifier, same_libraries, tally
 from explorer.table import TokenColumns, ranked, select
-from tests.sessions.example_sessions import exchanges, info, logprob_table
+from explorer.templates import find_template
+from tests.sessions.example_sessions import exchanges, info, logprob_table, probe, ref, reply, speaking_exchanges
 
 Answer = Callable[[AnyRequest], AnyOutcome]
 
@@ -68,7 +75,7 @@ async def verified(engine: ToldEngine, told: Iterable[Step], **chosen: object) -
     return [check async for check in Verifier(engine, **chosen).run(told)]  # type: ignore[arg-type]
 
 
-def recorded_answers(pairs: Iterable[tuple[AnyRequest, AnyOutcome]]) -> Answer:
+def recorded_answers(pairs: Iterable[tuple[AnyRequest, AnyOutcome]], refused: tuple[int, ...] = ()) -> Answer:
     known = [(request, outcome) for request, outcome in pairs if not isinstance(outcome, Cancelled)]
 
     def answer(request: AnyRequest) -> AnyOutcome:
@@ -77,6 +84,11 @@ def recorded_answers(pairs: Iterable[tuple[AnyRequest, AnyOutcome]]) -> Answer:
         if isinstance(request, Verify):
             assert request.fresh  # else the engine would answer from its disk
             request = msgspec.structs.replace(request, fresh=False)
+        if isinstance(request, ReadCertificates):
+            return Certificates(model="mynah", mode="ball", bias=True, folded=True, digest="e" * 32, rows=())
+        if isinstance(request, CheckCertificates):
+            assert request.digest == "e" * 32
+            return CertificatesChecked(model="mynah", proved=len(request.rows), undecided=0, refused=refused)
         return next(outcome for asked, outcome in known if asked == request)
 
     return answer
@@ -118,7 +130,9 @@ async def test_another_models_digests_are_named_and_its_answers_still_compared()
 
 async def test_a_mapped_model_is_loaded_instead_and_asked_by_its_own_name() -> None:
     def answer(request: AnyRequest) -> AnyOutcome:
-        return ModelLoaded(info=info("heron-2")) if isinstance(request, LoadModel) else logprob_table(-1.0)
+        if isinstance(request, LoadModel):
+            return ModelLoaded(info=info("heron-2"))
+        return logprob_table(-1.0, models=("heron-2",))
 
     for old in ("mynah", "zoo:mynah"):
         engine = ToldEngine(answer)
@@ -155,6 +169,84 @@ async def test_after_an_unload_a_model_is_not_asked() -> None:
     checks = await verified(engine, steps(LOAD, gone, (QUESTION, Failure(message="mynah is not loaded"))))
     assert [check.verdict for check in checks] == ["agree"] * 3
     assert len(engine.asked) == 2
+
+
+async def test_a_proof_that_the_checker_refuses_differs() -> None:
+    pairs = [LOAD, *speaking_exchanges("x")]
+    for refused, verdict in (((), "agree"), ((5,), "differ")):
+        checks = await verified(ToldEngine(recorded_answers(pairs, refused)), steps(*pairs))
+        assert [check.verdict for check in checks] == ["agree", verdict]
+    assert "does not hold for token 5" in checks[1].said
+
+
+async def test_steps_out_of_order_are_named() -> None:
+    engine = ToldEngine(recorded_answers([LOAD, (QUESTION, logprob_table(-1.0))]))
+    told = steps(LOAD, (WriteNote(text="a"), Noted()), (QUESTION, logprob_table(-1.0)))
+    for numbers, verdicts in (
+        ((1, 2, 3), ["agree", "nothing to run", "agree"]),
+        ((5, 5, 5), ["differ", "differ", "differ"]),
+        ((1, 3, 4), ["agree", "differ", "agree"]),
+        ((1, 3, 2), ["agree", "differ", "differ"]),
+    ):
+        counted = [msgspec.structs.replace(step, number=n) for step, n in zip(told, numbers, strict=True)]
+        checks = await verified(engine, counted)
+        assert [check.verdict for check in checks] == verdicts
+        assert all("number: it is step" in check.said for check in checks if check.verdict == "differ")
+
+
+async def test_what_is_told_of_a_loaded_model_is_compared() -> None:
+    told = ModelLoaded(info=msgspec.structs.replace(info(), architecture="LlamaForCausalLM", n_parameters=7))
+    (check,) = await verified(ToldEngine(lambda request: LOAD[1]), steps((LOAD[0], told)))
+    assert (check.verdict, check.digests) == ("differ", "")
+    assert "architecture" in check.said
+
+
+SAMPLED = RepeatBack(model="mynah", token_id=1, template=find_template("repeat-1"), samples=2, temperature=0.7)
+
+
+def sampled(ids: tuple[int, ...], text: str, outcome: str) -> RepeatBackResult:
+    replies = (reply(number, outcome, ids, text) for number in range(2))
+    asked = msgspec.structs.replace(probe(*replies), token=ref(1, " b"))
+    return RepeatBackResult(model="mynah", template="repeat-1", probe=asked)
+
+
+async def test_samples_are_held_to_the_seed_on_the_same_run_and_else_to_their_own_ids() -> None:
+    columns = VocabularyColumns(
+        model="mynah", token_bytes=Array.of(np.frombuffer(b" a b c", np.uint8)),
+        offsets=Array.of(np.array([0, 2, 4, 6])), categories=Array.of(np.zeros(3, np.uint8)),
+        indicators={"input_norm": Array.of(np.array([3, 1, 2], np.float32))}, default_indicator="input_norm",
+        default_rule="", unused=(),
+    )  # fmt: skip
+
+    def engine_on(device: str) -> ToldEngine:
+        def answer(request: AnyRequest) -> AnyOutcome:
+            if isinstance(request, LoadModel):
+                return ModelLoaded(info=msgspec.structs.replace(info(), device=device))
+            return columns if isinstance(request, ReadVocabulary) else sampled((0, 0), " a a", "other")
+
+        return ToldEngine(answer)
+
+    async def check(recorded: RepeatBackResult, device: str, **chosen: object) -> Checked:
+        return (await verified(engine_on(device), steps(LOAD, (SAMPLED, recorded)), **chosen))[-1]
+
+    other = sampled((2, 0), " c a", "other")
+    assert (await check(sampled((0, 0), " a a", "other"), "cpu")).verdict == "agree"
+    assert (await check(other, "cpu")).verdict == "differ"
+    for elsewhere in ({"device": "cuda:0"}, {"device": "cpu", "same_libraries": False}):
+        found = await check(other, **elsewhere)  # type: ignore[arg-type]
+        assert (found.verdict, "two-sample" in found.said) == ("agree", True)
+        for wrong in (
+            sampled((2, 0), "OWNED", "other"), sampled((2, 0), " c a", "empty"), sampled((2, 9), " c", "other")
+        ):  # fmt: skip
+            assert (await check(wrong, **elsewhere)).verdict == "differ"  # type: ignore[arg-type]
+
+
+def test_libraries_are_the_same_where_both_name_them_alike() -> None:
+    versions = {"glitch-explore": "1", "torch": "2.13.0", "transformers": "5.23.0", "numpy": "2.4.6"}
+    assert same_libraries(versions, {**versions, "glitch-explore": "2"})
+    assert not same_libraries(versions, {**versions, "torch": "2.12.0"})
+    assert not same_libraries({"glitch-explore": "1"}, versions)
+    assert not same_libraries(versions, {})
 
 
 async def test_a_damaged_line_cannot_run() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -164,6 +165,41 @@ async def test_sorting_by_a_definition_is_not_recorded_and_export_writes_what_is
             written = list(csv.DictReader(file))
         assert len(written) == len(pane.query_one(MatrixList).places) > 0
         assert {"token_id", "glitchminer", "glitchminer value"} <= set(written[0])
+
+
+async def test_a_sweep_of_other_tokens_leaves_the_columns_of_those_tested_before(
+    engine: Engine, tmp_path: Path
+) -> None:
+    async with running(engine, tmp_path, (120, 40), MYNAH) as (app, pilot):
+        pane = app.query_one(VerdictsPane)
+        ask_quickly(pane, "2")
+        await pilot.press("v")
+        await until(pilot, lambda: len(asked(app, Verify)) == 1 and not app.desk.running)
+        await until(pilot, lambda: not pane._is_due and not pane.workers._workers)
+        before = app.token_pane._added["mynah"]["glitchminer"]
+        tested = np.flatnonzero(np.isfinite(before.keys)).tolist()
+        assert len(tested) == 62
+        other = next(token_id for token_id in range(400, 500) if token_id not in tested)
+        app.token_pane.seek(other)
+        await until(pilot, lambda: app.selection.token is not None and app.selection.token.token_id == other)
+        pane.query_one("#which", Choice).choose("selected")
+        await pilot.press("v")
+        await until(pilot, lambda: len(asked(app, Verify)) == 2 and not app.desk.running)
+        await until(pilot, lambda: not pane._is_due and not pane.workers._workers)
+        assert len(pane._matrix or ()) == 1, "the pane shows what was asked last"
+        after = app.token_pane._added["mynah"]["glitchminer"]
+        assert np.flatnonzero(np.isfinite(after.keys)).tolist() == sorted([*tested, other])
+        assert [after.show(one) for one in tested] == [before.show(one) for one in tested]
+        assert after.show(other)
+        # Another checkpoint of that name knows nothing of it.
+        info = app.selection.model
+        assert info is not None
+        app.note_identity(msgspec.structs.replace(info, weights_digest="f" * 32))
+        await pilot.press("v")
+        await until(pilot, lambda: len(asked(app, Verify)) == 3 and not app.desk.running)
+        await until(pilot, lambda: not pane._is_due and not pane.workers._workers)
+        anew = app.token_pane._added["mynah"]["glitchminer"]
+        assert np.flatnonzero(np.isfinite(anew.keys)).tolist() == [other]
 
 
 async def test_a_model_without_its_layers_is_tested_by_geometry_alone(engine: Engine, tmp_path: Path) -> None:

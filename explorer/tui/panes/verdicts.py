@@ -36,7 +36,7 @@ from explorer.text import visible
 from explorer.tui.messages import ColumnsFound, NeighbourOpened
 from explorer.tui.panes import verdicts_view as view
 from explorer.tui.panes.base import Pane, run_progress
-from explorer.tui.panes.verdicts_columns import verdict_columns
+from explorer.tui.panes.verdicts_columns import KnownVerdicts
 from explorer.tui.panes.verdicts_curves import CurvesView
 from explorer.tui.panes.verdicts_matrix import MatrixList
 from explorer.tui.panes.verdicts_options import VerdictForm
@@ -83,6 +83,7 @@ class VerdictsPane(Pane):
         """What the matrix is about."""
         self._live: set[Verify] = set()
         """Asked in this run of the program, so that the engine can be asked for more."""
+        self._known = KnownVerdicts()
         self._evidence: VerdictEvidence | None = None
         self._with_ids = False
         self._is_due = False
@@ -123,6 +124,7 @@ class VerdictsPane(Pane):
 
     def show_asked(self, request: AnyRequest) -> None:
         if isinstance(request, Verify):
+            self._tell_columns()  # what came last of the sweep that leaves the screen
             self._live.add(request)
             self._request, self._result, self._matrix, self._evidence = request, None, None, None
             self._say("verifying… esc stops, p pauses")
@@ -155,20 +157,17 @@ class VerdictsPane(Pane):
                 self._take_result(request, result)
                 self._say(_summary(result))
             case Verify() as request, Cancelled(partial=partial):
-                done = 0
+                done = partial.tokens if isinstance(partial, VerificationResult) else 0
                 if isinstance(partial, VerificationResult):
                     self._take_result(request, partial)
-                    done = partial.tokens
                 self._say(f"paused with {done:,} tokens tested; p goes on")
-            case Verify(), Failure(message=message, hint=hint):
-                self._say(f"✗ {message} {hint}".rstrip(), problem=True)
             case ReadVerdicts(of=request), VerdictColumns() as columns if request == self._request:
                 self._matrix, self._is_whole = VerdictMatrix(columns), True
                 self._redraw_soon()
             case ReadEvidence(), VerdictEvidence() as evidence:
                 self._evidence = evidence
                 self._show_evidence()
-            case ReadEvidence(), Failure(message=message, hint=hint):
+            case Verify() | ReadEvidence(), Failure(message=message, hint=hint):
                 self._say(f"✗ {message} {hint}".rstrip(), problem=True)
             case _:
                 pass
@@ -185,6 +184,8 @@ class VerdictsPane(Pane):
             self.ask(ReadVerdicts(of=request), record=False)
 
     def forget_model(self, name: str) -> None:
+        self.workers.cancel_group(self, "columns")
+        self._known.forget(name)
         self._live = {request for request in self._live if request.model != name}
 
     def clear(self) -> None:
@@ -201,8 +202,8 @@ class VerdictsPane(Pane):
             self._show_curves()
 
     def _show_matrix(self) -> None:
-        agreement = cast(Agreement, self.query_one("#agreement", Choice).chosen)
-        self.query_one(MatrixList).show_matrix(self._matrix, agreement)
+        kind = cast(Agreement, self.query_one("#agreement", Choice).chosen)
+        self.query_one(MatrixList).show_matrix(self._matrix, kind)
 
     def _show_evidence(self) -> None:
         evidence = self.query_one("#evidence", LinesView)
@@ -210,9 +211,8 @@ class VerdictsPane(Pane):
         evidence.redraw()
 
     def _evidence_lines(self, width: int) -> list[Content]:
-        if self._evidence is None:
-            return []
-        return view.evidence_lines(self._evidence, width, with_ids=self._with_ids)
+        shown = self._evidence
+        return view.evidence_lines(shown, width, with_ids=self._with_ids) if shown is not None else []
 
     def _definition_lines(self, width: int) -> list[Content]:
         return view.definition_lines(self._result, width) if self._result is not None else [Content(_HINT)]
@@ -229,15 +229,16 @@ class VerdictsPane(Pane):
     # ── the token table's columns, and files ──
 
     def _tell_columns(self) -> None:
-        if self._matrix is not None and self._is_whole and self._request is not None and self._request in self._live:
-            self.run_worker(self._find_columns(self._matrix), group="columns", exclusive=True)
+        if self._matrix is not None and self._is_whole and self._request in self._live:
+            self._known.add(self._matrix)
+        if self._known.has_news:
+            self.run_worker(self._find_columns(), group="columns", exclusive=True)
 
-    async def _find_columns(self, matrix: VerdictMatrix) -> None:
+    async def _find_columns(self) -> None:
         await asyncio.sleep(_APART)
         sizes = {info.name: info.vocab_size for info in self.selection.roster.models}
-        if matrix.model in sizes:
-            columns = await asyncio.to_thread(verdict_columns, matrix, sizes[matrix.model])
-            self.post_message(ColumnsFound(matrix.model, columns))
+        for model, columns in (await self._known.columns(sizes)).items():
+            self.post_message(ColumnsFound(model, columns))
 
     @property
     def has_matrix(self) -> bool:
