@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
+import threading
 from collections.abc import Callable
 
 ENDINGS = tuple(getattr(signal, name) for name in ("SIGHUP", "SIGTERM") if hasattr(signal, name))
 
 
+TERMINAL_THREAD = "textual-output"
+"""Name of Textual's thread that writes to the terminal."""
+
+
+def end_for_sure(status: int, seconds: float) -> None:
+    """End the process with `status` when `seconds` are over and it still runs: Textual waits for ever for a terminal
+    that is gone."""
+    timer = threading.Timer(seconds, os._exit, (status,))
+    timer.daemon = True
+    timer.start()
+
+
 def end_on_signals(loop: asyncio.AbstractEventLoop, end: Callable[[str], None]) -> Callable[[], None]:
-    """Call `end(name)` on `loop` at the first SIGHUP or SIGTERM; further ones are taken to mean the same.
+    """Call `end(name)` on `loop` at the first SIGHUP or SIGTERM; further ones are taken to mean the same, and so is a
+    terminal that can no longer be written to.
 
     Returns what undoes this. Where the loop cannot watch signals (not the main thread, Windows) nothing is
     done: steps are on disk as they arrive, so a harder end loses nothing either.
@@ -30,7 +45,19 @@ def end_on_signals(loop: asyncio.AbstractEventLoop, end: Callable[[str], None]) 
             continue
         watched.append(number)
 
+    usual = threading.excepthook
+
+    def lost(args: threading.ExceptHookArgs) -> None:
+        is_terminal = args.thread is not None and args.thread.name == TERMINAL_THREAD
+        if is_terminal and issubclass(args.exc_type, OSError) and hasattr(signal, "SIGHUP"):
+            loop.call_soon_threadsafe(hear, signal.SIGHUP)
+        else:
+            usual(args)
+
+    threading.excepthook = lost
+
     def undo() -> None:
+        threading.excepthook = usual
         for number in watched:
             loop.remove_signal_handler(number)
 

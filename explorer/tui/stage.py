@@ -20,7 +20,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from explorer.records import AnyRequest, Step
-from explorer.sessions.endings import end_on_signals
+from explorer.sessions.endings import end_for_sure, end_on_signals
 from explorer.settings import Settings
 from explorer.templates import TEMPLATES
 from explorer.text import visible
@@ -53,6 +53,8 @@ RIGHT = ("repeat", "logprobs", "neighbours", "session", "verdicts", "speaking")
 NARROW = 100
 """Cells of width below which the token table and the panes take turns."""
 NEED_NO_PANES = {"quit", "help", "log", "theme", "cancel"}
+LONGEST_END = 10.0
+"""Seconds that the last steps may take to reach the disk once the terminal is closed."""
 ENDED_BY = {"SIGHUP": 129, "SIGTERM": 143}
 """Exit statuses as shells have them: 128 and the signal's number."""
 
@@ -124,8 +126,12 @@ class Stage(Themed):
         end_on_signals(asyncio.get_running_loop(), end)
 
     async def _end(self, signal_name: str) -> None:
-        await self.finish()
-        self.exit(return_code=ENDED_BY.get(signal_name, 1))
+        status = ENDED_BY.get(signal_name, 1)
+        end_for_sure(status, LONGEST_END)
+        with self.batch_update():  # nothing is drawn: there may be no terminal left to take it
+            await self.finish()
+        end_for_sure(status, 1.0)
+        self.exit(return_code=status)
 
     async def finish(self) -> None:
         """What must be done before the program ends."""

@@ -195,6 +195,35 @@ def test_resume_without_a_session_is_one_line(capsys: pytest.CaptureFixture[str]
     assert capsys.readouterr().err.startswith("glitch-explore: no session was recorded yet")
 
 
+@pytest.mark.parametrize("hears", [True, False])
+def test_a_terminal_that_is_gone_ends_the_program(recorded: Path, hears: bool) -> None:
+    """As a closed connection does it: the terminal's other end is closed, and the kernel sends SIGHUP; or whoever
+    started the program had it ignored, and only writing fails."""
+    before = len(SessionFile(recorded))
+    child, master = pty.fork()
+    if child == 0:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL if hears else signal.SIG_IGN)
+        os.execv(sys.executable, [sys.executable, "-m", "explorer", "--resume", str(recorded)])
+    deadline = time.monotonic() + 60
+    while len(SessionFile(recorded)) < before + 1:
+        assert time.monotonic() < deadline
+        if select.select([master], [], [], 0.05)[0]:
+            os.read(master, 1 << 16)
+    os.close(master)
+    try:
+        while True:
+            ended, status = os.waitpid(child, os.WNOHANG)
+            if ended:
+                break
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+    except AssertionError:
+        os.kill(child, signal.SIGKILL)
+        raise
+    assert os.waitstatus_to_exitcode(status) == 129
+    assert read_session(recorded).warning == ""
+
+
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGHUP, 129), (signal.SIGTERM, 143)])
 def test_a_closed_terminal_and_a_request_to_end_leave_the_file_whole(
     recorded: Path, number: signal.Signals, status: int
