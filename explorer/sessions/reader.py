@@ -17,6 +17,7 @@ from typing import overload
 
 from explorer.errors import ExplorerError
 from explorer.records import Failure, Step, WriteNote
+from explorer.sessions.append_file import open_regular
 from explorer.sessions.form import FORMAT, LONGEST_LINE, Header, LineError, read_header, read_step
 
 CHUNK = 1 << 20
@@ -43,7 +44,7 @@ class SessionFile(Sequence[Step]):
         """Open `path` and index its beginning. Raises `ExplorerError` where it is no session file, or newer."""
         self.path = path
         try:
-            self._descriptor = os.open(path, os.O_RDONLY)
+            self._descriptor = open_regular(path, os.O_RDONLY)
             self._release = weakref.finalize(self, os.close, self._descriptor)
             self.size = os.fstat(self._descriptor).st_size
             first = os.pread(self._descriptor, HEADER_LIMIT, 0).split(b"\n", 1)[0]

@@ -49,9 +49,22 @@ def test_every_step_is_on_disk_when_append_returns(tmp_path: Path) -> None:
         assert len(read_session(writer.path).steps) == number
 
 
-def test_no_file_is_made_before_there_is_a_step(tmp_path: Path) -> None:
-    SessionWriter(tmp_path / "s.jsonl")
-    assert not (tmp_path / "s.jsonl").exists()
+def test_no_file_is_left_behind_where_there_was_no_step(tmp_path: Path) -> None:
+    automatic = SessionWriter(tmp_path / "folder" / "s.jsonl", automatic=True)
+    assert not (tmp_path / "folder").exists()
+    automatic.close()
+    writer = SessionWriter(tmp_path / "s.jsonl")
+    writer.save_as(tmp_path / "t.jsonl")
+    writer.close()
+    SessionWriter(tmp_path / "s.jsonl")  # nothing refers to it any more
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_empty_file_of_the_user_stays(tmp_path: Path) -> None:
+    (tmp_path / "s.jsonl").touch()
+    SessionWriter(tmp_path / "s.jsonl").close()
+    assert (tmp_path / "s.jsonl").exists()
+    assert len(read_session(written(tmp_path / "s.jsonl").path).steps) == 3
 
 
 def test_infinities_survive(tmp_path: Path) -> None:
@@ -171,14 +184,20 @@ def test_two_writers_on_one_file_are_refused(tmp_path: Path) -> None:
     assert SessionWriter(first.path).append(first.step(WriteNote(text="x"), Noted(), 0.0))
 
 
-def test_of_two_writers_that_begin_one_file_the_later_one_says_so_and_keeps_its_steps(tmp_path: Path) -> None:
-    first, second = SessionWriter(tmp_path / "s.jsonl"), SessionWriter(tmp_path / "s.jsonl")
+def test_of_two_writers_that_begin_one_file_the_later_one_is_refused_before_it_has_a_step(tmp_path: Path) -> None:
+    first = SessionWriter(tmp_path / "s.jsonl")
+    with pytest.raises(ExplorerError, match="another program"):
+        SessionWriter(tmp_path / "s.jsonl")
     assert first.append(first.step(WriteNote(text="first"), Noted(), 0.0))
-    assert not second.append(second.step(WriteNote(text="second"), Noted(), 0.0))
-    assert "another program" in second.trouble
-    second.save_as(tmp_path / "other.jsonl")
+    with pytest.raises(ExplorerError, match="another program"):
+        SessionWriter(tmp_path / "s.jsonl")
     assert read_session(first.path).steps[0].request == WriteNote(text="first")
-    assert read_session(second.path).steps[0].request == WriteNote(text="second")
+
+
+def test_a_file_that_cannot_be_made_is_refused_at_once(tmp_path: Path) -> None:
+    with pytest.raises(ExplorerError, match="No such file"):
+        SessionWriter(tmp_path / "nowhere" / "s.jsonl")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_name_that_nobody_chose_gives_way(tmp_path: Path) -> None:
@@ -214,6 +233,7 @@ def test_a_last_line_that_lacks_only_its_newline_is_kept(tmp_path: Path) -> None
 
 def test_a_session_saved_under_another_name_goes_on_there(tmp_path: Path) -> None:
     writer = written(tmp_path / "s.jsonl")
+    (tmp_path / "folder").mkdir()
     writer.save_as(tmp_path / "folder" / "kept.jsonl")
     assert writer.append(writer.step(WriteNote(text="after"), Noted(), 0.0))
     assert len(read_session(tmp_path / "s.jsonl").steps) == 3
@@ -229,6 +249,22 @@ def test_an_existing_file_is_not_saved_over(tmp_path: Path) -> None:
         writer.save_as(tmp_path / "mine.jsonl")
     assert (tmp_path / "mine.jsonl").read_text() == "mine"
     assert writer.append(writer.step(WriteNote(text="on"), Noted(), 0.0))
+
+
+def test_no_folder_is_made_that_nobody_asked_for(tmp_path: Path) -> None:
+    writer = written(tmp_path / "s.jsonl")
+    with pytest.raises(ExplorerError, match="there is no folder"):
+        writer.save_as(tmp_path / "mistyped" / "kept.jsonl")
+    assert [path.name for path in tmp_path.iterdir()] == ["s.jsonl"]
+    assert writer.append(writer.step(WriteNote(text="on"), Noted(), 0.0))
+    assert len(read_session(tmp_path / "s.jsonl").steps) == 4
+
+
+def test_an_unnamed_session_goes_beside_its_file_before_there_is_one(tmp_path: Path) -> None:
+    writer = SessionWriter(tmp_path / "sessions" / "s.jsonl", automatic=True)
+    writer.save_as(tmp_path / "sessions" / "kept.jsonl")
+    assert writer.append(writer.step(WriteNote(text="on"), Noted(), 0.0))
+    assert [path.name for path in (tmp_path / "sessions").iterdir()] == ["kept.jsonl"]
 
 
 def test_a_file_removed_under_the_program_is_written_anew(tmp_path: Path) -> None:
