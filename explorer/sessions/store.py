@@ -6,7 +6,10 @@ last line (power loss) is left out by readers and cut off by a writer that goes 
 
 from __future__ import annotations
 
+import os
 import platform
+import shutil
+import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -193,28 +196,38 @@ class SessionWriter:
         """Lock the file, cut a torn line off, bring an older format up to date, and go on counting."""
         try:
             self._file = AppendFile(self.path, new=False)
+            self._recover(self._file)
         except OSError as error:
             raise ExplorerError(f"{self.path.name}: {error.strerror or error}", "Name another file.") from error
+
+    def _recover(self, file: AppendFile) -> None:
         session = SessionFile(self.path).index_all()
         self._begins = session.torn_bytes == session.size
         if session.torn_bytes:
-            self._file.cut(session.size - session.torn_bytes)
+            file.cut(session.size - session.torn_bytes)
             self.recovered = f"the last line was torn ({session.torn_bytes} bytes) and was cut off; the rest is whole"
         elif not session.ends_with_newline:
-            self._file.append(b"\n")
+            file.append(b"\n")
         if session.version < FORMAT:
-            self._file = upgrade(self._file, session)
+            self._file = upgrade(file, session)
             self.recovered = self.recovered or f"the file was brought from format {session.version} to {FORMAT}"
         self._next = session.last_number() + 1
 
 
 def upgrade(file: AppendFile, session: SessionFile) -> AppendFile:
     """Write the file anew in this program's format, at once or not at all; the new one, locked. Raises OSError."""
-    fresh = file.path.with_name(file.path.name + ".new")
-    fresh.unlink(missing_ok=True)
-    new = AppendFile(fresh, new=True)
-    new.append(b"".join(migrate_line(line, session.version) + b"\n" for line in session.raw_lines()))
-    fresh.replace(file.path)
+    target = file.path.resolve()  # what a link leads to is replaced, not the link
+    descriptor, name = tempfile.mkstemp(prefix=f"{target.name}.", suffix=".new", dir=target.parent)
+    os.close(descriptor)
+    fresh = Path(name)
+    try:
+        shutil.copymode(target, fresh)
+        new = AppendFile(fresh, new=True)
+        new.append(b"".join(migrate_line(line, session.version) + b"\n" for line in session.raw_lines()))
+        fresh.replace(target)
+    except OSError:
+        fresh.unlink(missing_ok=True)
+        raise
     new.path = file.path
     file.close()
     return new

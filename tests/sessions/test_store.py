@@ -316,6 +316,39 @@ def test_an_older_format_is_brought_up_to_date_before_anything_is_added(tmp_path
     assert sorted(path.name for path in tmp_path.iterdir()) == ["s.jsonl"]
 
 
+def test_a_session_behind_a_link_is_brought_up_to_date_where_it_stands(tmp_path: Path) -> None:
+    written(tmp_path / "real.jsonl").close()
+    as_format_1(tmp_path / "real.jsonl")
+    (tmp_path / "real.jsonl").chmod(0o640)
+    (tmp_path / "link.jsonl").symlink_to("real.jsonl")
+    writer = written(tmp_path / "link.jsonl", count=1)
+    assert (tmp_path / "link.jsonl").is_symlink()
+    assert [step.number for step in read_session(tmp_path / "real.jsonl").steps] == [1, 2, 3, 4]
+    assert (tmp_path / "real.jsonl").stat().st_mode & 0o777 == 0o640
+    with pytest.raises(ExplorerError, match="another program"):
+        SessionWriter(writer.path)
+
+
+def test_bringing_a_file_up_to_date_touches_no_other_file_even_where_the_disk_is_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written(tmp_path / "s.jsonl").close()
+    old = as_format_1(tmp_path / "s.jsonl")
+    (tmp_path / "s.jsonl.new").write_text("somebody's")
+
+    def full(descriptor: int, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "write", full)
+    with pytest.raises(ExplorerError, match="No space left"):
+        SessionWriter(tmp_path / "s.jsonl")
+    monkeypatch.undo()
+    assert (tmp_path / "s.jsonl").read_bytes() == old
+    written(tmp_path / "s.jsonl", count=1)
+    assert (tmp_path / "s.jsonl.new").read_text() == "somebody's"
+    assert len(list(tmp_path.iterdir())) == 2
+
+
 def test_parent_and_title_stand_in_the_header(tmp_path: Path) -> None:
     writer = SessionWriter(tmp_path / "s.jsonl", parent="before.jsonl", title="A walk")
     writer.use_versions({"torch": "2"})
