@@ -38,6 +38,9 @@ __all__ = ["FORMAT", "SUFFIX", "Header", "Session", "SessionWriter", "is_recorde
            "portable", "portable_source", "read_session"]  # fmt: skip
 
 
+NOT_WRITTEN = "session not written: "
+
+
 class Session(Record, kw_only=True):
     """A session file as read."""
 
@@ -136,12 +139,26 @@ class SessionWriter:
         try:
             self._open().append(b"".join(line + b"\n" for line in lines))
         except (OSError, TakenError) as error:
-            self.trouble = f"session not written: {_reason(error)}"
+            self.trouble = NOT_WRITTEN + _reason(error)
             return False
         self._waiting.clear()
         self._begins = False
         self.trouble = ""
         return True
+
+    @property
+    def unwritten(self) -> int:
+        """How many steps are not on disk."""
+        return len(self._waiting)
+
+    def loss(self, more: int = 0) -> str:
+        """What the user must hear when the program ends: the steps not on disk (with `more` from elsewhere), and
+        why; empty where all are."""
+        count = self.unwritten + more
+        if not count:
+            return ""
+        said = f"{count} step{' was' if count == 1 else 's were'} not written to {self.path.name}"
+        return f"{said}: {self.trouble.removeprefix(NOT_WRITTEN) or 'the disk took too long'}"
 
     def save_as(self, path: Path) -> None:
         """Copy the session so far to `path` and go on there; the old file stays as it is.
