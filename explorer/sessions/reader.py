@@ -172,6 +172,16 @@ class SessionFile(Sequence[Step]):
             said = f"line {self._lines[position]} is damaged: {error.message}"
             raise DamagedError(said, "It was left out.") from error
 
+    def damage(self) -> Iterator[str]:
+        """What of the file cannot be read, a line of words each; nothing where it is whole. Decodes every step."""
+        if self.index_all().warning:
+            yield self.warning
+        for position in range(len(self)):
+            try:
+                self.read(position)
+            except DamagedError as error:
+                yield f"{error.message}. {error.hint}"
+
     def raw(self, position: int) -> bytes:
         """The line of the step at `position` as it stands in the file."""
         return os.pread(self._descriptor, self._ends[position] - self._starts[position], self._starts[position])
