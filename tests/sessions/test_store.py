@@ -158,7 +158,8 @@ def test_no_folder_of_this_machine_is_written(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "source", ["zoo:mynah", "openai-community/gpt2", "weights:meta/llama@main", "weights:zoo:mynah"]
+    "source",
+    ["zoo:mynah", "openai-community/gpt2", "weights:meta/llama@main", "weights:zoo:mynah", "gpt2", "a/b@refs/pr/1", ""],
 )
 def test_names_of_public_models_are_written_as_they_are(source: str) -> None:
     assert portable_source(source) == source
@@ -371,6 +372,50 @@ def test_no_path_of_this_machine_stands_in_a_message_either(tmp_path: Path) -> N
     assert "private" not in text
     assert "my models" not in text
     assert "…/enc" in text
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("~/models/bad", "{home}/models/bad/config.json cannot be read"),
+        ("~/models/bad", "there is no directory /elsewhere/Alice Smith/models/bad"),
+        ("~", "{home} cannot be read, nor {home}/other, nor ~alice/x/y"),
+        ("weights:~/models/bad", "there is no directory {home}/models/bad"),
+        ("file://{home}/models/bad", "'file://{home}/models/bad' names no model"),
+        ("weights:weights:{home}/models/bad", "there is no directory weights:{home}/models/bad"),
+        ("weights:weights:/secret/Alice/bad", "there is no directory weights:/secret/Alice/bad"),
+        ("./my secret/user Alice/bad", "my secret/user Alice/bad/config.json: no such file"),
+        ("./my secret/user Alice/bad", "{cwd}/my secret/user Alice/bad/config.json: no such file"),
+        ("secret/Alice/bad", "there is no directory secret/Alice/bad"),
+        ("secret Alice/bad", "'secret Alice/bad' names no model"),
+        ('{home}/it\'s "secret"/bad', 'there is no directory {home}/it\'s "secret"/bad'),
+        ("zoo:/secret/Alice/bad", "the zoo has no '/secret/Alice/bad'"),
+        ("zoo:mynah", "No such file: '{home}/secret/bad' nor '/other/Alice Smith/my secret/bad'"),
+        ("zoo:mynah", "{home}/.cache/secret/bad is damaged"),
+        ("zoo:mynah", "see file:///secret/Alice/bad and /secret/Alice,x/bad"),
+    ],
+)
+def test_neither_the_users_name_nor_a_folder_is_told_however_a_path_is_spelt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, message: str
+) -> None:
+    places = {"home": str(tmp_path / "home" / "Alice Smith"), "cwd": str(tmp_path)}
+    monkeypatch.setenv("HOME", places["home"])
+    monkeypatch.chdir(tmp_path)
+    words = message.format(**places)
+    writer = SessionWriter(tmp_path / "s.jsonl")
+    said = Failure(message=words, hint=f"Look: {words}.")
+    writer.append(writer.step(LoadModel(source=source.format(**places)), said, 0.1))
+    written_step = writer.path.read_text().splitlines()[1]
+    for private in ("Alice", "alice/", "Smith", "secret", "models/", str(tmp_path), "/tmp"):
+        assert private not in written_step
+    assert "bad" in written_step or source == "~"
+
+
+@pytest.mark.parametrize("source", ["/a/b/c", "weights:~/x", "a/b/c", "my dir/x", "file:///a/b", "~bob", "/"])
+def test_what_is_cut_once_stays_as_it_is(source: str) -> None:
+    once = portable_source(source)
+    assert "…/" in once
+    assert portable_source(once) == once
 
 
 @pytest.mark.parametrize("words", ["5.5/8 of 1/2", "and/or", "https://host/v1/models", "org/name@main", "-1.4 / 24%"])
