@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import shlex
 import sys
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
 
     from explorer.engine.client import EngineClient
     from explorer.settings import Settings
+    from explorer.tui.app import ExplorerApp
     from explorer.tui.openings import Opening
-    from explorer.tui.stage import Stage
 
 USAGE = 2
 VERB_NAMES = ("tokens", "inspect", "repeat", "logprobs", "neighbours", "models", "verify", "selftest", "speakable")
@@ -176,18 +177,24 @@ def _client(settings: Settings) -> EngineClient:
     return EngineClient(_engine_command(settings.engine))
 
 
-def _show(app: Stage, settings: Settings, place: Path | None) -> int:
+def _show(app: ExplorerApp, settings: Settings, place: Path | None) -> int:
     """Show a screen, and then what the user asked to see next; the exit status."""
     from explorer.errors import ExplorerError
 
     app.run()
-    if app.then is None:
-        return app.return_code or 0
-    try:
-        return _open(app.then, settings, place)
-    except ExplorerError as error:
-        print(f"glitch-explore: {error.line}", file=sys.stderr)
-        return 1
+    loss = app.recorder.loss()
+    app.session.close()  # what comes next may go on with the same file
+    if loss:
+        with contextlib.suppress(OSError):  # the terminal may be gone
+            print(f"glitch-explore: {loss}", file=sys.stderr)
+    status = app.return_code or 0
+    if app.then is not None:
+        try:
+            status = _open(app.then, settings, place)
+        except ExplorerError as error:
+            print(f"glitch-explore: {error.line}", file=sys.stderr)
+            status = 1
+    return status or (1 if loss else 0)
 
 
 def _open(opening: Opening, settings: Settings, place: Path | None) -> int:

@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from explorer import cli
 from explorer.engine.client import EngineClient
 from explorer.engine.handlers import Engine
-from explorer.records import Failure, RepeatBack, RepeatBackResult
+from explorer.records import Failure, ReadLogprobs, RepeatBack, RepeatBackResult
 from explorer.sessions.store import SessionWriter, read_session
 from explorer.settings import Settings
 from explorer.tui.app import ExplorerApp
@@ -135,13 +135,26 @@ async def test_a_full_disk_is_shown_at_once_and_work_goes_on(
             raise OSError(28, "No space left on device")
 
         monkeypatch.setattr(os, "write", full)
+        remarks: list[str] = []
+        tell = app.remark
+
+        def remark(text: str, *, problem: bool = False) -> None:
+            remarks.append(text)
+            tell(text, problem=problem)
+
+        app.remark = remark  # type: ignore[method-assign]
         await pilot.press("n")
         await until(pilot, lambda: bool(app.session.trouble))
+        await pilot.press("l")
+        await until(pilot, lambda: len(asked(app, ReadLogprobs)) == 1 and app.session.unwritten > 1)
+        (told,) = remarks
+        assert "Session not written: No space left" in told
         await pilot.press("5")
         await until(pilot, lambda: "No space left" in screen_text(app))
         monkeypatch.undo()
         await pilot.press("space")
-        await until(pilot, lambda: not app.session.trouble)
+        await until(pilot, lambda: len(remarks) == 2)
+        assert "written again" in remarks[-1]
         assert read_session(app.session.path).steps == steps(app)
 
 

@@ -51,8 +51,10 @@ class Conversation:
         if record and self.session is not None and is_recorded(request):
             if self.client.hello is not None:
                 self.session.use_versions(self.client.hello.versions)
-            if not self.session.append(self.session.step(request, answered.outcome, answered.seconds)):
-                print(self.session.trouble, file=sys.stderr)
+            before = self.session.trouble
+            self.session.append(self.session.step(request, answered.outcome, answered.seconds))
+            if self.session.trouble not in (before, ""):  # once; what is lost in the end is said in the end
+                _say(self.session.trouble)
         if isinstance(answered.outcome, Failure):
             raise ExplorerError(answered.outcome.message, answered.outcome.hint)
         if isinstance(answered.outcome, Cancelled):
@@ -96,11 +98,10 @@ def _say_progress(part: AnyPart) -> None:
         print(f"\r{part.what} {part.done}/{part.total}{speed}{left}\x1b[K", end="", file=sys.stderr, flush=True)
 
 
-async def converse(verb: Verb, given: Namespace, settings: Settings, client: EngineClient) -> None:
+async def converse(
+    verb: Verb, given: Namespace, settings: Settings, client: EngineClient, session: SessionWriter | None
+) -> None:
     """Ask what `verb` asks and print it. Raises `ExplorerError`."""
-    session = SessionWriter(chosen_path(given.session), seed=settings.seed) if given.session else None
-    if session is not None and session.recovered:
-        print(f"glitch-explore: {session.path.name}: {session.recovered}", file=sys.stderr)
     try:
         await client.start()
     except OSError as error:
@@ -132,9 +133,36 @@ def _print(verb: Verb, outcome: AnyOutcome, *, as_json: bool) -> None:
 
 
 def run_verb(verb: Verb, given: Namespace, settings: Settings, client: EngineClient) -> int:
-    """Run `verb`; the exit status: 0, 1 for a failure said in one line, 130 after Ctrl+C."""
+    """Run `verb`; the exit status: 0, 1 for a failure or steps not recorded, said in one line, 130 after Ctrl+C."""
     try:
-        asyncio.run(converse(verb, given, settings, client))
+        session = _open_session(given, settings)
+    except ExplorerError as error:
+        say_error(error)
+        return FAILED
+    status = _run(verb, given, settings, client, session)
+    if session is None:
+        return status
+    if session.unwritten:
+        session.flush()
+    loss = session.loss()
+    if loss and not sys.stderr.closed:
+        _say(loss)
+    session.close()
+    return status or (FAILED if loss else 0)
+
+
+def _open_session(given: Namespace, settings: Settings) -> SessionWriter | None:
+    if not given.session:
+        return None
+    session = SessionWriter(chosen_path(given.session), seed=settings.seed)
+    if session.recovered:
+        _say(f"{session.path.name}: {session.recovered}")
+    return session
+
+
+def _run(verb: Verb, given: Namespace, settings: Settings, client: EngineClient, session: SessionWriter | None) -> int:
+    try:
+        asyncio.run(converse(verb, given, settings, client, session))
         sys.stdout.flush()
     except ExplorerError as error:
         say_error(error)
@@ -150,4 +178,8 @@ def run_verb(verb: Verb, given: Namespace, settings: Settings, client: EngineCli
 
 def say_error(error: ExplorerError) -> None:
     """One line on stderr, safe for the terminal whatever the message quotes."""
-    print(f"glitch-explore: {visible(error.line, spaces=False)}", file=sys.stderr)
+    _say(error.line)
+
+
+def _say(text: str) -> None:
+    print(f"glitch-explore: {visible(text, spaces=False)}", file=sys.stderr)

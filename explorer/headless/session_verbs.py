@@ -175,8 +175,12 @@ _COLOURS = {"agree": "green", "differ": "red", "cannot run": "yellow", "nothing 
 async def verify(
     path: Path, names: Mapping[str, str], settings: Settings, client: EngineClient, given: Namespace
 ) -> int:
-    """Ask every question of the session at `path` again and print what agrees; 0 only where all does."""
+    """Ask every question of the session at `path` again and print what agrees.
+
+    The exit status is 0 only where all does, and the file is whole and holds steps.
+    """
     session = SessionFile(path).index_all()
+    damage = _say_damage(session, "", given)
     try:
         await client.start()
     except OSError as error:
@@ -193,11 +197,25 @@ async def verify(
         await client.stop()
         if sys.stderr.isatty():
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)
-    _print_checks(session, checks, as_json=given.json)
-    return 0 if all(check.verdict in ("agree", "nothing to run") for check in checks) else FAILED
+    _print_checks(checks, as_json=given.json)
+    is_fine = bool(checks) and all(check.verdict in ("agree", "nothing to run") for check in checks)
+    return 0 if is_fine and not damage else FAILED
 
 
-def _print_checks(session: SessionFile, checks: Sequence[Checked], *, as_json: bool) -> None:
+def _say_damage(session: SessionFile, name: str, given: Namespace) -> bool:
+    """Print, before anything else, what of the file cannot be read; whether there is anything. `name`: of two."""
+    found = False
+    console = _console()
+    for said in session.damage():
+        found = True
+        if given.json:
+            print(json.dumps({**({"session": name} if name else {}), "damage": said}))
+        else:
+            console.print(Text(_prose(f"{name}: {said}" if name else said), "red"))
+    return found
+
+
+def _print_checks(checks: Sequence[Checked], *, as_json: bool) -> None:
     if as_json:
         for check in checks:
             print(json.dumps(_check_row(check), allow_nan=False))
@@ -213,8 +231,6 @@ def _print_checks(session: SessionFile, checks: Sequence[Checked], *, as_json: b
             table.add_row(str(check.step.number), Text(describe(check.step.request)), verdict, Text(_prose(check.said)))
     console.print(table)
     console.print(Text(tally(checks)))
-    if session.warning:
-        console.print(Text(_prose(session.warning), "yellow"))
 
 
 def _check_row(check: Checked) -> dict[str, Any]:
@@ -227,13 +243,15 @@ def _check_row(check: Checked) -> dict[str, Any]:
 
 def _diff(given: Namespace) -> int:
     first, second = (SessionFile(find_session(name)).index_all() for name in (given.file, given.other))
-    difference = diff_sessions(first, second, parse_model_map(given.model_map))
+    names = parse_model_map(given.model_map)
+    damaged = [_say_damage(session, name, given) for session, name in ((first, "A"), (second, "B"))]
+    difference = diff_sessions(first, second, names)
     if given.json:
         for row in _diff_rows(difference):
             print(json.dumps(row, allow_nan=False))
     else:
         _print_difference(difference)
-    return 0 if difference.is_none else FAILED
+    return 0 if difference.is_none and not any(damaged) else FAILED
 
 
 def _diff_rows(difference: Difference) -> Iterable[dict[str, Any]]:

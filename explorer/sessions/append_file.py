@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import stat
 import weakref
 from pathlib import Path
 
@@ -15,6 +17,8 @@ except ImportError:  # Windows has no such locks; there two programs on one file
     fcntl = None  # type: ignore[assignment]
 
 CHUNK = 1 << 20
+AT_ONCE = getattr(os, "O_NONBLOCK", 0)
+"""Flag of `os.open`: a pipe without anybody at its other end is opened too (and then refused), not waited for."""
 
 
 class TakenError(ExplorerError):
@@ -25,7 +29,8 @@ class AppendFile:
     """Bytes are added at the end, all of them or none, and are on disk when `append` returns.
 
     The lock ends with the process, however that ends. Where the file is removed meanwhile, the next append
-    writes it anew with everything that was in it.
+    writes it anew with everything that was in it. A file that was made here and is still empty when it is closed
+    is removed.
     """
 
     def __init__(self, path: Path, *, new: bool) -> None:
@@ -33,10 +38,9 @@ class AppendFile:
 
         Raises `TakenError` where another program was faster, OSError where it cannot be opened.
         """
-        if new:
-            path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
-        self._use(_open_locked(path, os.O_CREAT if new else 0))
+        made = new and not os.path.lexists(path)
+        self._use(_open_locked(path, os.O_CREAT if new else 0), made=made)
         if new and self.size:
             self.close()
             raise TakenError(f"{path.name}: another program began this file", "Name another file.")
@@ -85,9 +89,9 @@ class AppendFile:
         """Give the file and its lock up; also done when nothing refers to this object any more."""
         self._release()
 
-    def _use(self, descriptor: int) -> None:
+    def _use(self, descriptor: int, *, made: bool) -> None:
         self._descriptor = descriptor
-        self._release = weakref.finalize(self, os.close, descriptor)
+        self._release = weakref.finalize(self, _give_up, descriptor, self.path if made else None)
 
     def _follow(self) -> None:
         """Make sure that the path still leads to this file."""
@@ -97,15 +101,24 @@ class AppendFile:
             restored = self.copy_to(self.path)
             restored._release.detach()
             self._release()
-            self._use(restored._descriptor)
+            self._use(restored._descriptor, made=True)
             return
         mine = os.fstat(self._descriptor)
         if (there.st_dev, there.st_ino) != (mine.st_dev, mine.st_ino):
             raise OSError(0, "another program replaced the file; save the session under another name")
 
 
+def open_regular(path: Path, flags: int) -> int:
+    """A descriptor of the file at `path`; raises OSError, also for what is no regular file (a pipe, a device)."""
+    descriptor = os.open(path, flags | AT_ONCE, 0o644)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "not a regular file")
+    return descriptor
+
+
 def _open_locked(path: Path, flags: int) -> int:
-    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | flags, 0o644)
+    descriptor = open_regular(path, os.O_RDWR | os.O_APPEND | flags)
     try:
         if fcntl is not None:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -117,6 +130,16 @@ def _open_locked(path: Path, flags: int) -> int:
     except OSError:  # a file system without locks (some network ones): go on without
         return descriptor
     return descriptor
+
+
+def _give_up(descriptor: int, made: Path | None) -> None:
+    """Close the file; `made`: where it was made here, to be removed if nothing came of it."""
+    if made is not None:
+        with contextlib.suppress(OSError):
+            mine, there = os.fstat(descriptor), os.lstat(made)
+            if not mine.st_size and (mine.st_dev, mine.st_ino) == (there.st_dev, there.st_ino):
+                made.unlink()  # still locked: nobody has begun to write to it
+    os.close(descriptor)
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

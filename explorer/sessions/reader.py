@@ -17,6 +17,7 @@ from typing import overload
 
 from explorer.errors import ExplorerError
 from explorer.records import Failure, Step, WriteNote
+from explorer.sessions.append_file import open_regular
 from explorer.sessions.form import FORMAT, LONGEST_LINE, Header, LineError, read_header, read_step
 
 CHUNK = 1 << 20
@@ -43,7 +44,7 @@ class SessionFile(Sequence[Step]):
         """Open `path` and index its beginning. Raises `ExplorerError` where it is no session file, or newer."""
         self.path = path
         try:
-            self._descriptor = os.open(path, os.O_RDONLY)
+            self._descriptor = open_regular(path, os.O_RDONLY)
             self._release = weakref.finalize(self, os.close, self._descriptor)
             self.size = os.fstat(self._descriptor).st_size
             first = os.pread(self._descriptor, HEADER_LIMIT, 0).split(b"\n", 1)[0]
@@ -170,6 +171,16 @@ class SessionFile(Sequence[Step]):
         except LineError as error:
             said = f"line {self._lines[position]} is damaged: {error.message}"
             raise DamagedError(said, "It was left out.") from error
+
+    def damage(self) -> Iterator[str]:
+        """What of the file cannot be read, a line of words each; nothing where it is whole. Decodes every step."""
+        if self.index_all().warning:
+            yield self.warning
+        for position in range(len(self)):
+            try:
+                self.read(position)
+            except DamagedError as error:
+                yield f"{error.message}. {error.hint}"
 
     def raw(self, position: int) -> bytes:
         """The line of the step at `position` as it stands in the file."""

@@ -158,8 +158,14 @@ def markdown_text(text: str) -> str:
 
 def markdown_paragraph(text: str) -> str:
     """`text` as a paragraph of literal Markdown."""
+    # Spaces before a list, a rule or a heading leave it one, and four of them make code of anything: they are written
+    # as what Markdown takes for no indentation.
+    words = text.lstrip()
+    indent = "&nbsp;" * (len(text) - len(words))
     # A number that would begin a list is kept apart from its dot; everything else takes a backslash.
-    return _LEADING.sub(lambda found: f"{found[0]}\\" if found[0].isdigit() else f"\\{found[0]}", markdown_text(text))
+    return indent + _LEADING.sub(
+        lambda found: f"{found[0]}\\" if found[0].isdigit() else f"\\{found[0]}", markdown_text(words)
+    )
 
 
 def markdown_report(session: SessionFile) -> Iterator[str]:

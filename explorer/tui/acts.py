@@ -188,7 +188,20 @@ class Acts(ModelActs):
             self.remark(error.line, problem=True)
         else:
             self.session_pane.set_file(path)
+            self.show_trouble("")
             self.remark(f"The session goes on in {path.name}.")
+
+    def show_trouble(self, trouble: str) -> None:
+        """Say on whatever tab that the session is not written (once), and that it is again."""
+        if not self.is_open:
+            return
+        self.session_pane.set_trouble(trouble)
+        if trouble and trouble != self.trouble:
+            what_to_do = "The steps are kept and tried again with the next one; ctrl+s goes on in another file."
+            self.remark(f"{trouble[0].upper()}{trouble[1:]}. {what_to_do}", problem=True)
+        elif self.trouble and not trouble:
+            self.remark("The session is written again: no step is missing.")
+        self.trouble = trouble
 
     def action_sessions(self) -> None:
         self.run_worker(self.choose_session(), group="sessions", exclusive=True, exit_on_error=False)

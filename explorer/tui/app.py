@@ -79,6 +79,7 @@ class ExplorerApp(Acts):
         self.reloads = {}
         self.digests = {}
         self.paused = {}
+        self.trouble = ""
         self._early: list[Message] = []
         self.desk = Desk(client, Ears(self._show_asked, self._show_part, self._hear, self._show_running))
         self.recorder = Recorder(session, self._show_written)
@@ -257,5 +258,4 @@ class ExplorerApp(Acts):
         bar.set_waiting(len(self.desk.running) - 1)
 
     def _show_written(self, step: Step, trouble: str) -> None:
-        if self.is_open:
-            self.session_pane.set_trouble(trouble)
+        self.show_trouble(trouble)

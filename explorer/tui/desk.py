@@ -115,11 +115,19 @@ class Recorder:
             await asyncio.to_thread(self.session.save_as, path)
 
     async def finish(self, seconds: float = 5.0) -> None:
-        """Wait until everything is on disk (or `seconds` are over), then stop."""
+        """Wait until everything is on disk (or `seconds` are over), then stop. What failed is tried once more."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._waiting.join(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._waiting.join()
+                async with self._at_the_file:
+                    if self.session.unwritten:
+                        await asyncio.to_thread(self.session.flush)
         if self._task is not None:
             self._task.cancel()
+
+    def loss(self) -> str:
+        """What the user must hear of steps that are not on disk; empty where all are."""
+        return self.session.loss(more=self._waiting.qsize())
 
     async def _write(self) -> None:
         while True:

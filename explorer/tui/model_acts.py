@@ -41,6 +41,9 @@ class ModelActs(Stage):
     digests: dict[str, tuple[str, str]]
     """Of weights and tokenizer, by the name of each model that was loaded."""
 
+    trouble: str
+    """Why the session was not written when the user last heard of it; empty where it is."""
+
     paused: dict[Verify | Certify, None]
     """Runs over many tokens that were stopped, in that order."""
 

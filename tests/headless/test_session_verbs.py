@@ -12,7 +12,7 @@ import pytest
 from explorer import cli
 from explorer.engine.handlers import Engine
 from explorer.headless.session_verbs import run_session_verb
-from explorer.records import ReadLogprobs, SelfTest
+from explorer.records import Noted, ReadLogprobs, SelfTest, WriteNote
 from explorer.sessions.reader import SessionFile
 from explorer.sessions.recent import sample_sessions
 from explorer.sessions.store import SessionWriter, read_session
@@ -76,6 +76,52 @@ def test_one_changed_number_is_found_and_the_status_says_so(run: Run, recorded: 
     status, out, _ = run("session", "diff", str(recorded), str(writer.path))
     assert status == 1
     assert "3 agree, 1 differ" in out
+
+
+def damaged(path: Path, how: str) -> str:
+    """The file at `path` with its second step unreadable, its last line torn, or only (part of) its header left."""
+    lines = path.read_bytes().splitlines(keepends=True)
+    left = {
+        "line": [*lines[:2], b"{garbage\n", *lines[3:]],
+        "torn": [*lines[:-1], lines[-1][:40]],
+        "header": [lines[0][:40]],
+        "empty": lines[:1],
+    }
+    path.write_bytes(b"".join(left[how]))
+    return str(path)
+
+
+DAMAGE = {"line": "line 3 is damaged", "torn": "is torn", "header": "it holds no step"}
+
+
+@pytest.mark.parametrize("how", DAMAGE)
+def test_a_damaged_file_does_not_verify_and_that_is_said_first(run: Run, tmp_path: Path, how: str) -> None:
+    file = damaged(write_session(tmp_path / "s.jsonl", [(WriteNote(text="x"), Noted())] * 3), how)
+    status, out, _ = run("replay", file, "--verify")
+    assert status == 1
+    assert DAMAGE[how] in out.splitlines()[0]
+    status, out, _ = run("replay", file, "--verify", "--json")
+    assert status == 1
+    assert DAMAGE[how] in json.loads(out.splitlines()[0])["damage"]
+
+
+def test_a_file_without_steps_does_not_verify(run: Run, tmp_path: Path) -> None:
+    file = damaged(write_session(tmp_path / "s.jsonl", exchanges()), "empty")
+    status, out, _ = run("replay", file, "--verify")
+    assert (status, out.split()[-2:]) == (1, ["no", "steps"])
+
+
+@pytest.mark.parametrize("how", DAMAGE)
+def test_a_damaged_file_differs_even_from_itself_and_that_is_said_first(run: Run, tmp_path: Path, how: str) -> None:
+    whole = str(write_session(tmp_path / "whole.jsonl", exchanges()))
+    file = damaged(write_session(tmp_path / "s.jsonl", exchanges()), how)
+    status, out, _ = run("session", "diff", file, file)
+    assert status == 1
+    assert [line[:2] for line in out.splitlines() if DAMAGE[how] in line] == ["A:", "B:"]
+    status, out, _ = run("session", "diff", whole, file, "--json")
+    first = json.loads(out.splitlines()[0])
+    assert (status, first["session"]) == (1, "B")
+    assert DAMAGE[how] in first["damage"]
 
 
 def test_another_model_in_its_place_is_named_first(run: Run, recorded: Path) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from explorer.records import INDICATORS, LoadModel, RepeatBack, RepeatBackResult
-from explorer.sessions.store import read_session
+from explorer.sessions.store import SessionWriter, read_session
 from tests.direct_client import Run
 
 
@@ -205,3 +206,26 @@ def test_a_session_collects_the_steps_of_several_verbs(run: Run, tmp_path: Path)
     assert isinstance(session.steps[1].request, RepeatBack)
     assert isinstance(session.steps[1].outcome, RepeatBackResult)
     assert type(session.steps[4].outcome).__name__ == "Failure"
+
+
+def test_a_session_file_that_another_program_has_is_refused_before_anything_is_asked(run: Run, tmp_path: Path) -> None:
+    other = SessionWriter(tmp_path / "s.jsonl")
+    status, rows, err = run("tokens", "zoo:mynah", "--top", "1", "--session", str(other.path))
+    assert (status, rows) == (1, [])
+    assert "another program" in err
+    assert err.count("\n") == 1
+
+
+def test_steps_that_could_not_be_written_are_counted_and_the_status_says_so(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(descriptor: int, data: bytes) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "write", full)
+    status, rows, err = run("tokens", "zoo:mynah", "--top", "1", "--session", str(tmp_path / "s.jsonl"))
+    assert (status, len(rows)) == (1, 1)
+    assert err.splitlines() == [
+        "glitch-explore: session not written: No space left on device",
+        "glitch-explore: 2 steps were not written to s.jsonl: No space left on device",
+    ]

@@ -224,6 +224,7 @@ def speaking_exchanges(text: str) -> list[tuple[AnyRequest, AnyOutcome]]:
 
 def write_session(path: Path, pairs: list[tuple[AnyRequest, AnyOutcome]], title: str = "") -> Path:
     """A session file of these questions and answers."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     writer = SessionWriter(path, seed=7, title=title)
     for request, outcome in pairs:
         assert writer.append(writer.step(request, outcome, 0.25)), writer.trouble

@@ -257,3 +257,25 @@ print(len(session), sorted(heavy & set(sys.modules)))
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.split(maxsplit=1) == [str(len(exchanges())), "[]\n"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.jsonl"
+    os.mkfifo(pipe)
+    # In another process: what waits for ever must not take the tests with it.
+    tried = "\n".join(
+        [
+            "import sys, pathlib",
+            "from explorer.errors import ExplorerError",
+            "from explorer.sessions.store import SessionFile, SessionWriter",
+            "for opened in (SessionFile, SessionWriter):",
+            "    try:",
+            "        opened(pathlib.Path(sys.argv[1]))",
+            "    except ExplorerError as error:",
+            "        print(error.line)",
+        ]
+    )
+    done = subprocess.run([sys.executable, "-c", tried, str(pipe)], capture_output=True, text=True, timeout=60)
+    assert done.stdout.count("pipe.jsonl: not a regular file") == 2
+    assert done.stderr == ""

@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from markdown_it import MarkdownIt
 
 from explorer.errors import ExplorerError
 from explorer.records import Failure, WriteNote
@@ -118,6 +119,15 @@ def test_markdown_text_is_literal(text: str, written: str) -> None:
 @pytest.mark.parametrize(("text", "written"), [("1. x", r"1\. x"), ("- x", r"\- x"), ("# x", r"\# x"), ("1x", "1x")])
 def test_a_paragraph_is_no_list_and_no_heading(text: str, written: str) -> None:
     assert markdown_paragraph(text) == written
+
+
+@pytest.mark.parametrize(
+    "text", [" # heading", "   ## h ##", "  - item", "  1) list", "   ---", "    code <b>", " > q", "  ~~~", "   +"]
+)
+def test_spaces_before_it_bring_no_markup_to_life(text: str) -> None:
+    for written in (markdown_paragraph(text), f"> {markdown_paragraph(text)}"):
+        tags = set(re.findall(r"</?(\w+)", MarkdownIt().render(written)))
+        assert tags <= {"p", "blockquote"}
 
 
 def test_a_report_is_refused_for_other_endings_and_over_the_session_itself(tmp_path: Path) -> None:

@@ -49,9 +49,22 @@ def test_every_step_is_on_disk_when_append_returns(tmp_path: Path) -> None:
         assert len(read_session(writer.path).steps) == number
 
 
-def test_no_file_is_made_before_there_is_a_step(tmp_path: Path) -> None:
-    SessionWriter(tmp_path / "s.jsonl")
-    assert not (tmp_path / "s.jsonl").exists()
+def test_no_file_is_left_behind_where_there_was_no_step(tmp_path: Path) -> None:
+    automatic = SessionWriter(tmp_path / "folder" / "s.jsonl", automatic=True)
+    assert not (tmp_path / "folder").exists()
+    automatic.close()
+    writer = SessionWriter(tmp_path / "s.jsonl")
+    writer.save_as(tmp_path / "t.jsonl")
+    writer.close()
+    SessionWriter(tmp_path / "s.jsonl")  # nothing refers to it any more
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_empty_file_of_the_user_stays(tmp_path: Path) -> None:
+    (tmp_path / "s.jsonl").touch()
+    SessionWriter(tmp_path / "s.jsonl").close()
+    assert (tmp_path / "s.jsonl").exists()
+    assert len(read_session(written(tmp_path / "s.jsonl").path).steps) == 3
 
 
 def test_infinities_survive(tmp_path: Path) -> None:
@@ -145,7 +158,8 @@ def test_no_folder_of_this_machine_is_written(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "source", ["zoo:mynah", "openai-community/gpt2", "weights:meta/llama@main", "weights:zoo:mynah"]
+    "source",
+    ["zoo:mynah", "openai-community/gpt2", "weights:meta/llama@main", "weights:zoo:mynah", "gpt2", "a/b@refs/pr/1", ""],
 )
 def test_names_of_public_models_are_written_as_they_are(source: str) -> None:
     assert portable_source(source) == source
@@ -171,14 +185,20 @@ def test_two_writers_on_one_file_are_refused(tmp_path: Path) -> None:
     assert SessionWriter(first.path).append(first.step(WriteNote(text="x"), Noted(), 0.0))
 
 
-def test_of_two_writers_that_begin_one_file_the_later_one_says_so_and_keeps_its_steps(tmp_path: Path) -> None:
-    first, second = SessionWriter(tmp_path / "s.jsonl"), SessionWriter(tmp_path / "s.jsonl")
+def test_of_two_writers_that_begin_one_file_the_later_one_is_refused_before_it_has_a_step(tmp_path: Path) -> None:
+    first = SessionWriter(tmp_path / "s.jsonl")
+    with pytest.raises(ExplorerError, match="another program"):
+        SessionWriter(tmp_path / "s.jsonl")
     assert first.append(first.step(WriteNote(text="first"), Noted(), 0.0))
-    assert not second.append(second.step(WriteNote(text="second"), Noted(), 0.0))
-    assert "another program" in second.trouble
-    second.save_as(tmp_path / "other.jsonl")
+    with pytest.raises(ExplorerError, match="another program"):
+        SessionWriter(tmp_path / "s.jsonl")
     assert read_session(first.path).steps[0].request == WriteNote(text="first")
-    assert read_session(second.path).steps[0].request == WriteNote(text="second")
+
+
+def test_a_file_that_cannot_be_made_is_refused_at_once(tmp_path: Path) -> None:
+    with pytest.raises(ExplorerError, match="No such file"):
+        SessionWriter(tmp_path / "nowhere" / "s.jsonl")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_name_that_nobody_chose_gives_way(tmp_path: Path) -> None:
@@ -214,6 +234,7 @@ def test_a_last_line_that_lacks_only_its_newline_is_kept(tmp_path: Path) -> None
 
 def test_a_session_saved_under_another_name_goes_on_there(tmp_path: Path) -> None:
     writer = written(tmp_path / "s.jsonl")
+    (tmp_path / "folder").mkdir()
     writer.save_as(tmp_path / "folder" / "kept.jsonl")
     assert writer.append(writer.step(WriteNote(text="after"), Noted(), 0.0))
     assert len(read_session(tmp_path / "s.jsonl").steps) == 3
@@ -229,6 +250,22 @@ def test_an_existing_file_is_not_saved_over(tmp_path: Path) -> None:
         writer.save_as(tmp_path / "mine.jsonl")
     assert (tmp_path / "mine.jsonl").read_text() == "mine"
     assert writer.append(writer.step(WriteNote(text="on"), Noted(), 0.0))
+
+
+def test_no_folder_is_made_that_nobody_asked_for(tmp_path: Path) -> None:
+    writer = written(tmp_path / "s.jsonl")
+    with pytest.raises(ExplorerError, match="there is no folder"):
+        writer.save_as(tmp_path / "mistyped" / "kept.jsonl")
+    assert [path.name for path in tmp_path.iterdir()] == ["s.jsonl"]
+    assert writer.append(writer.step(WriteNote(text="on"), Noted(), 0.0))
+    assert len(read_session(tmp_path / "s.jsonl").steps) == 4
+
+
+def test_an_unnamed_session_goes_beside_its_file_before_there_is_one(tmp_path: Path) -> None:
+    writer = SessionWriter(tmp_path / "sessions" / "s.jsonl", automatic=True)
+    writer.save_as(tmp_path / "sessions" / "kept.jsonl")
+    assert writer.append(writer.step(WriteNote(text="on"), Noted(), 0.0))
+    assert [path.name for path in (tmp_path / "sessions").iterdir()] == ["kept.jsonl"]
 
 
 def test_a_file_removed_under_the_program_is_written_anew(tmp_path: Path) -> None:
@@ -280,6 +317,39 @@ def test_an_older_format_is_brought_up_to_date_before_anything_is_added(tmp_path
     assert sorted(path.name for path in tmp_path.iterdir()) == ["s.jsonl"]
 
 
+def test_a_session_behind_a_link_is_brought_up_to_date_where_it_stands(tmp_path: Path) -> None:
+    written(tmp_path / "real.jsonl").close()
+    as_format_1(tmp_path / "real.jsonl")
+    (tmp_path / "real.jsonl").chmod(0o640)
+    (tmp_path / "link.jsonl").symlink_to("real.jsonl")
+    writer = written(tmp_path / "link.jsonl", count=1)
+    assert (tmp_path / "link.jsonl").is_symlink()
+    assert [step.number for step in read_session(tmp_path / "real.jsonl").steps] == [1, 2, 3, 4]
+    assert (tmp_path / "real.jsonl").stat().st_mode & 0o777 == 0o640
+    with pytest.raises(ExplorerError, match="another program"):
+        SessionWriter(writer.path)
+
+
+def test_bringing_a_file_up_to_date_touches_no_other_file_even_where_the_disk_is_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written(tmp_path / "s.jsonl").close()
+    old = as_format_1(tmp_path / "s.jsonl")
+    (tmp_path / "s.jsonl.new").write_text("somebody's")
+
+    def full(descriptor: int, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "write", full)
+    with pytest.raises(ExplorerError, match="No space left"):
+        SessionWriter(tmp_path / "s.jsonl")
+    monkeypatch.undo()
+    assert (tmp_path / "s.jsonl").read_bytes() == old
+    written(tmp_path / "s.jsonl", count=1)
+    assert (tmp_path / "s.jsonl.new").read_text() == "somebody's"
+    assert len(list(tmp_path.iterdir())) == 2
+
+
 def test_parent_and_title_stand_in_the_header(tmp_path: Path) -> None:
     writer = SessionWriter(tmp_path / "s.jsonl", parent="before.jsonl", title="A walk")
     writer.use_versions({"torch": "2"})
@@ -302,6 +372,50 @@ def test_no_path_of_this_machine_stands_in_a_message_either(tmp_path: Path) -> N
     assert "private" not in text
     assert "my models" not in text
     assert "…/enc" in text
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("~/models/bad", "{home}/models/bad/config.json cannot be read"),
+        ("~/models/bad", "there is no directory /elsewhere/Alice Smith/models/bad"),
+        ("~", "{home} cannot be read, nor {home}/other, nor ~alice/x/y"),
+        ("weights:~/models/bad", "there is no directory {home}/models/bad"),
+        ("file://{home}/models/bad", "'file://{home}/models/bad' names no model"),
+        ("weights:weights:{home}/models/bad", "there is no directory weights:{home}/models/bad"),
+        ("weights:weights:/secret/Alice/bad", "there is no directory weights:/secret/Alice/bad"),
+        ("./my secret/user Alice/bad", "my secret/user Alice/bad/config.json: no such file"),
+        ("./my secret/user Alice/bad", "{cwd}/my secret/user Alice/bad/config.json: no such file"),
+        ("secret/Alice/bad", "there is no directory secret/Alice/bad"),
+        ("secret Alice/bad", "'secret Alice/bad' names no model"),
+        ('{home}/it\'s "secret"/bad', 'there is no directory {home}/it\'s "secret"/bad'),
+        ("zoo:/secret/Alice/bad", "the zoo has no '/secret/Alice/bad'"),
+        ("zoo:mynah", "No such file: '{home}/secret/bad' nor '/other/Alice Smith/my secret/bad'"),
+        ("zoo:mynah", "{home}/.cache/secret/bad is damaged"),
+        ("zoo:mynah", "see file:///secret/Alice/bad and /secret/Alice,x/bad"),
+    ],
+)
+def test_neither_the_users_name_nor_a_folder_is_told_however_a_path_is_spelt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, message: str
+) -> None:
+    places = {"home": str(tmp_path / "home" / "Alice Smith"), "cwd": str(tmp_path)}
+    monkeypatch.setenv("HOME", places["home"])
+    monkeypatch.chdir(tmp_path)
+    words = message.format(**places)
+    writer = SessionWriter(tmp_path / "s.jsonl")
+    said = Failure(message=words, hint=f"Look: {words}.")
+    writer.append(writer.step(LoadModel(source=source.format(**places)), said, 0.1))
+    written_step = writer.path.read_text().splitlines()[1]
+    for private in ("Alice", "alice/", "Smith", "secret", "models/", str(tmp_path), "/tmp"):
+        assert private not in written_step
+    assert "bad" in written_step or source == "~"
+
+
+@pytest.mark.parametrize("source", ["/a/b/c", "weights:~/x", "a/b/c", "my dir/x", "file:///a/b", "~bob", "/"])
+def test_what_is_cut_once_stays_as_it_is(source: str) -> None:
+    once = portable_source(source)
+    assert "…/" in once
+    assert portable_source(once) == once
 
 
 @pytest.mark.parametrize("words", ["5.5/8 of 1/2", "and/or", "https://host/v1/models", "org/name@main", "-1.4 / 24%"])
