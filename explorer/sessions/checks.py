@@ -22,6 +22,7 @@ from explorer.records import (
     ReadCertificates,
     ReadVerdicts,
     ReadVocabulary,
+    SpeakCertificate,
     Step,
     VerdictColumns,
     VocabularyColumns,
@@ -57,6 +58,8 @@ def _problems(record: msgspec.Struct) -> Iterator[str]:
         case LogprobTable():
             if any(len(column.cells) != len(record.targets) for column in record.columns):
                 yield f"the columns do not hold one cell for each of {len(record.targets)} targets"
+        case SpeakCertificate() if len(record.weights) != len(record.token_ids):
+            yield f"{len(record.weights)} weights do not belong to {len(record.token_ids)} tokens"
         case RankTokens():
             if max(abs(record.first), abs(record.top), abs(record.cursor or 0)) > _LARGEST_VOCABULARY:
                 yield "no vocabulary has that many rows"

@@ -208,6 +208,8 @@ class ExplorerApp(Acts):
                 self.query_one(ModelBar).set_model_failed(request.source)
                 said = ExplorerError(failure.message, failure.hint).line
                 self.remark(said if request.source in said else f"{request.source}: {said}", problem=True)
+            case LoadModel() as request, Cancelled():
+                self.query_one(ModelBar).set_model_idle(request.source)
             case _, ModelUnloaded(model=name):
                 self.forget_model(name)
             case ReadVocabulary() as request, VocabularyColumns():

@@ -155,6 +155,12 @@ NOTE = (
             b'"prompt":"","entropy":0,"cells":[{"target":"a","target_ids":[1],"logprob":1e308,"rank":0}],"top":[]}]}'
         ),
         NOTE.replace(
+            b'{"kind":"Noted"}', b'{"kind":"CertifyResult","model":"m","mode":"cone","bias":false,"folded":false,"rows":['
+            b'{"token":{"token_id":1,"token_bytes":"61","text":"a"},"own_direction_winner":{"token_id":1,'
+            b'"token_bytes":"61","text":"a"},"verdict":"unspeakable","margin":0,"certificate":{"kind":"weights",'
+            b'"token_ids":[1,2],"weights":[1]}}]}'
+        ),
+        NOTE.replace(
             b'{"kind":"Noted"}', b'{"kind":"RankedTokens","model":"m","sort":"","default_rule":"","matching":1,'
             b'"total":1,"digest":"","rows":[{"token_id":1,"token_bytes":"zz","text":"","category":"ok","indicators":{},'
             b'"percentiles":{},"robust_z":{}}]}'

@@ -9,6 +9,7 @@ from textual.pilot import Pilot
 
 from explorer.engine.handlers import Engine
 from explorer.records import (
+    Cancelled,
     FindNeighbours,
     InspectToken,
     LoadModel,
@@ -20,13 +21,16 @@ from explorer.records import (
     ReadLogprobs,
     RepeatBack,
     RepeatBackResult,
+    Step,
     WriteNote,
 )
 from explorer.sessions.store import SessionWriter, read_session
 from explorer.settings import Settings
 from explorer.tui.app import ExplorerApp
 from explorer.tui.commands import COMMANDS
+from explorer.tui.messages import Answered
 from explorer.tui.themes import read_theme, themes_dir
+from explorer.tui.widgets.model_bar import ModelBar
 from explorer.zoo import ground_truth
 from tests.app_driver import SIZES, asked, running, screen_text, until
 from tests.direct_client import DirectClient
@@ -211,3 +215,12 @@ async def test_the_chosen_theme_is_in_use_from_the_first_paint(engine: Engine, t
         await until(pilot, lambda: app.is_open)
         assert app.screen.styles.background.hex.lower() == wanted.background
         assert app.theme_variables["ramp-0"] == wanted.variables["ramp-0"]
+
+
+async def test_a_model_whose_loading_was_stopped_is_no_longer_on_its_way(tmp_path: Path) -> None:
+    async with running(Engine(), tmp_path, models=("zoo:mynah",)) as (app, pilot):
+        request = app.load_request("zoo:starling")
+        app.query_one(ModelBar).set_model_loading(request.source)
+        await until(pilot, lambda: "◐ starling" in screen_text(app))
+        app.post_message(Answered(Step(number=0, request=request, outcome=Cancelled(), at="", seconds=0.1)))
+        await until(pilot, lambda: "◐ starling" not in screen_text(app))
