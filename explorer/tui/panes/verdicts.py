@@ -84,6 +84,8 @@ class VerdictsPane(Pane):
         self._live: set[Verify] = set()
         """Asked in this run of the program, so that the engine can be asked for more."""
         self._evidence: VerdictEvidence | None = None
+        self._opened: ReadEvidence | None = None
+        """The evidence that was asked for last."""
         self._with_ids = False
         self._is_due = False
 
@@ -150,28 +152,26 @@ class VerdictsPane(Pane):
 
     def show(self, step: Step) -> None:
         """A result, the matrix behind it, evidence; or in their place what went wrong."""
+        if isinstance(step.request, Verify) and step.request not in self._live:
+            self._evidence = None  # that of an earlier sweep
         match step.request, step.outcome:
             case Verify() as request, VerificationResult() as result:
                 self._take_result(request, result)
-                self._say(_summary(result))
+                self._say(view.summary_text(result))
             case Verify() as request, Cancelled(partial=partial):
-                done = 0
-                if isinstance(partial, VerificationResult):
-                    self._take_result(request, partial)
-                    done = partial.tokens
-                self._say(f"paused with {done:,} tokens tested; p goes on")
-            case Verify(), Failure(message=message, hint=hint):
-                self._say(f"✗ {message} {hint}".rstrip(), problem=True)
+                if (found := partial if isinstance(partial, VerificationResult) else None) is not None:
+                    self._take_result(request, found)
+                self._say(f"paused with {found.tokens if found is not None else 0:,} tokens tested; p goes on")
             case ReadVerdicts(of=request), VerdictColumns() as columns if request == self._request:
                 self._matrix, self._is_whole = VerdictMatrix(columns), True
                 self._redraw_soon()
-            case ReadEvidence(), VerdictEvidence() as evidence:
+            case ReadEvidence() as request, VerdictEvidence() as evidence:
                 self._evidence = evidence
+                if request != self._opened:  # else it was opened here, and the user may have gone on meanwhile
+                    self.query_one(MatrixList).point_at(evidence.token.token_id, evidence.definition.name)
                 self._show_evidence()
-            case ReadEvidence(), Failure(message=message, hint=hint):
+            case ((Verify() | ReadEvidence()), Failure(message=message, hint=hint)):
                 self._say(f"✗ {message} {hint}".rstrip(), problem=True)
-            case _:
-                pass
 
     def _take_result(self, request: Verify, result: VerificationResult) -> None:
         """The matrix that was read stays until it is read again: it has more than the result lists."""
@@ -183,11 +183,14 @@ class VerdictsPane(Pane):
         self._show_all()
         if request in self._live:
             self.ask(ReadVerdicts(of=request), record=False)
+        else:
+            self._tell_columns()
 
     def forget_model(self, name: str) -> None:
         self._live = {request for request in self._live if request.model != name}
 
     def clear(self) -> None:
+        self.workers.cancel_group(self, "columns")
         self._result = self._matrix = self._request = self._evidence = None
         self.query_one(MatrixList).forget()
         self._say("")
@@ -202,7 +205,8 @@ class VerdictsPane(Pane):
 
     def _show_matrix(self) -> None:
         agreement = cast(Agreement, self.query_one("#agreement", Choice).chosen)
-        self.query_one(MatrixList).show_matrix(self._matrix, agreement)
+        nothing = view.nothing_text(self._result, is_whole=self._is_whole)
+        self.query_one(MatrixList).show_matrix(self._matrix, agreement, nothing)
 
     def _show_evidence(self) -> None:
         evidence = self.query_one("#evidence", LinesView)
@@ -229,8 +233,10 @@ class VerdictsPane(Pane):
     # ── the token table's columns, and files ──
 
     def _tell_columns(self) -> None:
-        if self._matrix is not None and self._is_whole and self._request is not None and self._request in self._live:
-            self.run_worker(self._find_columns(self._matrix), group="columns", exclusive=True)
+        matrix = self._matrix
+        # What a session lists is told only where no sweep of this run of the program told more.
+        if matrix is not None and (self._is_whole or all(request.model != matrix.model for request in self._live)):
+            self.run_worker(self._find_columns(matrix), group="columns", exclusive=True)
 
     async def _find_columns(self, matrix: VerdictMatrix) -> None:
         await asyncio.sleep(_APART)
@@ -252,8 +258,7 @@ class VerdictsPane(Pane):
         marked = np.flatnonzero(np.isin(matrix.token_ids, list(self.selection.marked)))
         places = marked if len(marked) else self.query_one(MatrixList).places
         form = await asyncio.to_thread(partial(write_export, matrix, places.tolist(), path))
-        kind = "marked" if len(marked) else "shown"
-        return f"{len(places):,} {kind} tokens written to {path.name} ({form})."
+        return f"{len(places):,} {'marked' if len(marked) else 'shown'} tokens written to {path.name} ({form})."
 
     # ── acting ──
 
@@ -286,15 +291,10 @@ class VerdictsPane(Pane):
         if is_open or self._request not in self._live:
             self.post_message(NeighbourOpened(self._request.model, token_id))
         else:
-            self.ask(ReadEvidence(of=self._request, definition=rows.definition, token_id=token_id))
+            self._opened = ReadEvidence(of=self._request, definition=rows.definition, token_id=token_id)
+            self.ask(self._opened)
 
     def action_ids(self) -> None:
         """Show or hide the ids of the evidence."""
         self._with_ids = not self._with_ids
         self._show_evidence()
-
-
-def _summary(result: VerificationResult) -> str:
-    rate = f", {result.tokens_per_second:,.0f} tokens/s" if result.tokens_per_second else ""
-    kept = f", {result.reused:,} prompts from disk" if result.reused else ""
-    return f"{result.tokens:,} tokens tested{rate}{kept} · {view.LEGEND}"
