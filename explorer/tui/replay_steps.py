@@ -66,7 +66,7 @@ class ReplaySteps(Stage):
 
     async def _begin(self) -> None:
         await self.open_panes()
-        self.token_pane.empty_hint = "Up to here the session holds no view of the token table."
+        self.token_pane.empty_hint = "Up to here the session holds no view of this model's token table."
         self.token_pane.clear()
         self.session_pane.set_file(self.session.path)
         self._list_steps()

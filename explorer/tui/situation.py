@@ -36,9 +36,9 @@ _VIEWS = (
 """Kinds whose model is the one that was selected; a repeat-back goes to several at once."""
 _SUBJECTS = (
     *("RankTokens", "InspectToken", "RepeatBack", "FindNeighbours", "ReadLogprobs"),
-    *("MarkToken", "WriteNote", "ReadEvidence", "Certify"),
+    *("MarkToken", "WriteNote", "Certify"),
 )
-"""Kinds that are about the token that was selected."""
+"""Kinds that are about the token that was selected; evidence is read of any token of the matrix."""
 _OF_THE_TABLE = ("RankTokens", "InspectToken")
 """Kinds that show numbers of the model in the table: those of another model would be taken for its own."""
 _NOT_SHOWN = {"LoadModel", "UnloadModel", "MarkToken", "WriteNote", ""}

@@ -19,7 +19,6 @@ from explorer.records import (
     Neighbourhood,
     RankedTokens,
     RankTokens,
-    ReadEvidence,
     ReadLogprobs,
     RepeatBack,
     RepeatBackResult,
@@ -27,7 +26,6 @@ from explorer.records import (
     TokenDetail,
     TokenRef,
     TokenRow,
-    VerdictEvidence,
     WriteNote,
 )
 
@@ -62,8 +60,6 @@ def subject_of(step: Step) -> TokenRow | None:
             return msgspec.structs.replace(bare_row(subject.token), category=subject.category)
         case Certify(token_ids=(_,)), CertifyResult(rows=(found,)):
             return bare_row(found.token)
-        case ReadEvidence(), VerdictEvidence(token=token):
-            return bare_row(token)
         case (
             (
                 RepeatBack(token_id=int() as token_id)

@@ -243,6 +243,7 @@ async def test_the_matrix_and_its_evidence_stand_as_they_stood(engine: Engine, t
         await until(pilot, lambda: len(asked(app, ReadEvidence)) == 1 and not app.desk.running)
         await pilot.pause()
         (sweep,) = asked(app, Verify)
+        token = app.selection.token
         live, columns = matrix_lines(app), list(app.token_pane.table._added)
         await app.recorder.finish()
     async with replaying(tmp_path / "session.jsonl", (120, 44)) as (app, pilot):
@@ -250,6 +251,7 @@ async def test_the_matrix_and_its_evidence_stand_as_they_stood(engine: Engine, t
         assert isinstance(app.session[app.position].request, ReadEvidence)
         assert app.query_one(MatrixList).cursor == 2
         assert matrix_lines(app) == live
+        assert app.selection.token == token  # the table's cursor stays while evidence is read
         await until(pilot, lambda: list(app.token_pane.table._added) == columns)
         await at(app, pilot, next(p for p, s in enumerate(app.session) if s.number == sweep.number))
         assert not app.query_one("#evidence").has_class("-open")
@@ -265,7 +267,7 @@ async def test_a_sweep_that_was_stopped_says_so(tmp_path: Path) -> None:
     async with replaying(write_session(tmp_path / "s.jsonl", pairs)) as (app, pilot):
         await at(app, pilot, 1)
         screen = screen_text(app)
-        assert "The run was stopped before a token was tested" in screen
+        assert "Stopped before any token had every verdict" in screen
         assert "No token here passes" not in screen
         assert "cancelled" in rendered(app.query_one("#replay-place"))[0]
 

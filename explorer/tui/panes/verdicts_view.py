@@ -85,8 +85,8 @@ def nothing_text(result: VerificationResult | None, *, is_whole: bool) -> str:
     if is_whole or result is None:
         return "No token here passes: choose another view of the matrix, or 'all'."
     if not result.tokens:
-        return "The run was stopped before a token was tested by every definition: the session lists none."
-    return "None of the called tokens, which a session lists, passes here: choose another view of the matrix."
+        return "Stopped before any token had every verdict; none is listed."
+    return "None of the called tokens passes: choose another view."
 
 
 class MatrixRows(Sequence[Content]):
