@@ -33,6 +33,11 @@ class DamagedError(ExplorerError):
     """A line of the file is no step; the message names the line."""
 
 
+def is_damaged(step: Step) -> bool:
+    """Whether a step of a `SessionFile` stands for a line that is none; its outcome says what is wrong with it."""
+    return isinstance(step.request, WriteNote) and isinstance(step.outcome, Failure)
+
+
 class SessionFile(Sequence[Step]):
     """The steps of a session file, in order; as long as what has been indexed.
 
@@ -160,7 +165,7 @@ class SessionFile(Sequence[Step]):
             return self.read(position)
         except DamagedError as error:
             said = Failure(message=error.message, hint=error.hint)
-            return Step(number=position + 1, at="", seconds=0.0, request=WriteNote(text="unreadable"), outcome=said)
+            return Step(number=position + 1, at="", seconds=0.0, request=WriteNote(text=""), outcome=said)
 
     def read(self, position: int) -> Step:
         """The step at `position`, 0 the first. Raises `DamagedError` where that line is none."""

@@ -6,6 +6,7 @@ filter over 100,000 steps is a walk over small tuples. `find` stops after a time
 
 from __future__ import annotations
 
+import re
 import time
 from collections import defaultdict
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from explorer.records import AnyRequest, Step, WriteNote
 from explorer.sessions.describe import describe
 from explorer.sessions.form import migrate_line
 from explorer.sessions.reader import SessionFile
+from explorer.text import visible, visible_bytes
 
 PAUSE_EVERY = 64
 
@@ -36,10 +38,18 @@ class _Info(msgspec.Struct, frozen=True, gc=False):
     name: str = ""
 
 
+class _Of(msgspec.Struct, frozen=True, gc=False):
+    """The sweep that a question is about."""
+
+    model: str = ""
+
+
 class _Asked(msgspec.Struct, frozen=True, gc=False):
     kind: str = ""
     model: str = ""
     models: tuple[str, ...] = ()
+    top_of: str = ""
+    of: _Of | None = None
     token_id: int | None = None
     step: int | None = None
     tags: tuple[str, ...] = ()
@@ -136,7 +146,8 @@ class SessionIndex:
             self._facts.append(Fact(kind="", models=(), token_id=None, number=position + 1))
             return
         asked = line.request
-        named = (*((asked.model,) if asked.model else ()), *asked.models)
+        spoken = (asked.of.model if asked.of is not None else asked.model, *asked.models, asked.top_of)
+        named = tuple(dict.fromkeys(filter(None, spoken)))
         if line.outcome.info is not None:
             named = (line.outcome.info.name,)
         if asked.kind == "WriteNote":
@@ -187,9 +198,13 @@ class SessionIndex:
     def _says(self, text: str, position: int) -> bool:
         """Whether the step's words hold `text`, which is case-folded. Only where it may is the outcome decoded."""
         line = self._line(position)
-        written = msgspec.json.encode(text)[1:-1].decode()
-        if written in line.decode("utf-8", "replace").casefold():
-            return text in words_of(self.session[position]).casefold()
+        lower = line.decode("utf-8", "replace").casefold()
+        if msgspec.json.encode(text)[1:-1].decode() in lower and text in words_of(self.session[position]).casefold():
+            return True
+        if _is_as_shown(text) and all(part in lower for part in _PLAIN.findall(_ESCAPED.sub(" ", text))):
+            shown = shown_words_of(self.session[position]).casefold()
+            # In prompts and replies a token has its dots, the words round it have spaces.
+            return text in shown or (" " in text and text.replace("·", " ") in shown)
         try:
             return text in describe(_question_decoder.decode(line).request).casefold()
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -220,6 +235,37 @@ class SessionIndex:
 def words_of(step: Step) -> str:
     """Every text of a step that can be searched: what was asked in words, and the texts in question and answer."""
     return "\n".join((describe(step.request), *_texts(step.request), *_texts(step.outcome)))
+
+
+_ESCAPED = re.compile(r"\\(?:x[0-9a-f]{2}|u\{[0-9a-f]*\}?|.)")
+_PLAIN = re.compile(r"[a-z0-9]+")
+
+
+def _is_as_shown(text: str) -> bool:
+    """Whether `text` may be written as the screen writes tokens: a dot for a space, an escape for what is invisible."""
+    return "·" in text or "\\" in text
+
+
+def shown_words_of(step: Step) -> str:
+    """The same as the screen writes it: what is invisible and what is no UTF-8 as escapes."""
+    texts = [*_texts(step.request), *_texts(step.outcome)]
+    tokens = (*_bytes_in(step.request), *_bytes_in(step.outcome))
+    prose = (visible(text, spaces=False) for text in texts)
+    return "\n".join((*map(visible, texts), *prose, *map(visible_bytes, tokens)))
+
+
+def _bytes_in(value: Any) -> Iterator[bytes]:
+    """The bytes of every token in a record."""
+    if isinstance(value, msgspec.Struct):
+        for name in value.__struct_fields__:
+            inner = getattr(value, name)
+            if name == "token_bytes" and isinstance(inner, str):
+                yield bytes.fromhex(inner)
+            else:
+                yield from _bytes_in(inner)
+    elif isinstance(value, tuple) and not (value and isinstance(value[0], int | float)):
+        for item in value:
+            yield from _bytes_in(item)
 
 
 _NOT_WORDS = frozenset({"token_bytes", "digest", "weights_digest", "tokenizer_digest", "category", "metric", "space"})

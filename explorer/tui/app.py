@@ -126,20 +126,24 @@ class ExplorerApp(Acts):
     def answer(self, message: Ask) -> None:
         """Ask the engine, or answer at once what needs none."""
         match message.request:
-            case MarkToken() as request:
-                (self.marks[request.model].add if request.marked else self.marks[request.model].discard)(
-                    request.token_id
-                )
-                self.select(marked=frozenset(self.marks[request.model]))
-                self.take_down(request, Noted())
-            case WriteNote() as request:
-                self.take_down(request, Noted())
+            case MarkToken() | WriteNote() as request:
+                self._note(request)
             case FindNeighbours(encoder="") as request if self.settings.encoder:
                 self.desk.ask(msgspec.structs.replace(request, encoder=self.settings.encoder))
             case request:
                 if message.record:
                     self.token_pane.record_view()
                 self.desk.ask(request, record=message.record, latest="" if message.record else type(request).__name__)
+
+    def _note(self, request: MarkToken | WriteNote) -> None:
+        if isinstance(request, MarkToken):
+            marks = self.marks[request.model]
+            (marks.add if request.marked else marks.discard)(request.token_id)
+            self.select(marked=frozenset(marks))
+        # Nothing is waited for, so the table it was made at must be taken down now: a replay shows that one.
+        if (view := self.token_pane.take_view()) is not None:
+            self.take_down(*view)
+        self.take_down(request, Noted())
 
     @on(ViewSettled)
     def record_view(self, message: ViewSettled) -> None:

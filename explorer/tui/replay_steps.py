@@ -16,7 +16,7 @@ from textual.widget import Widget
 from textual.widgets import Tabs
 
 from explorer.records import Roster, Step, WriteNote
-from explorer.sessions.reader import SessionFile
+from explorer.sessions.reader import SessionFile, is_damaged
 from explorer.sessions.search import Query, SessionIndex
 from explorer.settings import Settings
 from explorer.text import visible
@@ -33,6 +33,8 @@ SAY_EVERY = 0.25
 """Seconds between two looks at how far the reading is: drawing takes time too."""
 _STAYS = {"LoadModel", "UnloadModel", "MarkToken", "WriteNote", "RankTokens", "InspectToken"}
 """Kinds of steps that do not change the tab on a wide screen."""
+_OF_THE_TABLE = {"RankTokens", "InspectToken", "MarkToken"}
+"""Those of them that are made at the token table, which a narrow screen shows alone."""
 
 
 class ReplaySteps(Stage):
@@ -64,7 +66,7 @@ class ReplaySteps(Stage):
 
     async def _begin(self) -> None:
         await self.open_panes()
-        self.token_pane.empty_hint = "Up to here the session holds no view of the token table."
+        self.token_pane.empty_hint = "Up to here the session holds no view of this model's token table."
         self.token_pane.clear()
         self.session_pane.set_file(self.session.path)
         self._list_steps()
@@ -122,12 +124,14 @@ class ReplaySteps(Stage):
 
     def _follow(self, position: int) -> None:
         """Show the tab of the last step that has one, unless the user reads the list of steps."""
-        stays = _STAYS if not self.screen_stack[0].has_class("-narrow") else _STAYS - {"RankTokens", "InspectToken"}
+        stays = _STAYS if not self.screen_stack[0].has_class("-narrow") else _STAYS - _OF_THE_TABLE
         place = self.situations.latest(position, stays)
         if place is not None and self.query_one("#tabs", Tabs).active != "session":
             self.show_tab(self.tab_of(self.session[place].request))
 
     def _notes(self, step: Step) -> tuple[WriteNote, ...]:
+        if is_damaged(step):
+            return ()  # its number is a guess: notes on the step of that number are about another
         notes = [step.request] if isinstance(step.request, WriteNote) else []
         notes += self.index.notes_on_step(step.number)
         if self.selection.model is not None and self.selection.token is not None:

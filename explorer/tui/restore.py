@@ -37,13 +37,14 @@ def show_situation(stage: Stage, situation: Situation) -> int | None:
             pane.selection = situation.selection
             continue
         shown = [situation.showing[kind.__name__] for kind in pane.handles if kind.__name__ in situation.showing]
+        shown.sort(key=lambda showing: showing.steps[-1].number)
         pane.clear()
         is_right = pane.id not in ("tokens-pane", "detail-pane")
         pane.selection = _selection(situation.selection, shown[-1] if is_right and shown else None)
         for showing in shown:
+            _set_form(pane, showing)
             for step in showing.steps:
                 if pane.id != "detail-pane" or _is_about(step.request, situation.selection):
-                    _set_form(pane, step.request)
                     pane.show(step)
     token = situation.selection.token
     if token is not None:
@@ -100,17 +101,18 @@ def _is_about(request: AnyRequest, selection: Selection) -> bool:
     return token_id is None or (selection.token is not None and token_id == selection.token.token_id)
 
 
-def _set_form(pane: Pane, request: AnyRequest) -> None:
-    match pane, request:
-        case RepeatBackPane(), RepeatBack():
+def _set_form(pane: Pane, showing: Showing) -> None:
+    match pane, showing.steps[-1].request:
+        case RepeatBackPane(), RepeatBack() as request:
+            asked = {each.model for each in showing.press if isinstance(each, RepeatBack)}
+            pane.set_form(request, unticked=set(showing.loaded) - asked)
+        case LogprobsPane(), ReadLogprobs() as request:
             pane.set_form(request)
-        case LogprobsPane(), ReadLogprobs():
+        case NeighboursPane(), FindNeighbours() as request:
             pane.set_form(request)
-        case NeighboursPane(), FindNeighbours():
+        case VerdictsPane(), Verify() as request:
             pane.set_form(request)
-        case VerdictsPane(), Verify():
-            pane.set_form(request)
-        case SpeakingPane(), Certify():
-            pane.set_form(request)
+        case SpeakingPane(), Certify() as request:
+            pane.set_form(request, [each for each in showing.press if isinstance(each, Certify)])
         case _:
             pass

@@ -10,42 +10,37 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-
-import msgspec
+from itertools import islice
 
 from explorer.records import (
+    AnyRequest,
     Certify,
-    CertifyResult,
-    FindNeighbours,
-    InspectToken,
     LoadModel,
-    MarkToken,
     ModelInfo,
     ModelLoaded,
     ModelUnloaded,
-    Neighbourhood,
-    RankedTokens,
-    RankTokens,
-    ReadEvidence,
-    ReadLogprobs,
-    RepeatBack,
-    RepeatBackResult,
     Roster,
     Step,
-    TokenDetail,
-    TokenRef,
     TokenRow,
-    VerdictEvidence,
 )
 from explorer.sessions.search import SessionIndex
 from explorer.tui.messages import Selection
+from explorer.tui.subjects import bare_row, is_answer, press_of, ref_of, rows_in, subject_of
 
 LOOK_BACK = 48
 """Steps of one kind looked at, from the position backwards, for one that says what is sought."""
-_VIEWS = ("RankTokens", "InspectToken", "FindNeighbours", "ReadLogprobs", "MarkToken", "Verify", "Certify")
+_VIEWS = (
+    *("RankTokens", "InspectToken", "FindNeighbours", "ReadLogprobs"),
+    *("MarkToken", "WriteNote", "Verify", "Certify"),
+)
 """Kinds whose model is the one that was selected; a repeat-back goes to several at once."""
-_SUBJECTS = ("RankTokens", "InspectToken", "RepeatBack", "FindNeighbours", "ReadLogprobs", "ReadEvidence", "Certify")
-"""Kinds that are about the token that was selected."""
+_SUBJECTS = (
+    *("RankTokens", "InspectToken", "RepeatBack", "FindNeighbours", "ReadLogprobs"),
+    *("MarkToken", "WriteNote", "Certify"),
+)
+"""Kinds that are about the token that was selected; evidence is read of any token of the matrix."""
+_OF_THE_TABLE = ("RankTokens", "InspectToken")
+"""Kinds that show numbers of the model in the table: those of another model would be taken for its own."""
 _NOT_SHOWN = {"LoadModel", "UnloadModel", "MarkToken", "WriteNote", ""}
 
 
@@ -63,6 +58,10 @@ class Showing:
 
     steps: tuple[Step, ...]
     selection: Selection
+    press: tuple[AnyRequest, ...] = ()
+    """What one press of a key asked, the last step's request among it: several models, or several modes."""
+    loaded: tuple[str, ...] = ()
+    """Names of the models that were loaded then."""
 
 
 @dataclass(frozen=True)
@@ -131,31 +130,47 @@ class Situations:
         loaded = self._loaded(position)
         marks = self.index.marked_before(position + 1)
         selection = self._selection(position, loaded, marks)
+        model = selection.model
         showing = {}
         for kind in self._kinds:
-            if kind not in _NOT_SHOWN and (last := self._last(kind, position)) is not None:
+            of = model.name if model is not None and kind in _OF_THE_TABLE else ""
+            if kind not in _NOT_SHOWN and (last := self._last(kind, position, of)) is not None:
                 then = selection if last == position else self._selection(last, loaded, marks)
-                showing[kind] = Showing(self._shown(kind, last), then)
+                names = tuple(each.info.name for each in self._loaded(last))
+                showing[kind] = Showing(
+                    self._shown(kind, last), then, press_of(self.index.session, self._kinds[kind], last), names
+                )
         return Situation(selection, loaded, marks, showing)
 
     def _loaded(self, position: int) -> tuple[Loaded, ...]:
         place = bisect_right(self._rosters, position, key=lambda entry: entry[0])
         return self._rosters[place - 1][1] if place else ()
 
-    def _last(self, kind: str, position: int) -> int | None:
-        return next(self._back(kind, position), None)
+    def _last(self, kind: str, position: int, model: str = "") -> int | None:
+        """The last step of a kind; where a model is named, the last one that speaks of it."""
+        places = self._back(kind, position)
+        return next((place for place in places if not model or model in self.index.fact(place).models), None)
 
     def _back(self, kind: str, position: int) -> Iterator[int]:
         """Positions of steps of a kind, from `position` backwards."""
         return _back_from(self._kinds.get(kind, ()), position)
 
     def _shown(self, kind: str, last: int) -> tuple[Step, ...]:
-        """The step at `last`, and the earlier ones that stood beside it: other models asked about the same token."""
+        """The step at `last`, and the earlier ones that stood beside it: other models asked about the same token, or
+        other modes in which it was proved."""
         session = self.index.session
-        if kind != "RepeatBack":
-            return (session[last],)
-        same = self._repeats[self.index.fact(last).token_id]
-        return tuple(session[position] for position in reversed(list(_back_from(same, last))))
+        if kind == "RepeatBack":
+            same = self._repeats[self.index.fact(last).token_id]
+            return tuple(session[position] for position in reversed(list(_back_from(same, last))))
+        step = session[last]
+        if not isinstance(step.request, Certify) or step.request.token_ids is None:
+            return (step,)
+        model, wanted = step.request.model, set(step.request.token_ids)
+        beside = []
+        for place in self._back(kind, last - 1):
+            if model in self.index.fact(place).models and is_answer(session[place], wanted):
+                beside.append(session[place])
+        return (*reversed(beside), step)
 
     def _selection(self, position: int, loaded: tuple[Loaded, ...], marks: dict[str, frozenset[int]]) -> Selection:
         roster = Roster(models=tuple(each.info for each in loaded), devices=())
@@ -169,7 +184,10 @@ class Situations:
         if not roster.models:
             return None
         known = {info.name: info for info in roster.models}
-        viewed = max((last for kind in _VIEWS if (last := self._last(kind, position)) is not None), default=-1)
+        speaking = (
+            next((at for at in self._back(kind, position) if self.index.fact(at).models), -1) for kind in _VIEWS
+        )
+        viewed = max(speaking)
         names = self.index.fact(viewed).models if viewed >= 0 else ()
         model = next((known[name] for name in names if name in known), roster.models[0])
         repeated = self._last("RepeatBack", position)
@@ -177,8 +195,7 @@ class Situations:
             names = self.index.fact(repeated).models
             asked = next((known[name] for name in names if name in known), model)
             # Several models with one tokenizer are asked at once while one of them is selected.
-            same = viewed >= 0 and asked.tokenizer_digest == model.tokenizer_digest != ""
-            model = model if same else asked
+            model = model if viewed >= 0 and _same_tokenizer(asked, model) else asked
         return model
 
     def _token(self, position: int, model: ModelInfo) -> TokenRow | None:
@@ -189,23 +206,36 @@ class Situations:
         )
         for place in newest:
             row = subject_of(self.index.session[place])
-            if row is not None:
-                return self._richest(row, position, model)
+            if row is not None and self._means_same(place, model):
+                # The numbers of another model are not this one's.
+                own = row if self._is_own(place, model) else bare_row(ref_of(row), row.category)
+                return self._richest(own, position, model)
         return None
 
+    def _means_same(self, place: int, model: ModelInfo) -> bool:
+        """Whether ids mean the same to `model` and to the model that the step at `place` speaks of."""
+        names = self.index.fact(place).models
+        known = (each.info for _, loaded in self._rosters for each in loaded if each.info.name in names)
+        return not names or model.name in names or any(_same_tokenizer(info, model) for info in known)
+
     def _richest(self, row: TokenRow, position: int, model: ModelInfo) -> TokenRow | None:
-        """`row`, or one that says more of the same token, from a table, details or replies of that time."""
+        """`row`, or one that says more of the same token of `model`, from a table, details or replies of that time."""
         if row.indicators:
             return row
-        places = [place for kind in ("InspectToken", "RankTokens") for place in list(self._back(kind, position))[:4]]
+        own = [self._back(kind, position) for kind in _OF_THE_TABLE]
+        places = [at for back in own for at in islice((at for at in back if self._is_own(at, model)), 4)]
         places += list(_back_from(self._repeats.get(row.token_id, []), position))[:4]
         for place in places:
-            step = self.index.session[place]
-            for known in rows_in(step):
+            for known in rows_in(self.index.session[place]):
                 same_bytes = known.token_bytes == row.token_bytes
-                if known.token_id == row.token_id and (same_bytes or (not row.token_bytes and _is_of(step, model))):
+                if known.token_id == row.token_id and (
+                    same_bytes or (not row.token_bytes and self._is_own(place, model))
+                ):
                     return known
         return row if row.token_bytes else None
+
+    def _is_own(self, place: int, model: ModelInfo) -> bool:
+        return model.name in self.index.fact(place).models
 
 
 def _back_from(ordered: Sequence[int], position: int) -> Iterator[int]:
@@ -214,55 +244,5 @@ def _back_from(ordered: Sequence[int], position: int) -> Iterator[int]:
     return reversed(ordered[max(0, end - LOOK_BACK) : end])
 
 
-def rows_in(step: Step) -> tuple[TokenRow, ...]:
-    """What a step says of tokens: the rows of a table, of details, of the one that was asked about."""
-    match step.outcome:
-        case RankedTokens(rows=rows):
-            return rows
-        case TokenDetail(row=row):
-            return (row,)
-        case RepeatBackResult(probe=probe):
-            return (_row(probe.token),)
-        case _:
-            return ()
-
-
-def _is_of(step: Step, model: ModelInfo) -> bool:
-    return getattr(step.outcome, "model", None) == model.name
-
-
-def subject_of(step: Step) -> TokenRow | None:
-    """The token that a step is about, with as much as the step says of it."""
-    match step.request, step.outcome:
-        case RankTokens() as request, RankedTokens(rows=rows):
-            place = (request.cursor if request.cursor is not None else request.first) - request.first
-            return rows[place] if 0 <= place < len(rows) else None
-        case InspectToken(), TokenDetail(row=row):
-            return row
-        case RepeatBack(), RepeatBackResult(probe=probe):
-            return _row(probe.token)
-        case FindNeighbours(), Neighbourhood(subject=subject):
-            return msgspec.structs.replace(_row(subject.token), category=subject.category)
-        case Certify(token_ids=(_,)), CertifyResult(rows=(found,)):
-            return _row(found.token)
-        case ReadEvidence(), VerdictEvidence(token=token):
-            return _row(token)
-        case ((RepeatBack(token_id=int() as token_id) | ReadLogprobs(token_id=int() as token_id)), _):
-            return _row(TokenRef(token_id=token_id, token_bytes="", text=""))
-        case MarkToken(token_id=token_id, text=text), _:
-            return _row(TokenRef(token_id=token_id, token_bytes=text.encode().hex(), text=text))
-        case _:
-            return None
-
-
-def _row(token: TokenRef) -> TokenRow:
-    """A row that says which token it is, and no more."""
-    return TokenRow(
-        token_id=token.token_id,
-        token_bytes=token.token_bytes,
-        text=token.text,
-        category="ok",
-        indicators={},
-        percentiles={},
-        robust_z={},
-    )
+def _same_tokenizer(one: ModelInfo, other: ModelInfo) -> bool:
+    return one.name == other.name or (one.tokenizer_digest == other.tokenizer_digest != "")

@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from explorer.errors import ExplorerError
-from explorer.records import Failure, Noted, WriteNote
+from explorer.records import Failure, Noted, SpeakCertificate, WriteNote
+from explorer.sessions.checks import problem_of
 from explorer.sessions.describe import describe, summarise
 from explorer.sessions.form import FORMAT
 from explorer.sessions.reader import CHUNK, SessionFile
@@ -155,12 +156,6 @@ NOTE = (
             b'"prompt":"","entropy":0,"cells":[{"target":"a","target_ids":[1],"logprob":1e308,"rank":0}],"top":[]}]}'
         ),
         NOTE.replace(
-            b'{"kind":"Noted"}', b'{"kind":"CertifyResult","model":"m","mode":"cone","bias":false,"folded":false,"rows":['
-            b'{"token":{"token_id":1,"token_bytes":"61","text":"a"},"own_direction_winner":{"token_id":1,'
-            b'"token_bytes":"61","text":"a"},"verdict":"unspeakable","margin":0,"certificate":{"kind":"weights",'
-            b'"token_ids":[1,2],"weights":[1]}}]}'
-        ),
-        NOTE.replace(
             b'{"kind":"Noted"}', b'{"kind":"RankedTokens","model":"m","sort":"","default_rule":"","matching":1,'
             b'"total":1,"digest":"","rows":[{"token_id":1,"token_bytes":"zz","text":"","category":"ok","indicators":{},'
             b'"percentiles":{},"robust_z":{}}]}'
@@ -175,6 +170,11 @@ def test_what_no_program_of_ours_writes_is_damage(example: Path, tmp_path: Path,
     assert isinstance(session[0].outcome, Failure)
     assert "\n" not in session[0].outcome.message
     assert session[1].request == WriteNote(text="x")
+
+
+def test_a_proof_has_a_weight_for_each_of_its_tokens() -> None:
+    assert not problem_of(SpeakCertificate(kind="weights", token_ids=(1, 2), weights=(0.5, 0.5)))
+    assert "1 weights" in problem_of(SpeakCertificate(kind="weights", token_ids=(1, 2), weights=(1.0,)))
 
 
 def test_a_line_without_end_is_not_read_into_memory(

@@ -14,9 +14,14 @@ from explorer.records import (
     MarkToken,
     ModelLoaded,
     Noted,
+    ReadEvidence,
     ReadLogprobs,
+    TokenDetail,
+    TokenRow,
+    Verify,
     WriteNote,
 )
+from explorer.sessions.naming import models_of
 from explorer.sessions.reader import SessionFile
 from explorer.sessions.search import Query, SessionIndex
 from tests.sessions.example_sessions import info, logprob_table, write_large_session, write_session
@@ -97,6 +102,38 @@ def test_a_damaged_line_is_about_nothing_and_disturbs_no_search(tmp_path: Path) 
     index = SessionIndex(SessionFile(path)).index_all()
     assert index.positions(Query(text="note")) == [0, 2]
     assert index.fact(1).kind == ""
+
+
+def test_a_question_about_a_sweep_is_about_its_model(tmp_path: Path) -> None:
+    index = indexed(
+        tmp_path,
+        [
+            (ReadEvidence(of=Verify(model="heron"), definition="plain", token_id=5), Failure(message="gone")),
+            (ReadLogprobs(models=("mynah",), prompt="a", top_of="heron"), logprob_table(-1.0)),
+            (InspectToken(model="mynah", token_id=5), Failure(message="gone")),
+        ],
+    )
+    assert index.positions(Query(model="heron")) == [0, 1]
+    assert index.fact(0).models == models_of(index.session[0].request)
+
+
+def test_a_token_is_found_as_the_screen_writes_it(tmp_path: Path) -> None:
+    none: dict[str, float] = {}
+    row = TokenRow(
+        token_id=9, token_bytes="cb", text="\ufffd", category="byte", indicators=none, percentiles=none, robust_z=none
+    )
+    pairs = [
+        (MarkToken(model="mynah", token_id=5, text=" toget"), Noted()),
+        (MarkToken(model="mynah", token_id=6, text="toget"), Noted()),
+        (MarkToken(model="mynah", token_id=7, text="\u202eab"), Noted()),
+        (InspectToken(model="mynah", token_id=9), TokenDetail(model="mynah", row=row)),
+    ]
+    index = indexed(tmp_path, pairs)
+    assert index.positions(Query(text="·toget")) == [0]
+    assert index.positions(Query(text="toget")) == [0, 1]
+    assert index.positions(Query(text="\\u{202e}ab")) == [2]
+    assert index.positions(Query(text="\\xcb")) == [3]
+    assert index.positions(Query(text="\\xcb and")) == []
 
 
 @pytest.mark.usefixtures("own_garbage")

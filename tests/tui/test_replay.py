@@ -6,14 +6,11 @@ import asyncio
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import msgspec
 import pytest
 from textual.pilot import Pilot
-from textual.widget import Widget
 from textual.widgets import Tabs
 
 from explorer.engine.handlers import Engine
@@ -40,6 +37,7 @@ from explorer.tui.replay import LONGEST_WAIT, ReplayApp, pause_between
 from explorer.tui.situation import Situations
 from explorer.tui.widgets.replay_foot import Place, ReplayFoot, place_line
 from tests.app_driver import SIZES, asked, running, screen_text, steps, until
+from tests.replay_driver import at, come_to_rest, rendered, replaying
 from tests.sessions.example_sessions import HOSTILE, exchanges, write_large_session, write_session
 
 SAMPLES = [listed.path for listed in sample_sessions()]
@@ -48,33 +46,6 @@ SAMPLES = [listed.path for listed in sample_sessions()]
 @pytest.fixture(scope="module")
 def engine() -> Engine:
     return Engine()
-
-
-@asynccontextmanager
-async def replaying(path: Path, size: tuple[int, int] = (120, 40)) -> AsyncIterator[tuple[ReplayApp, Pilot[None]]]:
-    """The replay at its first step, the whole file read."""
-    app = ReplayApp(SessionFile(path), Settings())
-    async with app.run_test(size=size) as pilot:
-        await until(pilot, lambda: app.is_open and app.index.complete and len(app.situations) == len(app.session))
-        yield app, pilot
-
-
-async def at(app: ReplayApp, pilot: Pilot[None], position: int) -> None:
-    app.jump(position)
-    await until(pilot, lambda: app.position == position)
-    await come_to_rest(app, pilot)
-
-
-async def come_to_rest(app: ReplayApp, pilot: Pilot[None]) -> None:
-    await app.workers.wait_for_complete([worker for worker in app.workers if worker.group != "play"])
-    await pilot.pause()
-
-
-def rendered(widget: Widget) -> list[str]:
-    """What a pane shows, line by line, as text."""
-    strips = widget.app.screen._compositor.render_strips()
-    region = widget.region
-    return [strip.crop(region.x, region.right).text.rstrip() for strip in strips[region.y : region.bottom]]
 
 
 def position_of(app: ReplayApp, step: Step) -> int:

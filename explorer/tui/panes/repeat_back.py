@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import ClassVar
 
 from textual import on
@@ -123,11 +123,13 @@ class RepeatBackPane(Pane):
     def clear(self) -> None:
         self._attempts.clear()
         self._subject = None
+        self._form.untick(())
         self._view.redraw()
 
-    def set_form(self, request: RepeatBack) -> None:
-        """Show in the form how `request` was asked (a session is replayed or resumed)."""
+    def set_form(self, request: RepeatBack, unticked: Collection[str]) -> None:
+        """Show in the form how `request` was asked, and who was not (a session is replayed or resumed)."""
         self._form.show_request(request)
+        self._form.untick(unticked)
 
     def watch_selection(self, old: Selection, new: Selection) -> None:
         if not self._form.is_mounted:

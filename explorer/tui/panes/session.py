@@ -15,6 +15,7 @@ from textual.widgets import Static
 
 from explorer.records import Cancelled, Failure, MarkToken, Step, WriteNote
 from explorer.sessions.describe import describe, summarise
+from explorer.sessions.reader import is_damaged
 from explorer.text import visible
 from explorer.tui.messages import StepOpened
 from explorer.tui.panes.base import Pane
@@ -37,6 +38,13 @@ def step_mark(step: Step) -> tuple[str, str]:
     return "✓", "$success"
 
 
+def asked_text(step: Step) -> str:
+    """What was asked, in words; of a line that is no step, what is wrong with it."""
+    if is_damaged(step):
+        return summarise(step.outcome).removeprefix("failed: ")
+    return describe(step.request)
+
+
 def step_row(step: Step, width: int) -> Content:
     """One step on one line of at most `width` cells: number, time, mark, seconds, asked, and where it fits, outcome."""
     head = Content.assemble(
@@ -45,7 +53,9 @@ def step_row(step: Step, width: int) -> Content:
         step_mark(step),
         f"{_seconds(step.seconds):>7}  ",
     )
-    asked = describe(step.request)
+    asked = asked_text(step)
+    if is_damaged(step):
+        return Content.assemble(head, (asked, "$error")).truncate(width, ellipsis=True)
     left = max(0, width - head.cell_length)
     if isinstance(step.request, WriteNote | MarkToken) and not isinstance(step.outcome, Failure):
         return Content.assemble(head, (asked, "italic")).truncate(width, ellipsis=True)
@@ -208,7 +218,7 @@ class SessionPane(Pane):
 
     def _count(self, step: Step) -> None:
         match step.request:
-            case WriteNote():
+            case WriteNote() if not is_damaged(step):
                 self._notes += 1
             case MarkToken(model=model, token_id=token_id, marked=marked):
                 (self._marked.add if marked else self._marked.discard)((model, token_id))
@@ -230,7 +240,9 @@ class SessionPane(Pane):
         """What came back of the step under the cursor, in full."""
         if self._steps:
             step = self._steps[self.query_one(RowList).cursor]
-            lines = [(describe(step.request) + "\n", "bold"), (summarise(step.outcome), "")]
+            lines = [(asked_text(step), "bold")]
+            if not is_damaged(step):
+                lines.append(("\n" + summarise(step.outcome), ""))
             if isinstance(step.outcome, Failure) and step.outcome.hint:
                 lines.append(("\n→ " + visible(step.outcome.hint, spaces=False), "$foreground-muted"))
             self.query_one("#session-outcome", Static).update(Content.assemble(*lines))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual import events, on
@@ -95,9 +96,9 @@ class SpeakingPane(Pane):
         event.stop()
         self.run_default()
 
-    def set_form(self, request: Certify) -> None:
-        """Show in the options how `request` was asked (a session is replayed or resumed)."""
-        self.query_one(SpeakForm).set_form(request)
+    def set_form(self, request: Certify, press: Sequence[Certify]) -> None:
+        """Show in the options how `request` was asked, one of those of a `press` (a session is replayed or resumed)."""
+        self.query_one(SpeakForm).set_form(request, press)
 
     # ── showing ──
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.widget import Widget
@@ -72,12 +74,16 @@ class SpeakForm(Widget):
             rows=LISTED if named is None else len(named),
         )
 
-    def set_form(self, request: Certify) -> None:
-        """Show in the options how `request` was asked."""
+    def set_form(self, request: Certify, press: Sequence[Certify]) -> None:
+        """Show in the options how `request` was asked, one of those that a `press` of the key sent."""
+        modes = {each.mode for each in press}
+        # What one mode has none of, the others tell: the cone no bias, the own direction no solid angle.
+        bias = any(each.bias for each in press)
+        angle = any(each.solid_angle for each in press)
         named = "selected" if request.token_ids is not None and len(request.token_ids) == 1 else "marked"
         which = named if request.token_ids is not None else "hard ones" if request.hard else "all tokens"
         self.query_one("#which", Choice).choose(which)
-        self.query_one("#mode", Choice).choose(request.mode)
-        self.query_one("#bias", Choice).choose("with bias" if request.bias else "no bias")
+        self.query_one("#mode", Choice).choose(EVERY if modes.issuperset(MODES) else request.mode)
+        self.query_one("#bias", Choice).choose("with bias" if bias else "no bias")
         self.query_one("#weights", Choice).choose("folded" if request.folded else "raw")
-        self.query_one("#angle", Choice).choose("solid angle" if request.solid_angle else "no solid angle")
+        self.query_one("#angle", Choice).choose("solid angle" if angle else "no solid angle")

@@ -10,10 +10,11 @@ import msgspec
 from textual import on
 from textual.widgets import Input
 
-from explorer.records import MarkToken, ReadVocabulary, TokenRow
+from explorer.records import MarkToken, RankedTokens, RankTokens, ReadVocabulary, TokenRow
 from explorer.table import FilterError, parse_filter
 from explorer.text import visible
 from explorer.tui.messages import Remark, TokenSelected
+from explorer.tui.panes.token_views import View, ViewMaker
 from explorer.tui.panes.vocabulary_pane import VocabularyPane
 from explorer.tui.widgets.line_input import LineInput
 from explorer.tui.widgets.token_table import TokenTable
@@ -61,6 +62,27 @@ class TokenPane(VocabularyPane):
             self._remark(f"Token {token_id} is not among the rows this session holds.")
         else:
             self._remark(f"Token {token_id} does not pass the filter: press / and then Escape to clear it.")
+
+    def record_view(self) -> None:
+        """Have the view told as settled, unless the session has it with the row under the cursor."""
+        if self._maker is not None and self._view is not None and self._is_news(self._maker, self._view):
+            self.run_latest("settle", partial(self._settle, self._maker, self._view, pause=0.0))
+
+    def take_view(self) -> tuple[RankTokens, RankedTokens] | None:
+        """What `record_view` would tell, at once: some 10 ms, for what must stand after it in the session."""
+        if self._maker is None or self._view is None or not self._is_news(self._maker, self._view):
+            return None
+        self.workers.cancel_group(self, "settle")
+        request, outcome = self._maker.record(self._view, self.table.cursor, self.table.scroll_offset.y)
+        self._remember(request, outcome)
+        return request, outcome
+
+    def _is_news(self, maker: ViewMaker, view: View) -> bool:
+        """Whether the session lacks this view with the row under the cursor."""
+        if not maker.is_recordable(view.request):
+            return False
+        known = self._recorded is not None and maker.is_same_view(view.request, self._recorded)
+        return not known or self.table.token_id not in self._recorded_ids
 
     def toggle_mark(self) -> None:
         """Ask for the token under the cursor to be marked, or unmarked."""

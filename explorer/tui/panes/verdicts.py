@@ -85,6 +85,8 @@ class VerdictsPane(Pane):
         """Asked in this run of the program, so that the engine can be asked for more."""
         self._known = KnownVerdicts()
         self._evidence: VerdictEvidence | None = None
+        self._opened: ReadEvidence | None = None
+        """The evidence that was asked for last."""
         self._with_ids = False
         self._is_due = False
 
@@ -152,10 +154,12 @@ class VerdictsPane(Pane):
 
     def show(self, step: Step) -> None:
         """A result, the matrix behind it, evidence; or in their place what went wrong."""
+        if isinstance(step.request, Verify) and step.request not in self._live:
+            self._evidence = None  # that of an earlier sweep
         match step.request, step.outcome:
             case Verify() as request, VerificationResult() as result:
                 self._take_result(request, result)
-                self._say(_summary(result))
+                self._say(view.summary_text(result))
             case Verify() as request, Cancelled(partial=partial):
                 done = partial.tokens if isinstance(partial, VerificationResult) else 0
                 if isinstance(partial, VerificationResult):
@@ -164,13 +168,13 @@ class VerdictsPane(Pane):
             case ReadVerdicts(of=request), VerdictColumns() as columns if request == self._request:
                 self._matrix, self._is_whole = VerdictMatrix(columns), True
                 self._redraw_soon()
-            case ReadEvidence(), VerdictEvidence() as evidence:
+            case ReadEvidence() as request, VerdictEvidence() as evidence:
                 self._evidence = evidence
+                if request != self._opened:  # else it was opened here, and the user may have gone on meanwhile
+                    self.query_one(MatrixList).point_at(evidence.token.token_id, evidence.definition.name)
                 self._show_evidence()
             case Verify() | ReadEvidence(), Failure(message=message, hint=hint):
                 self._say(f"✗ {message} {hint}".rstrip(), problem=True)
-            case _:
-                pass
 
     def _take_result(self, request: Verify, result: VerificationResult) -> None:
         """The matrix that was read stays until it is read again: it has more than the result lists."""
@@ -182,6 +186,8 @@ class VerdictsPane(Pane):
         self._show_all()
         if request in self._live:
             self.ask(ReadVerdicts(of=request), record=False)
+        else:
+            self._tell_columns()
 
     def forget_model(self, name: str) -> None:
         self.workers.cancel_group(self, "columns")
@@ -189,6 +195,8 @@ class VerdictsPane(Pane):
         self._live = {request for request in self._live if request.model != name}
 
     def clear(self) -> None:
+        self.workers.cancel_group(self, "columns")
+        self._known = KnownVerdicts()
         self._result = self._matrix = self._request = self._evidence = None
         self.query_one(MatrixList).forget()
         self._say("")
@@ -203,7 +211,8 @@ class VerdictsPane(Pane):
 
     def _show_matrix(self) -> None:
         kind = cast(Agreement, self.query_one("#agreement", Choice).chosen)
-        self.query_one(MatrixList).show_matrix(self._matrix, kind)
+        nothing = view.nothing_text(self._result, is_whole=self._is_whole)
+        self.query_one(MatrixList).show_matrix(self._matrix, kind, nothing)
 
     def _show_evidence(self) -> None:
         evidence = self.query_one("#evidence", LinesView)
@@ -229,8 +238,10 @@ class VerdictsPane(Pane):
     # ── the token table's columns, and files ──
 
     def _tell_columns(self) -> None:
-        if self._matrix is not None and self._is_whole and self._request in self._live:
-            self._known.add(self._matrix)
+        matrix = self._matrix
+        # What a session lists is told only where no sweep of this run of the program told more.
+        if matrix is not None and (self._is_whole or all(request.model != matrix.model for request in self._live)):
+            self._known.add(matrix)
         if self._known.has_news:
             self.run_worker(self._find_columns(), group="columns", exclusive=True)
 
@@ -253,8 +264,7 @@ class VerdictsPane(Pane):
         marked = np.flatnonzero(np.isin(matrix.token_ids, list(self.selection.marked)))
         places = marked if len(marked) else self.query_one(MatrixList).places
         form = await asyncio.to_thread(partial(write_export, matrix, places.tolist(), path))
-        kind = "marked" if len(marked) else "shown"
-        return f"{len(places):,} {kind} tokens written to {path.name} ({form})."
+        return f"{len(places):,} {'marked' if len(marked) else 'shown'} tokens written to {path.name} ({form})."
 
     # ── acting ──
 
@@ -287,15 +297,10 @@ class VerdictsPane(Pane):
         if is_open or self._request not in self._live:
             self.post_message(NeighbourOpened(self._request.model, token_id))
         else:
-            self.ask(ReadEvidence(of=self._request, definition=rows.definition, token_id=token_id))
+            self._opened = ReadEvidence(of=self._request, definition=rows.definition, token_id=token_id)
+            self.ask(self._opened)
 
     def action_ids(self) -> None:
         """Show or hide the ids of the evidence."""
         self._with_ids = not self._with_ids
         self._show_evidence()
-
-
-def _summary(result: VerificationResult) -> str:
-    rate = f", {result.tokens_per_second:,.0f} tokens/s" if result.tokens_per_second else ""
-    kept = f", {result.reused:,} prompts from disk" if result.reused else ""
-    return f"{result.tokens:,} tokens tested{rate}{kept} · {view.LEGEND}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 import numpy as np
+import numpy.typing as npt
 from textual.binding import Binding, BindingType
 
 from explorer.tui.panes.verdicts_view import MatrixRows
@@ -27,26 +28,46 @@ class MatrixList(RowList):
         self.places = np.zeros(0, dtype=np.int64)
         """Rows of the matrix that are listed."""
 
-    def show_matrix(self, matrix: VerdictMatrix | None, agreement: Agreement) -> None:
-        """List the tokens of `matrix` that pass `agreement`; None: nothing was tested."""
+    def show_matrix(self, matrix: VerdictMatrix | None, agreement: Agreement, nothing: str = "") -> None:
+        """List the tokens of `matrix` that pass `agreement`, those that most definitions call first; None: nothing was
+        tested. `nothing` is said where no token passes. The cursor stays with its token, except on the first row."""
+        token_id = self.token_at(self.cursor) if self.cursor and self._rows else None
         self._matrix = matrix
         if matrix is None:
             self.places = np.zeros(0, dtype=np.int64)
             self.show_rows((), header=None)
             return
-        self.places = np.flatnonzero(matrix.where(agreement))
+        self.places = _in_order(matrix, np.flatnonzero(matrix.where(agreement)))
         self._column = min(self._column, max(0, len(matrix.definitions) - 1))
-        self.show_empty("No token here passes: choose another view of the matrix, or 'all'.")
-        self._draw(matrix)
+        self.show_empty(nothing)
+        self._draw(matrix, None if token_id is None else self._row_of(token_id))
 
     def forget(self) -> None:
         """Nothing was tested, and no definition chosen."""
         self._column = 0
         self.show_matrix(None, "all")
 
-    def _draw(self, matrix: VerdictMatrix) -> None:
+    def point_at(self, token_id: int, definition: str) -> None:
+        """Choose the cell of a token and a definition, where they are listed."""
+        names = [each.name for each in self._matrix.definitions] if self._matrix is not None else []
+        row = self._row_of(token_id)
+        if self._matrix is not None and row is not None and definition in names:
+            self._column = names.index(definition)
+            self._draw(self._matrix, row)
+            self.call_after_refresh(self._scroll_from_top)  # the list may only just have come into sight
+
+    def _scroll_from_top(self) -> None:
+        self.scroll_to(y=max(0, self.cursor - self._page + 1), animate=False, force=True)
+
+    def _row_of(self, token_id: int) -> int | None:
+        if self._matrix is None:
+            return None
+        found = np.flatnonzero(self._matrix.token_ids[self.places] == token_id)
+        return int(found[0]) if len(found) else None
+
+    def _draw(self, matrix: VerdictMatrix, cursor: int | None = None) -> None:
         lines = MatrixRows(matrix, self.places, self.size.width - 3, self._column)
-        self.show_rows(lines, header=lines.header())
+        self.show_rows(lines, header=lines.header(), cursor=cursor)
 
     @property
     def definition(self) -> str:
@@ -64,3 +85,12 @@ class MatrixList(RowList):
         if self._matrix is not None and self._matrix.definitions:
             self._column = (self._column + step) % len(self._matrix.definitions)
             self._draw(self._matrix)
+
+
+def _in_order(matrix: VerdictMatrix, places: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """The order in which a session lists the called tokens: most definitions first, then by id. The others follow in
+    the order in which they are tested: sorting a whole vocabulary would hold up a key."""
+    times = matrix.called()[:, places].sum(axis=0)
+    called = places[times > 0]
+    ordered = called[np.lexsort((matrix.token_ids[called], -times[times > 0]))]
+    return np.concatenate([ordered, places[times == 0]])

@@ -73,6 +73,22 @@ def recorded_matrix(result: VerificationResult) -> VerdictMatrix:
     ))  # fmt: skip
 
 
+def summary_text(result: VerificationResult) -> str:
+    """How much was tested, how fast, and what the marks mean."""
+    rate = f", {result.tokens_per_second:,.0f} tokens/s" if result.tokens_per_second else ""
+    kept = f", {result.reused:,} prompts from disk" if result.reused else ""
+    return f"{result.tokens:,} tokens tested{rate}{kept} · {LEGEND}"
+
+
+def nothing_text(result: VerificationResult | None, *, is_whole: bool) -> str:
+    """Why the matrix lists no token."""
+    if is_whole or result is None:
+        return "No token here passes: choose another view of the matrix, or 'all'."
+    if not result.tokens:
+        return "Stopped before any token had every verdict; none is listed."
+    return "None of the called tokens passes: choose another view."
+
+
 class MatrixRows(Sequence[Content]):
     """The rows at `places` of a matrix as lines of at most `width` cells, made when they are looked at."""
 

@@ -103,6 +103,8 @@ class VocabularyPane(Pane):
             self.table.set_added(known)
             if self._maker.sort_of(self._wanted) in columns:
                 self._want(self._wanted)
+        elif self._maker is None and self._view is not None and self._view.request.model == model:
+            self.table.set_added(known)
 
     def forget_model(self, name: str) -> None:
         self._added.pop(name, None)
@@ -143,18 +145,13 @@ class VocabularyPane(Pane):
 
     def clear(self) -> None:
         self.workers.cancel_group(self, "rest")
+        self._wanted, self._added = RankTokens(model=""), {}
+        self._show_filter("")
         self._show_message(self.empty_hint)
 
     def seek(self, token_id: int) -> None:
         """Put the cursor on a token, now where it is in the view, else when it comes into it."""
         self.table.seek(token_id)
-
-    def record_view(self) -> None:
-        """Have the view told as settled, unless the session has it with the row under the cursor."""
-        if self._maker is None or self._view is None or not self._maker.is_recordable(self._view.request):
-            return
-        if self.table.token_id not in self._recorded_ids:
-            self.run_latest("settle", partial(self._settle, self._maker, self._view, pause=0.0))
 
     async def _open(self, request: ReadVocabulary, source: VocabularyColumns) -> None:
         try:
@@ -178,6 +175,7 @@ class VocabularyPane(Pane):
             self.table.forget_cursor()
         self.table.set_added(maker.columns.added)
         self._maker, self._wanted, self._recorded, self._recorded_ids = maker, wanted, view.request, frozenset()
+        self.query_one("#filter", LineInput).can_focus = True
         self._show_view(view)
         self._show_problem(problem)
         self.run_latest("warm", partial(asyncio.to_thread, maker.warm))
@@ -186,21 +184,27 @@ class VocabularyPane(Pane):
         place = (request.cursor or request.first) - request.first
         cursor = outcome.rows[place].token_id if 0 <= place < len(outcome.rows) else None
         if self._maker is not None and self._maker.columns.model == request.model:
-            box = self.query_one("#filter", LineInput)
-            with box.prevent(Input.Changed):
-                box.value = request.filter
-            box.set_class(bool(request.filter), "-open")
+            self._show_filter(request.filter)
             self._want(request, go_to=cursor)
             return
         for group in ("view", "rest"):
             self.workers.cancel_group(self, group)
         self._maker, self._wanted = None, request
+        self._show_filter(request.filter)
         self.table.forget_cursor()
-        self.table.set_added({})
+        self.table.set_added(self._added.get(request.model, {}))
         self._show_view(replayed(request, outcome))
         if cursor is not None:
             self.table.go_to(cursor)
         self.call_after_refresh(self.table.show_from, request.first)  # the table may only just have come into sight
+
+    def _show_filter(self, text: str) -> None:
+        """The filter in force stands above the table; without the vocabulary behind it nothing can be typed there."""
+        box = self.query_one("#filter", LineInput)
+        with box.prevent(Input.Changed):
+            box.value = text
+        box.set_class(bool(text), "-open")
+        box.can_focus = self._maker is not None
 
     def run_latest(self, group: str, work: WorkType[None]) -> None:
         """Begin `work`; earlier work of the same group that has not ended is cancelled."""
@@ -238,8 +242,12 @@ class VocabularyPane(Pane):
         await asyncio.sleep(pause)
         request, outcome = await asyncio.to_thread(maker.record, view, self.table.cursor, self.table.scroll_offset.y)
         if not pause or self._recorded is None or not maker.is_same_view(request, self._recorded):
-            self._recorded, self._recorded_ids = request, frozenset(row.token_id for row in outcome.rows)
+            self._remember(request, outcome)
             self.post_message(ViewSettled(request, outcome))
+
+    def _remember(self, request: RankTokens, outcome: RankedTokens) -> None:
+        """The session has this view, or is about to."""
+        self._recorded, self._recorded_ids = request, frozenset(row.token_id for row in outcome.rows)
 
     def _show_view(self, view: View) -> None:
         self._view = view

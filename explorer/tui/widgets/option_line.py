@@ -5,7 +5,7 @@ In every field `enter` posts `Submitted`, which the pane takes for "run"; `tab` 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import ClassVar
 
 from textual import events
@@ -142,6 +142,12 @@ class Ticks(Widget, can_focus=True):
             self._at = min(self._at, max(0, len(names) - 1))
             self._layouts.clear()
             self.refresh(layout=True)
+
+    def untick(self, names: Collection[str]) -> None:
+        """Tick all but `names`, those that are offered later among them."""
+        self._off = set(names)
+        self._layouts.clear()
+        self.refresh(layout=True)
 
     def action_move(self, step: int) -> None:
         """Go `step` names on."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -101,6 +101,10 @@ class RepeatForm(Vertical):
         line = self.query_one("#others", Static)
         line.update(f"{', '.join(visible(name) for name in others)}: other tokenizer, inspect the token there")
         line.set_class(bool(others), "-some")
+
+    def untick(self, names: Collection[str]) -> None:
+        """Tick every model but those called `names`."""
+        self.query_one(Ticks).untick(names)
 
     def show_request(self, request: RepeatBack) -> None:
         """Hold what `request` asked with; a template that is not among those offered is shown as the edited one."""

@@ -10,10 +10,14 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from explorer.records import Step, WriteNote
-from explorer.sessions.describe import describe
+from explorer.records import Cancelled, Failure, Outcome, Step, WriteNote
+from explorer.sessions.reader import is_damaged
 from explorer.text import visible
-from explorer.tui.panes.session import clock
+from explorer.tui.panes.session import asked_text, clock
+
+_CUT = Content.assemble("… ", ("all in 5 Session", "$foreground-muted"))
+_CAME: dict[type[Outcome], str] = {Cancelled: "cancelled", Failure: "failed"}
+"""What is said of an outcome that is none."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +49,10 @@ def place_line(place: Place, width: int) -> Content:
     at = f" · {clock(place.step.at)} · "
     ends = Content.assemble((tail, "$foreground-muted"), " ")
     begins = Content.assemble((head, "bold $accent"), (at, "$foreground-muted"))
+    came = "" if is_damaged(place.step) else _CAME.get(type(place.step.outcome), "")
+    ends = Content.assemble((f" · {came}" if came else "", "$warning"), ends)
     room = max(8, width - begins.cell_length - ends.cell_length)
-    asked = Content(describe(place.step.request)).truncate(room, ellipsis=True)
+    asked = Content(asked_text(place.step)).truncate(room, ellipsis=True)
     return Content.assemble(begins, asked, ends).truncate(width, ellipsis=True)
 
 
@@ -57,6 +63,16 @@ def note_line(notes: Sequence[WriteNote]) -> Content:
         tags = "".join(f" #{visible(tag, spaces=False)}" for tag in note.tags)
         shown.append(Content.assemble(("N ", "bold $accent"), visible(note.text, spaces=False), (tags, "$accent")))
     return Content("  ").join(shown)
+
+
+def notes_in(notes: Sequence[WriteNote], width: int, height: int) -> Content:
+    """The notes in so many lines of `width` cells; where they are cut, that and where the rest is."""
+    lines = note_line(notes).wrap(width)
+    if len(lines) <= height:
+        return Content("\n").join(lines)
+    room = max(1, width - _CUT.cell_length)
+    last = lines[height - 1].truncate(room)
+    return Content("\n").join([*lines[: height - 1], Content.assemble(last, _CUT)])
 
 
 class ReplayFoot(Vertical):
@@ -73,6 +89,7 @@ class ReplayFoot(Vertical):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._place = Place()
+        self._notes: Sequence[WriteNote] = ()
 
     def compose(self) -> ComposeResult:
         yield Static(Content(""), id="replay-notes")
@@ -90,7 +107,10 @@ class ReplayFoot(Vertical):
     def _draw(self) -> None:
         place = self._place
         self.query_one("#replay-place", Static).update(place_line(place, max(20, self.size.width)))
+        room = max(20, self.size.width - 2), max(1, self.size.height - 1)
+        self.query_one("#replay-notes", Static).update(notes_in(self._notes, *room))
 
     def show_notes(self, notes: Sequence[WriteNote]) -> None:
         """The notes on the step, or on the token that is selected."""
-        self.query_one("#replay-notes", Static).update(note_line(notes))
+        self._notes = notes
+        self._draw()

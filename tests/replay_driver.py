@@ -1,0 +1,42 @@
+"""Driving a replay by places, and reading what its panes show."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from textual.pilot import Pilot
+from textual.widget import Widget
+
+from explorer.sessions.reader import SessionFile
+from explorer.settings import Settings
+from explorer.tui.replay import ReplayApp
+from tests.app_driver import until
+
+
+@asynccontextmanager
+async def replaying(path: Path, size: tuple[int, int] = (120, 40)) -> AsyncIterator[tuple[ReplayApp, Pilot[None]]]:
+    """The replay at its first step, the whole file read."""
+    app = ReplayApp(SessionFile(path), Settings())
+    async with app.run_test(size=size) as pilot:
+        await until(pilot, lambda: app.is_open and app.index.complete and len(app.situations) == len(app.session))
+        yield app, pilot
+
+
+async def at(app: ReplayApp, pilot: Pilot[None], position: int) -> None:
+    app.jump(position)
+    await until(pilot, lambda: app.position == position)
+    await come_to_rest(app, pilot)
+
+
+async def come_to_rest(app: ReplayApp, pilot: Pilot[None]) -> None:
+    await app.workers.wait_for_complete([worker for worker in app.workers if worker.group != "play"])
+    await pilot.pause()
+
+
+def rendered(widget: Widget) -> list[str]:
+    """What a pane shows, line by line, as text."""
+    strips = widget.app.screen._compositor.render_strips()
+    region = widget.region
+    return [strip.crop(region.x, region.right).text.rstrip() for strip in strips[region.y : region.bottom]]
