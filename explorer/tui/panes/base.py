@@ -36,7 +36,7 @@ class Pane(Widget):
     def focus_content(self) -> None:
         """Arrow keys scroll what is shown, and no letter lands in a form."""
         if self.content:
-            self.query_one(self.content).focus()
+            self.screen.set_focus(self.query_one(self.content))
 
     def run_default(self) -> None:
         """Ask what this pane asks of the selected token (its command's key was pressed)."""

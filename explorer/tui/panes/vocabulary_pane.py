@@ -92,7 +92,7 @@ class VocabularyPane(Pane):
 
     def focus_table(self) -> None:
         """Keys go to the table."""
-        self.table.focus()
+        self.screen.set_focus(self.table)
 
     def set_columns(self, model: str, columns: Mapping[str, AddedColumn]) -> None:
         """Add columns for `model`, or bring those of the same names up to date; they come back with their model."""

@@ -43,7 +43,8 @@ class LineInput(Input):
     def open(self) -> None:
         """Show the box and type into it."""
         self.add_class("-open")
-        self.focus()
+        # At once: `focus()` waits its turn, and a key typed meanwhile would be taken for a command.
+        self.screen.set_focus(self)
 
     def close(self, *, empty: bool = True) -> None:
         """Hide the box; with `empty`, its text is gone too."""
