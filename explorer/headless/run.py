@@ -20,13 +20,16 @@ from explorer.records import (
     AnyPart,
     AnyRequest,
     Cancelled,
+    CertifyResult,
     Failure,
     InspectToken,
     LoadModel,
     ModelInfo,
     ModelLoaded,
     Progress,
+    RankedTokens,
     TokenDetail,
+    VerificationResult,
 )
 from explorer.sessions.store import SessionWriter, chosen_path, is_recorded
 from explorer.settings import Settings
@@ -124,11 +127,19 @@ def _print(verb: Verb, outcome: AnyOutcome, *, as_json: bool) -> None:
     if as_json:
         for row in verb.rows(outcome):
             print(json.dumps(row, allow_nan=False))  # ASCII: no token moves the cursor of a terminal
+        _say_notes(outcome)
         return
     # A pipe has no width: nothing is cut there.
     console = Console(highlight=False, width=None if sys.stdout.isatty() else UNCUT)
     for thing in verb.show(outcome):
         console.print(thing)
+
+
+def _say_notes(outcome: AnyOutcome) -> None:
+    """On stderr, the remarks that none of the rows carries."""
+    if isinstance(outcome, RankedTokens | VerificationResult | CertifyResult):
+        for note in outcome.notes:
+            print(f"glitch-explore: {visible(f'{outcome.model}: {note}', spaces=False)}", file=sys.stderr)
 
 
 def run_verb(verb: Verb, given: Namespace, settings: Settings, client: EngineClient) -> int:

@@ -57,7 +57,8 @@ def tokens(outcome: RankedTokens) -> Sequence[Any]:
         percentile = row.percentiles.get(shown[0]) if shown else None
         table.add_row(str(row.token_id), _token(row), row.category, *values, _number(percentile, 3))
     head = f"{outcome.model}: {outcome.matching:,} of {outcome.total:,} tokens, by {outcome.sort}"
-    return [Text(head), Text(outcome.default_rule, style="dim"), table]
+    notes = [Text(visible(note, spaces=False), "yellow") for note in outcome.notes]
+    return [Text(head), Text(outcome.default_rule, style="dim"), table, *notes]
 
 
 def detail(outcome: TokenDetail) -> Sequence[Any]:
