@@ -21,6 +21,7 @@ from explorer.records import (
     TokenRef,
     TokenRow,
 )
+from explorer.table import PLAIN_SORTS
 from explorer.text import visible, visible_bytes
 
 
@@ -46,16 +47,16 @@ def _number(value: float | None, digits: int = 5) -> Text:
 
 
 def tokens(outcome: RankedTokens) -> Sequence[Any]:
-    """The rows of a ranking, the sort column first."""
-    names = list(dict.fromkeys(name for row in outcome.rows for name in row.indicators))
-    if outcome.sort in names:
-        names = [outcome.sort, *(name for name in names if name != outcome.sort)]
+    """The rows of a ranking, the sort column first, and the percentile in that one (else in the first)."""
+    lead = () if outcome.sort in PLAIN_SORTS else (outcome.sort,)
+    names = list(dict.fromkeys((*lead, *(name for row in outcome.rows for name in row.indicators))))
     shown = names[: 1 if shutil.get_terminal_size((240, 40)).columns < 100 else 3]
-    table = _table("id", "token", "category", *shown, "percentile", right=("id", *shown, "percentile"))
+    places = [f"percentile of\n{name}" for name in shown[:1]]
+    table = _table("id", "token", "category", *shown, *places, right=("id", *shown, *places))
     for row in outcome.rows:
         values = [_number(row.indicators.get(name)) for name in shown]
-        percentile = row.percentiles.get(shown[0]) if shown else None
-        table.add_row(str(row.token_id), _token(row), row.category, *values, _number(percentile, 3))
+        percentiles = [_number(row.percentiles.get(name), 3) for name in shown[:1]]
+        table.add_row(str(row.token_id), _token(row), row.category, *values, *percentiles)
     head = f"{outcome.model}: {outcome.matching:,} of {outcome.total:,} tokens, by {outcome.sort}"
     notes = [Text(visible(note, spaces=False), "yellow") for note in outcome.notes]
     return [Text(head), Text(outcome.default_rule, style="dim"), table, *notes]

@@ -32,6 +32,17 @@ def test_tokens_sorts_filters_and_cuts(run: Run) -> None:
     assert all(row["text"].startswith(" th") and row["category"] == "ok" for row in rows)
 
 
+def test_the_percentile_is_told_of_the_sorted_indicator_or_of_the_first(run: Run) -> None:
+    for sort, name in (("output_norm", "output_norm"), ("category", "input_norm")):
+        words = ("tokens", "zoo:mynah", "--sort", sort, "--top", "1")
+        _, (row,), _ = run(*words)
+        _, (shown,), _ = run(*words, as_json=False)
+        _, _, what, heading, line = shown["text"].splitlines()
+        assert what.strip() == "percentile of"
+        assert heading.split()[3] == heading.split()[-1] == name
+        assert line.split()[-1] == f"{row['percentiles'][name]:.3g}"
+
+
 def test_a_token_has_one_row_whichever_way_it_is_named(run: Run) -> None:
     _, by_text, _ = run("inspect", "zoo:mynah", "--token", " the")
     _, by_id, _ = run("inspect", "zoo:mynah", "--token-id", str(by_text[0]["token_id"]))
