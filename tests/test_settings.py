@@ -76,7 +76,7 @@ def test_remembering_a_theme_leaves_the_rest_of_the_file(file: Path) -> None:
 
 
 @pytest.mark.parametrize(("command", "said"), [('"', "no closing quotation"), ("ssh BOX \\", "no escaped character")])
-@pytest.mark.parametrize("words", [(), ("tokens", "zoo:mynah"), ("replay", "one-session", "--verify")])
+@pytest.mark.parametrize("words", [(), ("tokens", "zoo:mynah"), ("replay", "base-and-instruct", "--verify")])
 def test_an_engine_that_is_no_command_line_is_said_in_one_line(
     words: tuple[str, ...], command: str, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from rich.console import Console
 
-from explorer.engine.client import EngineClient
+from explorer.engine.client import EngineClient, is_of_stopped_engine
 from explorer.errors import ExplorerError
 from explorer.headless.verbs import Asked, Verb
 from explorer.records import (
@@ -37,6 +37,7 @@ from explorer.text import visible
 
 FAILED, INTERRUPTED = 1, 130
 UNCUT = 240
+LOG_LINES = 5
 
 
 @dataclass
@@ -57,6 +58,9 @@ class Conversation:
             if not self.session.append(self.session.step(request, answered.outcome, answered.seconds)):
                 print(self.session.trouble, file=sys.stderr)
         if isinstance(answered.outcome, Failure):
+            if is_of_stopped_engine(answered.outcome):
+                say_last_words(self.client, answered.outcome.message)
+                raise ExplorerError(answered.outcome.message)
             raise ExplorerError(answered.outcome.message, answered.outcome.hint)
         if isinstance(answered.outcome, Cancelled):
             raise ExplorerError("stopped")
@@ -162,3 +166,11 @@ def run_verb(verb: Verb, given: Namespace, settings: Settings, client: EngineCli
 def say_error(error: ExplorerError) -> None:
     """One line on stderr, safe for the terminal whatever the message quotes."""
     print(f"glitch-explore: {visible(error.line, spaces=False)}", file=sys.stderr)
+
+
+def say_last_words(client: EngineClient, said: str = "") -> None:
+    """The last lines of the engine's log on stderr, those left out that are `said` already."""
+    lines = [line for line in client.log_lines() if line.strip()][-LOG_LINES:]
+    for line in lines:
+        if not said.endswith(line):
+            print(f"engine: {visible(line, spaces=False)[:UNCUT]}", file=sys.stderr)

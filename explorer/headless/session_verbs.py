@@ -16,7 +16,7 @@ from rich.text import Text
 
 from explorer.engine.client import EngineClient
 from explorer.errors import ExplorerError
-from explorer.headless.run import FAILED, INTERRUPTED, UNCUT, say_error
+from explorer.headless.run import FAILED, INTERRUPTED, UNCUT, say_error, say_last_words
 from explorer.records import Step
 from explorer.sessions.describe import describe, summarise
 from explorer.sessions.diff import Difference, diff_sessions
@@ -187,10 +187,13 @@ async def verify(
             checks.append(check)
             if sys.stderr.isatty():
                 print(f"\rstep {len(checks)}/{len(session)}\x1b[K", end="", file=sys.stderr, flush=True)
+        has_stopped = client.state == "stopped"
     finally:
         await client.stop()
         if sys.stderr.isatty():
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+    if has_stopped:
+        say_last_words(client)
     _print_checks(session, checks, as_json=given.json)
     return 0 if all(check.verdict in ("agree", "nothing to run") for check in checks) else FAILED
 

@@ -14,7 +14,7 @@ from typing import Any, Literal, get_args
 
 import msgspec
 
-from explorer.engine.client import Asker
+from explorer.engine.client import Asker, is_of_stopped_engine
 from explorer.errors import ExplorerError
 from explorer.records import (
     AnyOutcome,
@@ -110,7 +110,8 @@ class Verifier:
 
     def _compared(self, step: Step, live: AnyOutcome) -> Checked:
         if isinstance(live, Failure) and not isinstance(step.outcome, Failure):
-            return Checked(step, "cannot run", " ".join(filter(None, (live.message, live.hint))))
+            hint = "" if is_of_stopped_engine(live) else live.hint  # which is of the screen
+            return Checked(step, "cannot run", " ".join(filter(None, (live.message, hint))))
         took_part = [self._models[name] for name in models_of(step.request) if name in self._models]
         dtypes = [info.dtype for loaded in took_part for info in (loaded.recorded, loaded.live)]
         found = compare(step.request, step.outcome, live, loosest(dtypes))
