@@ -38,8 +38,17 @@ def _text(text: str, limit: int = 48, *, spaces: bool = True) -> Text:
 
 
 def _token(token: TokenRef | TokenRow, limit: int = 32) -> Text:
-    shown = visible_bytes(bytes.fromhex(token.token_bytes))
+    shown = token_name(token)
     return Text(shown if len(shown) <= limit else shown[: limit - 1] + "…")
+
+
+def token_name(token: TokenRef | TokenRow) -> str:
+    """The token as one safe line; its id in brackets for padding, which has no bytes."""
+    return visible_bytes(bytes.fromhex(token.token_bytes)) or _placeholder(token.token_id)
+
+
+def _placeholder(token_id: int) -> str:
+    return f"⟨{token_id}⟩"
 
 
 def _number(value: float | None, digits: int = 5) -> Text:
@@ -66,7 +75,7 @@ def detail(outcome: TokenDetail) -> Sequence[Any]:
     """One token, a line a fact."""
     row = outcome.row
     facts: list[Any] = [Text.assemble(f"{outcome.model} {row.token_id} ", _token(row), f"  {row.category}")]
-    facts.append(Text(f"bytes {bytes.fromhex(row.token_bytes).hex(' ')}"))
+    facts.append(Text(f"bytes {bytes.fromhex(row.token_bytes).hex(' ') or '(none)'}"))
     for word, refs in (
         ("from", outcome.merge_parents),
         ("swallowed by", outcome.swallowed_by[:8]),
@@ -92,6 +101,10 @@ def replies(outcome: RepeatBackResult) -> Sequence[Any]:
         Text(f"{outcome.model} · {outcome.template}"),
         _text(outcome.probe.prompt, 400, spaces=False),
     ]
+    if not outcome.probe.token.token_bytes:
+        places = ", ".join(str(place + 1) for place in outcome.probe.slot_positions)
+        ids = len(outcome.probe.prompt_ids)
+        lines.append(Text(f"{token_name(outcome.probe.token)} has no text: it is id {places} of the prompt's {ids}."))
     if not outcome.probe.reencodes:
         lines.append(
             Text("The text of this prompt would be tokenised otherwise; the ids were put in directly.", "yellow")
@@ -109,8 +122,7 @@ def replies(outcome: RepeatBackResult) -> Sequence[Any]:
 
 def _share(probe: Probe) -> str:
     low, high = probe.interval
-    token = visible_bytes(bytes.fromhex(probe.token.token_bytes))
-    return f"{token}: exact {probe.exact}/{len(probe.replies)} [{low:.2f}, {high:.2f}]"
+    return f"{token_name(probe.token)}: exact {probe.exact}/{len(probe.replies)} [{low:.2f}, {high:.2f}]"
 
 
 def logprob_cell(logprob: float) -> str:
@@ -128,7 +140,9 @@ def logprobs(outcome: LogprobTable) -> Sequence[Any]:
             cell = column.cells[index]
             several = f" Σ{len(cell.target_ids)}" if len(cell.target_ids) > 1 else ""
             cells.append(Text(logprob_cell(cell.logprob) + several))
-        table.add_row(_text(target), *cells)
+        ids = outcome.columns[0].cells[index].target_ids if outcome.columns else ()
+        name = _text(target) if target or not ids else Text(_placeholder(ids[0]))
+        table.add_row(name, *cells)
     table.add_row("entropy (nats)", *(Text(f"{column.entropy:.3f}") for column in outcome.columns), style="dim")
     return [_text(outcome.columns[0].prompt, 400, spaces=False), table] if outcome.columns else [table]
 

@@ -163,6 +163,23 @@ def test_tables_are_readable_without_json(run: Run, verb: str) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
+        (("inspect", "zoo:starling", "--token-id", "3080"), "starling 3080 ⟨3080⟩  padding\nbytes (none)\n"),
+        (("repeat", "zoo:starling", "--token-id", "3080"), "\n⟨3080⟩: exact 0/1"),
+        (("repeat", "zoo:starling", "--token-id", "3080"), "\n⟨3080⟩ has no text: it is id 9 of the prompt's 13.\n"),
+        (("neighbours", "zoo:starling", "--token-id", "3080"), "nearest to ⟨3080⟩ in W_E"),
+        (("logprobs", "zoo:starling", "--prompt", "The", "--token-id", "3080"), "\n⟨3080⟩ "),
+        (("tokens", "zoo:starling", "--where", "id:3080"), "\n3080  ⟨3080⟩  padding"),
+    ],
+)
+def test_padding_is_named_by_its_id(run: Run, words: tuple[str, ...], said: str) -> None:
+    status, (shown,), _ = run(*words, as_json=False)
+    assert status == 0
+    assert said in shown["text"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
         (("tokens", "zoo:dodo"), "dodo"),
         (("tokens", "/nowhere/at/all"), "no directory"),
         (("tokens", "some-org/unknown-model"), "some-org/unknown-model"),
