@@ -91,6 +91,8 @@ class Verifier:
         if isinstance(request, MarkToken):
             change = self._marks[request.model].add if request.marked else self._marks[request.model].discard
             change(request.token_id)
+        if isinstance(outcome, Failure) and is_of_stopped_engine(outcome):
+            return Checked(step, "nothing to run", "the engine had stopped")
         if isinstance(request, LoadModel):
             return await self._check_load(step, request)
         if isinstance(request, _NOT_ASKED):
