@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import shlex
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
@@ -95,16 +94,9 @@ def _flags(given: Namespace) -> dict[str, object]:
     return flags
 
 
-def _engine_command(command: str) -> tuple[str, ...]:
-    from explorer.engine.client import LOCAL_ENGINE
-
-    return tuple(shlex.split(command)) if command else LOCAL_ENGINE
-
-
 def _run_verb(words: Sequence[str]) -> int:
     from pathlib import Path
 
-    from explorer.engine.client import EngineClient
     from explorer.errors import ExplorerError
     from explorer.headless.run import FAILED, run_verb, say_error
     from explorer.headless.verbs import VERBS
@@ -117,7 +109,7 @@ def _run_verb(words: Sequence[str]) -> int:
         if verb.before is not None:
             verb.before(given, parser.error)
         settings = read_settings(Path(given.settings) if given.settings else None, flags=_flags(given))
-        return run_verb(verb, given, settings, EngineClient(_engine_command(settings.engine)))
+        return run_verb(verb, given, settings, _client(settings))
     except ExplorerError as error:
         say_error(error)
     return FAILED
@@ -126,17 +118,12 @@ def _run_verb(words: Sequence[str]) -> int:
 def _run_session_verb(words: Sequence[str]) -> int:
     from explorer.headless.session_verbs import run_session_verb
 
-    def make_client(settings: Settings) -> EngineClient:
-        from explorer.engine.client import EngineClient
-
-        return EngineClient(_engine_command(settings.engine))
-
     def open_replay(path: Path, settings: Settings) -> int:
         from explorer.tui.openings import OpenReplay  # the screen is loaded only where it is shown
 
         return _open(OpenReplay(path), settings, None)
 
-    return run_session_verb(words, make_client, open_replay)
+    return run_session_verb(words, _client, open_replay)
 
 
 def _run_explorer(words: Sequence[str]) -> int:
@@ -172,9 +159,10 @@ def _run_explorer(words: Sequence[str]) -> int:
 
 
 def _client(settings: Settings) -> EngineClient:
-    from explorer.engine.client import EngineClient
+    from explorer.engine.client import LOCAL_ENGINE, EngineClient
+    from explorer.settings import engine_words
 
-    return EngineClient(_engine_command(settings.engine))
+    return EngineClient(engine_words(settings) or LOCAL_ENGINE)
 
 
 def _show(app: ExplorerApp, settings: Settings, place: Path | None) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -69,7 +70,22 @@ def read_settings(
         raise ExplorerError(
             f"settings: {error}", hint=f"Correct it in {place} or in the {PREFIX}… variables."
         ) from error
+    engine_words(settings)
     return settings
+
+
+def engine_words(settings: Settings) -> tuple[str, ...]:
+    """The command that starts the engine, word by word; none where it is left to the program.
+
+    Raises `ExplorerError` where it is no command line.
+    """
+    try:
+        return tuple(shlex.split(settings.engine))
+    except ValueError as error:
+        raise ExplorerError(
+            f"the engine's command {settings.engine!r} cannot be read: {str(error)[:1].lower()}{str(error)[1:]}",
+            hint="Correct --engine, or engine in the settings.",
+        ) from error
 
 
 def _from_file(path: Path, required: bool) -> dict[str, Any]:

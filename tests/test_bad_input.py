@@ -119,9 +119,21 @@ def test_nan_weights_are_loaded_said_and_kept_out_of_the_numbers(
     tensors[name][7] = float("nan")
     save_file(tensors, model / "model.safetensors", metadata={"format": "pt"})
     assert cli.main(["tokens", str(model), "--top", "1000", "--json"]) == 0
-    rows = {row["token_id"]: row for row in map(json.loads, capsys.readouterr().out.splitlines())}
+    out, err = capsys.readouterr()
+    rows = {row["token_id"]: row for row in map(json.loads, out.splitlines())}
     assert rows[7]["indicators"] == {}
     assert all(row["indicators"] for token_id, row in rows.items() if token_id != 7)
+    assert "NaN" in err
+    assert err.count("\n") == 1
+    assert cli.main(["tokens", str(model), "--top", "3"]) == 0
+    out, err = capsys.readouterr()
+    assert "NaN" in out.splitlines()[-1]
+    assert err == ""
+    assert cli.main(["tokens", str(model), "--where", "id:7", "--sort", "input_norm"]) == 0
+    what, heading, row = capsys.readouterr().out.splitlines()[2:5]
+    assert what.strip() == "percentile of"
+    assert heading.split()[3] == heading.split()[-1] == "input_norm"
+    assert row.split()[3] == row.split()[-1] == "–"
     assert cli.main(["neighbours", str(model), "--token-id", "7"]) == 1
     assert "NaN" in capsys.readouterr().err
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from explorer import cli
 from explorer.errors import ExplorerError
-from explorer.settings import FIRST_MODELS, read_settings, remember_theme
+from explorer.settings import FIRST_MODELS, Settings, engine_words, read_settings, remember_theme
 
 
 @pytest.fixture
@@ -72,3 +73,20 @@ def test_remembering_a_theme_leaves_the_rest_of_the_file(file: Path) -> None:
     fresh = file.with_name("fresh.toml")
     remember_theme("magpie", fresh)
     assert read_settings(fresh, environment={}).theme == "magpie"
+
+
+@pytest.mark.parametrize(("command", "said"), [('"', "no closing quotation"), ("ssh BOX \\", "no escaped character")])
+@pytest.mark.parametrize("words", [(), ("tokens", "zoo:mynah"), ("replay", "base-and-instruct", "--verify")])
+def test_an_engine_that_is_no_command_line_is_said_in_one_line(
+    words: tuple[str, ...], command: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main([*words, "--engine", command]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert said in err
+    assert "--engine" in err
+    assert err.count("\n") == 1
+
+
+def test_an_engine_of_blanks_is_the_one_of_this_machine() -> None:
+    assert engine_words(Settings(engine="  ")) == engine_words(Settings()) == ()

@@ -33,7 +33,11 @@ OnPart = Callable[[AnyPart], None]
 
 LOCAL_ENGINE: tuple[str, ...] = (sys.executable, "-m", "explorer.engine")
 LOG_LINES_KEPT = 2000
-RESTART = "Start it again; the session is whole."
+LAST_WORDS = 0.3
+"""Seconds that the log of an engine that ended is waited for: a child of its own may keep it open."""
+NOT_RUNNING, STOPPED = "the engine is not running", "the engine stopped: "
+RESTART = "Press ctrl+r to start it again; the session is whole."
+"""What to do on the screen; nothing that a headless verb can do."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,11 @@ class Answered:
 
     outcome: AnyOutcome
     seconds: float
+
+
+def is_of_stopped_engine(failure: Failure) -> bool:
+    """Whether a request failed because the engine ended, so that nothing is known of its answer."""
+    return failure.message == NOT_RUNNING or failure.message.startswith(STOPPED)
 
 
 class Asker(Protocol):
@@ -113,8 +122,8 @@ class EngineClient:
         for frame in self._backlog:
             self._write(frame)
         self._backlog.clear()
-        for work in (self._read_answers(self._process), self._read_log(self._process)):
-            task = asyncio.create_task(work)
+        log = asyncio.create_task(self._read_log(self._process))
+        for task in (log, asyncio.create_task(self._read_answers(self._process, log))):
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
@@ -123,7 +132,7 @@ class EngineClient:
         pending = Pending(next(self._numbers), request, asyncio.get_running_loop().create_future(), on_part)
         self._pending[pending.number] = pending
         if self.state == "stopped":
-            self._settle(pending.number, Answered(Failure(message="the engine is not running", hint=RESTART), 0.0))
+            self._settle(pending.number, Answered(Failure(message=NOT_RUNNING, hint=RESTART), 0.0))
         else:
             self._write(pack(Ask(number=pending.number, request=request)))
         return pending
@@ -169,7 +178,7 @@ class EngineClient:
             with contextlib.suppress(ConnectionError, RuntimeError):
                 self._process.stdin.write(frame)
 
-    async def _read_answers(self, process: asyncio.subprocess.Process) -> None:
+    async def _read_answers(self, process: asyncio.subprocess.Process, log: asyncio.Task[None]) -> None:
         assert process.stdout is not None
         reason = ""
         try:
@@ -184,6 +193,7 @@ class EngineClient:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
         status = await process.wait()
+        await asyncio.wait((log,), timeout=LAST_WORDS)
         self._ended(process, reason or _how_it_ended(status, self._log))
 
     def _hear(self, envelope: ToClient) -> None:
@@ -212,7 +222,7 @@ class EngineClient:
         if not asked_to_end:
             self.state = "stopped"
             self._process = None
-        failure = Failure(message=f"the engine stopped: {reason}", hint=RESTART)
+        failure = Failure(message=STOPPED + reason, hint=RESTART)
         now = time.monotonic()
         for number, pending in list(self._pending.items()):
             self._settle(number, Answered(failure, now - pending.asked_at))

@@ -12,7 +12,7 @@ from typing import Any
 
 from rich.console import Console
 
-from explorer.engine.client import EngineClient
+from explorer.engine.client import EngineClient, is_of_stopped_engine
 from explorer.errors import ExplorerError
 from explorer.headless.verbs import Asked, Verb
 from explorer.records import (
@@ -20,13 +20,16 @@ from explorer.records import (
     AnyPart,
     AnyRequest,
     Cancelled,
+    CertifyResult,
     Failure,
     InspectToken,
     LoadModel,
     ModelInfo,
     ModelLoaded,
     Progress,
+    RankedTokens,
     TokenDetail,
+    VerificationResult,
 )
 from explorer.sessions.store import SessionWriter, chosen_path, is_recorded
 from explorer.settings import Settings
@@ -34,6 +37,7 @@ from explorer.text import visible
 
 FAILED, INTERRUPTED = 1, 130
 UNCUT = 240
+LOG_LINES = 5
 
 
 @dataclass
@@ -56,6 +60,9 @@ class Conversation:
             if self.session.trouble not in (before, ""):  # once; what is lost in the end is said in the end
                 _say(self.session.trouble)
         if isinstance(answered.outcome, Failure):
+            if is_of_stopped_engine(answered.outcome):
+                say_last_words(self.client, answered.outcome.message)
+                raise ExplorerError(answered.outcome.message)
             raise ExplorerError(answered.outcome.message, answered.outcome.hint)
         if isinstance(answered.outcome, Cancelled):
             raise ExplorerError("stopped")
@@ -125,11 +132,19 @@ def _print(verb: Verb, outcome: AnyOutcome, *, as_json: bool) -> None:
     if as_json:
         for row in verb.rows(outcome):
             print(json.dumps(row, allow_nan=False))  # ASCII: no token moves the cursor of a terminal
+        _say_notes(outcome)
         return
     # A pipe has no width: nothing is cut there.
     console = Console(highlight=False, width=None if sys.stdout.isatty() else UNCUT)
     for thing in verb.show(outcome):
         console.print(thing)
+
+
+def _say_notes(outcome: AnyOutcome) -> None:
+    """On stderr, the remarks that none of the rows carries."""
+    if isinstance(outcome, RankedTokens | VerificationResult | CertifyResult):
+        for note in outcome.notes:
+            print(f"glitch-explore: {visible(f'{outcome.model}: {note}', spaces=False)}", file=sys.stderr)
 
 
 def run_verb(verb: Verb, given: Namespace, settings: Settings, client: EngineClient) -> int:
@@ -183,3 +198,11 @@ def say_error(error: ExplorerError) -> None:
 
 def _say(text: str) -> None:
     print(f"glitch-explore: {visible(text, spaces=False)}", file=sys.stderr)
+
+
+def say_last_words(client: EngineClient, said: str = "") -> None:
+    """The last lines of the engine's log on stderr, those left out that are `said` already."""
+    lines = [line for line in client.log_lines() if line.strip()][-LOG_LINES:]
+    for line in lines:
+        if not said.endswith(line):
+            print(f"engine: {visible(line, spaces=False)[:UNCUT]}", file=sys.stderr)

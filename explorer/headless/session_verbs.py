@@ -16,7 +16,7 @@ from rich.text import Text
 
 from explorer.engine.client import EngineClient
 from explorer.errors import ExplorerError
-from explorer.headless.run import FAILED, INTERRUPTED, UNCUT, say_error
+from explorer.headless.run import FAILED, INTERRUPTED, UNCUT, say_error, say_last_words
 from explorer.records import Step
 from explorer.sessions.describe import describe, summarise
 from explorer.sessions.diff import Difference, diff_sessions
@@ -187,16 +187,22 @@ async def verify(
         raise ExplorerError(f"the engine cannot be started: {error}", hint="Check --engine.") from error
     checks: list[Checked] = []
     try:
-        same = same_libraries(session.header.versions, client.hello.versions if client.hello is not None else {})
+
+        def same() -> bool:
+            return client.hello is not None and same_libraries(session.header.versions, client.hello.versions)
+
         verifier = Verifier(client, names, allow_pickle=settings.allow_pickle, same_libraries=same)
         async for check in verifier.run(session):
             checks.append(check)
             if sys.stderr.isatty():
                 print(f"\rstep {len(checks)}/{len(session)}\x1b[K", end="", file=sys.stderr, flush=True)
+        has_stopped = client.state == "stopped"
     finally:
         await client.stop()
         if sys.stderr.isatty():
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+    if has_stopped:
+        say_last_words(client)
     _print_checks(checks, as_json=given.json)
     is_fine = bool(checks) and all(check.verdict in ("agree", "nothing to run") for check in checks)
     return 0 if is_fine and not damage else FAILED

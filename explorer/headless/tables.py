@@ -21,6 +21,7 @@ from explorer.records import (
     TokenRef,
     TokenRow,
 )
+from explorer.table import PLAIN_SORTS
 from explorer.text import visible, visible_bytes
 
 
@@ -37,8 +38,17 @@ def _text(text: str, limit: int = 48, *, spaces: bool = True) -> Text:
 
 
 def _token(token: TokenRef | TokenRow, limit: int = 32) -> Text:
-    shown = visible_bytes(bytes.fromhex(token.token_bytes))
+    shown = token_name(token)
     return Text(shown if len(shown) <= limit else shown[: limit - 1] + "…")
+
+
+def token_name(token: TokenRef | TokenRow) -> str:
+    """The token as one safe line; its id in brackets for padding, which has no bytes."""
+    return visible_bytes(bytes.fromhex(token.token_bytes)) or _placeholder(token.token_id)
+
+
+def _placeholder(token_id: int) -> str:
+    return f"⟨{token_id}⟩"
 
 
 def _number(value: float | None, digits: int = 5) -> Text:
@@ -46,25 +56,26 @@ def _number(value: float | None, digits: int = 5) -> Text:
 
 
 def tokens(outcome: RankedTokens) -> Sequence[Any]:
-    """The rows of a ranking, the sort column first."""
-    names = list(dict.fromkeys(name for row in outcome.rows for name in row.indicators))
-    if outcome.sort in names:
-        names = [outcome.sort, *(name for name in names if name != outcome.sort)]
+    """The rows of a ranking, the sort column first, and the percentile in that one (else in the first)."""
+    lead = () if outcome.sort in PLAIN_SORTS else (outcome.sort,)
+    names = list(dict.fromkeys((*lead, *(name for row in outcome.rows for name in row.indicators))))
     shown = names[: 1 if shutil.get_terminal_size((240, 40)).columns < 100 else 3]
-    table = _table("id", "token", "category", *shown, "percentile", right=("id", *shown, "percentile"))
+    places = [f"percentile of\n{name}" for name in shown[:1]]
+    table = _table("id", "token", "category", *shown, *places, right=("id", *shown, *places))
     for row in outcome.rows:
         values = [_number(row.indicators.get(name)) for name in shown]
-        percentile = row.percentiles.get(shown[0]) if shown else None
-        table.add_row(str(row.token_id), _token(row), row.category, *values, _number(percentile, 3))
+        percentiles = [_number(row.percentiles.get(name), 3) for name in shown[:1]]
+        table.add_row(str(row.token_id), _token(row), row.category, *values, *percentiles)
     head = f"{outcome.model}: {outcome.matching:,} of {outcome.total:,} tokens, by {outcome.sort}"
-    return [Text(head), Text(outcome.default_rule, style="dim"), table]
+    notes = [Text(visible(note, spaces=False), "yellow") for note in outcome.notes]
+    return [Text(head), Text(outcome.default_rule, style="dim"), table, *notes]
 
 
 def detail(outcome: TokenDetail) -> Sequence[Any]:
     """One token, a line a fact."""
     row = outcome.row
     facts: list[Any] = [Text.assemble(f"{outcome.model} {row.token_id} ", _token(row), f"  {row.category}")]
-    facts.append(Text(f"bytes {bytes.fromhex(row.token_bytes).hex(' ')}"))
+    facts.append(Text(f"bytes {bytes.fromhex(row.token_bytes).hex(' ') or '(none)'}"))
     for word, refs in (
         ("from", outcome.merge_parents),
         ("swallowed by", outcome.swallowed_by[:8]),
@@ -90,6 +101,10 @@ def replies(outcome: RepeatBackResult) -> Sequence[Any]:
         Text(f"{outcome.model} · {outcome.template}"),
         _text(outcome.probe.prompt, 400, spaces=False),
     ]
+    if not outcome.probe.token.token_bytes:
+        places = ", ".join(str(place + 1) for place in outcome.probe.slot_positions)
+        ids = len(outcome.probe.prompt_ids)
+        lines.append(Text(f"{token_name(outcome.probe.token)} has no text: it is id {places} of the prompt's {ids}."))
     if not outcome.probe.reencodes:
         lines.append(
             Text("The text of this prompt would be tokenised otherwise; the ids were put in directly.", "yellow")
@@ -107,8 +122,7 @@ def replies(outcome: RepeatBackResult) -> Sequence[Any]:
 
 def _share(probe: Probe) -> str:
     low, high = probe.interval
-    token = visible_bytes(bytes.fromhex(probe.token.token_bytes))
-    return f"{token}: exact {probe.exact}/{len(probe.replies)} [{low:.2f}, {high:.2f}]"
+    return f"{token_name(probe.token)}: exact {probe.exact}/{len(probe.replies)} [{low:.2f}, {high:.2f}]"
 
 
 def logprob_cell(logprob: float) -> str:
@@ -126,7 +140,9 @@ def logprobs(outcome: LogprobTable) -> Sequence[Any]:
             cell = column.cells[index]
             several = f" Σ{len(cell.target_ids)}" if len(cell.target_ids) > 1 else ""
             cells.append(Text(logprob_cell(cell.logprob) + several))
-        table.add_row(_text(target), *cells)
+        ids = outcome.columns[0].cells[index].target_ids if outcome.columns else ()
+        name = _text(target) if target or not ids else Text(_placeholder(ids[0]))
+        table.add_row(name, *cells)
     table.add_row("entropy (nats)", *(Text(f"{column.entropy:.3f}") for column in outcome.columns), style="dim")
     return [_text(outcome.columns[0].prompt, 400, spaces=False), table] if outcome.columns else [table]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 from explorer.models.language_model import Embeddings, ModelError
@@ -75,11 +76,20 @@ def read_config(directory: Path) -> PreTrainedConfig:
             str(directory), local_files_only=True, trust_remote_code=False
         )
     except Exception as error:  # a stranger's file meets many validators, each with an error of its own
-        raise ModelError(
-            f"config.json of {directory.name} cannot be used: {' '.join(str(error).split())[:300]}",
-            hint=f"Is model_type {plain.get('model_type')!r} one that the installed transformers knows?",
-        ) from error
+        raise _unusable(directory.name, plain.get("model_type"), error) from error
     return config
+
+
+def _unusable(name: str, model_type: object, error: Exception) -> ModelError:
+    from transformers import CONFIG_MAPPING
+
+    if isinstance(model_type, str) and model_type not in CONFIG_MAPPING:
+        return ModelError(
+            f"{name}: the installed transformers knows no model_type {model_type[:40]!r}",
+            hint="A newer transformers may know it.",
+        )
+    said = shorten(str(error), 200, placeholder=" …")
+    return ModelError(f"config.json of {name} cannot be used: {said}", hint="Correct it, or get it again.")
 
 
 def architecture_class(config: PreTrainedConfig) -> type[PreTrainedModel]:

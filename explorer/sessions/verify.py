@@ -8,13 +8,13 @@ checkpoints are read only where the user allows that, whatever the file says.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 import msgspec
 
-from explorer.engine.client import Asker
+from explorer.engine.client import Asker, is_of_stopped_engine
 from explorer.errors import ExplorerError
 from explorer.records import (
     AnyOutcome,
@@ -96,10 +96,11 @@ class Verifier:
         model_map: Mapping[str, str] | None = None,
         *,
         allow_pickle: bool = False,
-        same_libraries: bool = True,
+        same_libraries: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`model_map`: a model's name or source in the session → the source to load instead. `same_libraries`: those
-        that compute are of the versions of the session, so that a seed gives the same replies again."""
+        """`model_map`: a model's name or source in the session → the source to load instead. `same_libraries`:
+        whether those that compute are of the versions of the session, so that a seed gives the same replies again; it
+        is asked when the engine has answered, and so has said its versions."""
         self._client = client
         self._map = dict(model_map or {})
         self._allow_pickle = allow_pickle
@@ -127,6 +128,8 @@ class Verifier:
         if isinstance(request, MarkToken):
             change = self._marks[request.model].add if request.marked else self._marks[request.model].discard
             change(request.token_id)
+        if isinstance(outcome, Failure) and is_of_stopped_engine(outcome):
+            return Checked(step, "nothing to run", "the engine had stopped")
         if isinstance(request, LoadModel):
             return await self._check_load(step, request)
         if isinstance(request, _NOT_ASKED):
@@ -147,11 +150,12 @@ class Verifier:
 
     def _compared(self, step: Step, live: AnyOutcome) -> Checked:
         if isinstance(live, Failure) and not isinstance(step.outcome, Failure):
-            return Checked(step, "cannot run", " ".join(filter(None, (live.message, live.hint))))
+            hint = "" if is_of_stopped_engine(live) else live.hint  # which is of the screen
+            return Checked(step, "cannot run", " ".join(filter(None, (live.message, hint))))
         took_part = [self._models[name] for name in models_of(step.request) if name in self._models]
         dtypes = [info.dtype for loaded in took_part for info in (loaded.recorded, loaded.live)]
         same_run = all(is_same_run(loaded.recorded, loaded.live) for loaded in took_part)
-        circumstances = Circumstances(self._names(), reproducible=same_run and self._same_libraries)
+        circumstances = Circumstances(self._names(), reproducible=same_run and self._same_libraries())
         found = compare(step.request, step.outcome, live, loosest(dtypes), circumstances)
         if found.difference:
             return Checked(step, "differ", found.difference + (f" ({found.how})" if found.how else ""))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from explorer.engine.client import EngineClient, Listeners
+from explorer.engine.client import EngineClient, Listeners, is_of_stopped_engine
 from explorer.records import (
     Failure,
     ListModels,
@@ -90,6 +90,20 @@ async def test_a_child_that_is_no_engine_is_reported_in_words(program: str, said
     assert isinstance(outcome, Failure)
     assert said in outcome.message
     await client.stop()
+
+
+async def test_the_last_words_of_a_child_are_waited_for() -> None:
+    client = EngineClient(("sh", "-c", "exec >&-; (sleep 0.1; echo ssh: permission denied >&2) & exit 255"))
+    await client.start()
+    outcome = (await asyncio.wait_for(client.ask(ReadRoster()), 5)).outcome
+    assert isinstance(outcome, Failure)
+    assert is_of_stopped_engine(outcome)
+    assert outcome.message.endswith("exit status 255, ssh: permission denied")
+    assert client.log_lines() == ("ssh: permission denied",)
+    assert "ctrl+r" in outcome.hint
+    again = (await client.ask(ReadRoster())).outcome
+    assert isinstance(again, Failure)
+    assert is_of_stopped_engine(again)
 
 
 async def test_a_command_that_does_not_exist_is_an_oserror() -> None:

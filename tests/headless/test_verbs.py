@@ -33,6 +33,17 @@ def test_tokens_sorts_filters_and_cuts(run: Run) -> None:
     assert all(row["text"].startswith(" th") and row["category"] == "ok" for row in rows)
 
 
+def test_the_percentile_is_told_of_the_sorted_indicator_or_of_the_first(run: Run) -> None:
+    for sort, name in (("output_norm", "output_norm"), ("category", "input_norm")):
+        words = ("tokens", "zoo:mynah", "--sort", sort, "--top", "1")
+        _, (row,), _ = run(*words)
+        _, (shown,), _ = run(*words, as_json=False)
+        _, _, what, heading, line = shown["text"].splitlines()
+        assert what.strip() == "percentile of"
+        assert heading.split()[3] == heading.split()[-1] == name
+        assert line.split()[-1] == f"{row['percentiles'][name]:.3g}"
+
+
 def test_a_token_has_one_row_whichever_way_it_is_named(run: Run) -> None:
     _, by_text, _ = run("inspect", "zoo:mynah", "--token", " the")
     _, by_id, _ = run("inspect", "zoo:mynah", "--token-id", str(by_text[0]["token_id"]))
@@ -148,6 +159,23 @@ def test_tables_are_readable_without_json(run: Run, verb: str) -> None:
     assert status == 0
     assert "mynah" in shown["text"]
     assert "\x1b" not in shown["text"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("inspect", "zoo:starling", "--token-id", "3080"), "starling 3080 ⟨3080⟩  padding\nbytes (none)\n"),
+        (("repeat", "zoo:starling", "--token-id", "3080"), "\n⟨3080⟩: exact 0/1"),
+        (("repeat", "zoo:starling", "--token-id", "3080"), "\n⟨3080⟩ has no text: it is id 9 of the prompt's 13.\n"),
+        (("neighbours", "zoo:starling", "--token-id", "3080"), "nearest to ⟨3080⟩ in W_E"),
+        (("logprobs", "zoo:starling", "--prompt", "The", "--token-id", "3080"), "\n⟨3080⟩ "),
+        (("tokens", "zoo:starling", "--where", "id:3080"), "\n3080  ⟨3080⟩  padding"),
+    ],
+)
+def test_padding_is_named_by_its_id(run: Run, words: tuple[str, ...], said: str) -> None:
+    status, (shown,), _ = run(*words, as_json=False)
+    assert status == 0
+    assert said in shown["text"]
 
 
 @pytest.mark.parametrize(

@@ -134,6 +134,22 @@ def test_unusable_config_is_refused(tmp_path: Path, config: str) -> None:
     assert refused.value.hint
 
 
+def test_a_model_type_that_nobody_knows_is_said_in_one_short_line(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"model_type": "zork"}')
+    with pytest.raises(ModelError, match="zork") as refused:
+        read_config(tmp_path)
+    assert refused.value.line.endswith("knows no model_type 'zork'. A newer transformers may know it.")
+    assert len(refused.value.line) < 150
+
+
+def test_what_transformers_says_of_a_config_is_cut_between_words(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "gpt2", "n_embd": "words " * 100}))
+    with pytest.raises(ModelError) as refused:
+        read_config(tmp_path)
+    assert len(refused.value.message) < 300
+    assert refused.value.message.endswith(" words …")
+
+
 def test_config_that_asks_for_its_own_code_is_refused_and_none_of_it_runs(tiny: Tiny, tmp_path: Path) -> None:
     plain = json.loads((tiny("gpt2") / "config.json").read_text())
     plain["auto_map"] = {"AutoConfig": "own.Config", "AutoModelForCausalLM": "own.Model"}

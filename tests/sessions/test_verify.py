@@ -232,7 +232,7 @@ async def test_samples_are_held_to_the_seed_on_the_same_run_and_else_to_their_ow
     other = sampled((2, 0), " c a", "other")
     assert (await check(sampled((0, 0), " a a", "other"), "cpu")).verdict == "agree"
     assert (await check(other, "cpu")).verdict == "differ"
-    for elsewhere in ({"device": "cuda:0"}, {"device": "cpu", "same_libraries": False}):
+    for elsewhere in ({"device": "cuda:0"}, {"device": "cpu", "same_libraries": lambda: False}):
         found = await check(other, **elsewhere)  # type: ignore[arg-type]
         assert (found.verdict, "two-sample" in found.said) == ("agree", True)
         for wrong in (
@@ -294,3 +294,24 @@ def test_renaming_there_and_back_changes_nothing(request_: AnyRequest) -> None:
     assert "mynah" not in models_of(there)
     assert renamed(there, {"heron": "mynah"}) == request_
     assert msgspec.structs.asdict(there).keys() == msgspec.structs.asdict(request_).keys()
+
+
+@pytest.mark.parametrize(
+    "message", ["the engine stopped: signal 9 (killed: out of memory?)", "the engine is not running"]
+)
+async def test_what_a_stopped_engine_could_not_answer_is_nothing_to_run(message: str) -> None:
+    failure = Failure(message=message, hint="Start it again; the session is whole.")
+    load, ask = LoadModel(source="zoo:mynah"), ReadLogprobs(models=("mynah",), prompt="x")
+    answers = [(load, ModelLoaded(info=info("mynah"))), (ask, logprob_table())]
+    told = steps(*answers, (ask, failure), (load, failure), (UnloadModel(model="mynah"), failure), *answers)
+    engine = ToldEngine(recorded_answers(answers))
+    checks = await verified(engine, told)
+    assert [check.verdict for check in checks] == ["agree"] * 2 + ["nothing to run"] * 3 + ["agree"] * 2
+    assert len(engine.asked) == 4
+
+
+async def test_a_failure_that_only_speaks_of_an_engine_is_asked_again() -> None:
+    load = LoadModel(source="zoo:mynah")
+    engine = ToldEngine(lambda request: ModelLoaded(info=info("mynah")))
+    (check,) = await verified(engine, steps((load, Failure(message="no room: the engine stopped: it"))))
+    assert check.verdict == "differ"
