@@ -29,7 +29,6 @@ from explorer.records import (
     Progress,
     RankedTokens,
     TokenDetail,
-    VerificationResult,
 )
 from explorer.sessions.store import SessionWriter, chosen_path, is_recorded
 from explorer.settings import Settings
@@ -141,10 +140,10 @@ def _print(verb: Verb, outcome: AnyOutcome, *, as_json: bool) -> None:
 
 
 def _say_notes(outcome: AnyOutcome) -> None:
-    """On stderr, the remarks that none of the rows carries."""
-    if isinstance(outcome, RankedTokens | VerificationResult | CertifyResult):
+    """On stderr, the remarks that none of the rows carries; those of `verify` it says itself."""
+    if isinstance(outcome, RankedTokens | CertifyResult):
         for note in outcome.notes:
-            print(f"glitch-explore: {visible(f'{outcome.model}: {note}', spaces=False)}", file=sys.stderr)
+            _say(f"{outcome.model}: {note}")
 
 
 def run_verb(verb: Verb, given: Namespace, settings: Settings, client: EngineClient) -> int:
@@ -196,13 +195,13 @@ def say_error(error: ExplorerError) -> None:
     _say(error.line)
 
 
-def _say(text: str) -> None:
-    print(f"glitch-explore: {visible(text, spaces=False)}", file=sys.stderr)
-
-
 def say_last_words(client: EngineClient, said: str = "") -> None:
     """The last lines of the engine's log on stderr, those left out that are `said` already."""
     lines = [line for line in client.log_lines() if line.strip()][-LOG_LINES:]
     for line in lines:
         if not said.endswith(line):
             print(f"engine: {visible(line, spaces=False)[:UNCUT]}", file=sys.stderr)
+
+
+def _say(text: str) -> None:
+    print(f"glitch-explore: {visible(text, spaces=False)}", file=sys.stderr)
