@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from explorer.core.agreement import Curve, jaccard, precision_recall_points, roc_points
-from explorer.records import CATEGORIES, VERDICTS, Category, Verdict, VerdictCell, VerdictColumns, VerdictPart
+from explorer.records import (
+    CATEGORIES,
+    VERDICTS,
+    Array,
+    Category,
+    Verdict,
+    VerdictCell,
+    VerdictColumns,
+    VerdictPart,
+    VocabularyColumns,
+)
 from explorer.text import decode
 
 if TYPE_CHECKING:
@@ -135,3 +146,28 @@ def _any(rows: Bool[np.ndarray, "definitions n"]) -> Bool[np.ndarray, " n"]:
     """True in any of the rows, token by token."""
     found: Bool[np.ndarray, " n"] = np.logical_or.reduce(rows, axis=0)
     return found
+
+
+def matrix_of_tokens(
+    columns: VocabularyColumns, source: str, token_ids: Sequence[int], tested: VerdictMatrix | None = None
+) -> VerdictMatrix:
+    """The tokens named, of a vocabulary, with the verdicts that `tested` has of them: to be exported."""
+    ids = np.array(token_ids, dtype=np.int64)
+    offsets, blob = columns.offsets.numpy(), columns.token_bytes.data
+    tokens = [blob[offsets[token_id] : offsets[token_id + 1]] for token_id in token_ids]
+    definitions = () if tested is None else tested.definitions
+    verdicts = np.full((len(definitions), len(ids)), VERDICTS.index("not asked"), dtype=np.uint8)
+    values = np.full(verdicts.shape, np.nan, dtype=np.float32)
+    if tested is not None:
+        _, here, there = np.intersect1d(ids, tested.token_ids, return_indices=True)
+        verdicts[:, here], values[:, here] = tested.verdicts[:, there], tested.values[:, there]
+    return VerdictMatrix(VerdictColumns(
+        model=columns.model, source=source, token_ids=Array.of(ids.astype(np.int32)),
+        token_bytes=Array.of(np.frombuffer(b"".join(tokens), dtype=np.uint8)),
+        offsets=Array.of(np.cumsum([0, *map(len, tokens)], dtype=np.int64)),
+        categories=Array.of(columns.categories.numpy()[ids]),
+        indicators={name: Array.of(column.numpy()[ids]) for name, column in columns.indicators.items()},
+        flags={name: Array.of(flag.numpy()[ids]) for name, flag in columns.flags.items()},
+        definitions=definitions, verdicts=Array.of(verdicts), values=Array.of(values),
+        default_indicator=columns.default_indicator, main_indicator=columns.default_indicator,
+    ))  # fmt: skip

@@ -118,6 +118,9 @@ class Acts(ModelActs):
         self.on_token(partial(self._run_pane, tab))
 
     def _run_pane(self, tab: str) -> None:
+        if self.client.state == "stopped":
+            self.remark("The engine has stopped: ctrl+r starts it again.", problem=True)
+            return
         if self.selection.token is None:
             self.remark("Select a token first: press 1 for the table.")
         else:
@@ -133,14 +136,16 @@ class Acts(ModelActs):
         from explorer.tui.screens.ask_line import AskLine
 
         pane = cast("VerdictsPane", self.screen_stack[0].query_one("#verdicts-pane"))
-        if not pane.has_matrix:
-            self.remark("There is nothing to export yet: v tests tokens.", problem=True)
+        model = self.selection.model
+        vocabulary = self.vocabularies.get(model.name) if model is not None and self.selection.marked else None
+        if vocabulary is None and not pane.has_matrix:
+            self.remark("There is nothing to export yet: space marks tokens, v tests them.", problem=True)
             return
         forms = ".csv .parquet .md .jsonl .bias.json .ban.json"
         name = await self.push_screen_wait(AskLine("Export the tokens to", placeholder=forms))
         if name:
             try:
-                self.remark(await pane.export(Path(name).expanduser()))
+                self.remark(await pane.export(Path(name).expanduser(), vocabulary))
             except ExplorerError as error:
                 self.remark(error.line, problem=True)
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from explorer.engine.client import EngineClient
+from explorer.errors import ExplorerError
 from explorer.records import (
     Certify,
+    Failure,
     ListModels,
     LoadModel,
     ModelCatalogue,
@@ -18,6 +21,7 @@ from explorer.records import (
     Verify,
     VocabularyColumns,
 )
+from explorer.text import visible_bytes
 from explorer.tui.desk import Desk, Recorder
 from explorer.tui.messages import Answered
 from explorer.tui.stage import Stage
@@ -93,6 +97,8 @@ class ModelActs(Stage):
         outcome = (await self.client.ask(ListModels())).outcome
         if isinstance(outcome, ModelCatalogue) and screen.is_current:
             screen.show_catalogue(outcome)
+        elif isinstance(outcome, Failure) and screen.is_current:
+            screen.show_problem(ExplorerError(outcome.message, outcome.hint).line)
 
     def load_request(self, source: str) -> LoadModel:
         """The request that loads `source` with the dtype and device of the settings."""
@@ -190,6 +196,13 @@ class ModelActs(Stage):
             return
         from explorer.tui.screens.unused import UnusedScreen
 
-        chosen = await self.push_screen_wait(UnusedScreen(step.outcome.unused, model.vocab_size))
+        screen = UnusedScreen(step.outcome.unused, model.vocab_size, text_of=partial(_name_in, step.outcome))
+        chosen = await self.push_screen_wait(screen)
         if chosen is not None:
             self.desk.ask(ReadVocabulary(model=model.name, unused_ids=chosen.ids), record=False)
+
+
+def _name_in(columns: VocabularyColumns, token_id: int) -> str:
+    """A token of a vocabulary, as it may stand on a screen."""
+    first, end = columns.offsets.numpy()[token_id : token_id + 2].tolist()
+    return visible_bytes(columns.token_bytes.data[first:end])

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from explorer.engine.handlers import Engine
 from explorer.records import (
@@ -32,7 +33,7 @@ from explorer.tui.messages import Answered
 from explorer.tui.themes import read_theme, themes_dir
 from explorer.tui.widgets.model_bar import ModelBar
 from explorer.zoo import ground_truth
-from tests.app_driver import SIZES, asked, running, screen_text, until
+from tests.app_driver import SIZES, asked, running, screen_text, steps, until
 from tests.direct_client import DirectClient
 
 
@@ -224,3 +225,36 @@ async def test_a_model_whose_loading_was_stopped_is_no_longer_on_its_way(tmp_pat
         await until(pilot, lambda: "◐ starling" in screen_text(app))
         app.post_message(Answered(Step(number=0, request=request, outcome=Cancelled(), at="", seconds=0.1)))
         await until(pilot, lambda: "◐ starling" not in screen_text(app))
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".ban.json", ".md", ".parquet", ".bias.json"])
+async def test_marked_tokens_are_exported_tested_or_not(engine: Engine, tmp_path: Path, suffix: str) -> None:
+    async with running(engine, tmp_path, models=("zoo:mynah",)) as (app, pilot):
+        assert app.selection.token is not None
+        token_id = app.selection.token.token_id
+        await pilot.press("space")
+        await until(pilot, lambda: bool(app.selection.marked))
+        await pilot.press("e")
+        await until(pilot, lambda: len(app.screen_stack) == 2)
+        path = tmp_path / f"marked{suffix}"
+        app.screen.query_one(Input).value = str(path)
+        await pilot.press("enter")
+        await until(pilot, path.exists)
+    if suffix not in (".parquet",):
+        assert str(token_id) in path.read_text()
+
+
+async def test_the_reference_tokens_are_listed_with_their_bytes(engine: Engine, tmp_path: Path) -> None:
+    async with running(engine, tmp_path, models=("zoo:mynah",)) as (app, pilot):
+        await pilot.press("u")
+        await until(pilot, lambda: len(app.screen_stack) == 2)
+        assert "\\xc0" in screen_text(app)
+
+
+async def test_a_stopped_engine_is_named_in_place_of_an_answer(engine: Engine, tmp_path: Path) -> None:
+    async with running(engine, tmp_path, models=("zoo:mynah",)) as (app, pilot):
+        app.client.state = "stopped"
+        before = len(steps(app))
+        await pilot.press("r")
+        await until(pilot, lambda: any("ctrl+r starts it again" in told.message for told in app._notifications))
+        assert len(steps(app)) == before

@@ -158,7 +158,7 @@ async def test_a_failure_says_what_to_do_and_the_row_stays() -> None:
         app.pane.selection = SELECTION
         app.pane.show(step(request, Failure(message="the engine stopped [/x]", hint="press ctrl+r\x1b")))
         await pilot.pause()
-        assert "✗ the engine stopped [/x] press ctrl+r\\u{1b}" in app.text
+        assert "✗ the engine stopped [/x]. press ctrl+r\\u{1b}" in app.text
         assert "·VelvetTurbine" in app.text
         app.pane.show(step(request, Cancelled()))
         await pilot.pause()

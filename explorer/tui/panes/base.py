@@ -7,7 +7,8 @@ from typing import ClassVar
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from explorer.records import AnyPart, AnyRequest, Progress, Request, Step
+from explorer.errors import ExplorerError
+from explorer.records import AnyPart, AnyRequest, Failure, Progress, Request, Step
 from explorer.tui.messages import Ask, Selection
 
 
@@ -58,6 +59,11 @@ class Pane(Widget):
 
     def watch_selection(self, old: Selection, new: Selection) -> None:
         """The user looks at something else."""
+
+
+def failure_text(failure: Failure) -> str:
+    """What went wrong, and what to do, on one line."""
+    return f"✗ {ExplorerError(failure.message, failure.hint).line}"
 
 
 def run_progress(part: Progress) -> str:

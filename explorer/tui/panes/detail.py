@@ -12,7 +12,7 @@ from textual.widgets import Static
 from explorer.records import AnyRequest, Cancelled, Failure, InspectToken, Request, Step, TokenDetail, TokenRow
 from explorer.text import visible
 from explorer.tui.messages import Selection
-from explorer.tui.panes.base import Pane
+from explorer.tui.panes.base import Pane, failure_text
 from explorer.tui.panes.detail_lines import detail_lines
 
 _EMPTY = "No token yet. The one under the cursor of the table is shown here; press i to record all of it."
@@ -78,8 +78,8 @@ class DetailPane(Pane):
         match outcome:
             case TokenDetail():
                 self._row, self._detail = outcome.row, outcome
-            case Failure(message=message, hint=hint):
-                self._unanswered = visible(f"✗ {message} {hint}".rstrip(), spaces=False)
+            case Failure() as failure:
+                self._unanswered = visible(failure_text(failure), spaces=False)
             case Cancelled() if request not in self._asked:  # else it was asked anew
                 self._unanswered = "stopped: press i to ask again"
         self._draw()

@@ -25,7 +25,7 @@ from explorer.records import (
 from explorer.text import visible
 from explorer.tui.messages import NeighbourOpened, Selection
 from explorer.tui.panes import neighbours_view as view
-from explorer.tui.panes.base import Pane
+from explorer.tui.panes.base import Pane, failure_text
 from explorer.tui.widgets.option_line import Choice, Field, Submitted
 from explorer.tui.widgets.plot import PlotView
 from explorer.tui.widgets.row_list import RowList
@@ -120,8 +120,7 @@ class NeighboursPane(Pane):
             self.query_one(RowList).show_empty("The vocabulary holds no other token.")
             self._show_record(cursor=0)
         elif isinstance(outcome, Failure):
-            hint = f" {outcome.hint}" if outcome.hint else ""
-            self._say(f"✗ {outcome.message}{hint}", problem=True)
+            self._say(failure_text(outcome), problem=True)
         elif isinstance(outcome, Cancelled):
             self._say("cancelled; n asks again")
 

@@ -29,7 +29,7 @@ from explorer.records import (
 )
 from explorer.text import visible
 from explorer.tui.messages import ColumnsFound, NeighbourOpened, Selection
-from explorer.tui.panes.base import Pane, run_progress
+from explorer.tui.panes.base import Pane, failure_text, run_progress
 from explorer.tui.panes.speaking_known import Known, Place
 from explorer.tui.panes.speaking_lines import Line, contents, prose, summary_lines
 from explorer.tui.panes.speaking_options import SpeakForm
@@ -141,9 +141,9 @@ class SpeakingPane(Pane):
                     self._take(request, partial, live=False)
                 done = partial.tokens if isinstance(partial, CertifyResult) else 0
                 self._say(f"paused with {done:,} tokens settled; p goes on")
-            case Certify(), Failure(message=message, hint=hint):
+            case Certify(), Failure() as failure:
                 self._say("")
-                self._problem = f"✗ {message} {hint}".rstrip()
+                self._problem = failure_text(failure)
                 self._show_lines(cursor=0)
             case ReadCertificates(), Certificates() as found if found.rows:
                 self.ask(

@@ -31,11 +31,12 @@ from explorer.records import (
     VerdictPart,
     VerificationResult,
     Verify,
+    VocabularyColumns,
 )
 from explorer.text import visible
 from explorer.tui.messages import ColumnsFound, NeighbourOpened
 from explorer.tui.panes import verdicts_view as view
-from explorer.tui.panes.base import Pane, run_progress
+from explorer.tui.panes.base import Pane, failure_text, run_progress
 from explorer.tui.panes.verdicts_columns import KnownVerdicts
 from explorer.tui.panes.verdicts_curves import CurvesView
 from explorer.tui.panes.verdicts_matrix import MatrixList
@@ -43,7 +44,7 @@ from explorer.tui.panes.verdicts_options import VerdictForm
 from explorer.tui.widgets.lines_view import LinesView
 from explorer.tui.widgets.option_line import Choice, FormError, Submitted
 from explorer.tui.widgets.row_list import RowList
-from explorer.verdicts import Agreement, VerdictMatrix
+from explorer.verdicts import Agreement, VerdictMatrix, matrix_of_tokens
 
 _REDRAW_SECONDS = 0.25
 _APART = 0.1
@@ -173,8 +174,8 @@ class VerdictsPane(Pane):
                 if request != self._opened:  # else it was opened here, and the user may have gone on meanwhile
                     self.query_one(MatrixList).point_at(evidence.token.token_id, evidence.definition.name)
                 self._show_evidence()
-            case Verify() | ReadEvidence(), Failure(message=message, hint=hint):
-                self._say(f"✗ {message} {hint}".rstrip(), problem=True)
+            case Verify() | ReadEvidence(), Failure() as failure:
+                self._say(failure_text(failure), problem=True)
 
     def _take_result(self, request: Verify, result: VerificationResult) -> None:
         """The matrix that was read stays until it is read again: it has more than the result lists."""
@@ -256,15 +257,19 @@ class VerdictsPane(Pane):
         """Whether there is anything to export."""
         return self._matrix is not None
 
-    async def export(self, path: Path) -> str:
-        """Write the marked tokens that were tested, or those on display where none is marked, to `path`, in the form
-        that its ending says; what was done, in words. Raises `ExplorerError` where the file cannot be written."""
-        matrix = self._matrix
+    async def export(self, path: Path, vocabulary: Step | None) -> str:
+        """Write the marked tokens of the `vocabulary`, tested or not, or those on display where that is None, to `path`
+        in the form that its ending says; what was done, in words. Raises `ExplorerError` where that fails."""
+        matrix, places = self._matrix, self.query_one(MatrixList).places
+        if vocabulary is not None and isinstance(columns := vocabulary.outcome, VocabularyColumns):
+            tested = matrix if matrix is not None and matrix.model == columns.model else None
+            source = self.selection.model.source if self.selection.model is not None else ""
+            matrix = matrix_of_tokens(columns, source, sorted(self.selection.marked), tested)
+            places = np.arange(len(matrix))
         assert matrix is not None, "nothing was tested"
-        marked = np.flatnonzero(np.isin(matrix.token_ids, list(self.selection.marked)))
-        places = marked if len(marked) else self.query_one(MatrixList).places
         form = await asyncio.to_thread(partial(write_export, matrix, places.tolist(), path))
-        return f"{len(places):,} {'marked' if len(marked) else 'shown'} tokens written to {path.name} ({form})."
+        kind = "marked" if vocabulary is not None else "shown"
+        return f"{len(places):,} {kind} tokens written to {path.name} ({form})."
 
     # ── acting ──
 

@@ -143,6 +143,10 @@ class ModelsScreen(Dialog[ModelChoice]):
         self._catalogue = catalogue
         self._show_list()
 
+    def show_problem(self, text: str) -> None:
+        """Why nothing is listed."""
+        self.query_one(RowList).show_empty(visible(text, spaces=False))
+
     def _show_list(self) -> None:
         entries = () if self._catalogue is None else self._catalogue.entries
         sources = {info.source for info in self._roster.models}

@@ -52,6 +52,11 @@ class LineInput(Input):
         if empty:
             self.value = ""
 
+    def on_blur(self) -> None:
+        """An empty box that was left is of no use, unless it was the terminal's window that was left."""
+        if not self.value and self.app.app_focus:
+            self.remove_class("-open")
+
     def action_leave(self) -> None:
         """Give the box up."""
         self.post_message(self.Left(self))

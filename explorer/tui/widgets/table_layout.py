@@ -41,7 +41,8 @@ RAMP_EDGES = (1.0, 5.0, 25.0, 75.0, 95.0, 99.0)
 _GAP = 1
 _ARROW = 2
 _TOKEN_MIN, _TOKEN_MAX = 14, 34
-_ADDED_MAX = 16
+_ADDED_MIN, _ADDED_MAX = 9, 16
+"""Cells of an added column: a verdict with its number, `V 8.1e-10`, takes nine."""
 _CATEGORY = max(map(len, CATEGORIES))
 _MARKER = 3
 
@@ -112,7 +113,7 @@ def lay_out(rows: TokenRows, lead: str, added: Mapping[str, AddedColumn], width:
     ]
     percentile = [Column("percentile", "", "pct", 5, right=True)] if indicators else []
     beside = [
-        Column("added", name, label, min(_ADDED_MAX, max(8, cell_len(label) + _ARROW)), right=True)
+        Column("added", name, label, min(_ADDED_MAX, max(_ADDED_MIN, cell_len(label) + _ARROW)), right=True)
         for name, column in added.items()
         for label in (visible(column.label or name, spaces=False),)
     ]

@@ -196,7 +196,7 @@ async def test_without_a_token_it_says_what_to_do() -> None:
 @pytest.mark.parametrize(
     ("outcome", "said"),
     [
-        (Failure(message="out of memory [/x]", hint="Unload one."), "✗ out of memory [/x] Unload"),
+        (Failure(message="out of memory [/x]", hint="Unload one."), "✗ out of memory [/x]. Unload"),
         (Cancelled(), "cancelled"),
     ],
 )
