@@ -104,5 +104,6 @@ def notes_on(embeddings: Embeddings) -> tuple[str, ...]:
         slices = (matrix[first : first + _ROWS_AT_ONCE] for first in range(0, len(matrix), _ROWS_AT_ONCE))
         broken = sum(int((~rows.isfinite().all(dim=1)).sum()) for rows in slices)
         if broken:
-            notes.append(f"{broken:,} {'row' if broken == 1 else 'rows'} of {name} hold NaN or infinity")
+            rows, hold = ("row", "holds") if broken == 1 else ("rows", "hold")
+            notes.append(f"{broken:,} {rows} of {name} {hold} NaN or infinity")
     return tuple(notes)

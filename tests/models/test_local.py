@@ -202,7 +202,7 @@ def test_nan_weights_are_loaded_counted_and_noted(tiny: Tiny, tmp_path: Path) ->
     tensors["lm_head.weight"][5, 0] = float("inf")
     copy_with(tiny("llama"), tmp_path, tensors)
     model = load(tmp_path)
-    assert model.notes == ("2 rows of W_E hold NaN or infinity", "1 row of W_U hold NaN or infinity")
+    assert model.notes == ("2 rows of W_E hold NaN or infinity", "1 row of W_U holds NaN or infinity")
     assert model.start([[1]]).logits.isinf().any()
     assert load(tiny("llama")).notes == ()
 
