@@ -109,8 +109,9 @@ class RowList(ScrollView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         width = self.scrollable_content_region.width
-        if not self._rows and y == self._top:
-            return self._strip(self._empty, width, self.visual_style)
+        if not self._rows and y >= self._top:
+            lines = self._empty.wrap(max(1, width))[y - self._top :]
+            return self._strip(lines[0] if lines else Content(""), width, self.visual_style)
         if self._header is not None and y == 0:
             return self._strip(self._header, width, self._style("row-list--header"))
         index = self.scroll_offset.y + y - self._top

@@ -74,3 +74,11 @@ async def test_a_row_is_one_line_however_long_and_whatever_it_holds() -> None:
         shown = [app.list.render_line(y) for y in range(8)]
         assert {strip.cell_length for strip in shown} == {30}
         assert shown[1].text.strip().startswith("龍")
+
+
+async def test_what_stands_in_place_of_rows_is_read_to_its_end() -> None:
+    app = ListApp(rows=0)
+    async with app.run_test(size=(30, 8)):
+        words = "Press v: the most suspicious tokens are tested by every definition of a glitch token, side by side."
+        app.list.show_empty(words)
+        assert " ".join(line.strip() for line in lines(app)[1:]).split() == words.split()
