@@ -125,6 +125,9 @@ async def test_a_model_without_an_unembedding_is_told_in_one_line(engine: Engine
         await until(pilot, lambda: len(asked(app, Certify)) == 1 and not app.desk.running)
         assert "✗" in screen_text(app)
         assert "no final norm to fold" in " ".join(lines(pane).split("\n"))
+        assert "no final norm to fold into them. Ask about the raw weights (--raw, or weights: raw" in " ".join(
+            lines(pane).split()
+        )
         pane.query_one("#weights", Choice).choose("raw")
         await pilot.press("c")
         await until(pilot, lambda: len(asked(app, Certify)) == 2 and not app.desk.running)
