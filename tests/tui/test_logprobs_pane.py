@@ -101,7 +101,7 @@ class TestTable:
         assert "-1.410" in rows(VIEW, 76)["·See"]
 
     def test_a_target_of_several_tokens_is_marked_in_every_form(self) -> None:
-        for form in (None, "full", "ranked", "logprob"):
+        for form in (None, "full", "paired", "ranked", "logprob"):
             view = dataclasses.replace(VIEW, form=form, cursor=3)
             assert "Σ3" in rows(view, 76)["VelvetTurbine"], form
 

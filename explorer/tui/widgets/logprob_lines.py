@@ -22,14 +22,14 @@ from explorer.tui.widgets.prompt_lines import (
     token_text,
 )
 
-Form = Literal["full", "ranked", "logprob"]
-"""What a cell shows: logprob / prob and rank; logprob and rank; logprob alone."""
-FORMS: tuple[Form, ...] = ("full", "ranked", "logprob")
+Form = Literal["full", "paired", "ranked", "logprob"]
+"""What a cell shows: logprob / prob and rank; logprob / prob; logprob and rank; logprob alone."""
+FORMS: tuple[Form, ...] = ("full", "paired", "ranked", "logprob")
 
 RAMP_STEPS = 7
 _TARGET_CELLS = (8, 18)
 """Least and most cells of the column of targets."""
-_GAPS: dict[Form, int] = {"full": 2, "ranked": 2, "logprob": 1}
+_GAPS: dict[Form, int] = {"full": 2, "paired": 2, "ranked": 2, "logprob": 1}
 _SHORT_PROMPT = 4
 _TOP_CELLS = 24
 _TOP_FULL_CELLS = 40
@@ -181,7 +181,7 @@ def _fullest(view: TableView, room: int) -> Form:
 
 def _column_texts(column: LogprobColumn, form: Form) -> list[str]:
     """The cells of one model, equally wide, with decimal points and ranks below one another."""
-    texts = logprob_texts([cell.logprob for cell in column.cells], with_prob=form == "full")
+    texts = logprob_texts([cell.logprob for cell in column.cells], with_prob=form in ("full", "paired"))
     marks = [_mark(cell, form) for cell in column.cells]
     widest = max(map(len, marks), default=0)
     return [f"{text} {mark:>{widest}}" if widest else text for text, mark in zip(texts, marks, strict=True)]
@@ -191,7 +191,7 @@ def _mark(cell: LogprobCell, form: Form) -> str:
     """`Σ3` for a target that is three tokens in this model, else its rank where the form has it."""
     if len(cell.target_ids) > 1:
         return f"Σ{len(cell.target_ids)}"
-    return "" if form == "logprob" or cell.rank is None else f"#{cell.rank}"
+    return "" if form in ("paired", "logprob") or cell.rank is None else f"#{cell.rank}"
 
 
 def _cell_styles(view: TableView) -> list[list[str]]:
@@ -212,8 +212,10 @@ def _cell_styles(view: TableView) -> list[list[str]]:
 
 def _caption(form: Form, left: int, right: int) -> Content:
     """What the cells hold, and how many models are out of sight on each side."""
-    words = {"full": "logprob / prob #rank", "ranked": "logprob #rank", "logprob": "logprob"}[form]
-    parts = [f"{words}, nats"]
+    words = {
+        "full": "logprob / prob #rank", "paired": "logprob / prob", "ranked": "logprob #rank", "logprob": "logprob",
+    }  # fmt: skip
+    parts = [f"{words[form]}, nats"]
     if left:
         parts.append(f"◂ {left} more")
     if right:
