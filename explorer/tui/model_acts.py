@@ -97,8 +97,9 @@ class ModelActs(Stage):
         outcome = (await self.client.ask(ListModels())).outcome
         if isinstance(outcome, ModelCatalogue) and screen.is_current:
             screen.show_catalogue(outcome)
-        elif isinstance(outcome, Failure) and screen.is_current:
-            screen.show_problem(ExplorerError(outcome.message, outcome.hint).line)
+        elif isinstance(outcome, Failure):
+            # A stopped engine fails at once, before the screen is there: this waits for it.
+            screen.call_later(screen.show_problem, ExplorerError(outcome.message, outcome.hint).line)
 
     def load_request(self, source: str) -> LoadModel:
         """The request that loads `source` with the dtype and device of the settings."""
