@@ -19,6 +19,8 @@ import msgspec
 from explorer.templates import Template
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy.typing as npt
 
 Category = Literal["ok", "special", "byte", "fragment", "unreachable", "padding"]
@@ -73,6 +75,14 @@ class Array(Record, kw_only=True):
 
         packed = np.ascontiguousarray(array)
         return cls(dtype=packed.dtype.str, shape=tuple(packed.shape), data=packed.tobytes())
+
+    @classmethod
+    def of_tokens(cls, tokens: Sequence[bytes]) -> tuple[Array, Array]:
+        """All tokens' bytes one after the other, uint8, and where each one's begin, int64 [n + 1]."""
+        import numpy as np
+
+        offsets = np.cumsum([0, *map(len, tokens)], dtype=np.int64)
+        return cls.of(np.frombuffer(b"".join(tokens), dtype=np.uint8)), cls.of(offsets)
 
     def numpy(self) -> npt.NDArray[Any]:
         """The array, read-only, without a copy."""

@@ -153,8 +153,8 @@ def matrix_of_tokens(
 ) -> VerdictMatrix:
     """The tokens named, of a vocabulary, with the verdicts that `tested` has of them: to be exported."""
     ids = np.array(token_ids, dtype=np.int64)
-    offsets, blob = columns.offsets.numpy(), columns.token_bytes.data
-    tokens = [blob[offsets[token_id] : offsets[token_id + 1]] for token_id in token_ids]
+    starts, blob = columns.offsets.numpy(), columns.token_bytes.data
+    joined, offsets = Array.of_tokens([blob[starts[token_id] : starts[token_id + 1]] for token_id in token_ids])
     definitions = () if tested is None else tested.definitions
     verdicts = np.full((len(definitions), len(ids)), VERDICTS.index("not asked"), dtype=np.uint8)
     values = np.full(verdicts.shape, np.nan, dtype=np.float32)
@@ -163,8 +163,7 @@ def matrix_of_tokens(
         verdicts[:, here], values[:, here] = tested.verdicts[:, there], tested.values[:, there]
     return VerdictMatrix(VerdictColumns(
         model=columns.model, source=source, token_ids=Array.of(ids.astype(np.int32)),
-        token_bytes=Array.of(np.frombuffer(b"".join(tokens), dtype=np.uint8)),
-        offsets=Array.of(np.cumsum([0, *map(len, tokens)], dtype=np.int64)),
+        token_bytes=joined, offsets=offsets,
         categories=Array.of(columns.categories.numpy()[ids]),
         indicators={name: Array.of(column.numpy()[ids]) for name, column in columns.indicators.items()},
         flags={name: Array.of(flag.numpy()[ids]) for name, flag in columns.flags.items()},

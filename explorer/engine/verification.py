@@ -137,13 +137,13 @@ def read_verdicts(model: LanguageModel, read: Read, request: ReadVerdicts, cache
         for start in range(0, len(ids), ROWS_AT_ONCE):
             yield Progress(done=start, total=len(ids), what="verdicts read")
             _judge_known(plan, files, judged, slice(start, start + ROWS_AT_ONCE))
-    tokens = [columns.token_bytes(int(token_id)) for token_id in ids]
+    joined, offsets = Array.of_tokens([columns.token_bytes(int(token_id)) for token_id in ids])
     return VerdictColumns(
         model=model.info.name,
         source=model.info.source,
         token_ids=Array.of(ids.astype(np.int32)),
-        token_bytes=Array.of(np.frombuffer(b"".join(tokens), dtype=np.uint8)),
-        offsets=Array.of(np.cumsum([0, *map(len, tokens)], dtype=np.int64)),
+        token_bytes=joined,
+        offsets=offsets,
         categories=Array.of(columns.categories[ids]),
         indicators={name: Array.of(column[ids]) for name, column in columns.indicators.items()},
         flags={name: Array.of(column[ids]) for name, column in columns.flags.items()},

@@ -12,8 +12,8 @@ import msgspec
 from textual import on
 from textual.message import Message
 
+from explorer.engine.client import RESTART, EngineClient, Listeners
 from explorer.engine.client import Answered as EngineAnswer
-from explorer.engine.client import EngineClient, Listeners
 from explorer.engine.frames import Hello
 from explorer.errors import ExplorerError
 from explorer.records import (
@@ -236,9 +236,7 @@ class ExplorerApp(Acts):
     def _engine_stopped(self, reason: str) -> None:
         self.query_one(ModelBar).set_engine("stopped", reason)
         self._use_roster(Roster(models=(), devices=()))
-        self.remark(
-            f"The engine stopped: {reason}. Press ctrl+r to start it again; the session is whole.", problem=True
-        )
+        self.remark(f"The engine stopped: {reason}. {RESTART}", problem=True)
 
     def _show_asked(self, request: AnyRequest) -> None:
         for pane in self.panes:

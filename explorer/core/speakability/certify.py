@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from itertools import islice
 from typing import TypeVar
 
@@ -144,11 +145,6 @@ def _without_differences(checker: Checker, biases: Biases, token_ids: Sequence[i
     return verdicts
 
 
-def _empty(work: Generator[None, None, None]) -> Generator[Verdicts, None, None]:
-    for _ in work:
-        yield []
-
-
 def _waiting(work: Generator[None, None, T]) -> Generator[Verdicts, None, T]:
     try:
         while True:
@@ -169,6 +165,7 @@ def _searched(
     blas = ThreadpoolController().select(user_api="blas")
     threads = 1 if table.shape[1] <= WIDE else None
     waiting = iter(token_ids)
+    program = _Program(checker, biases)
     pool: list[Search] = []
     held: list[tuple[Search, Proposal]] = []
     while True:
@@ -176,12 +173,8 @@ def _searched(
         if not pool and not held:
             return
         if pool:
-            directions = torch.from_numpy(np.array([search.direction for search in pool])).to(table)
-            scores = directions @ table.T
-            if shift is not None:
-                scores += shift
             going: list[Search] = []
-            for search, row in zip(pool, scores.cpu().numpy(), strict=True):
+            for search, row in zip(pool, _scores(pool, table, shift), strict=True):
                 with blas.limit(limits=threads):
                     made = search.advance(row)
                 if made is None:
@@ -192,7 +185,7 @@ def _searched(
             pool = going
         verdicts: Verdicts = []
         if any(isinstance(claim, Weights) and claim.centre for _, made in held for claim in made.claims):
-            yield from _empty(checker.prepare())
+            yield from _waiting(checker.prepare())
         if len(held) >= CHECKED_TOGETHER or not pool:
             verdicts, refused = _checked(checker, held)
             pool += refused
@@ -200,7 +193,18 @@ def _searched(
         given_up = [verdict for verdict in verdicts if verdict.answer == "undecided"]
         yield [verdict for verdict in verdicts if verdict.answer != "undecided"]
         for verdict in given_up:
-            yield from _by_program(checker, biases, verdict)
+            yield from program.settle(verdict)
+
+
+def _scores(
+    pool: Sequence[Search], table: Float[Tensor, "vocab width"], shift: Tensor | None
+) -> Float[np.ndarray, "n vocab"]:
+    """All rows along the directions that the searches ask about."""
+    directions = torch.from_numpy(np.array([search.direction for search in pool])).to(table)
+    scores = directions @ table.T
+    if shift is not None:
+        scores += shift
+    return np.asarray(scores.cpu().numpy())
 
 
 def _searches(
@@ -257,20 +261,33 @@ def _shadowed(checker: Checker, token_id: int, claims: Sequence[Witness | Weight
     return Verdict(token_id, "undecided", min(bounds, default=np.inf), None)
 
 
-def _by_program(checker: Checker, biases: Biases, given_up: Verdict) -> Generator[Verdicts, None, None]:
-    """What a linear program proposes about a token that its search gave up, or else what was known of it."""
-    rows = checker.rows
-    if checker.question.mean_zero:
-        rows = rows - rows.mean(axis=1, keepdims=True)
-    token_id = given_up.token_id
-    claims = yield from _waiting(proposed(Rivals.of(rows, biases.total, token_id), checker.question))
-    won = _witnessed(checker, [(token_id, claim) for claim in claims if isinstance(claim, Witness)]) if claims else []
-    if won:
-        yield won
-        return
-    found = _shadowed(checker, token_id, claims)
-    if np.isinf(found.margin) and checker.question.mode == "cone":
-        # Weights whose sum does not quite vanish bound no lead in the cone, but they do for |x| at most 1.
-        near = Checker(checker.rows, None, Question("ball", 1.0, mean_zero=checker.question.mean_zero))
-        found = replace(found, margin=_shadowed(near, token_id, claims).margin)
-    yield [min(found, given_up, key=lambda verdict: verdict.margin)]
+class _Program:
+    """The last resort for tokens that their searches gave up; what all of them need is worked out once."""
+
+    def __init__(self, checker: Checker, biases: Biases) -> None:
+        self._checker, self._biases = checker, biases
+
+    @cached_property
+    def _rows(self) -> Float64[np.ndarray, "vocab d_model"]:
+        """What admissible x see of the rows."""
+        rows = self._checker.rows
+        return np.asarray(rows - rows.mean(axis=1, keepdims=True)) if self._checker.question.mean_zero else rows
+
+    @cached_property
+    def _near(self) -> Checker:
+        """Of the same rows, but for |x| at most 1."""
+        return Checker(self._checker.rows, None, Question("ball", 1.0, mean_zero=self._checker.question.mean_zero))
+
+    def settle(self, given_up: Verdict) -> Generator[Verdicts, None, None]:
+        """What a linear program proposes about the token, or else what was known of it."""
+        checker, token_id = self._checker, given_up.token_id
+        claims = yield from _waiting(proposed(Rivals.of(self._rows, self._biases.total, token_id), checker.question))
+        points = [(token_id, claim) for claim in claims if isinstance(claim, Witness)]
+        if points and (won := _witnessed(checker, points)):
+            yield won
+            return
+        found = _shadowed(checker, token_id, claims)
+        if np.isinf(found.margin) and checker.question.mode == "cone":
+            # Weights whose sum does not quite vanish bound no lead in the cone, but they do near by.
+            found = replace(found, margin=_shadowed(self._near, token_id, claims).margin)
+        yield [min(found, given_up, key=lambda verdict: verdict.margin)]

@@ -53,7 +53,7 @@ _PROMPT_LINES = 6
 def recorded_matrix(result: VerificationResult) -> VerdictMatrix:
     """The tokens that a recorded result lists, as a matrix: all that a replay has of it."""
     names = [definition.name for definition in result.definitions]
-    tokens = [bytes.fromhex(row.token.token_bytes) for row in result.rows]
+    joined, offsets = Array.of_tokens([bytes.fromhex(row.token.token_bytes) for row in result.rows])
     missing = VerdictCell(verdict="not asked", value=None)
     cells = [[row.verdicts.get(name, missing) for row in result.rows] for name in names]
     order: list[Verdict] = ["verified", "weak", "rejected", "inconclusive", "not asked"]
@@ -64,8 +64,7 @@ def recorded_matrix(result: VerificationResult) -> VerdictMatrix:
         model=result.model,
         source="",
         token_ids=Array.of(np.array([row.token.token_id for row in result.rows], dtype=np.int32)),
-        token_bytes=Array.of(np.frombuffer(b"".join(tokens), dtype=np.uint8)),
-        offsets=Array.of(np.cumsum([0, *map(len, tokens)], dtype=np.int64)),
+        token_bytes=joined, offsets=offsets,
         categories=Array.of(np.array([CATEGORIES.index(row.category) for row in result.rows], dtype=np.uint8)),
         indicators={}, flags={}, definitions=result.definitions,
         verdicts=Array.of(verdicts.reshape(shape)), values=Array.of(values.reshape(shape)),
