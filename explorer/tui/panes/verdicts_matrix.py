@@ -25,6 +25,7 @@ class MatrixList(RowList):
         super().__init__(id=id, empty=empty)
         self._matrix: VerdictMatrix | None = None
         self._column = 0
+        self._pointed: int | None = None
         self.places = np.zeros(0, dtype=np.int64)
         """Rows of the matrix that are listed."""
 
@@ -52,12 +53,15 @@ class MatrixList(RowList):
         names = [each.name for each in self._matrix.definitions] if self._matrix is not None else []
         row = self._row_of(token_id)
         if self._matrix is not None and row is not None and definition in names:
-            self._column = names.index(definition)
+            self._column, self._pointed = names.index(definition), row
             self._draw(self._matrix, row)
-            self.call_after_refresh(self._scroll_from_top)  # the list may only just have come into sight
+            self._reveal(0)
 
-    def _scroll_from_top(self) -> None:
-        self.scroll_to(y=max(0, self.cursor - self._page + 1), animate=False, force=True)
+    def _reveal(self, first: int) -> None:
+        """A row that was pointed at is shown as if the cursor had come down to it, whatever room there comes to be."""
+        if self.cursor != self._pointed:
+            self._pointed = None
+        super()._reveal(first if self._pointed is None else 0)
 
     def _row_of(self, token_id: int) -> int | None:
         if self._matrix is None:

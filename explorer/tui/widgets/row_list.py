@@ -136,12 +136,28 @@ class RowList(ScrollView, can_focus=True):
     def watch_cursor(self, old: int, new: int) -> None:
         if not self._rows:
             return
-        first, page = self.scroll_offset.y, self._page
-        if new < first or new >= first + page:
-            self.scroll_to(y=new if new < first else new - page + 1, animate=False, force=True)
+        first = self.scroll_offset.y
+        self._reveal(first)
         for index in (old, new):
             self.refresh(Region(0, index - first + self._top, self.size.width, 1))
         self.post_message(self.Highlighted(self, new))
+
+    def on_resize(self) -> None:
+        """The cursor stays in sight."""
+        self._reveal(self.scroll_offset.y)
+
+    def on_show(self) -> None:
+        """What was to be in sight while the list was not comes into sight with it."""
+        self._reveal(self.scroll_offset.y)
+
+    def _reveal(self, first: int) -> None:
+        """Scroll as far as it takes from row `first` at the top to have the cursor in sight."""
+        if not self.is_on_screen:
+            return  # there is no telling yet how many rows there will be room for
+        last = first + self._page - 1
+        top = min(first, self.cursor) + max(0, self.cursor - last)
+        if top != self.scroll_offset.y:
+            self.scroll_to(y=top, animate=False, force=True)
 
     @property
     def _page(self) -> int:

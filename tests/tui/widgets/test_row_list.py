@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from textual.app import App, ComposeResult
 from textual.content import Content
 
@@ -82,3 +83,35 @@ async def test_what_stands_in_place_of_rows_is_read_to_its_end() -> None:
         words = "Press v: the most suspicious tokens are tested by every definition of a glitch token, side by side."
         app.list.show_empty(words)
         assert " ".join(line.strip() for line in lines(app)[1:]).split() == words.split()
+
+
+@pytest.mark.parametrize(("cursor", "top"), [(2, 0), (30, 24)])
+async def test_a_list_out_of_sight_scrolls_only_once_there_is_room_to_scroll_in(cursor: int, top: int) -> None:
+    app = ListApp()
+    async with app.run_test(size=(30, 8)) as pilot:
+        app.list.display = False
+        await pilot.pause()
+        app.list.cursor = cursor
+        await pilot.pause()
+        app.list.display = True
+        await pilot.pause()
+        assert f"row {top} " in lines(app)[1]
+        assert any(line.startswith(f"▸ row {cursor} ") for line in lines(app))
+
+
+async def test_of_two_moves_in_one_breath_the_last_holds() -> None:
+    app = ListApp()
+    async with app.run_test(size=(30, 8)) as pilot:
+        app.list.cursor = 40
+        app.list.cursor = 0
+        await pilot.pause()
+        assert lines(app)[1].startswith("▸ row 0 ")
+
+
+async def test_the_cursor_stays_in_sight_when_the_window_shrinks() -> None:
+    app = ListApp()
+    async with app.run_test(size=(30, 20)) as pilot:
+        await pilot.press(*["down"] * 15)
+        await pilot.resize_terminal(30, 8)
+        await pilot.pause()
+        assert lines(app)[-1].startswith("▸ row 15 ")
