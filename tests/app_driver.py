@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from textual.pilot import Pilot
 
@@ -19,6 +20,9 @@ from tests.direct_client import DirectClient
 
 SIZES = [(80, 24), (120, 40), (200, 60)]
 MODELS = ("zoo:mynah", "zoo:mynah-instruct")
+LOOKS = 3
+WAITING = {"ask", "export", "models", "note", "play", "save", "sessions", "unused"}
+"""Groups of workers that wait for what the user does next."""
 
 
 @asynccontextmanager
@@ -30,6 +34,7 @@ async def running(
     app = ExplorerApp(DirectClient(engine), session, Settings(models=models))  # type: ignore[arg-type]
     async with app.run_test(size=size) as pilot:
         await until(pilot, lambda: app.selection.token is not None and not app.desk.running)
+        await settled(pilot)
         yield app, pilot
 
 
@@ -39,6 +44,21 @@ async def until(pilot: Pilot[None], holds: Callable[[], bool], seconds: float = 
         while not holds():
             await pilot.pause(0.01)
     await pilot.pause()
+
+
+async def settled(pilot: Pilot[Any], seconds: float = 60.0) -> None:
+    """Wait until all that was started has ended, and what came of it has been on the screen for a few looks.
+
+    What waits for a hand (a box, a playing replay) may go on.
+    """
+    quiet, before = 0, [""]
+    async with asyncio.timeout(seconds):
+        while quiet < LOOKS:
+            await pilot.pause(0.01)
+            working = any(not each.is_finished and each.group not in WAITING for each in pilot.app.workers)
+            now = [strip.text for strip in pilot.app.screen._compositor.render_strips()]
+            quiet = quiet + 1 if now == before and not working else 0
+            before = now
 
 
 def steps(app: ExplorerApp) -> tuple[Step, ...]:

@@ -12,7 +12,7 @@ from textual.widget import Widget
 from explorer.sessions.reader import SessionFile
 from explorer.settings import Settings
 from explorer.tui.replay import ReplayApp
-from tests.app_driver import until
+from tests.app_driver import settled, until
 
 
 @asynccontextmanager
@@ -21,18 +21,14 @@ async def replaying(path: Path, size: tuple[int, int] = (120, 40)) -> AsyncItera
     app = ReplayApp(SessionFile(path), Settings())
     async with app.run_test(size=size) as pilot:
         await until(pilot, lambda: app.is_open and app.index.complete and len(app.situations) == len(app.session))
+        await settled(pilot)
         yield app, pilot
 
 
 async def at(app: ReplayApp, pilot: Pilot[None], position: int) -> None:
     app.jump(position)
     await until(pilot, lambda: app.position == position)
-    await come_to_rest(app, pilot)
-
-
-async def come_to_rest(app: ReplayApp, pilot: Pilot[None]) -> None:
-    await app.workers.wait_for_complete([worker for worker in app.workers if worker.group != "play"])
-    await pilot.pause()
+    await settled(pilot)
 
 
 def rendered(widget: Widget) -> list[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -24,6 +23,8 @@ from explorer.records import (
 )
 
 PYTHON = (sys.executable, "-c")
+ENDS_WITHIN = 30
+"""Seconds; half of what the stubborn engine would sleep."""
 
 
 async def test_a_real_engine_loads_ranks_and_ends(shared: Path) -> None:
@@ -42,9 +43,8 @@ async def test_a_real_engine_loads_ranks_and_ends(shared: Path) -> None:
     ranking = (await client.ask(RankTokens(model=loaded.info.name, top=5))).outcome
     assert isinstance(ranking, RankedTokens)
     assert len(ranking.rows) == 5
-    began = time.monotonic()
-    await client.stop()
-    assert time.monotonic() - began < 1.5
+    async with asyncio.timeout(ENDS_WITHIN):
+        await client.stop()
     assert client.state == "stopped"
     after = (await client.ask(ReadRoster())).outcome
     assert isinstance(after, Failure)
@@ -117,6 +117,5 @@ async def test_an_engine_that_ignores_everything_is_killed_soon() -> None:
     program = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(60)"
     client = EngineClient((*PYTHON, program))
     await client.start()
-    began = time.monotonic()
-    await client.stop()
-    assert time.monotonic() - began < 3
+    async with asyncio.timeout(ENDS_WITHIN):
+        await client.stop()

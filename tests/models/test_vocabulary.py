@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -312,9 +311,7 @@ def test_replies_end_at_what_configs_tokenizer_and_chat_name(tiny: Callable[[str
 
 def test_gpt2_from_vocab_and_merges_alone(shared: Path) -> None:
     vocabulary = Vocabulary.from_directory(shared / "tokenizers" / "gpt2")
-    started = time.process_time()
     counts = Counter(CATEGORIES[code] for code in vocabulary.categories)
-    assert time.process_time() - started < 3.0
     assert vocabulary.size == 50_257
     assert counts == {"ok": 49_882, "byte": 158, "fragment": 216, "special": 1}
     assert vocabulary.token_bytes(43453) == b" SolidGoldMagikarp"

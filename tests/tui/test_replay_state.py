@@ -34,9 +34,9 @@ from explorer.tui.panes.speaking_options import MODES
 from explorer.tui.panes.verdicts_matrix import MatrixList
 from explorer.tui.widgets.option_line import Choice
 from explorer.tui.widgets.replay_foot import notes_in
-from tests.app_driver import SIZES, asked, running, screen_text, steps, until
+from tests.app_driver import SIZES, asked, running, screen_text, settled, steps, until
 from tests.direct_client import DirectClient
-from tests.replay_driver import at, come_to_rest, rendered, replaying
+from tests.replay_driver import at, rendered, replaying
 from tests.sessions.example_sessions import info, write_session
 
 
@@ -51,6 +51,7 @@ async def resuming(engine: Engine, path: Path) -> AsyncIterator[tuple[ExplorerAp
     app = ExplorerApp(DirectClient(engine), session, Settings(models=()), before=SessionFile(path))  # type: ignore[arg-type]
     async with app.run_test(size=(120, 40)) as pilot:
         await until(pilot, lambda: app.is_open and "mynah" in app.vocabularies and not app.desk.running)
+        await settled(pilot)
         yield app, pilot
 
 
@@ -169,8 +170,7 @@ async def test_the_filter_in_force_stands_above_the_replayed_table(
         await until(pilot, lambda: len(asked(app, RankTokens)) == 1)
         await pilot.press("slash", *"cat:ok", "enter")
         await until(pilot, lambda: len(asked(app, RankTokens)) == 2 and not app.desk.running)
-        await app.workers.wait_for_complete()
-        await pilot.pause()
+        await settled(pilot)
         live = rendered(app.token_pane)
         await app.recorder.finish()
     assert any(line.strip() == "cat:ok" for line in live)
@@ -178,7 +178,7 @@ async def test_the_filter_in_force_stands_above_the_replayed_table(
     async with replaying(tmp_path / "session.jsonl", (size[0], size[1] + foot)) as (app, pilot):
         await at(app, pilot, len(app.session) - 1)
         app.show_tab("tokens")
-        await come_to_rest(app, pilot)
+        await settled(pilot)
         assert rendered(app.token_pane) == live
         place = next(p for p, s in enumerate(app.session) if isinstance(s.request, RankTokens))
         await at(app, pilot, place)
@@ -192,7 +192,7 @@ async def test_the_filter_in_force_can_be_changed_after_resuming(engine: Engine,
         await app.recorder.finish()
         app.session.close()
     async with resuming(engine, tmp_path / "session.jsonl") as (app, pilot):
-        await app.workers.wait_for_complete()
+        await settled(pilot)
         assert "match" in screen_text(app)
         assert any(line.strip() == "cat:ok" for line in rendered(app.token_pane))
         await pilot.press("slash")
@@ -237,7 +237,7 @@ async def test_the_matrix_and_its_evidence_stand_as_they_stood(engine: Engine, t
         await pilot.press("v")
         await until(pilot, lambda: len(asked(app, Verify)) == 1 and not app.desk.running)
         await pilot.press("6", "down", "down", "right")
-        await app.workers.wait_for_complete()
+        await settled(pilot)
         await until(pilot, lambda: bool(app.token_pane.table._added))
         await pilot.press("enter")
         await until(pilot, lambda: len(asked(app, ReadEvidence)) == 1 and not app.desk.running)
@@ -256,7 +256,7 @@ async def test_the_matrix_and_its_evidence_stand_as_they_stood(engine: Engine, t
         await at(app, pilot, next(p for p, s in enumerate(app.session) if s.number == sweep.number))
         assert not app.query_one("#evidence").has_class("-open")
         await at(app, pilot, next(p for p, s in enumerate(app.session) if isinstance(s.request, RankTokens)))
-        await come_to_rest(app, pilot)
+        await settled(pilot)
         assert not app.token_pane.table._added
 
 

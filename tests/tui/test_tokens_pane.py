@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pytest
 from textual.message import Message
 from textual.widgets import Input
-from token_samples import HOSTILE, MODEL, SIZES, ThemedApp, assert_harmless, ordinary, read, screen_lines, settled, step
+from token_samples import HOSTILE, MODEL, SIZES, ThemedApp, assert_harmless, ordinary, read, screen_lines, step
 from token_samples import vocabulary as make_vocabulary
 
 from explorer.records import (
@@ -30,6 +30,7 @@ from explorer.tui.panes import vocabulary_pane
 from explorer.tui.panes.token_views import View, ViewMaker
 from explorer.tui.panes.tokens import TokenPane
 from explorer.tui.widgets.token_table import TokenTable
+from tests.app_driver import settled
 
 
 class TokensApp(ThemedApp):

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Any
 
 import numpy as np
 from textual.app import App, ComposeResult
-from textual.pilot import Pilot
 from textual.widget import Widget
-from textual.worker import WorkerCancelled, WorkerError
 
 from explorer.records import (
     CATEGORIES,
@@ -155,13 +152,3 @@ def assert_harmless(app: App[Any]) -> None:
     for strip in app.screen._compositor.render_strips():
         assert strip.cell_length == app.size.width
         assert not CONTROLS.search("".join(segment.text for segment in strip if not segment.control))
-
-
-async def settled(pilot: Pilot[Any]) -> None:
-    """Everything that was started has ended, what that started too, and is on the screen."""
-    await pilot.pause()
-    while running := [worker for worker in pilot.app.workers if not worker.is_finished]:
-        for worker in running:
-            with suppress(WorkerCancelled, WorkerError):  # overtaken, or not begun yet
-                await worker.wait()
-        await pilot.pause()

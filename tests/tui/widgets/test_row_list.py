@@ -7,6 +7,7 @@ from textual.app import App, ComposeResult
 from textual.content import Content
 
 from explorer.tui.widgets.row_list import RowList
+from tests.app_driver import until
 
 
 class ListApp(App[None]):
@@ -94,8 +95,7 @@ async def test_a_list_out_of_sight_scrolls_only_once_there_is_room_to_scroll_in(
         app.list.cursor = cursor
         await pilot.pause()
         app.list.display = True
-        await pilot.pause()
-        assert f"row {top} " in lines(app)[1]
+        await until(pilot, lambda: any(f"row {top} " in line for line in lines(app)[1:2]))
         assert any(line.startswith(f"▸ row {cursor} ") for line in lines(app))
 
 
@@ -113,5 +113,4 @@ async def test_the_cursor_stays_in_sight_when_the_window_shrinks() -> None:
     async with app.run_test(size=(30, 20)) as pilot:
         await pilot.press(*["down"] * 15)
         await pilot.resize_terminal(30, 8)
-        await pilot.pause()
-        assert lines(app)[-1].startswith("▸ row 15 ")
+        await until(pilot, lambda: lines(app)[-1].startswith("▸ row 15 "))
