@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from textual.app import App
 from textual.pilot import Pilot
 
 from explorer.engine.handlers import Engine
@@ -26,13 +27,23 @@ WAITING = {"ask", "export", "models", "note", "play", "save", "sessions", "unuse
 
 
 @asynccontextmanager
+async def on_screen(app: App[Any], size: tuple[int, int] = (80, 24)) -> AsyncIterator[Pilot[Any]]:
+    """`app.run_test`, with work under way ended before the panes are gone: the program does so itself, a pilot not."""
+    async with app.run_test(size=size) as pilot:
+        try:
+            yield pilot
+        finally:
+            app.workers.cancel_all()
+
+
+@asynccontextmanager
 async def running(
     engine: Engine, folder: Path, size: tuple[int, int] = (120, 40), models: tuple[str, ...] = MODELS
 ) -> AsyncIterator[tuple[ExplorerApp, Pilot[None]]]:
     """The program with its models loaded and the table filled."""
     session = SessionWriter(folder / "session.jsonl")
     app = ExplorerApp(DirectClient(engine), session, Settings(models=models))  # type: ignore[arg-type]
-    async with app.run_test(size=size) as pilot:
+    async with on_screen(app, size) as pilot:
         await until(pilot, lambda: app.selection.token is not None and not app.desk.running)
         await settled(pilot)
         yield app, pilot
@@ -40,10 +51,19 @@ async def running(
 
 async def until(pilot: Pilot[None], holds: Callable[[], bool], seconds: float = 60.0) -> None:
     """Wait until `holds`, looking whenever the program has come to rest."""
-    async with asyncio.timeout(seconds):
-        while not holds():
-            await pilot.pause(0.01)
+    try:
+        async with asyncio.timeout(seconds):
+            while not holds():
+                await pilot.pause(0.01)
+    except TimeoutError:
+        raise AssertionError(f"not within {seconds} seconds; what there is instead:\n{_standing(pilot.app)}") from None
     await pilot.pause()
+
+
+def _standing(app: App[Any]) -> str:
+    desk = getattr(app, "desk", None)
+    waiting = [] if desk is None else [each.pending.request for each in desk.running.values()]
+    return "\n".join([screen_text(app), *(note.message for note in app._notifications), *map(repr, waiting)])
 
 
 async def settled(pilot: Pilot[Any], seconds: float = 60.0) -> None:
@@ -70,5 +90,5 @@ def asked(app: ExplorerApp, kind: type[Request]) -> list[Step]:
     return [step for step in steps(app) if isinstance(step.request, kind)]
 
 
-def screen_text(app: ExplorerApp) -> str:
+def screen_text(app: App[Any]) -> str:
     return "\n".join("".join(segment.text for segment in strip) for strip in app.screen._compositor.render_strips())

@@ -12,14 +12,14 @@ from textual.widget import Widget
 from explorer.sessions.reader import SessionFile
 from explorer.settings import Settings
 from explorer.tui.replay import ReplayApp
-from tests.app_driver import settled, until
+from tests.app_driver import on_screen, settled, until
 
 
 @asynccontextmanager
 async def replaying(path: Path, size: tuple[int, int] = (120, 40)) -> AsyncIterator[tuple[ReplayApp, Pilot[None]]]:
     """The replay at its first step, the whole file read."""
     app = ReplayApp(SessionFile(path), Settings())
-    async with app.run_test(size=size) as pilot:
+    async with on_screen(app, size) as pilot:
         await until(pilot, lambda: app.is_open and app.index.complete and len(app.situations) == len(app.session))
         await settled(pilot)
         yield app, pilot

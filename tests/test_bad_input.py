@@ -20,7 +20,7 @@ from explorer.sessions.store import SessionWriter, read_session
 from explorer.settings import Settings
 from explorer.tui.app import ExplorerApp
 from explorer.tui.widgets.model_bar import ModelBar
-from tests.app_driver import asked, running, screen_text, steps, until
+from tests.app_driver import asked, on_screen, running, screen_text, steps, until
 from tests.direct_client import DirectClient
 from tests.hostile import hostile_model
 
@@ -174,7 +174,7 @@ async def test_an_engine_killed_in_the_middle_can_be_restarted_and_the_session_i
     session = SessionWriter(tmp_path / "session.jsonl")
     client = EngineClient()
     app = ExplorerApp(client, session, Settings(models=("zoo:mynah",)))
-    async with app.run_test(size=(120, 40)) as pilot:
+    async with on_screen(app, (120, 40)) as pilot:
         await until(pilot, lambda: app.selection.token is not None and not app.desk.running)
         assert client.hello is not None
         os.kill(client.hello.pid, signal.SIGSTOP)  # so that the request is surely under way

@@ -15,7 +15,7 @@ from explorer.records import FindNeighbours, ReadLogprobs, RepeatBack
 from explorer.sessions.store import SessionWriter, read_session
 from explorer.settings import Settings
 from explorer.tui.app import ExplorerApp
-from tests.app_driver import SIZES, asked, until
+from tests.app_driver import SIZES, asked, on_screen, until
 from tests.direct_client import DirectClient
 from tests.hostile import HOSTILE, hostile_model
 
@@ -90,7 +90,7 @@ async def test_every_pane_shows_every_hostile_token(
             assert not FORBIDDEN.search(line), line
             assert cell_len(line) == size[0]
 
-    async with app.run_test(size=size) as pilot:
+    async with on_screen(app, size) as pilot:
         await until(pilot, lambda: app.selection.token is not None and not app.desk.running)
         look()
         # Every token once through every pane; at the other sizes the table, the details and one token's panes.

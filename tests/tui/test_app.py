@@ -33,7 +33,7 @@ from explorer.tui.messages import Answered
 from explorer.tui.themes import read_theme, themes_dir
 from explorer.tui.widgets.model_bar import ModelBar
 from explorer.zoo import ground_truth
-from tests.app_driver import SIZES, asked, running, screen_text, steps, until
+from tests.app_driver import SIZES, asked, on_screen, running, screen_text, steps, until
 from tests.direct_client import DirectClient
 
 
@@ -104,7 +104,7 @@ async def test_keys_can_be_changed_in_the_settings(engine: Engine, tmp_path: Pat
     session = SessionWriter(tmp_path / "s.jsonl")
     settings = Settings(models=(), keys={"help": "f9"})
     app = ExplorerApp(DirectClient(engine), session, settings)  # type: ignore[arg-type]
-    async with app.run_test() as pilot:
+    async with on_screen(app) as pilot:
         await pilot.press("question_mark")
         await pilot.pause()
         assert len(app.screen_stack) == 1
@@ -211,7 +211,7 @@ async def test_the_chosen_theme_is_in_use_from_the_first_paint(engine: Engine, t
     session = SessionWriter(tmp_path / "s.jsonl")
     app = ExplorerApp(DirectClient(engine), session, Settings(models=(), theme=name))  # type: ignore[arg-type]
     wanted = read_theme(themes_dir() / f"{name}.toml")
-    async with app.run_test() as pilot:
+    async with on_screen(app) as pilot:
         assert app.screen.styles.background.hex.lower() == wanted.background
         await until(pilot, lambda: app.is_open)
         assert app.screen.styles.background.hex.lower() == wanted.background

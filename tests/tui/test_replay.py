@@ -36,7 +36,7 @@ from explorer.tui.openings import OpenLive
 from explorer.tui.replay import LONGEST_WAIT, ReplayApp, pause_between
 from explorer.tui.situation import Situations
 from explorer.tui.widgets.replay_foot import Place, ReplayFoot, place_line
-from tests.app_driver import SIZES, asked, running, screen_text, settled, steps, until
+from tests.app_driver import SIZES, asked, on_screen, running, screen_text, settled, steps, until
 from tests.measuring import STALL, fastest, fastest_of
 from tests.replay_driver import at, rendered, replaying
 from tests.sessions.example_sessions import HOSTILE, exchanges, write_large_session, write_session
@@ -294,7 +294,7 @@ async def test_100_000_steps_are_on_the_screen_in_two_seconds_and_page_without_s
     async def first_screen() -> float:
         began = time.process_time()  # what other programs do meanwhile does not count
         app = ReplayApp(SessionFile(path), Settings())
-        async with app.run_test(size=(120, 40)) as pilot:
+        async with on_screen(app, (120, 40)) as pilot:
             await until(pilot, lambda: app.position == 0)
             taken = time.process_time() - began
             assert "step 1/" in screen_text(app)
@@ -380,7 +380,7 @@ from explorer.sessions.reader import SessionFile
 from explorer.tui.replay import ReplayApp
 async def main():
     app = ReplayApp(SessionFile(Path({str(SAMPLES[0])!r})), Settings())
-    async with app.run_test() as pilot:
+    async with on_screen(app) as pilot:
         while app.position < len(app.session) - 1 or not app.index.complete:
             await pilot.press("full_stop")
             await pilot.pause()

@@ -34,7 +34,7 @@ from explorer.tui.panes.speaking_options import MODES
 from explorer.tui.panes.verdicts_matrix import MatrixList
 from explorer.tui.widgets.option_line import Choice
 from explorer.tui.widgets.replay_foot import notes_in
-from tests.app_driver import SIZES, asked, running, screen_text, settled, steps, until
+from tests.app_driver import SIZES, asked, on_screen, running, screen_text, settled, steps, until
 from tests.direct_client import DirectClient
 from tests.replay_driver import at, rendered, replaying
 from tests.sessions.example_sessions import info, write_session
@@ -49,7 +49,7 @@ def engine() -> Engine:
 async def resuming(engine: Engine, path: Path) -> AsyncIterator[tuple[ExplorerApp, Pilot[None]]]:
     session = SessionWriter(path)
     app = ExplorerApp(DirectClient(engine), session, Settings(models=()), before=SessionFile(path))  # type: ignore[arg-type]
-    async with app.run_test(size=(120, 40)) as pilot:
+    async with on_screen(app, (120, 40)) as pilot:
         await until(pilot, lambda: app.is_open and "mynah" in app.vocabularies and not app.desk.running)
         await settled(pilot)
         yield app, pilot

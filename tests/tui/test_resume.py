@@ -26,7 +26,7 @@ from explorer.tui.acts import split_tags
 from explorer.tui.app import ExplorerApp
 from explorer.tui.openings import Opening, OpenLive, OpenReplay, OpenResumed
 from explorer.tui.restore import loads_again
-from tests.app_driver import asked, running, screen_text, steps, until
+from tests.app_driver import asked, on_screen, running, screen_text, settled, steps, until
 from tests.direct_client import DirectClient
 
 
@@ -58,8 +58,9 @@ async def resuming(engine: Engine, path: Path) -> AsyncIterator[tuple[ExplorerAp
     session = SessionWriter(path)
     client = DirectClient(engine)
     app = ExplorerApp(client, session, Settings(models=()), before=SessionFile(path))  # type: ignore[arg-type]
-    async with app.run_test(size=(120, 40)) as pilot:
+    async with on_screen(app, (120, 40)) as pilot:
         await until(pilot, lambda: app.is_open and "mynah" in app.vocabularies and not app.desk.running)
+        await settled(pilot)
         yield app, pilot
 
 
@@ -152,7 +153,7 @@ async def test_a_recent_session_is_replayed_or_gone_on_with(
     session = SessionWriter(tmp_path / "now.jsonl")
     settings = Settings(models=(), state_folder=str(tmp_path / "state"))
     app = ExplorerApp(DirectClient(engine), session, settings)  # type: ignore[arg-type]
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with on_screen(app, (80, 24)) as pilot:
         await until(pilot, lambda: app.is_open)
         await pilot.press("ctrl+o")
         await until(pilot, lambda: "earlier" in screen_text(app))
