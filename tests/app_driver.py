@@ -28,12 +28,15 @@ WAITING = {"ask", "export", "models", "note", "play", "save", "sessions", "unuse
 
 @asynccontextmanager
 async def on_screen(app: App[Any], size: tuple[int, int] = (80, 24)) -> AsyncIterator[Pilot[Any]]:
-    """`app.run_test`, with work under way ended before the panes are gone: the program does so itself, a pilot not."""
+    """`app.run_test`, but ended as the program ends: a pilot alone would take the panes from under work under way."""
     async with app.run_test(size=size) as pilot:
         try:
             yield pilot
         finally:
-            app.workers.cancel_all()
+            if not app._exit:
+                app.exit()
+            while app.is_running:
+                await asyncio.sleep(0)
 
 
 @asynccontextmanager
