@@ -37,6 +37,8 @@ async def on_screen(app: App[Any], size: tuple[int, int] = (80, 24)) -> AsyncIte
                 app.exit()
             while app.is_running:
                 await asyncio.sleep(0)
+            if isinstance(client := getattr(app, "client", None), DirectClient):
+                await client.come_to_rest()
 
 
 @asynccontextmanager

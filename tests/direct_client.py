@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import os
 import threading
@@ -45,6 +46,15 @@ class DirectClient:
 
     async def stop(self, grace: float = 0.3) -> None:
         self.state = "stopped"
+
+    async def come_to_rest(self, seconds: float = 10.0) -> None:
+        """Stop what is under way: the next test may have the same engine, which is made for one queue."""
+        for number in list(self._pending):
+            self.cancel(number)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self._pending:
+                    await asyncio.sleep(0.001)
 
     def submit(self, request: AnyRequest, on_part: OnPart | None = None) -> Pending:
         pending = Pending(next(self._numbers), request, asyncio.get_running_loop().create_future(), on_part)
