@@ -118,7 +118,7 @@ async def test_flags_and_marks_of_a_replayed_table_are_those_of_the_live_one(eng
         await until(pilot, lambda: len(asked(app, RankTokens)) == 1)
         await pilot.press("space")
         await until(pilot, lambda: len(asked(app, MarkToken)) == 1)
-        await pilot.pause()
+        await settled(pilot)
         live = [line[:4] for line in rendered(app.token_pane.table)]
         await app.recorder.finish()
     assert any("✓" in line for line in live)
@@ -281,7 +281,7 @@ async def test_going_live_names_the_models_of_that_moment(noted: Path) -> None:
     async with replaying(noted) as (app, pilot):
         await at(app, pilot, 5)
         await pilot.press("c")
-        await pilot.pause()
+        await until(pilot, lambda: app.then is not None)
     assert app.then == OpenLive(noted, (LoadModel(source="zoo:mynah"),))
 
 
@@ -324,7 +324,7 @@ async def longest_stall(app: ReplayApp, pilot: Pilot[None]) -> float:
             stalls.append(time.thread_time() - before)
 
     app.show_tab("session")
-    await pilot.pause()
+    await settled(pilot)
     task = asyncio.create_task(beat())
     app.seek(Query(text="nowhere to be found"), 1)
     await until(pilot, lambda: all(worker.is_finished for worker in app.workers if worker.group == "seek"))
@@ -380,7 +380,7 @@ from explorer.sessions.reader import SessionFile
 from explorer.tui.replay import ReplayApp
 async def main():
     app = ReplayApp(SessionFile(Path({str(SAMPLES[0])!r})), Settings())
-    async with on_screen(app) as pilot:
+    async with app.run_test() as pilot:
         while app.position < len(app.session) - 1 or not app.index.complete:
             await pilot.press("full_stop")
             await pilot.pause()

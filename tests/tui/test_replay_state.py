@@ -61,11 +61,14 @@ async def resuming(engine: Engine, path: Path) -> AsyncIterator[tuple[ExplorerAp
 async def mark_after_model_change(engine: Engine, folder: Path) -> tuple[list[str], list[str]]:
     """What the table and the details showed when a token of the second model was marked."""
     async with running(engine, folder) as (app, pilot):
-        await pilot.press("s", "down", "down")
+        await pilot.press("s")
         await until(pilot, lambda: len(asked(app, RankTokens)) == 1 and not app.desk.running)
+        await pilot.press("down", "down")
+        await settled(pilot)
         await pilot.press("right_square_bracket")
         await until(pilot, lambda: "mynah-instruct" in app.vocabularies and not app.desk.running)
         await until(pilot, lambda: "· mynah-instruct" in screen_text(app))
+        await settled(pilot)
         await pilot.press("space")
         await until(pilot, lambda: len(asked(app, MarkToken)) == 1 and not app.desk.running)
         await until(pilot, lambda: "✓" in screen_text(app))
@@ -196,7 +199,7 @@ async def test_the_filter_in_force_can_be_changed_after_resuming(engine: Engine,
         assert "match" in screen_text(app)
         assert any(line.strip() == "cat:ok" for line in rendered(app.token_pane))
         await pilot.press("slash")
-        await pilot.pause()
+        await settled(pilot)
         box = app.query_one("#filter", Input)
         assert box.has_focus
         assert box.value == "cat:ok"
@@ -241,7 +244,7 @@ async def test_the_matrix_and_its_evidence_stand_as_they_stood(engine: Engine, t
         await until(pilot, lambda: bool(app.token_pane.table._added))
         await pilot.press("enter")
         await until(pilot, lambda: len(asked(app, ReadEvidence)) == 1 and not app.desk.running)
-        await pilot.pause()
+        await settled(pilot)
         (sweep,) = asked(app, Verify)
         token = app.selection.token
         live, columns = matrix_lines(app), list(app.token_pane.table._added)
@@ -289,7 +292,7 @@ async def test_a_damaged_line_says_what_is_wrong_and_has_no_notes(tmp_path: Path
         assert "on the third" not in foot
         assert "note" not in foot
         app.show_tab("session")
-        await pilot.pause()
+        await settled(pilot)
         row = next(line for line in rendered(app.query_one("#session-steps")) if "line 3 is damaged" in line)
         assert "unreadable" not in row
         assert "note" not in row

@@ -158,7 +158,7 @@ async def test_a_recent_session_is_replayed_or_gone_on_with(
         await pilot.press("ctrl+o")
         await until(pilot, lambda: "earlier" in screen_text(app))
         await pilot.press(key)
-        await pilot.pause()
+        await until(pilot, lambda: app.then is not None)
     assert app.then == kind(folder / "earlier.jsonl")  # type: ignore[call-arg]
 
 

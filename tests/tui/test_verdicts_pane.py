@@ -92,8 +92,7 @@ async def test_a_sweep_fills_matrix_columns_curves_and_evidence(
         await until(pilot, lambda: bool(pane.query_one("#roc", PlotView)._strips))
         assert "ROC-AUC" in screen_text(app)
         pane.query_one("#view", Choice).value = "definitions"
-        await pilot.pause()
-        assert "GlitchMiner" in screen_text(app)
+        await until(pilot, lambda: "GlitchMiner" in screen_text(app))
 
 
 async def test_the_recorded_step_alone_shows_matrix_definitions_and_curves(engine: Engine, tmp_path: Path) -> None:
@@ -144,8 +143,7 @@ async def test_sorting_by_a_definition_is_not_recorded_and_export_writes_what_is
     async with running(engine, tmp_path, (120, 40), MYNAH) as (app, pilot):
         pane = app.query_one(VerdictsPane)
         await pilot.press("e")
-        await pilot.pause()
-        assert any("nothing to export" in note.message for note in app._notifications)
+        await until(pilot, lambda: any("nothing to export" in note.message for note in app._notifications))
         ask_quickly(pane)
         await pilot.press("v")
         await until(pilot, lambda: len(asked(app, Verify)) == 1 and not app.desk.running)
@@ -154,7 +152,7 @@ async def test_sorting_by_a_definition_is_not_recorded_and_export_writes_what_is
         await pilot.pause(0.8)
         assert not [step for step in asked(app, RankTokens) if step.request.sort == "glitchminer"]  # type: ignore[union-attr]
         await pilot.press("e")
-        await pilot.pause()
+        await until(pilot, lambda: len(app.screen_stack) == 2)
         target = tmp_path / "called.csv"
         for letter in str(target):
             await pilot.press({"/": "slash", ".": "full_stop", "-": "minus", "_": "underscore"}.get(letter, letter))
