@@ -72,7 +72,7 @@ async def test_a_replayed_step_looks_as_the_live_one_did(engine: Engine, tmp_pat
             await until(pilot, lambda kind=kind, count=count: len(asked(app, kind)) == count and not app.desk.running)
             await settled(pilot)
             seen[tab] = (asked(app, kind)[-1], rendered(app.query_one(f"#{tab}-pane")))
-        await app.recorder.finish()
+        await app.recorder.finish(60)
     foot = 3 if size[1] < 32 else 4
     async with replaying(tmp_path / "session.jsonl", (size[0], size[1] + foot)) as (app, pilot):
         for tab, (step, lines) in seen.items():
@@ -91,7 +91,7 @@ async def test_going_back_shows_the_earlier_state_and_forward_again_the_later(en
         await until(pilot, lambda: len(asked(app, MarkToken)) == 2)
         await pilot.press("i", "r")
         await until(pilot, lambda: len(asked(app, RepeatBack)) == 2 and len(asked(app, InspectToken)) == 1)
-        await app.recorder.finish()
+        await app.recorder.finish(60)
         count = len(steps(app))
     async with replaying(tmp_path / "session.jsonl") as (app, pilot):
         screens = []
@@ -120,7 +120,7 @@ async def test_flags_and_marks_of_a_replayed_table_are_those_of_the_live_one(eng
         await until(pilot, lambda: len(asked(app, MarkToken)) == 1)
         await settled(pilot)
         live = [line[:4] for line in rendered(app.token_pane.table)]
-        await app.recorder.finish()
+        await app.recorder.finish(60)
     assert any("✓" in line for line in live)
     assert any("w" in line for line in live)
     async with replaying(tmp_path / "session.jsonl", (120, 44)) as (app, pilot):
@@ -200,7 +200,7 @@ async def test_only_this_token_and_only_this_model_pass_the_others_over(engine: 
         await until(pilot, lambda: not app.desk.running)
         await pilot.press("r")
         await until(pilot, lambda: len(asked(app, RepeatBack)) == 4)
-        await app.recorder.finish()
+        await app.recorder.finish(60)
     async with replaying(tmp_path / "session.jsonl") as (app, pilot):
         for key, wants in (("o", "token_id"), ("m", "models")):
             await at(app, pilot, next(p for p, s in enumerate(app.session) if isinstance(s.request, RepeatBack)))

@@ -73,7 +73,7 @@ async def mark_after_model_change(engine: Engine, folder: Path) -> tuple[list[st
         await until(pilot, lambda: len(asked(app, MarkToken)) == 1 and not app.desk.running)
         await until(pilot, lambda: "✓" in screen_text(app))
         seen = rendered(app.token_pane), rendered(app.query_one("#detail-pane"))
-        await app.recorder.finish()
+        await app.recorder.finish(60)
     return seen
 
 
@@ -112,7 +112,7 @@ async def test_a_mark_before_any_view_has_its_table(engine: Engine, tmp_path: Pa
         await until(pilot, lambda: len(asked(app, RepeatBack)) == 2)
         await pilot.press("1", "down", "space")
         await until(pilot, lambda: len(asked(app, MarkToken)) == 2)
-        await app.recorder.finish()
+        await app.recorder.finish(60)
     assert kinds[-2:] == [RankTokens, MarkToken]
     async with replaying(tmp_path / "session.jsonl", (80, 24)) as (app, pilot):
         await at(app, pilot, len(kinds) - 1)
@@ -131,7 +131,7 @@ async def test_a_note_after_a_change_of_model_is_about_that_model(engine: Engine
         await until(pilot, lambda: len(app.screen_stack) == 2)
         await pilot.press(*"odd", "enter")
         await until(pilot, lambda: len(asked(app, WriteNote)) == 1)
-        await app.recorder.finish()
+        await app.recorder.finish(60)
     async with replaying(tmp_path / "session.jsonl") as (app, pilot):
         await at(app, pilot, len(app.session) - 1)
         assert app.selection.model is not None
@@ -146,7 +146,7 @@ async def test_the_proofs_of_every_mode_stand_together_again(engine: Engine, tmp
     async with running(engine, tmp_path) as (app, pilot):
         await pilot.press("c")
         await until(pilot, lambda: len(asked(app, Certify)) == 4 and not app.desk.running)
-        await app.recorder.finish()
+        await app.recorder.finish(60)
         app.session.close()
     async with replaying(tmp_path / "session.jsonl", (120, 80)) as (app, pilot):
         await at(app, pilot, len(app.session) - 1)
@@ -175,7 +175,7 @@ async def test_the_filter_in_force_stands_above_the_replayed_table(
         await until(pilot, lambda: len(asked(app, RankTokens)) == 2 and not app.desk.running)
         await settled(pilot)
         live = rendered(app.token_pane)
-        await app.recorder.finish()
+        await app.recorder.finish(60)
     assert any(line.strip() == "cat:ok" for line in live)
     foot = 3 if size[1] < 32 else 4
     async with replaying(tmp_path / "session.jsonl", (size[0], size[1] + foot)) as (app, pilot):
@@ -192,7 +192,7 @@ async def test_the_filter_in_force_can_be_changed_after_resuming(engine: Engine,
     async with running(engine, tmp_path) as (app, pilot):
         await pilot.press("slash", *"cat:ok", "enter")
         await until(pilot, lambda: len(asked(app, RankTokens)) == 1 and not app.desk.running)
-        await app.recorder.finish()
+        await app.recorder.finish(60)
         app.session.close()
     async with resuming(engine, tmp_path / "session.jsonl") as (app, pilot):
         await settled(pilot)
@@ -215,7 +215,7 @@ async def test_the_models_that_were_ticked_are_ticked(engine: Engine, tmp_path: 
         app.query_one("#models").focus()
         await pilot.press("x", "1", "r")
         await until(pilot, lambda: len(asked(app, RepeatBack)) == 3 and not app.desk.running)
-        await app.recorder.finish()
+        await app.recorder.finish(60)
     async with replaying(tmp_path / "session.jsonl") as (app, pilot):
         places = [place for place, step in enumerate(app.session) if isinstance(step.request, RepeatBack)]
         ticked = ["[x] mynah  [x] mynah-i"] * 2 + ["[ ] mynah  [x] mynah-i"]
@@ -248,7 +248,7 @@ async def test_the_matrix_and_its_evidence_stand_as_they_stood(engine: Engine, t
         (sweep,) = asked(app, Verify)
         token = app.selection.token
         live, columns = matrix_lines(app), list(app.token_pane.table._added)
-        await app.recorder.finish()
+        await app.recorder.finish(60)
     async with replaying(tmp_path / "session.jsonl", (120, 44)) as (app, pilot):
         await at(app, pilot, len(app.session) - 1)
         assert isinstance(app.session[app.position].request, ReadEvidence)

@@ -47,6 +47,7 @@ async def recorded(engine: Engine, tmp_path: Path) -> Path:
         await until(pilot, lambda: len(app.screen_stack) == 2)
         await pilot.press(*"odd", "space", "number_sign", *"tour", "enter")
         await until(pilot, lambda: len(asked(app, WriteNote)) == 1)
+        await app.recorder.finish(60)
         await app.action_quit()
         await pilot.pause()
         app.session.close()
@@ -83,7 +84,7 @@ async def test_a_resumed_session_has_its_screen_its_models_and_its_file(engine: 
         assert steps(app)[: len(before.steps)] == before.steps
         await pilot.press("r")
         await until(pilot, lambda: len(asked(app, RepeatBack)) == 4)
-        await app.recorder.finish()
+        await app.recorder.finish(60)
     after = read_session(recorded)
     assert after.header == before.header
     assert after.steps[: len(before.steps)] == before.steps
@@ -117,7 +118,7 @@ def test_tags_are_taken_from_the_end_alone(written: str, parts: tuple[str, tuple
 
 async def test_saved_under_another_name_the_session_goes_on_there(engine: Engine, tmp_path: Path) -> None:
     async with running(engine, tmp_path) as (app, pilot):
-        await app.recorder.finish()
+        await app.recorder.finish(60)
         app.recorder.start()
         await pilot.press("ctrl+s")
         await until(pilot, lambda: len(app.screen_stack) == 2)
@@ -126,7 +127,7 @@ async def test_saved_under_another_name_the_session_goes_on_there(engine: Engine
         first = (tmp_path / "session.jsonl").read_bytes()
         await pilot.press("space")
         await until(pilot, lambda: len(asked(app, MarkToken)) == 1)
-        await app.recorder.finish()
+        await app.recorder.finish(60)
         assert "other.jsonl" in str(app.session_pane._path)
     assert (tmp_path / "session.jsonl").read_bytes() == first
     assert (tmp_path / "other.jsonl").read_bytes().startswith(first)
