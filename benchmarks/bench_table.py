@@ -54,10 +54,11 @@ def vocabulary(size: int) -> VocabularyColumns:
     """`size` tokens with five random indicators."""
     rng = np.random.default_rng(0)
     tokens = [b" token%d" % number for number in range(size)]
+    joined, offsets = Array.of_tokens(tokens)
     return VocabularyColumns(
         model="bench",
-        token_bytes=Array.of(np.frombuffer(b"".join(tokens), dtype=np.uint8)),
-        offsets=Array.of(np.cumsum([0, *map(len, tokens)]).astype(np.int64)),
+        token_bytes=joined,
+        offsets=offsets,
         categories=Array.of(rng.integers(0, len(CATEGORIES) - 1, size).astype(np.uint8)),
         indicators={name: Array.of(rng.normal(1, 0.1, size).astype(np.float32)) for name in INDICATORS},
         default_indicator=INDICATORS[0],

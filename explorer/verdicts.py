@@ -14,16 +14,18 @@ from explorer.records import (
     VERDICTS,
     Array,
     Category,
+    DefinitionSummary,
     Verdict,
     VerdictCell,
     VerdictColumns,
     VerdictPart,
     VocabularyColumns,
 )
+from explorer.table import TokenColumns
 from explorer.text import decode
 
 if TYPE_CHECKING:
-    from jaxtyping import Bool, Float, Int, UInt8
+    from jaxtyping import Bool, Float, Float32, Int, UInt8
 
 Agreement = Literal["all", "all agree", "disagree", "called"]
 AGREEMENTS: tuple[Agreement, ...] = ("all", "all agree", "disagree", "called")
@@ -153,20 +155,39 @@ def matrix_of_tokens(
 ) -> VerdictMatrix:
     """The tokens named, of a vocabulary, with the verdicts that `tested` has of them: to be exported."""
     ids = np.array(token_ids, dtype=np.int64)
-    starts, blob = columns.offsets.numpy(), columns.token_bytes.data
-    joined, offsets = Array.of_tokens([blob[starts[token_id] : starts[token_id + 1]] for token_id in token_ids])
     definitions = () if tested is None else tested.definitions
     verdicts = np.full((len(definitions), len(ids)), VERDICTS.index("not asked"), dtype=np.uint8)
     values = np.full(verdicts.shape, np.nan, dtype=np.float32)
     if tested is not None:
         _, here, there = np.intersect1d(ids, tested.token_ids, return_indices=True)
         verdicts[:, here], values[:, here] = tested.verdicts[:, there], tested.values[:, there]
-    return VerdictMatrix(VerdictColumns(
-        model=columns.model, source=source, token_ids=Array.of(ids.astype(np.int32)),
-        token_bytes=joined, offsets=offsets,
-        categories=Array.of(columns.categories.numpy()[ids]),
-        indicators={name: Array.of(column.numpy()[ids]) for name, column in columns.indicators.items()},
-        flags={name: Array.of(flag.numpy()[ids]) for name, flag in columns.flags.items()},
-        definitions=definitions, verdicts=Array.of(verdicts), values=Array.of(values),
-        default_indicator=columns.default_indicator, main_indicator=columns.default_indicator,
-    ))  # fmt: skip
+    return VerdictMatrix(verdict_columns(TokenColumns(columns), source, ids, definitions, verdicts, values))
+
+
+def verdict_columns(
+    columns: TokenColumns,
+    source: str,
+    token_ids: Int[np.ndarray, " n"],
+    definitions: tuple[DefinitionSummary, ...],
+    verdicts: UInt8[np.ndarray, "definitions n"],
+    values: Float32[np.ndarray, "definitions n"],
+    main_indicator: str = "",
+) -> VerdictColumns:
+    """Verdicts on some tokens of a vocabulary with what the vocabulary has of those; `main_indicator`: the one by which
+    they were chosen, where that is not the default one."""
+    joined, offsets = Array.of_tokens([columns.token_bytes(int(token_id)) for token_id in token_ids])
+    return VerdictColumns(
+        model=columns.model,
+        source=source,
+        token_ids=Array.of(token_ids.astype(np.int32)),
+        token_bytes=joined,
+        offsets=offsets,
+        categories=Array.of(columns.categories[token_ids]),
+        indicators={name: Array.of(column[token_ids]) for name, column in columns.indicators.items()},
+        flags={name: Array.of(flag[token_ids]) for name, flag in columns.flags.items()},
+        definitions=definitions,
+        verdicts=Array.of(verdicts),
+        values=Array.of(values),
+        default_indicator=columns.default_indicator,
+        main_indicator=main_indicator or columns.default_indicator,
+    )

@@ -13,6 +13,7 @@ from textual.pilot import Pilot
 
 from explorer.engine.handlers import Engine
 from explorer.records import Request, Step
+from explorer.sessions.reader import SessionFile
 from explorer.sessions.store import SessionWriter
 from explorer.settings import Settings
 from explorer.tui.app import ExplorerApp
@@ -54,6 +55,17 @@ async def running(
         yield app, pilot
 
 
+@asynccontextmanager
+async def resuming(engine: Engine, path: Path) -> AsyncIterator[tuple[ExplorerApp, Pilot[None]]]:
+    """The program going on with the session at `path`, its first model in the table."""
+    session = SessionWriter(path)
+    app = ExplorerApp(DirectClient(engine), session, Settings(models=()), before=SessionFile(path))  # type: ignore[arg-type]
+    async with on_screen(app, (120, 40)) as pilot:
+        await until(pilot, lambda: app.is_open and "mynah" in app.vocabularies and not app.desk.running)
+        await settled(pilot)
+        yield app, pilot
+
+
 async def until(pilot: Pilot[None], holds: Callable[[], bool], seconds: float = 60.0) -> None:
     """Wait until `holds`, looking whenever the program has come to rest."""
     try:
@@ -76,12 +88,12 @@ async def settled(pilot: Pilot[Any], seconds: float = 60.0) -> None:
 
     What waits for a hand (a box, a playing replay) may go on.
     """
-    quiet, before = 0, [""]
+    quiet, before = 0, ""
     async with asyncio.timeout(seconds):
         while quiet < LOOKS:
             await pilot.pause(0.01)
             working = any(not each.is_finished and each.group not in WAITING for each in pilot.app.workers)
-            now = [strip.text for strip in pilot.app.screen._compositor.render_strips()]
+            now = screen_text(pilot.app)
             quiet = quiet + 1 if now == before and not working else 0
             before = now
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
 TRIES = 5
 STALL = 0.05
@@ -27,3 +30,24 @@ async def fastest_of(measure: Callable[[], Awaitable[float]], limit: float) -> f
         if best < limit:
             break
     return best
+
+
+@asynccontextmanager
+async def bursts() -> AsyncIterator[list[float]]:
+    """How long the running event loop was busy at a time, in seconds; the list grows meanwhile.
+
+    In processor time of its thread: what else the machine does is not blamed on it.
+    """
+    found: list[float] = []
+
+    async def beat() -> None:
+        while True:
+            before = time.thread_time()
+            await asyncio.sleep(0.001)
+            found.append(time.thread_time() - before)
+
+    task = asyncio.create_task(beat())
+    try:
+        yield found
+    finally:
+        task.cancel()

@@ -42,10 +42,11 @@ def columns_of(
     flags: Mapping[str, Sequence[bool]] | None = None,
 ) -> TokenColumns:
     named: Mapping[str, Sequence[float]] = {"input_norm": NORMS} if indicators is None else indicators
+    joined, offsets = Array.of_tokens(tokens)
     source = VocabularyColumns(
         model="toy",
-        token_bytes=Array.of(np.frombuffer(b"".join(tokens), dtype=np.uint8)),
-        offsets=Array.of(np.cumsum([0, *map(len, tokens)], dtype=np.int64)),
+        token_bytes=joined,
+        offsets=offsets,
         categories=Array.of(np.array([CATEGORIES.index(kind) for kind in kinds], dtype=np.uint8)),
         indicators={name: Array.of(np.array(values, dtype=np.float32)) for name, values in named.items()},
         default_indicator=next(iter(named), ""),

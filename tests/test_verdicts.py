@@ -30,12 +30,13 @@ def summary(name: str) -> DefinitionSummary:
 
 
 def columns() -> VerdictColumns:
+    joined, offsets = Array.of_tokens(TOKENS)
     return VerdictColumns(
         model="mynah",
         source="zoo:mynah",
         token_ids=Array.of(np.array(IDS, dtype=np.int32)),
-        token_bytes=Array.of(np.frombuffer(b"".join(TOKENS), dtype=np.uint8)),
-        offsets=Array.of(np.cumsum([0, *map(len, TOKENS)], dtype=np.int64)),
+        token_bytes=joined,
+        offsets=offsets,
         categories=Array.of(np.array([0, 0, 2, 0, 0, 4], dtype=np.uint8)),
         indicators={"input_norm": Array.of(np.array([0.1, 2, 0.3, np.nan, 1, 3], dtype=np.float32))},
         flags={},

@@ -29,11 +29,11 @@ from explorer.records import (
     PromptEvidence,
     ReadEvidence,
     ReadVerdicts,
-    VerdictColumns,
     VerdictEvidence,
     VerdictPart,
     Verify,
 )
+from explorer.verdicts import verdict_columns
 
 
 def cache_folder() -> Path:
@@ -130,29 +130,16 @@ def run_plan(plan: Plan, control: Control) -> Generator[AnyPart, None, Swept]:
 def read_verdicts(model: LanguageModel, read: Read, request: ReadVerdicts, cache: Path | None = None) -> Work:
     """The whole matrix of a sweep as the files have it; `not asked` for tokens that a question is missing of."""
     plan = make_plan(model, read, request.of, cache or cache_folder())
-    ids, columns = plan.token_ids, read.columns
+    ids = plan.token_ids
     judged = Judged.nothing(len(plan.definitions), len(ids))
     with ExitStack() as stack:
         files = _open_all(plan, stack)
         for start in range(0, len(ids), ROWS_AT_ONCE):
             yield Progress(done=start, total=len(ids), what="verdicts read")
             _judge_known(plan, files, judged, slice(start, start + ROWS_AT_ONCE))
-    joined, offsets = Array.of_tokens([columns.token_bytes(int(token_id)) for token_id in ids])
-    return VerdictColumns(
-        model=model.info.name,
-        source=model.info.source,
-        token_ids=Array.of(ids.astype(np.int32)),
-        token_bytes=joined,
-        offsets=offsets,
-        categories=Array.of(columns.categories[ids]),
-        indicators={name: Array.of(column[ids]) for name, column in columns.indicators.items()},
-        flags={name: Array.of(column[ids]) for name, column in columns.flags.items()},
-        definitions=tuple(summary(one, judged.verdicts[at]) for at, one in enumerate(plan.definitions)),
-        verdicts=Array.of(judged.verdicts),
-        values=Array.of(judged.values),
-        default_indicator=read.sent.default_indicator,
-        main_indicator=plan.indicator,
-    )
+    definitions = tuple(summary(one, judged.verdicts[at]) for at, one in enumerate(plan.definitions))
+    source = model.info.source
+    return verdict_columns(read.columns, source, ids, definitions, judged.verdicts, judged.values, plan.indicator)
 
 
 def _judge_known(plan: Plan, files: dict[str, EvidenceFile], judged: Judged, part: slice) -> None:

@@ -127,13 +127,13 @@ def _numbers_of(view: RankedTokens) -> RankedTokens:
     return msgspec.structs.replace(view, rows=rows, flags=(), notes=(), formats={})
 
 
-def digest_difference(recorded: ModelLoaded, live: ModelLoaded) -> str:
+def digest_difference(recorded: ModelInfo, live: ModelInfo) -> str:
     """Which of weights and tokenizer are not the same; empty where both are."""
     return "; ".join(
         f"{what}: {visible(was) or 'no digest'} was recorded, {visible(came) or 'no digest'} came"
         for what, was, came in (
-            ("weights", recorded.info.weights_digest, live.info.weights_digest),
-            ("tokenizer", recorded.info.tokenizer_digest, live.info.tokenizer_digest),
+            ("weights", recorded.weights_digest, live.weights_digest),
+            ("tokenizer", recorded.tokenizer_digest, live.tokenizer_digest),
         )
         if was != came
     )
@@ -148,7 +148,7 @@ _FACTS = (
 
 def model_difference(recorded: ModelInfo, live: ModelInfo) -> str:
     """Which digests are not the same; where both are, what is told of the model that is not so. Else empty."""
-    digests = digest_difference(ModelLoaded(info=recorded), ModelLoaded(info=live))
+    digests = digest_difference(recorded, live)
     facts = ((name, getattr(recorded, name), getattr(live, name)) for name in _FACTS)
     return digests or "; ".join(said(name, was, came) for name, was, came in facts if was != came)
 

@@ -116,7 +116,7 @@ def _model_pairs(
     for name, info in ours.items():
         other = theirs.get(names.get(name, name))
         if other is not None:
-            digests = digest_difference(ModelLoaded(info=info), ModelLoaded(info=other))
+            digests = digest_difference(info, other)
             runs = [f"{what} {was} and {came}" for what, was, came in (
                 ("dtype", info.dtype, other.dtype), ("device", info.device, other.device)
             ) if was != came]  # fmt: skip

@@ -254,30 +254,26 @@ def shown_words_of(step: Step) -> str:
     return "\n".join((*map(visible, texts), *prose, *map(visible_bytes, tokens)))
 
 
-def _bytes_in(value: Any) -> Iterator[bytes]:
-    """The bytes of every token in a record."""
-    if isinstance(value, msgspec.Struct):
-        for name in value.__struct_fields__:
-            inner = getattr(value, name)
-            if name == "token_bytes" and isinstance(inner, str):
-                yield bytes.fromhex(inner)
-            else:
-                yield from _bytes_in(inner)
-    elif isinstance(value, tuple) and not (value and isinstance(value[0], int | float)):
-        for item in value:
-            yield from _bytes_in(item)
-
-
 _NOT_WORDS = frozenset({"token_bytes", "digest", "weights_digest", "tokenizer_digest", "category", "metric", "space"})
 
 
-def _texts(value: Any) -> Iterator[str]:
+def _texts(record: msgspec.Struct) -> Iterator[str]:
+    """What a record says in words."""
+    return (text for name, text in _strings(record) if name not in _NOT_WORDS)
+
+
+def _bytes_in(record: msgspec.Struct) -> Iterator[bytes]:
+    """The bytes of every token in a record."""
+    return (bytes.fromhex(text) for name, text in _strings(record) if name == "token_bytes")
+
+
+def _strings(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    """Every text in a record, with the name of its field."""
     if isinstance(value, str):
-        yield value
+        yield name, value
     elif isinstance(value, msgspec.Struct):
-        for name in value.__struct_fields__:
-            if name not in _NOT_WORDS:
-                yield from _texts(getattr(value, name))
+        for field in value.__struct_fields__:
+            yield from _strings(getattr(value, field), field)
     elif isinstance(value, tuple) and not (value and isinstance(value[0], int | float)):
         for item in value:
-            yield from _texts(item)
+            yield from _strings(item, name)

@@ -44,13 +44,7 @@ from explorer.records import (
     VocabularyColumns,
     WriteNote,
 )
-from explorer.sessions.compare import (
-    TOLERANCES,
-    Circumstances,
-    compare,
-    digest_difference,
-    loosest,
-)
+from explorer.sessions.compare import TOLERANCES, Circumstances, compare, digest_difference, loosest
 from explorer.sessions.compare_samples import contradiction, is_same_run
 from explorer.sessions.naming import models_of, renamed
 from explorer.table import TokenColumns, ranked, select
@@ -214,7 +208,7 @@ class Verifier:
         if recorded is None or not isinstance(live, ModelLoaded):
             return self._compared(step, live)
         self._models[recorded.name] = _Loaded(recorded, live.info)
-        return replace(self._compared(step, live), digests=digest_difference(ModelLoaded(info=recorded), live))
+        return replace(self._compared(step, live), digests=digest_difference(recorded, live.info))
 
     async def _ask(self, request: AnyRequest) -> AnyOutcome:
         live = renamed(request, self._names())

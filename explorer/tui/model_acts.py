@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from explorer.engine.client import EngineClient
@@ -21,7 +20,6 @@ from explorer.records import (
     Verify,
     VocabularyColumns,
 )
-from explorer.text import visible_bytes
 from explorer.tui.desk import Desk, Recorder
 from explorer.tui.messages import Answered
 from explorer.tui.stage import Stage
@@ -195,15 +193,11 @@ class ModelActs(Stage):
         if model is None or step is None or not isinstance(step.outcome, VocabularyColumns):
             self.remark("No vocabulary is loaded: press m.")
             return
+        from explorer.table import TokenColumns
         from explorer.tui.screens.unused import UnusedScreen
 
-        screen = UnusedScreen(step.outcome.unused, model.vocab_size, text_of=partial(_name_in, step.outcome))
+        columns = TokenColumns(step.outcome)
+        screen = UnusedScreen(columns.unused, columns.vocab_size, text_of=columns.visible)
         chosen = await self.push_screen_wait(screen)
         if chosen is not None:
             self.desk.ask(ReadVocabulary(model=model.name, unused_ids=chosen.ids), record=False)
-
-
-def _name_in(columns: VocabularyColumns, token_id: int) -> str:
-    """A token of a vocabulary, as it may stand on a screen."""
-    first, end = columns.offsets.numpy()[token_id : token_id + 2].tolist()
-    return visible_bytes(columns.token_bytes.data[first:end])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import subprocess
 import sys
 import time
@@ -37,7 +36,7 @@ from explorer.tui.replay import LONGEST_WAIT, ReplayApp, pause_between
 from explorer.tui.situation import Situations
 from explorer.tui.widgets.replay_foot import Place, ReplayFoot, place_line
 from tests.app_driver import SIZES, asked, on_screen, running, screen_text, settled, steps, until
-from tests.measuring import STALL, fastest, fastest_of
+from tests.measuring import STALL, bursts, fastest, fastest_of
 from tests.replay_driver import at, rendered, replaying
 from tests.sessions.example_sessions import HOSTILE, exchanges, write_large_session, write_session
 
@@ -311,24 +310,12 @@ async def test_100_000_steps_are_on_the_screen_in_two_seconds_and_page_without_s
 
 
 async def longest_stall(app: ReplayApp, pilot: Pilot[None]) -> float:
-    """The longest that the event loop was busy while a search goes through everything.
-
-    In processor time of its thread: what else the machine does meanwhile does not count.
-    """
-    stalls = []
-
-    async def beat() -> None:
-        while True:
-            before = time.thread_time()
-            await asyncio.sleep(0.001)
-            stalls.append(time.thread_time() - before)
-
+    """The longest that the event loop was busy while a search goes through everything."""
     app.show_tab("session")
     await settled(pilot)
-    task = asyncio.create_task(beat())
-    app.seek(Query(text="nowhere to be found"), 1)
-    await until(pilot, lambda: all(worker.is_finished for worker in app.workers if worker.group == "seek"))
-    task.cancel()
+    async with bursts() as stalls:
+        app.seek(Query(text="nowhere to be found"), 1)
+        await until(pilot, lambda: all(worker.is_finished for worker in app.workers if worker.group == "seek"))
     return max(stalls)
 
 

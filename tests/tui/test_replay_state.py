@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 from textual.app import App
-from textual.pilot import Pilot
 from textual.widgets import Input, Tabs
 
 from explorer.engine.handlers import Engine
@@ -26,16 +23,11 @@ from explorer.records import (
     Verify,
     WriteNote,
 )
-from explorer.sessions.reader import SessionFile
-from explorer.sessions.store import SessionWriter
-from explorer.settings import Settings
-from explorer.tui.app import ExplorerApp
 from explorer.tui.panes.speaking_options import MODES
 from explorer.tui.panes.verdicts_matrix import MatrixList
 from explorer.tui.widgets.option_line import Choice
 from explorer.tui.widgets.replay_foot import notes_in
-from tests.app_driver import SIZES, asked, on_screen, running, screen_text, settled, steps, until
-from tests.direct_client import DirectClient
+from tests.app_driver import SIZES, asked, resuming, running, screen_text, settled, steps, until
 from tests.replay_driver import at, rendered, replaying
 from tests.sessions.example_sessions import info, write_session
 
@@ -43,16 +35,6 @@ from tests.sessions.example_sessions import info, write_session
 @pytest.fixture(scope="module")
 def engine() -> Engine:
     return Engine()
-
-
-@asynccontextmanager
-async def resuming(engine: Engine, path: Path) -> AsyncIterator[tuple[ExplorerApp, Pilot[None]]]:
-    session = SessionWriter(path)
-    app = ExplorerApp(DirectClient(engine), session, Settings(models=()), before=SessionFile(path))  # type: ignore[arg-type]
-    async with on_screen(app, (120, 40)) as pilot:
-        await until(pilot, lambda: app.is_open and "mynah" in app.vocabularies and not app.desk.running)
-        await settled(pilot)
-        yield app, pilot
 
 
 # ── the model in the table ────────────────────────────────────────────────────────────────────────────────

@@ -9,12 +9,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from textual.pilot import Pilot
 
 from explorer import cli
 from explorer.engine.handlers import Engine
@@ -26,7 +24,7 @@ from explorer.tui.acts import split_tags
 from explorer.tui.app import ExplorerApp
 from explorer.tui.openings import Opening, OpenLive, OpenReplay, OpenResumed
 from explorer.tui.restore import loads_again
-from tests.app_driver import asked, on_screen, running, screen_text, settled, steps, until
+from tests.app_driver import asked, on_screen, resuming, running, screen_text, steps, until
 from tests.direct_client import DirectClient
 
 
@@ -52,17 +50,6 @@ async def recorded(engine: Engine, tmp_path: Path) -> Path:
         await pilot.pause()
         app.session.close()
     return tmp_path / "session.jsonl"
-
-
-@asynccontextmanager
-async def resuming(engine: Engine, path: Path) -> AsyncIterator[tuple[ExplorerApp, Pilot[None]]]:
-    session = SessionWriter(path)
-    client = DirectClient(engine)
-    app = ExplorerApp(client, session, Settings(models=()), before=SessionFile(path))  # type: ignore[arg-type]
-    async with on_screen(app, (120, 40)) as pilot:
-        await until(pilot, lambda: app.is_open and "mynah" in app.vocabularies and not app.desk.running)
-        await settled(pilot)
-        yield app, pilot
 
 
 async def test_a_resumed_session_has_its_screen_its_models_and_its_file(engine: Engine, recorded: Path) -> None:

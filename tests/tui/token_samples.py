@@ -57,7 +57,7 @@ def vocabulary(
 ) -> VocabularyColumns:
     """Columns of a vocabulary of these tokens, with random numbers for indicators; the last token's are NaN."""
     rng = np.random.default_rng(seed)
-    offsets = np.cumsum([0, *map(len, tokens)]).astype(np.int64)
+    joined, offsets = Array.of_tokens(tokens)
     columns = {name: rng.normal(1, 0.1, len(tokens)).astype(np.float32) for name in list(INDICATORS)[:indicators]}
     for column in columns.values():
         column[-1] = np.nan
@@ -65,8 +65,8 @@ def vocabulary(
     withheld = rng.random(len(tokens)) < 0.2
     return VocabularyColumns(
         model=model,
-        token_bytes=Array.of(np.frombuffer(b"".join(tokens), dtype=np.uint8)),
-        offsets=Array.of(offsets),
+        token_bytes=joined,
+        offsets=offsets,
         categories=Array.of(categories),
         indicators={name: Array.of(column) for name, column in columns.items()},
         default_indicator="unused_cosine_distance" if indicators > 6 else "input_norm",

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import random
 import re
-import time
 
 import pytest
 from rich.cells import cell_len
@@ -33,7 +31,7 @@ from explorer.tui.widgets.option_line import Choice, Field
 from explorer.tui.widgets.plot import Palette, PlotView
 from explorer.tui.widgets.row_list import RowList
 from tests.app_driver import settled, until
-from tests.measuring import STALL, fastest_of
+from tests.measuring import STALL, bursts, fastest_of
 
 HOSTILE = [
     b"[/foo]",
@@ -247,27 +245,16 @@ async def test_another_colour_redraws_and_asks_nothing() -> None:
 async def test_two_hundred_neighbours_never_take_50_ms_of_the_event_loop() -> None:
     app = PaneApp()
     async with app.run_test(size=(200, 60)) as pilot:
-        bursts: list[float] = []
-
-        async def meter() -> None:
-            # The loop's own processor time, so that other work on this machine is not blamed on the pane.
-            while True:
-                begin = time.thread_time()
-                await asyncio.sleep(0.001)
-                bursts.append(time.thread_time() - begin)
-
-        task = asyncio.create_task(meter())
         app.pane.query_one(RowList).focus()
 
         async def longest() -> float:
-            bursts.clear()
-            app.pane.show(step(neighbourhood(200)))
-            await pilot.press("down")
-            await until(pilot, lambda: all(worker.is_finished for worker in app.workers))
-            return max(bursts)
+            async with bursts() as found:
+                app.pane.show(step(neighbourhood(200)))
+                await pilot.press("down")
+                await until(pilot, lambda: all(worker.is_finished for worker in app.workers))
+            return max(found)
 
         assert await fastest_of(longest, STALL) < STALL
-        task.cancel()
 
 
 # ── the pure functions ──
