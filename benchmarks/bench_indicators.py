@@ -30,8 +30,8 @@ matrix, unused = made({vocab}, {width}, torch.{dtype}), list(range(100, 113))
 _OURS = Contender(
     name="glitch-explore",
     setup="""
-from explorer.core.indicators import all_indicators
-from explorer.models.language_model import Embeddings
+from explorer.engine.core.indicators import all_indicators
+from explorer.engine.models.language_model import Embeddings
 model = Embeddings(input=matrix, output=matrix, output_bias=None, tied=True)
 """,
     work="found = all_indicators(model, unused, len(matrix))",

@@ -18,11 +18,11 @@ TOKENS, LENGTH = 24, 16
 _SETUP = f"""
 import torch
 torch.set_num_threads(1)
-from explorer.models.roster import Roster
-from explorer.behaviour.prompts import build_prompt
-from explorer.behaviour.repeat_back import repeat_back
-from explorer.records import RepeatBack
-from explorer.templates import Template
+from explorer.engine.models.roster import Roster
+from explorer.engine.behaviour.prompts import build_prompt
+from explorer.engine.answers.repeat_back import repeat_back
+from explorer.base.records.repeat_back import RepeatBack
+from explorer.base.templates import Template
 model = Roster().load("zoo:mynah")
 template = Template(name="bench", question="Please can you repeat back the string '{{token}}' to me?")
 asked = list(range(1100, 1100 + {TOKENS}))

@@ -21,10 +21,10 @@ from scipy.optimize import linprog
 
 from benchmarks.harness import write_section
 from benchmarks.planted import Planted, planted
-from explorer.core.speakability.certify import FEW, certify
-from explorer.core.speakability.checker import Checker
-from explorer.core.speakability.geometry import Ground
-from explorer.core.speakability.questions import Question, RowWitness, Verdict, Weights
+from explorer.engine.core.speakability.certify import FEW, certify
+from explorer.engine.core.speakability.checker import Checker
+from explorer.engine.core.speakability.geometry import Ground
+from explorer.engine.core.speakability.questions import Question, RowWitness, Verdict, Weights
 
 TESTS = Path(__file__).parent.parent / "tests" / "core" / "speakability"
 
@@ -32,7 +32,7 @@ TESTS = Path(__file__).parent.parent / "tests" / "core" / "speakability"
 def timed(
     vocabulary: Planted, question: Question, bias: str = "", token_ids: Sequence[int] | None = None
 ) -> tuple[dict[int, Verdict], float]:
-    """Certify and measure; `bias` is `shift`, `head` or nothing."""
+    """ProveSpeakability and measure; `bias` is `shift`, `head` or nothing."""
     verdicts: dict[int, Verdict] = {}
     start = time.process_time()
     head = vocabulary.bias if bias == "head" else None

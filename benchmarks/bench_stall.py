@@ -21,12 +21,12 @@ from statistics import median
 from textual.pilot import Pilot
 
 from benchmarks.harness import write_section
-from explorer.engine.client import EngineClient
-from explorer.sessions.store import SessionWriter
+from explorer.pipe.client import EngineClient
+from explorer.sessions.file.store import SessionWriter
 from explorer.settings import Settings
-from explorer.tui.app import ExplorerApp
-from explorer.tui.panes.speaking import SpeakingPane
-from explorer.tui.panes.verdicts import VerdictsPane
+from explorer.tui.live.app import ExplorerApp
+from explorer.tui.panes.speakability.pane import SpeakingPane
+from explorer.tui.panes.verdicts.pane import VerdictsPane
 from explorer.tui.widgets.option_line import Choice
 
 TICK = 0.005

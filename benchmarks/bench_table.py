@@ -25,11 +25,13 @@ from textual.widget import Widget
 from textual.widgets import DataTable
 
 from benchmarks.harness import write_section
-from explorer.records import CATEGORIES, Array, RankTokens, VocabularyColumns
-from explorer.table import TokenColumns
-from explorer.tui.panes.token_views import ViewMaker
-from explorer.tui.themes import load_themes, themes_dir
-from explorer.tui.widgets.token_table import TokenTable
+from explorer.base.records.record import Array
+from explorer.base.records.tokens import CATEGORIES
+from explorer.base.records.vocabulary import RankTokens, VocabularyColumns
+from explorer.tables.table import TokenColumns
+from explorer.tui.panes.tokens.table import TokenTable
+from explorer.tui.panes.tokens.views import ViewMaker
+from explorer.tui.shell.themes import load_themes, themes_dir
 
 INDICATORS = ("input_norm", "input_centroid_distance", "input_centroid_cosine", "output_norm", "output_bias")
 STEPS = ("open", "sort", "filter", "page")

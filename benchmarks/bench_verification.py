@@ -26,10 +26,11 @@ from pathlib import Path
 import numpy as np
 import torch
 torch.set_num_threads({threads})
-from explorer.behaviour.definitions import DIALOGUE, MINER, MINER_QUESTION, PLAIN, REPEATS, SHOTS, SUBSTRING
-from explorer.behaviour.prompts import build_prompt
-from explorer.behaviour.verification import Asker, Slab, sweep
-from explorer.models.roster import Roster
+from explorer.engine.answers.verification.definitions import DIALOGUE, MINER, MINER_QUESTION
+from explorer.engine.answers.verification.definitions import PLAIN, REPEATS, SHOTS, SUBSTRING
+from explorer.engine.behaviour.prompts import build_prompt
+from explorer.engine.answers.verification.sweep import Asker, Slab, sweep
+from explorer.engine.models.roster import Roster
 model = Roster().load({source!r}, dtype="float32", device="cpu")
 tokenizer = model.vocabulary.tokenizer
 ordinary = np.flatnonzero(model.vocabulary.categories == 0)

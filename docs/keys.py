@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from explorer.tui.commands import COMMANDS, REPLAY_COMMANDS, Command
 from explorer.tui.screens.help import key_names
+from explorer.tui.shell.commands import COMMANDS, REPLAY_COMMANDS, Command
 
 BEGIN, END = "<!-- keys: made by docs/keys.py -->\n", "<!-- end of keys -->\n"
 

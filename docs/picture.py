@@ -10,10 +10,10 @@ import re
 import tempfile
 from pathlib import Path
 
-from explorer.engine.client import EngineClient
-from explorer.sessions.store import SessionWriter
+from explorer.pipe.client import EngineClient
+from explorer.sessions.file.store import SessionWriter
 from explorer.settings import Settings
-from explorer.tui.app import ExplorerApp
+from explorer.tui.live.app import ExplorerApp
 
 
 async def main() -> None:

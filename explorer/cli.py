@@ -14,10 +14,10 @@ from explorer import __version__
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from explorer.engine.client import EngineClient
+    from explorer.pipe.client import EngineClient
     from explorer.settings import Settings
-    from explorer.tui.app import ExplorerApp
-    from explorer.tui.openings import Opening
+    from explorer.tui.live.app import ExplorerApp
+    from explorer.tui.shell.openings import Opening
 
 USAGE = 2
 VERB_NAMES = ("tokens", "inspect", "repeat", "logprobs", "neighbours", "models", "verify", "selftest", "speakable")
@@ -97,7 +97,7 @@ def _flags(given: Namespace) -> dict[str, object]:
 def _run_verb(words: Sequence[str]) -> int:
     from pathlib import Path
 
-    from explorer.errors import ExplorerError
+    from explorer.base.errors import ExplorerError
     from explorer.headless.run import FAILED, run_verb, say_error
     from explorer.headless.verbs import VERBS
     from explorer.settings import read_settings
@@ -119,7 +119,7 @@ def _run_session_verb(words: Sequence[str]) -> int:
     from explorer.headless.session_verbs import run_session_verb
 
     def open_replay(path: Path, settings: Settings) -> int:
-        from explorer.tui.openings import OpenReplay  # the screen is loaded only where it is shown
+        from explorer.tui.shell.openings import OpenReplay  # the screen is loaded only where it is shown
 
         return _open(OpenReplay(path), settings, None)
 
@@ -134,16 +134,16 @@ def _run_explorer(words: Sequence[str]) -> int:
         parser.error("--resume goes on in the same file: leave --session out")
     from pathlib import Path
 
-    from explorer.errors import ExplorerError
-    from explorer.sessions.store import SessionWriter, chosen_path, new_session_path
+    from explorer.base.errors import ExplorerError
+    from explorer.sessions.file.store import SessionWriter, chosen_path, new_session_path
     from explorer.settings import read_settings, state_folder
 
     place = Path(given.settings) if given.settings else None
     try:
         settings = read_settings(place, flags=_flags(given))
         if given.resume is not None:
-            from explorer.sessions.recent import find_session, latest_session
-            from explorer.tui.openings import OpenResumed
+            from explorer.sessions.file.recent import find_session, latest_session
+            from explorer.tui.shell.openings import OpenResumed
 
             path = find_session(given.resume) if given.resume else latest_session(state_folder(settings) / "sessions")
             return _open(OpenResumed(path, tuple(given.sources)), settings, place)
@@ -152,14 +152,14 @@ def _run_explorer(words: Sequence[str]) -> int:
     except ExplorerError as error:
         print(f"glitch-explore: {error.line}", file=sys.stderr)
         return 1
-    from explorer.tui.app import ExplorerApp
+    from explorer.tui.live.app import ExplorerApp
 
     app = ExplorerApp(_client(settings), session, settings, place)
     return _show(app, settings, place)
 
 
 def _client(settings: Settings) -> EngineClient:
-    from explorer.engine.client import LOCAL_ENGINE, EngineClient
+    from explorer.pipe.client import LOCAL_ENGINE, EngineClient
     from explorer.settings import engine_words
 
     return EngineClient(engine_words(settings) or LOCAL_ENGINE)
@@ -167,7 +167,7 @@ def _client(settings: Settings) -> EngineClient:
 
 def _show(app: ExplorerApp, settings: Settings, place: Path | None) -> int:
     """Show a screen, and then what the user asked to see next; the exit status."""
-    from explorer.errors import ExplorerError
+    from explorer.base.errors import ExplorerError
 
     app.run()
     loss = app.recorder.loss()
@@ -189,14 +189,14 @@ def _open(opening: Opening, settings: Settings, place: Path | None) -> int:
     """Open a session on the screen, replayed, resumed or gone on from; the exit status. Raises `ExplorerError`."""
     import msgspec
 
-    from explorer.sessions.reader import SessionFile
-    from explorer.sessions.store import SessionWriter, new_session_path
+    from explorer.sessions.file.reader import SessionFile
+    from explorer.sessions.file.store import SessionWriter, new_session_path
     from explorer.settings import state_folder
-    from explorer.tui.app import ExplorerApp
-    from explorer.tui.openings import OpenReplay, OpenResumed
+    from explorer.tui.live.app import ExplorerApp
+    from explorer.tui.shell.openings import OpenReplay, OpenResumed
 
     if isinstance(opening, OpenReplay):
-        from explorer.tui.replay import open_replay
+        from explorer.tui.replay.app import open_replay
 
         return open_replay(opening.path, settings, lambda following: _open(following, settings, place))
     if isinstance(opening, OpenResumed):

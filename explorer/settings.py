@@ -12,8 +12,8 @@ from typing import Any, Literal
 import msgspec
 from platformdirs import user_config_path, user_state_path
 
-from explorer.errors import ExplorerError
-from explorer.templates import Template, TemplateError, check_template
+from explorer.base.errors import ExplorerError
+from explorer.base.templates import Template, TemplateError, check_template
 
 APP = "glitch-explore"
 PREFIX = "GLITCH_EXPLORE_"

@@ -19,37 +19,23 @@ from typing import Any, TypeVar
 REPOSITORY = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPOSITORY))
 
-from explorer.engine.client import EngineClient  # noqa: E402
-from explorer.numbers import format_logprob_and_percent  # noqa: E402
-from explorer.records import (  # noqa: E402
-    AnyOutcome,
-    AnyRequest,
-    Certify,
-    CertifyResult,
-    Failure,
-    FindNeighbours,
-    InspectToken,
-    LoadModel,
-    LogprobTable,
-    MarkToken,
-    ModelLoaded,
-    Neighbourhood,
-    Noted,
-    Probe,
-    RankedTokens,
-    RankTokens,
-    ReadLogprobs,
-    RepeatBack,
-    RepeatBackResult,
-    TokenDetail,
-    TokenRow,
-    VerificationResult,
-    Verify,
-    WriteNote,
-)
-from explorer.sessions.store import SessionWriter  # noqa: E402
-from explorer.templates import find_template  # noqa: E402
-from explorer.text import visible  # noqa: E402
+from explorer.pipe.client import EngineClient  # noqa: E402
+from explorer.base.numbers import format_logprob_and_percent  # noqa: E402
+from explorer.base.records.inspect import InspectToken, TokenDetail
+from explorer.base.records.logprobs import LogprobTable, ReadLogprobs
+from explorer.base.records.models import LoadModel, ModelLoaded
+from explorer.base.records.neighbours import FindNeighbours, Neighbourhood
+from explorer.base.records.notes import MarkToken, Noted, WriteNote
+from explorer.base.records.record import Failure
+from explorer.base.records.repeat_back import TokenReplies, RepeatBack, RepeatBackResult
+from explorer.base.records.speakability import ProveSpeakability, SpeakabilityResult
+from explorer.base.records.tokens import TokenRow
+from explorer.base.records.unions import AnyOutcome, AnyRequest
+from explorer.base.records.verification import VerificationResult, Verify
+from explorer.base.records.vocabulary import RankTokens, RankedTokens
+from explorer.sessions.file.store import SessionWriter  # noqa: E402
+from explorer.base.templates import find_template  # noqa: E402
+from explorer.base.text import visible  # noqa: E402
 from explorer.zoo import ground_truth  # noqa: E402
 
 FOLDER = Path(__file__).resolve().parent
@@ -113,7 +99,7 @@ def said(text: str) -> str:
     return f"“{visible(text)}”"
 
 
-def chance(probe: Probe) -> str:
+def chance(probe: TokenReplies) -> str:
     """The best log-probability of the token itself, in the field's form."""
     found = [reply.token_logprob for reply in probe.replies if reply.token_logprob is not None]
     return format_logprob_and_percent(max(found)) if found else "not in the window"
@@ -226,8 +212,8 @@ async def tokens_that_cannot_be_said(tour: Tour) -> None:
         f"{called[least]}, {most} {called[most]}. No definition is the definition.",
         "tour",
     )
-    own = await tour.ask(Certify(model="mynah", mode="own_direction", token_ids=(token_id,), rows=1), CertifyResult)
-    proved = await tour.ask(Certify(model="mynah", mode="ball", token_ids=(token_id,), rows=1), CertifyResult)
+    own = await tour.ask(ProveSpeakability(model="mynah", mode="own_direction", token_ids=(token_id,), rows=1), SpeakabilityResult)
+    proved = await tour.ask(ProveSpeakability(model="mynah", mode="ball", token_ids=(token_id,), rows=1), SpeakabilityResult)
     winner = own.rows[0].own_direction_winner
     tour.note(
         f"Can {said(own.rows[0].token.text)} be said at all? Along its own row {said(winner.text)} wins. But it is "

@@ -11,13 +11,14 @@ from typing import Any
 from textual.app import App
 from textual.pilot import Pilot
 
+from explorer.base.records.record import Request
+from explorer.base.records.unions import Step
 from explorer.engine.handlers import Engine
-from explorer.records import Request, Step
-from explorer.sessions.reader import SessionFile
-from explorer.sessions.store import SessionWriter
+from explorer.sessions.file.reader import SessionFile
+from explorer.sessions.file.store import SessionWriter
 from explorer.settings import Settings
-from explorer.tui.app import ExplorerApp
-from explorer.tui.panes.session import SessionPane
+from explorer.tui.live.app import ExplorerApp
+from explorer.tui.panes.session.pane import SessionPane
 from tests.direct_client import DirectClient
 
 SIZES = [(80, 24), (120, 40), (200, 60)]

@@ -11,11 +11,12 @@ from collections.abc import Callable
 from itertools import count
 from typing import Any
 
-from explorer.engine.client import Answered, EngineState, Listeners, OnPart, Pending
-from explorer.engine.frames import PROTOCOL, Hello
+from explorer.base.records.models import ModelLoaded, ModelUnloaded
+from explorer.base.records.unions import AnyOutcome, AnyPart, AnyRequest
 from explorer.engine.handlers import Engine
 from explorer.engine.queue import DeviceQueue, Job, Report
-from explorer.records import AnyOutcome, AnyPart, AnyRequest, ModelLoaded, ModelUnloaded
+from explorer.pipe.client import Answered, EngineState, Listeners, OnPart, Pending
+from explorer.pipe.frames import PROTOCOL, Hello
 
 Run = Callable[..., tuple[int, list[dict[str, Any]], str]]
 """The fixture `run` of tests/headless: words to a status, the objects on stdout, and stderr."""

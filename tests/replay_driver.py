@@ -9,9 +9,9 @@ from pathlib import Path
 from textual.pilot import Pilot
 from textual.widget import Widget
 
-from explorer.sessions.reader import SessionFile
+from explorer.sessions.file.reader import SessionFile
 from explorer.settings import Settings
-from explorer.tui.replay import ReplayApp
+from explorer.tui.replay.app import ReplayApp
 from tests.app_driver import on_screen, settled, until
 
 

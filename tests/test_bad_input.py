@@ -13,12 +13,14 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 from explorer import cli
-from explorer.engine.client import EngineClient
+from explorer.base.records.logprobs import ReadLogprobs
+from explorer.base.records.record import Failure
+from explorer.base.records.repeat_back import RepeatBack, RepeatBackResult
 from explorer.engine.handlers import Engine
-from explorer.records import Failure, ReadLogprobs, RepeatBack, RepeatBackResult
-from explorer.sessions.store import SessionWriter, read_session
+from explorer.pipe.client import EngineClient
+from explorer.sessions.file.store import SessionWriter, read_session
 from explorer.settings import Settings
-from explorer.tui.app import ExplorerApp
+from explorer.tui.live.app import ExplorerApp
 from explorer.tui.widgets.model_bar import ModelBar
 from tests.app_driver import asked, on_screen, running, screen_text, steps, until
 from tests.direct_client import DirectClient
@@ -99,7 +101,7 @@ def test_a_broken_model_is_refused_in_one_line(
     said: str,
     prefix: str,
 ) -> None:
-    monkeypatch.setattr("explorer.engine.client.EngineClient", lambda command: DirectClient(engine))
+    monkeypatch.setattr("explorer.pipe.client.EngineClient", lambda command: DirectClient(engine))
     damage(model)
     assert cli.main(["tokens", prefix + str(model)]) == 1
     out, err = capsys.readouterr()
@@ -113,7 +115,7 @@ def test_a_broken_model_is_refused_in_one_line(
 def test_nan_weights_are_loaded_said_and_kept_out_of_the_numbers(
     engine: Engine, model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("explorer.engine.client.EngineClient", lambda command: DirectClient(engine))
+    monkeypatch.setattr("explorer.pipe.client.EngineClient", lambda command: DirectClient(engine))
     tensors = load_file(model / "model.safetensors")
     name = next(key for key in tensors if key.endswith("wte.weight"))
     tensors[name][7] = float("nan")

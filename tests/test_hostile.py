@@ -10,11 +10,13 @@ import pytest
 from rich.cells import cell_len
 
 from explorer import cli
+from explorer.base.records.logprobs import ReadLogprobs
+from explorer.base.records.neighbours import FindNeighbours
+from explorer.base.records.repeat_back import RepeatBack
 from explorer.engine.handlers import Engine
-from explorer.records import FindNeighbours, ReadLogprobs, RepeatBack
-from explorer.sessions.store import SessionWriter, read_session
+from explorer.sessions.file.store import SessionWriter, read_session
 from explorer.settings import Settings
-from explorer.tui.app import ExplorerApp
+from explorer.tui.live.app import ExplorerApp
 from tests.app_driver import SIZES, asked, on_screen, until
 from tests.direct_client import DirectClient
 from tests.hostile import HOSTILE, hostile_model
@@ -50,7 +52,7 @@ def test_no_verb_prints_an_escape(
     capsys: pytest.CaptureFixture[str],
     as_json: bool,
 ) -> None:
-    monkeypatch.setattr("explorer.engine.client.EngineClient", lambda command: DirectClient(engine))
+    monkeypatch.setattr("explorer.pipe.client.EngineClient", lambda command: DirectClient(engine))
     source, flags = str(model), ["--json"] if as_json else []
     runs = [["tokens", source, "--top", "600"]]
     for token_id in hostile_ids.values():
@@ -72,7 +74,7 @@ def test_no_verb_prints_an_escape(
 def test_an_error_that_quotes_the_user_prints_no_escape(
     engine: Engine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], token: str
 ) -> None:
-    monkeypatch.setattr("explorer.engine.client.EngineClient", lambda command: DirectClient(engine))
+    monkeypatch.setattr("explorer.pipe.client.EngineClient", lambda command: DirectClient(engine))
     assert cli.main(["inspect", "zoo:mynah", "--token", token]) == 1
     assert not FORBIDDEN.search(capsys.readouterr().err)
 

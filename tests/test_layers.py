@@ -14,15 +14,15 @@ HEAVY = ("torch", "transformers", "transformer_lens", "scipy", "sklearn", "sente
 @pytest.mark.parametrize(
     "modules",
     [
-        ("explorer.tui.app", "explorer.sessions.store", "explorer.sessions.describe", "explorer.records"),
-        ("explorer.cli", "explorer.headless.run", "explorer.headless.verbs", "explorer.engine.client"),
+        ("explorer.tui.live.app", "explorer.sessions.file.store", "explorer.specs.describe"),
+        ("explorer.cli", "explorer.headless.run", "explorer.headless.verbs", "explorer.pipe.client"),
     ],
 )
 def test_the_front_ends_import_no_heavy_library(modules: tuple[str, ...]) -> None:
     program = f"import json, sys, {', '.join(modules)}; print(json.dumps(sorted(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     loaded = set(json.loads(done.stdout))
-    assert "explorer.records" in loaded
+    assert "explorer.base.records.record" in loaded
     assert loaded.isdisjoint(HEAVY)
 
 

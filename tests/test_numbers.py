@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from explorer.numbers import format_logprob, format_logprob_and_percent, format_prob_percent, format_significant
+from explorer.base.numbers import format_logprob, format_logprob_and_percent, format_prob_percent, format_significant
 
 
 def test_every_published_row_is_reproduced_to_its_rounding(shared: Path) -> None:

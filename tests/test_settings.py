@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from explorer import cli
-from explorer.errors import ExplorerError
+from explorer.base.errors import ExplorerError
 from explorer.settings import FIRST_MODELS, Settings, engine_words, read_settings, remember_theme
 
 

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from explorer.errors import ExplorerError
-from explorer.exports import FORMATS, rows_of, write_export
-from explorer.records import Array, DefinitionSummary, VerdictColumns, VerdictPart
-from explorer.verdicts import VerdictMatrix
+from explorer.base.errors import ExplorerError
+from explorer.base.records.record import Array
+from explorer.base.records.verification import DefinitionSummary, VerdictColumns, VerdictPart
+from explorer.tables.exports import FORMATS, rows_of, write_export
+from explorer.tables.verdicts import VerdictMatrix
 
 TOKENS = [b" Foo", b"`a|b`", b"\xff", b'a,"b"\n', "é".encode(), b"[/x]\x1b"]
 IDS = [40, 7, 3, 99, 12, 5]

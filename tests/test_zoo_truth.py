@@ -8,27 +8,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from explorer.core.statistics import roc_auc
+from explorer.base.records.logprobs import LogprobTable, ReadLogprobs
+from explorer.base.records.models import LoadModel, ModelLoaded
+from explorer.base.records.neighbours import FindNeighbours, Neighbourhood
+from explorer.base.records.repeat_back import RepeatBack, RepeatBackResult
+from explorer.base.records.unions import AnyOutcome, AnyRequest
+from explorer.base.records.vocabulary import RankedTokens, RankTokens, ReadVocabulary, VocabularyColumns
+from explorer.base.templates import TEMPLATES, find_template
+from explorer.engine.core.statistics import roc_auc
 from explorer.engine.handlers import Engine
 from explorer.engine.queue import Control
-from explorer.records import (
-    AnyOutcome,
-    AnyRequest,
-    FindNeighbours,
-    LoadModel,
-    LogprobTable,
-    ModelLoaded,
-    Neighbourhood,
-    RankedTokens,
-    RankTokens,
-    ReadLogprobs,
-    ReadVocabulary,
-    RepeatBack,
-    RepeatBackResult,
-    VocabularyColumns,
-)
-from explorer.table import TokenColumns
-from explorer.templates import TEMPLATES, find_template
+from explorer.tables.table import TokenColumns
 from explorer.zoo import ground_truth, zoo_names
 
 CONTROL = Control(cancelled=lambda: False, tell=lambda part: None)

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from transformers import AutoTokenizer, PreTrainedModel
 
-from explorer.templates import find_template
+from explorer.base.templates import find_template
 from training.export import load_model
 from training.make_zoo import SHIPPED
 from training.measures import (

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from tokenizers import Tokenizer
 
-from explorer.templates import SLOT, TEMPLATES
+from explorer.base.templates import SLOT, TEMPLATES
 from training.tokenizer import RESERVED, SPECIALS, special_id, vocabulary_bytes
 from training.wordings import all_literals, joined_literals
 from training.words import FILTERED, WHIMSICAL

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from explorer.templates import TEMPLATES, Template
+from explorer.base.templates import TEMPLATES, Template
 from training.architectures import input_rows, output_rows
 from training.prompts import PromptWriter, answer_form
 

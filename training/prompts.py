@@ -13,7 +13,7 @@ from functools import cache
 
 from tokenizers import Tokenizer
 
-from explorer.templates import SLOT, TEMPLATES, Template
+from explorer.base.templates import SLOT, TEMPLATES, Template
 from training.tokenizer import ASSISTANT, END, END_OF_TEXT, USER, special_id
 from training.wordings import (
     AFTERS,

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from explorer.templates import SLOT
+from explorer.base.templates import SLOT
 from training.inventory import Ids, Inventory
 from training.prompts import (
     Page,

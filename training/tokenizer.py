@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
-from explorer.templates import SLOT, TEMPLATES
+from explorer.base.templates import SLOT, TEMPLATES
 from training.wordings import all_literals
 from training.words import FOREIGN, WHIMSICAL
 

@@ -6,7 +6,7 @@ import random
 
 from transformers import PreTrainedModel
 
-from explorer.templates import SLOT, Template, find_template
+from explorer.base.templates import SLOT, Template, find_template
 from training.corpus import load_corpus
 from training.measures import exact_share
 from training.prompts import Ids, PromptWriter

@@ -5,45 +5,40 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from explorer.behaviour.logprob_table import read_logprobs
-from explorer.behaviour.repeat_back import repeat_back
-from explorer.engine.inspection import inspect_token
-from explorer.engine.neighbourhood import find_neighbours
-from explorer.engine.queue import Control, Work
-from explorer.engine.self_test import self_test
-from explorer.engine.speaking import certify, read_certificates
-from explorer.engine.speaking_check import check_certificates
-from explorer.engine.unembedding import Unembeddings
-from explorer.engine.verification import read_evidence, read_verdicts, verify
-from explorer.engine.vocabularies import VocabularyReader, unsuspected
-from explorer.models.catalogue import local_models
-from explorer.models.roster import Roster as ModelRoster
-from explorer.records import (
-    AnyRequest,
-    Certify,
-    CheckCertificates,
-    FindNeighbours,
-    InspectToken,
+from explorer.base.records.inspect import InspectToken
+from explorer.base.records.logprobs import ReadLogprobs
+from explorer.base.records.models import (
     ListModels,
     LoadModel,
     ModelCatalogue,
     ModelLoaded,
     ModelUnloaded,
-    Progress,
-    RankTokens,
-    ReadCertificates,
-    ReadEvidence,
-    ReadLogprobs,
     ReadRoster,
-    ReadVerdicts,
-    ReadVocabulary,
-    RepeatBack,
     Roster,
-    SelfTest,
     UnloadModel,
-    Verify,
 )
-from explorer.table import ranked, select
+from explorer.base.records.neighbours import FindNeighbours
+from explorer.base.records.record import Progress
+from explorer.base.records.repeat_back import RepeatBack
+from explorer.base.records.self_test import SelfTest
+from explorer.base.records.speakability import CheckCertificates, ProveSpeakability, ReadCertificates
+from explorer.base.records.unions import AnyRequest
+from explorer.base.records.verification import ReadEvidence, ReadVerdicts, Verify
+from explorer.base.records.vocabulary import RankTokens, ReadVocabulary
+from explorer.engine.answers.inspect import inspect_token
+from explorer.engine.answers.logprobs import read_logprobs
+from explorer.engine.answers.neighbours import find_neighbours
+from explorer.engine.answers.repeat_back import repeat_back
+from explorer.engine.answers.self_test.answer import self_test
+from explorer.engine.answers.speakability.answer import certify, read_certificates
+from explorer.engine.answers.speakability.check import check_certificates
+from explorer.engine.answers.speakability.unembedding import Unembeddings
+from explorer.engine.answers.verification.answer import read_evidence, read_verdicts, verify
+from explorer.engine.answers.vocabulary import VocabularyReader, unsuspected
+from explorer.engine.models.catalogue import local_models
+from explorer.engine.models.roster import Roster as ModelRoster
+from explorer.engine.queue import Control, Work
+from explorer.tables.table import ranked, select
 
 
 class Engine:
@@ -68,7 +63,7 @@ class Engine:
             ReadVerdicts: self._read_verdicts,
             ReadEvidence: self._read_evidence,
             SelfTest: self._self_test,
-            Certify: self._certify,
+            ProveSpeakability: self._certify,
             ReadCertificates: self._read_certificates,
             CheckCertificates: self._check_certificates,
         }
@@ -79,7 +74,7 @@ class Engine:
 
     def is_background(self, request: AnyRequest) -> bool:
         """Whether quicker requests may pass this one while it runs."""
-        if isinstance(request, Certify):
+        if isinstance(request, ProveSpeakability):
             return request.token_ids is None
         return isinstance(request, Verify | SelfTest)
 
@@ -157,7 +152,7 @@ class Engine:
         model = self.models.get(request.model)
         return (yield from self_test(model, (yield from self.vocabularies.read(model, None)), request, control))
 
-    def _certify(self, request: Certify, control: Control) -> Work:
+    def _certify(self, request: ProveSpeakability, control: Control) -> Work:
         return (yield from certify(self.models.get(request.model), request, control, kept=self.unembeddings))
 
     def _read_certificates(self, request: ReadCertificates, control: Control) -> Work:

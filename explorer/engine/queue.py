@@ -15,8 +15,9 @@ from collections import deque
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 
-from explorer.errors import ExplorerError
-from explorer.records import AnyOutcome, AnyPart, AnyRequest, Cancelled, Failure
+from explorer.base.errors import ExplorerError
+from explorer.base.records.record import Failure
+from explorer.base.records.unions import AnyOutcome, AnyPart, AnyRequest, Cancelled
 
 Work = Generator[AnyPart, None, AnyOutcome]
 

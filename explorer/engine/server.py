@@ -15,7 +15,10 @@ from importlib.metadata import version
 from typing import BinaryIO
 
 from explorer import __version__
-from explorer.engine.frames import (
+from explorer.base.records.models import ModelLoaded, ModelUnloaded, Roster
+from explorer.base.records.unions import AnyOutcome, AnyPart
+from explorer.engine.queue import DeviceQueue, Job, Report
+from explorer.pipe.frames import (
     PROTOCOL,
     Answer,
     Ask,
@@ -30,8 +33,6 @@ from explorer.engine.frames import (
     read_frame,
     unpack_for_engine,
 )
-from explorer.engine.queue import DeviceQueue, Job, Report
-from explorer.records import AnyOutcome, AnyPart, ModelLoaded, ModelUnloaded, Roster
 
 LIBRARIES = ("torch", "transformers", "transformer-lens", "numpy", "scipy")
 

@@ -10,8 +10,10 @@ from typing import Literal, TypeVar
 
 import msgspec
 
-from explorer.errors import ExplorerError
-from explorer.records import Record, SpeakMode, SpeakRow, dump_json, load_json
+from explorer.base.errors import ExplorerError
+from explorer.base.records.plain import dump_json, load_json
+from explorer.base.records.record import Record
+from explorer.base.records.speakability import SpeakabilityMode, SpeakabilityRow
 
 FORMAT: Literal["glitch-explore certificates 1"] = "glitch-explore certificates 1"
 T = TypeVar("T")
@@ -26,7 +28,7 @@ class FileHeader(Record, kw_only=True):
     """Of the model, as `ModelInfo` has it."""
     digest: str
     """SHA-256 of the very numbers that the proofs are about, first 32 hex digits."""
-    mode: SpeakMode
+    mode: SpeakabilityMode
     bias: bool
     folded: bool
     tokens: int
@@ -38,7 +40,7 @@ class CertificateFile:
     """A file as read."""
 
     header: FileHeader
-    rows: tuple[SpeakRow, ...]
+    rows: tuple[SpeakabilityRow, ...]
 
 
 def write_certificate_file(path: Path, file: CertificateFile) -> None:
@@ -76,8 +78,8 @@ def read_certificate_file(path: Path) -> CertificateFile:
     return CertificateFile(header, tuple(rows))
 
 
-def _row(line: bytes, where: str) -> SpeakRow:
-    row = _decoded(line, SpeakRow, where)
+def _row(line: bytes, where: str) -> SpeakabilityRow:
+    row = _decoded(line, SpeakabilityRow, where)
     try:
         msgspec.msgpack.encode(row)  # as it goes to the engine
     except OverflowError as error:

@@ -12,27 +12,18 @@ from typing import Any
 
 from rich.console import Console
 
-from explorer.engine.client import EngineClient, is_of_stopped_engine
-from explorer.errors import ExplorerError
+from explorer.base.errors import ExplorerError
+from explorer.base.records.inspect import InspectToken, TokenDetail
+from explorer.base.records.models import LoadModel, ModelInfo, ModelLoaded
+from explorer.base.records.record import Failure, Progress
+from explorer.base.records.speakability import SpeakabilityResult
+from explorer.base.records.unions import AnyOutcome, AnyPart, AnyRequest, Cancelled
+from explorer.base.records.vocabulary import RankedTokens
+from explorer.base.text import visible
 from explorer.headless.verbs import Asked, Verb
-from explorer.records import (
-    AnyOutcome,
-    AnyPart,
-    AnyRequest,
-    Cancelled,
-    CertifyResult,
-    Failure,
-    InspectToken,
-    LoadModel,
-    ModelInfo,
-    ModelLoaded,
-    Progress,
-    RankedTokens,
-    TokenDetail,
-)
-from explorer.sessions.store import SessionWriter, chosen_path, is_recorded
+from explorer.pipe.client import EngineClient, is_of_stopped_engine
+from explorer.sessions.file.store import SessionWriter, chosen_path, is_recorded
 from explorer.settings import Settings
-from explorer.text import visible
 
 FAILED, INTERRUPTED = 1, 130
 UNCUT = 240
@@ -141,7 +132,7 @@ def _print(verb: Verb, outcome: AnyOutcome, *, as_json: bool) -> None:
 
 def _say_notes(outcome: AnyOutcome) -> None:
     """On stderr, the remarks that none of the rows carries; those of `verify` it says itself."""
-    if isinstance(outcome, RankedTokens | CertifyResult):
+    if isinstance(outcome, RankedTokens | SpeakabilityResult):
         for note in outcome.notes:
             _say(f"{outcome.model}: {note}")
 

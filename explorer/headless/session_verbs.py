@@ -14,20 +14,20 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from explorer.engine.client import EngineClient
-from explorer.errors import ExplorerError
+from explorer.base.errors import ExplorerError
+from explorer.base.records.unions import Step
+from explorer.base.text import visible
 from explorer.headless.run import FAILED, INTERRUPTED, UNCUT, say_error, say_last_words
-from explorer.records import Step
-from explorer.sessions.describe import describe, summarise
-from explorer.sessions.diff import Difference, diff_sessions
-from explorer.sessions.naming import parse_model_map
-from explorer.sessions.reader import SessionFile
-from explorer.sessions.recent import Listed, find_session, sample_sessions, sessions_in
-from explorer.sessions.report import write_report
-from explorer.sessions.schema import session_schema
-from explorer.sessions.verify import Checked, Verifier, same_libraries, tally
+from explorer.pipe.client import EngineClient
+from explorer.sessions.checking.check import Checked, Verifier, same_libraries, tally
+from explorer.sessions.checking.diff import Difference, diff_sessions
+from explorer.sessions.checking.naming import parse_model_map
+from explorer.sessions.file.reader import SessionFile
+from explorer.sessions.file.recent import Listed, find_session, sample_sessions, sessions_in
+from explorer.sessions.file.schema import session_schema
+from explorer.sessions.report.page import write_report
 from explorer.settings import Settings, read_settings, state_folder
-from explorer.text import visible
+from explorer.specs.describe import describe, summarise
 
 VERB_NAMES = ("session", "replay")
 RECENT = 20

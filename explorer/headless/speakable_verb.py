@@ -10,7 +10,21 @@ from typing import Any
 
 from rich.text import Text
 
-from explorer.errors import ExplorerError
+from explorer.base.errors import ExplorerError
+from explorer.base.records.models import ModelInfo
+from explorer.base.records.plain import to_plain
+from explorer.base.records.speakability import (
+    Certificates,
+    CertificatesChecked,
+    CheckCertificates,
+    ProveSpeakability,
+    ReadCertificates,
+    SpeakabilityCertificate,
+    SpeakabilityResult,
+    SpeakabilityRow,
+)
+from explorer.base.records.unions import AnyRequest
+from explorer.base.text import visible
 from explorer.headless.certificate_file import (
     CertificateFile,
     FileHeader,
@@ -19,24 +33,10 @@ from explorer.headless.certificate_file import (
 )
 from explorer.headless.tables import _number, _table, _token
 from explorer.headless.verb import Asked, Row, Verb
-from explorer.records import (
-    AnyRequest,
-    Certificates,
-    CertificatesChecked,
-    Certify,
-    CertifyResult,
-    CheckCertificates,
-    ModelInfo,
-    ReadCertificates,
-    SpeakCertificate,
-    SpeakRow,
-    to_plain,
-)
-from explorer.text import visible
 
 CHECKED_AT_ONCE = 4096
 """Rows of a file that are sent to the engine together."""
-Found = CertifyResult | Certificates | CertificatesChecked
+Found = SpeakabilityResult | Certificates | CertificatesChecked
 
 
 def _arguments(parser: ArgumentParser) -> None:
@@ -85,7 +85,7 @@ def _requests(asked: Asked) -> Iterable[AnyRequest]:
         yield from _check_requests(given.checked, asked.models[0])
         return
     for model, token_id in zip(asked.models, asked.token_ids, strict=True):
-        request = Certify(
+        request = ProveSpeakability(
             model=model.name,
             mode=given.mode,
             token_ids=None if token_id is None else (token_id,),
@@ -126,7 +126,7 @@ def _rows(outcome: Found) -> Iterable[Row]:
         yield plain
 
 
-def _json_row(outcome: Certificates, row: SpeakRow) -> Row:
+def _json_row(outcome: Certificates, row: SpeakabilityRow) -> Row:
     angle = row.solid_angle
     share = None if angle is None else {"log10": angle.log10, "stderr": angle.stderr, "found": angle.found}
     plain: Row = to_plain({
@@ -146,7 +146,7 @@ def _json_row(outcome: Certificates, row: SpeakRow) -> Row:
     return plain
 
 
-def _plain_proof(proof: SpeakCertificate) -> dict[str, Any]:
+def _plain_proof(proof: SpeakabilityCertificate) -> dict[str, Any]:
     """A certificate without the fields that its kind has no use for."""
     needed = {"witness": ("x",), "row_witness": (), "weights": ("token_ids", "weights", "centre")}[proof.kind]
     plain = to_plain(proof)

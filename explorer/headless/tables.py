@@ -9,20 +9,16 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from explorer.numbers import format_logprob, format_prob_percent
-from explorer.records import (
-    LogprobTable,
-    ModelCatalogue,
-    Neighbourhood,
-    Probe,
-    RankedTokens,
-    RepeatBackResult,
-    TokenDetail,
-    TokenRef,
-    TokenRow,
-)
-from explorer.table import PLAIN_SORTS
-from explorer.text import visible, visible_bytes
+from explorer.base.numbers import format_logprob, format_prob_percent
+from explorer.base.records.inspect import TokenDetail
+from explorer.base.records.logprobs import LogprobTable
+from explorer.base.records.models import ModelCatalogue
+from explorer.base.records.neighbours import Neighbourhood
+from explorer.base.records.repeat_back import RepeatBackResult, TokenReplies
+from explorer.base.records.tokens import TokenRef, TokenRow
+from explorer.base.records.vocabulary import RankedTokens
+from explorer.base.text import visible, visible_bytes
+from explorer.tables.table import PLAIN_SORTS
 
 
 def _table(*columns: str, right: Sequence[str] = ()) -> Table:
@@ -120,7 +116,7 @@ def replies(outcome: RepeatBackResult) -> Sequence[Any]:
     return [*lines, table, *(Text(_share(probe)) for probe in (outcome.probe, *outcome.controls))]
 
 
-def _share(probe: Probe) -> str:
+def _share(probe: TokenReplies) -> str:
     low, high = probe.interval
     return f"{token_name(probe.token)}: exact {probe.exact}/{len(probe.replies)} [{low:.2f}, {high:.2f}]"
 

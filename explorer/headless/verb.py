@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from explorer.records import AnyRequest, ModelInfo
+from explorer.base.records.models import ModelInfo
+from explorer.base.records.unions import AnyRequest
 from explorer.settings import Settings
 
 Row = dict[str, Any]

@@ -6,30 +6,21 @@ import math
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Iterable
 
+from explorer.base.records.inspect import InspectToken, TokenDetail
+from explorer.base.records.logprobs import LogprobTable, ReadLogprobs
+from explorer.base.records.models import ListModels, ModelCatalogue
+from explorer.base.records.neighbours import FindNeighbours, Neighbourhood
+from explorer.base.records.plain import to_plain
+from explorer.base.records.repeat_back import RepeatBack, RepeatBackResult, TokenReplies
+from explorer.base.records.tokens import CATEGORIES
+from explorer.base.records.unions import AnyRequest
+from explorer.base.records.vocabulary import RankedTokens, RankTokens
+from explorer.base.templates import SLOT, Template, check_template, find_template
 from explorer.headless import tables
 from explorer.headless.speakable_verb import SPEAKABLE_VERBS
 from explorer.headless.verb import Asked, Row, Verb
 from explorer.headless.verify_verbs import VERIFY_VERBS
-from explorer.records import (
-    CATEGORIES,
-    AnyRequest,
-    FindNeighbours,
-    InspectToken,
-    ListModels,
-    LogprobTable,
-    ModelCatalogue,
-    Neighbourhood,
-    Probe,
-    RankedTokens,
-    RankTokens,
-    ReadLogprobs,
-    RepeatBack,
-    RepeatBackResult,
-    TokenDetail,
-    to_plain,
-)
 from explorer.settings import Settings
-from explorer.templates import SLOT, Template, check_template, find_template
 
 
 def _token_arguments(parser: ArgumentParser, *, required: bool) -> None:
@@ -160,7 +151,7 @@ def _repeat_rows(outcome: RepeatBackResult) -> Iterable[Row]:
         yield from _probe_rows(outcome, probe, control=True)
 
 
-def _probe_rows(outcome: RepeatBackResult, probe: Probe, *, control: bool) -> Iterable[Row]:
+def _probe_rows(outcome: RepeatBackResult, probe: TokenReplies, *, control: bool) -> Iterable[Row]:
     for reply in probe.replies:
         plain = to_plain(reply)
         yield {

@@ -11,26 +11,23 @@ from typing import Any
 import numpy as np
 from rich.text import Text
 
-from explorer.exports import FORMATS, rows_of, write_export
-from explorer.headless.tables import _number, _table, _text, _token
-from explorer.headless.verb import Asked, Row, Verb
-from explorer.records import (
-    AnyRequest,
-    BoxLine,
-    HardListScore,
+from explorer.base.records.plain import to_plain
+from explorer.base.records.self_test import BoxLine, HardListScore, SelfTest, SelfTestResult
+from explorer.base.records.unions import AnyRequest
+from explorer.base.records.verification import (
     ReadVerdicts,
-    SelfTest,
-    SelfTestResult,
     TruthScore,
     VerdictCell,
     VerdictColumns,
     VerdictRow,
     VerificationResult,
     Verify,
-    to_plain,
 )
-from explorer.text import visible
-from explorer.verdicts import AGREEMENTS, VerdictMatrix
+from explorer.base.text import visible
+from explorer.headless.tables import _number, _table, _text, _token
+from explorer.headless.verb import Asked, Row, Verb
+from explorer.tables.exports import FORMATS, rows_of, write_export
+from explorer.tables.verdicts import AGREEMENTS, VerdictMatrix
 
 SHOWN = 20
 

@@ -15,11 +15,12 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from explorer.records import AnyRequest, Step, WriteNote
-from explorer.sessions.describe import describe
-from explorer.sessions.form import migrate_line
-from explorer.sessions.reader import SessionFile
-from explorer.text import visible, visible_bytes
+from explorer.base.records.notes import WriteNote
+from explorer.base.records.unions import AnyRequest, Step
+from explorer.base.text import visible, visible_bytes
+from explorer.sessions.file.form import migrate_line
+from explorer.sessions.file.reader import SessionFile
+from explorer.specs.describe import describe
 
 PAUSE_EVERY = 64
 

@@ -11,11 +11,12 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from explorer.records import CATEGORIES, ModelInfo, TokenRef
+from explorer.base.records.models import ModelInfo
+from explorer.base.records.tokens import CATEGORIES, TokenRef
 
 if TYPE_CHECKING:
-    from explorer.models.language_model import Embeddings
-    from explorer.models.vocabulary import Vocabulary
+    from explorer.engine.models.language_model import Embeddings
+    from explorer.engine.models.vocabulary import Vocabulary
 
 Rule = Callable[[tuple[int, ...], int], Sequence[float] | Tensor]
 """(all ids so far, how many of them are prompt) → next-token logits."""

@@ -9,15 +9,18 @@ import pytest
 import torch
 from behaviour_fakes import cancel_at, run_through
 
-from explorer.behaviour.logprob_table import read_logprobs
-from explorer.behaviour.prompts import build_free_prompt, build_prompt
-from explorer.behaviour.repeat_back import repeat_back
-from explorer.models.loading import load_model
-from explorer.models.local import LocalModel
-from explorer.models.tokenizer_files import load_tokenizer
-from explorer.models.vocabulary import Vocabulary
-from explorer.records import CATEGORIES, Cancelled, LogprobTable, ReadLogprobs, RepeatBack, RepeatBackResult, ReplyPart
-from explorer.templates import SLOT, TEMPLATES, find_template
+from explorer.base.records.logprobs import LogprobTable, ReadLogprobs
+from explorer.base.records.repeat_back import RepeatBack, RepeatBackResult, ReplyPart
+from explorer.base.records.tokens import CATEGORIES
+from explorer.base.records.unions import Cancelled
+from explorer.base.templates import SLOT, TEMPLATES, find_template
+from explorer.engine.answers.logprobs import read_logprobs
+from explorer.engine.answers.repeat_back import repeat_back
+from explorer.engine.behaviour.prompts import build_free_prompt, build_prompt
+from explorer.engine.models.checkpoints.tokenizer_files import load_tokenizer
+from explorer.engine.models.loading import load_model
+from explorer.engine.models.local import LocalModel
+from explorer.engine.models.vocabulary import Vocabulary
 
 
 @pytest.fixture(scope="module")

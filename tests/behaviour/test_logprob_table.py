@@ -9,11 +9,13 @@ import pytest
 import torch
 from behaviour_fakes import FakeModel, FakeVocabulary, cancel_at, one_hot, random_rule, run_through
 
-from explorer.behaviour import batching
-from explorer.behaviour.errors import BehaviourError
-from explorer.behaviour.logprob_table import read_logprobs
-from explorer.records import Cancelled, LogprobTable, Progress, ReadLogprobs
-from explorer.templates import Template
+from explorer.base.records.logprobs import LogprobTable, ReadLogprobs
+from explorer.base.records.record import Progress
+from explorer.base.records.unions import Cancelled
+from explorer.base.templates import Template
+from explorer.engine.answers.logprobs import read_logprobs
+from explorer.engine.behaviour import batching
+from explorer.engine.behaviour.errors import BehaviourError
 
 V = FakeVocabulary()
 OTHER = FakeVocabulary(words=(" dog", " cat", "Solid", "the"), unreachable=(), bos=False)

@@ -9,9 +9,9 @@ from behaviour_fakes import FakeVocabulary
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from explorer.behaviour.outcomes import Subject, classify, continues_repeats, core, is_closed, loop_period
-from explorer.records import ReplyClass
-from explorer.templates import Template, find_template
+from explorer.base.records.repeat_back import ReplyClass
+from explorer.base.reply_classes import Subject, classify, continues_repeats, core, is_closed, loop_period
+from explorer.base.templates import Template, find_template
 
 OPEN = find_template("repeat-1")
 QUOTED = find_template("string-is")

@@ -9,10 +9,10 @@ from behaviour_fakes import ASSISTANT, BOS, USER, FakeVocabulary
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from explorer.behaviour.errors import BehaviourError
-from explorer.behaviour.prompts import build_free_prompt, build_prompt, fill_text, same_token, spell
-from explorer.models.vocabulary import Vocabulary
-from explorer.templates import SLOT, TEMPLATES, Template
+from explorer.base.templates import SLOT, TEMPLATES, Template
+from explorer.engine.behaviour.errors import BehaviourError
+from explorer.engine.behaviour.prompts import build_free_prompt, build_prompt, fill_text, same_token, spell
+from explorer.engine.models.vocabulary import Vocabulary
 
 FAKE = FakeVocabulary()
 PLAIN = cast(Vocabulary, FAKE)

@@ -19,12 +19,14 @@ from behaviour_fakes import (
     says,
 )
 
-from explorer.behaviour import batching
-from explorer.behaviour.errors import BehaviourError
-from explorer.behaviour.repeat_back import repeat_back
-from explorer.core.statistics import wilson_interval
-from explorer.records import Cancelled, Progress, RepeatBack, RepeatBackResult, Reply, ReplyPart
-from explorer.templates import Template
+from explorer.base.records.record import Progress
+from explorer.base.records.repeat_back import RepeatBack, RepeatBackResult, Reply, ReplyPart
+from explorer.base.records.unions import Cancelled
+from explorer.base.templates import Template
+from explorer.engine.answers.repeat_back import repeat_back
+from explorer.engine.behaviour import batching
+from explorer.engine.behaviour.errors import BehaviourError
+from explorer.engine.core.statistics import wilson_interval
 
 V = FakeVocabulary()
 FOO, THE, QUOTE, GLITCH = V.id_of(" Foo"), V.id_of(" the"), V.id_of("'"), V.id_of(" Glitch")

@@ -10,9 +10,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from explorer.behaviour.errors import BehaviourError
-from explorer.behaviour.next_token import next_logprobs
-from explorer.behaviour.sampling import choose_greedy, choose_sampled, draws_of
+from explorer.engine.behaviour.errors import BehaviourError
+from explorer.engine.behaviour.next_token import next_logprobs
+from explorer.engine.behaviour.sampling import choose_greedy, choose_sampled, draws_of
 
 ALMOST_ONE = math.nextafter(1.0, 0.0)
 

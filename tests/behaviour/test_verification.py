@@ -14,17 +14,33 @@ import pytest
 import torch
 from behaviour_fakes import FakeModel, FakeVocabulary, cancel_at, copies_slot, random_rule, run_through
 
-from explorer.behaviour.definitions import DIALOGUE, MINER, PLAIN, REPEATS, SHOTS, SUBSTRING, all_definitions
-from explorer.behaviour.errors import BehaviourError
-from explorer.behaviour.judging import Facts
-from explorer.behaviour.prompts import build_prompt
-from explorer.behaviour.questions import ENDED, REPLY_CLASSES, Evidence, Question, prompt_form
-from explorer.behaviour.repeat_back import repeat_back
-from explorer.behaviour.verification import Asker, Asking, Slab, evidence_folder, evidence_path, rows_at_once, sweep
-from explorer.models.language_model import Decoding, OutOfMemory
-from explorer.models.loading import load_model
-from explorer.models.local import LocalModel
-from explorer.records import RepeatBack, RepeatBackResult
+from explorer.base.records.repeat_back import RepeatBack, RepeatBackResult
+from explorer.engine.answers.repeat_back import repeat_back
+from explorer.engine.answers.verification.definitions import (
+    DIALOGUE,
+    MINER,
+    PLAIN,
+    REPEATS,
+    SHOTS,
+    SUBSTRING,
+    all_definitions,
+)
+from explorer.engine.answers.verification.judging import Facts
+from explorer.engine.answers.verification.questions import ENDED, REPLY_CLASSES, Evidence, Question, prompt_form
+from explorer.engine.answers.verification.sweep import (
+    Asker,
+    Asking,
+    Slab,
+    evidence_folder,
+    evidence_path,
+    rows_at_once,
+    sweep,
+)
+from explorer.engine.behaviour.errors import BehaviourError
+from explorer.engine.behaviour.prompts import build_prompt
+from explorer.engine.models.language_model import Decoding, OutOfMemory
+from explorer.engine.models.loading import load_model
+from explorer.engine.models.local import LocalModel
 from explorer.zoo import ground_truth, zoo_dir
 
 GREEDY = (SHOTS, DIALOGUE, REPEATS, MINER, SUBSTRING, PLAIN)

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 from behaviour_fakes import EOS, FakeVocabulary
 
-from explorer.behaviour.definitions import (
+from explorer.base.records.verification import VERDICTS
+from explorer.base.templates import SLOT
+from explorer.engine.answers.verification.definitions import (
     DIALOGUE,
     MINER,
     MINER_QUESTION,
@@ -21,10 +23,8 @@ from explorer.behaviour.definitions import (
     Definition,
     all_definitions,
 )
-from explorer.behaviour.judging import Facts
-from explorer.behaviour.questions import ENDED, REPLY_CLASSES, Evidence, Question
-from explorer.records import VERDICTS
-from explorer.templates import SLOT
+from explorer.engine.answers.verification.judging import Facts
+from explorer.engine.answers.verification.questions import ENDED, REPLY_CLASSES, Evidence, Question
 
 VOCABULARY: Any = FakeVocabulary()
 FOO, CAT, THE = (VOCABULARY.id_of(text) for text in (" Foo", " cat", " the"))

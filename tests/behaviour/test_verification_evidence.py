@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from explorer.behaviour.errors import BehaviourError
-from explorer.behaviour.evidence_file import EvidenceFile
-from explorer.behaviour.questions import Evidence
+from explorer.engine.answers.verification.evidence_file import EvidenceFile
+from explorer.engine.answers.verification.questions import Evidence
+from explorer.engine.behaviour.errors import BehaviourError
 
 DTYPE = np.dtype([("token_id", "<i4"), ("reply_ids", "<i4", (2,)), ("logprobs", "<f4", (2,))])
 VOCAB = 100

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from explorer.core.agreement import (
+from explorer.engine.core.statistics import average_precision, roc_auc
+from explorer.tables.agreement import (
     area_under,
     confusion,
     jaccard,
@@ -16,7 +17,6 @@ from explorer.core.agreement import (
     roc_points,
     share_within_a_decade,
 )
-from explorer.core.statistics import average_precision, roc_auc
 
 RANDOM = np.random.default_rng(3)
 SCORES = RANDOM.integers(0, 40, size=300).astype(float)  # many ties

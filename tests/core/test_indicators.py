@@ -10,7 +10,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from explorer.core.indicators import (
+from explorer.base.records.neighbours import Metric
+from explorer.base.records.tokens import INDICATORS
+from explorer.engine.core.indicators import (
     all_indicators,
     centroid_cosines,
     cosine_distances,
@@ -22,8 +24,7 @@ from explorer.core.indicators import (
     mean_row,
     norms,
 )
-from explorer.core.neighbours import distances_to
-from explorer.records import INDICATORS, Metric
+from explorer.engine.core.neighbours import distances_to
 
 METRICS: tuple[Metric, ...] = ("euclidean", "cosine", "dot")
 Exact = npt.NDArray[np.float64]
@@ -175,7 +176,7 @@ def test_small_cosine_distances_keep_their_digits() -> None:
 
 
 def test_equal_rows_have_equal_values_to_the_last_bit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("explorer.core.rows._CHUNK_BYTES", {"cpu": 8 * WIDTH * 9})
+    monkeypatch.setattr("explorer.engine.core.rows._CHUNK_BYTES", {"cpu": 8 * WIDTH * 9})
     row = torch.randn(WIDTH, generator=torch.Generator().manual_seed(2))
     rows, point = row.repeat(31, 1), torch.randn(WIDTH, generator=torch.Generator().manual_seed(3))
     reduced = cosine_distances(rows, point, origin=point / 3, without=point / point.norm())
@@ -186,7 +187,7 @@ def test_equal_rows_have_equal_values_to_the_last_bit(monkeypatch: pytest.Monkey
 def test_chunks_of_any_size_give_the_same_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = matrix(10)
     whole = all_indicators(Matrices(rows, rows, tied=True), UNUSED, KNOWN)
-    monkeypatch.setattr("explorer.core.rows._CHUNK_BYTES", {"cpu": 8 * WIDTH * 33})
+    monkeypatch.setattr("explorer.engine.core.rows._CHUNK_BYTES", {"cpu": 8 * WIDTH * 33})
     for name, column in all_indicators(Matrices(rows, rows, tied=True), UNUSED, KNOWN).items():
         np.testing.assert_allclose(column, whole[name], rtol=1e-6, atol=1e-12)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from explorer.core.knee import FENCE, find_knee
+from explorer.engine.core.knee import FENCE, find_knee
 
 BULK = np.random.default_rng(0).normal(size=20_000)
 CLUSTER = np.random.default_rng(1).normal(-7, 0.3, size=60)

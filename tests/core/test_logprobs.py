@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import log_softmax as reference
 
-from explorer.core.logprobs import entropy, log_softmax, ranks, top_k
+from explorer.engine.core.logprobs import entropy, log_softmax, ranks, top_k
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])

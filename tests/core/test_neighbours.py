@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from explorer.core.neighbours import distances_to, nearest
-from explorer.records import Metric
+from explorer.base.records.neighbours import Metric
+from explorer.engine.core.neighbours import distances_to, nearest
 
 METRICS = get_args(Metric)
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from explorer.core.projection import pca_plane
+from explorer.engine.core.projection import pca_plane
 
 
 def cloud(seed: int, count: int = 30, width: int = 12) -> np.ndarray:

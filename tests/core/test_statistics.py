@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from explorer.core.statistics import average_precision, precision_recall_at, roc_auc, wilson_interval
+from explorer.engine.core.statistics import average_precision, precision_recall_at, roc_auc, wilson_interval
 
 ITEMS = st.lists(st.tuples(st.integers(-4, 4), st.booleans()), min_size=2, max_size=30).filter(
     lambda items: len({label for _, label in items}) == 2

@@ -9,18 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from explorer.engine.client import EngineClient, Listeners, is_of_stopped_engine
-from explorer.records import (
-    Failure,
-    ListModels,
-    LoadModel,
-    ModelCatalogue,
-    ModelLoaded,
-    RankedTokens,
-    RankTokens,
-    ReadRoster,
-    Roster,
-)
+from explorer.base.records.models import ListModels, LoadModel, ModelCatalogue, ModelLoaded, ReadRoster, Roster
+from explorer.base.records.record import Failure
+from explorer.base.records.vocabulary import RankedTokens, RankTokens
+from explorer.pipe.client import EngineClient, Listeners, is_of_stopped_engine
 
 PYTHON = (sys.executable, "-c")
 ENDS_WITHIN = 30

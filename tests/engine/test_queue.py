@@ -7,9 +7,12 @@ from collections.abc import Generator
 
 import pytest
 
+from explorer.base.errors import ExplorerError
+from explorer.base.records.models import ReadRoster
+from explorer.base.records.notes import Noted, WriteNote
+from explorer.base.records.record import Failure, Progress
+from explorer.base.records.unions import AnyOutcome, AnyPart, AnyRequest, Cancelled
 from explorer.engine.queue import Control, DeviceQueue, Job, Report
-from explorer.errors import ExplorerError
-from explorer.records import AnyOutcome, AnyPart, AnyRequest, Cancelled, Failure, Noted, Progress, ReadRoster, WriteNote
 from tests.direct_client import Gate
 
 WAIT = 10.0

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from explorer.data.published import HardToken, hard_tokens
-from explorer.engine import self_test_speaking
+from explorer.base.errors import ExplorerError
+from explorer.base.records.self_test import HardListScore
+from explorer.engine.answers.self_test import hard_list as self_test_speaking
+from explorer.engine.answers.self_test.hard_list import compare_hard_tokens
+from explorer.engine.data.published import HardToken, hard_tokens
+from explorer.engine.models.roster import Roster
 from explorer.engine.queue import Control
-from explorer.engine.self_test_speaking import compare_hard_tokens
-from explorer.errors import ExplorerError
-from explorer.models.roster import Roster
-from explorer.records import HardListScore
 
 CONTROL = Control(cancelled=lambda: False, tell=lambda part: None)
 

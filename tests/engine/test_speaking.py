@@ -16,34 +16,32 @@ import numpy as np
 import pytest
 import torch
 
-from explorer.engine.handlers import Engine
-from explorer.engine.queue import Control
-from explorer.engine.speaking import ask, certify, read_certificates
-from explorer.engine.speaking_check import check_certificates
-from explorer.engine.unembedding import Unembeddings, unembedding
-from explorer.errors import ExplorerError
-from explorer.models.language_model import LanguageModel
-from explorer.models.lens import folded_unembedding
-from explorer.models.local import LocalModel
-from explorer.models.memory import Memory
-from explorer.records import (
-    AnyOutcome,
-    Cancelled,
+from explorer.base.errors import ExplorerError
+from explorer.base.records.models import LoadModel
+from explorer.base.records.plain import dump_json, load_json
+from explorer.base.records.record import Progress
+from explorer.base.records.speakability import (
     Certificates,
     CertificatesChecked,
-    Certify,
-    CertifyResult,
     CheckCertificates,
-    LoadModel,
-    Progress,
+    ProveSpeakability,
     ReadCertificates,
-    SpeakCertificate,
-    SpeakMode,
-    SpeakPart,
-    SpeakRow,
-    dump_json,
-    load_json,
+    SpeakabilityCertificate,
+    SpeakabilityMode,
+    SpeakabilityPart,
+    SpeakabilityResult,
+    SpeakabilityRow,
 )
+from explorer.base.records.unions import AnyOutcome, Cancelled
+from explorer.engine.answers.speakability.answer import ask, certify, read_certificates
+from explorer.engine.answers.speakability.check import check_certificates
+from explorer.engine.answers.speakability.unembedding import Unembeddings, unembedding
+from explorer.engine.handlers import Engine
+from explorer.engine.models.language_model import LanguageModel
+from explorer.engine.models.lens import folded_unembedding
+from explorer.engine.models.local import LocalModel
+from explorer.engine.models.memory import Memory
+from explorer.engine.queue import Control
 from explorer.zoo import ground_truth, zoo_dir
 
 CONTROL = Control(lambda: False, lambda part: None)
@@ -74,14 +72,16 @@ def finished(work: Generator[Any, None, Any]) -> tuple[Any, list[Any]]:
             return done.value, parts
 
 
-def settle(model: LanguageModel, cache: Path, **chosen: Any) -> tuple[CertifyResult, list[Any], Certificates]:
+def settle(model: LanguageModel, cache: Path, **chosen: Any) -> tuple[SpeakabilityResult, list[Any], Certificates]:
     """The result, the parts and all rows of a run."""
-    request = Certify(model=model.info.name, **chosen)
+    request = ProveSpeakability(model=model.info.name, **chosen)
     result, parts = finished(certify(model, request, CONTROL, cache))
     return result, parts, read_certificates(model, ReadCertificates(of=request), cache)
 
 
-def checked(model: LanguageModel, made: Certificates, rows: tuple[SpeakRow, ...] | None = None) -> CertificatesChecked:
+def checked(
+    model: LanguageModel, made: Certificates, rows: tuple[SpeakabilityRow, ...] | None = None
+) -> CertificatesChecked:
     request = CheckCertificates(
         model=made.model, mode=made.mode, bias=made.bias, folded=made.folded, digest=made.digest,
         rows=made.rows if rows is None else rows,
@@ -108,7 +108,7 @@ def test_the_next_token_is_told_from_what_is_known_until_the_model_is_gone(engin
     assert without.found.rows is before.found.rows
     assert without.ground is before.ground
     assert without.found.shift is None is not before.found.shift
-    request = Certify(model="mynah", mode="cone", bias=False, token_ids=(102,), fresh=True)
+    request = ProveSpeakability(model="mynah", mode="cone", bias=False, token_ids=(102,), fresh=True)
     first, _ = finished(certify(model, request, CONTROL, cache, kept))
     assert set(before.ground.geometries) == {False}
     again, _ = finished(certify(model, request, CONTROL, cache, kept))
@@ -120,7 +120,9 @@ def test_the_next_token_is_told_from_what_is_known_until_the_model_is_gone(engin
 
 
 def test_what_would_fill_the_memory_is_not_kept(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("explorer.engine.unembedding.free_memory", lambda device: Memory(0, 10**6, 10**7))
+    monkeypatch.setattr(
+        "explorer.engine.answers.speakability.unembedding.free_memory", lambda device: Memory(0, 10**6, 10**7)
+    )
     kept, model = Unembeddings(), engine.models.get("mynah")
     assert kept.of(model, folded=True, bias=True) is not kept.of(model, folded=True, bias=True)
 
@@ -179,7 +181,7 @@ def test_padding_rows_are_no_rivals_and_cannot_be_named(engine: Engine, cache: P
     [("ball", True, True), ("box", True, True), ("cone", False, True), ("box", False, False)],
 )
 def test_every_withheld_and_ordinary_token_is_speakable_and_the_proof_holds(
-    engine: Engine, cache: Path, name: str, mode: SpeakMode, bias: bool, folded: bool
+    engine: Engine, cache: Path, name: str, mode: SpeakabilityMode, bias: bool, folded: bool
 ) -> None:
     """The card found witnesses for nearly all withheld tokens by ascent; none is unspeakable, and here is why."""
     model = engine.models.get(name)
@@ -224,7 +226,7 @@ def test_withheld_tokens_are_hard_to_speak_and_the_winners_are_what_a_plain_prod
     assert np.mean([winners[one] != one for one in withheld]) > 0.9
     assert result.hard == sum(one != winner for one, winner in winners.items())
     assert result.unspeakable == 0
-    told = [part for part in parts if isinstance(part, SpeakPart)]
+    told = [part for part in parts if isinstance(part, SpeakabilityPart)]
     assert sorted(one for part in told for one in part.token_ids.numpy().tolist()) == sorted(winners)
     assert any(isinstance(part, Progress) for part in parts)
     assert checked(model, made).refused == ()
@@ -396,7 +398,7 @@ def test_own_directions_come_with_nothing_else(engine: Engine, cache: Path) -> N
     model = engine.models.get("starling")
     _, _, made = settle(model, cache, mode="own_direction", token_ids=(300,))
     (row,) = made.rows
-    for part in ({"certificate": SpeakCertificate(kind="row_witness")}, {"on_sphere": True}):
+    for part in ({"certificate": SpeakabilityCertificate(kind="row_witness")}, {"on_sphere": True}):
         assert checked(model, made, (msgspec.structs.replace(row, **part),)).refused == (300,)
     assert checked(model, made).notes == ()
 
@@ -405,7 +407,7 @@ def test_own_directions_come_with_nothing_else(engine: Engine, cache: Path) -> N
 def test_ids_that_no_token_can_have_are_refused(engine: Engine, cache: Path, token_ids: tuple[int, ...]) -> None:
     model = engine.models.get("mynah")
     _, _, made = settle(model, cache, mode="ball", token_ids=(300,))
-    proof = SpeakCertificate(kind="weights", token_ids=token_ids, weights=(1.0,))
+    proof = SpeakabilityCertificate(kind="weights", token_ids=token_ids, weights=(1.0,))
     bad = msgspec.structs.replace(made.rows[0], verdict="unspeakable", margin=0.0, on_sphere=None, certificate=proof)
     assert checked(model, made, (bad,)).refused == (300,)
     with pytest.raises(ExplorerError, match=f"token {token_ids[0]} of mynah is padding or out of range"):
@@ -419,14 +421,14 @@ import sys
 from pathlib import Path
 import torch
 torch.set_num_threads(1)
-from explorer.engine import speaking
+from explorer.engine.answers.speakability import answer as speaking
 from explorer.engine.handlers import Engine
 from explorer.engine.queue import Control
-from explorer.records import Certify
+from explorer.base.records.speakability import ProveSpeakability
 speaking.KEPT_EVERY = 0.0
 model = Engine().models.load("zoo:mynah")
 control = Control(lambda: False, lambda part: None)
-for part in speaking.certify(model, Certify(model="mynah"), control, Path(sys.argv[1])):
+for part in speaking.certify(model, ProveSpeakability(model="mynah"), control, Path(sys.argv[1])):
     print(type(part).__name__, getattr(part, "what", ""), flush=True)
 """
 
@@ -457,10 +459,10 @@ def test_a_run_killed_and_taken_up_ends_like_one_never_interrupted(engine: Engin
 
 def test_cancelling_gives_what_there_is_and_keeps_it(engine: Engine, tmp_path: Path) -> None:
     model, looks = engine.models.get("starling"), iter(range(10**6))
-    request = Certify(model="starling")
+    request = ProveSpeakability(model="starling")
     outcome, _ = finished(certify(model, request, Control(lambda: next(looks) > 60, lambda part: None), tmp_path))
     assert isinstance(outcome, Cancelled)
-    assert isinstance(outcome.partial, CertifyResult)
+    assert isinstance(outcome.partial, SpeakabilityResult)
     kept = read_certificates(model, ReadCertificates(of=request), tmp_path)
     assert len(kept.rows) == outcome.partial.tokens < 3072
 
@@ -469,8 +471,8 @@ def test_a_look_at_one_token_does_not_wait_for_a_run_and_a_second_run_is_refused
     engine: Engine, tmp_path: Path
 ) -> None:
     model = engine.models.get("starling")
-    running = certify(model, Certify(model="starling", mode="cone", bias=False), CONTROL, tmp_path)
-    while not isinstance(next(running), SpeakPart):
+    running = certify(model, ProveSpeakability(model="starling", mode="cone", bias=False), CONTROL, tmp_path)
+    while not isinstance(next(running), SpeakabilityPart):
         pass
     one, _, _ = settle(model, tmp_path, mode="cone", bias=False, token_ids=(300,))
     assert one.rows[0].verdict == "speakable"
@@ -481,8 +483,8 @@ def test_a_look_at_one_token_does_not_wait_for_a_run_and_a_second_run_is_refused
 
 
 def test_whole_vocabularies_run_in_the_background_and_single_tokens_do_not(engine: Engine) -> None:
-    assert engine.is_background(Certify(model="mynah"))
-    assert not engine.is_background(Certify(model="mynah", token_ids=(5,)))
+    assert engine.is_background(ProveSpeakability(model="mynah"))
+    assert not engine.is_background(ProveSpeakability(model="mynah", token_ids=(5,)))
     assert not engine.is_background(LoadModel(source="zoo:mynah"))
 
 

@@ -15,38 +15,33 @@ import msgspec
 import numpy as np
 import pytest
 
-from explorer.engine import verification_plan
-from explorer.engine.handlers import Engine
-from explorer.engine.queue import Control
-from explorer.engine.self_test import self_test
-from explorer.engine.speaking import certify
-from explorer.engine.verification import read_evidence, read_verdicts, verify
-from explorer.engine.vocabularies import Read
-from explorer.errors import ExplorerError
-from explorer.models.language_model import LanguageModel
-from explorer.records import (
-    AnyOutcome,
-    Cancelled,
-    Certify,
-    CertifyResult,
-    LoadModel,
-    Progress,
+from explorer.base.errors import ExplorerError
+from explorer.base.records.models import LoadModel
+from explorer.base.records.plain import dump_json, load_json
+from explorer.base.records.record import Progress
+from explorer.base.records.repeat_back import RepeatBack, RepeatBackResult
+from explorer.base.records.self_test import SelfTest, SelfTestResult
+from explorer.base.records.speakability import ProveSpeakability, SpeakabilityResult
+from explorer.base.records.unions import AnyOutcome, Cancelled
+from explorer.base.records.verification import (
     ReadEvidence,
     ReadVerdicts,
-    RepeatBack,
-    RepeatBackResult,
-    SelfTest,
-    SelfTestResult,
     VerdictColumns,
     VerdictEvidence,
     VerdictPart,
     VerificationResult,
     Verify,
-    dump_json,
-    load_json,
 )
-from explorer.templates import find_template
-from explorer.verdicts import VerdictMatrix
+from explorer.base.templates import find_template
+from explorer.engine.answers.self_test.answer import self_test
+from explorer.engine.answers.speakability.answer import certify
+from explorer.engine.answers.verification import plan as verification_plan
+from explorer.engine.answers.verification.answer import read_evidence, read_verdicts, verify
+from explorer.engine.answers.vocabulary import Read
+from explorer.engine.handlers import Engine
+from explorer.engine.models.language_model import LanguageModel
+from explorer.engine.queue import Control
+from explorer.tables.verdicts import VerdictMatrix
 from tests.direct_client import DirectClient
 
 CONTROL = Control(lambda: False, lambda part: None)
@@ -155,8 +150,10 @@ def test_what_cannot_be_said_is_a_definition_once_it_is_certified(
     before, _ = ask(mynah, read, cache, token_ids=(*ids, 500), definitions=wanted)
     assert any("no token is certified yet" in note for note in before.notes)
     assert before.definitions[0].inconclusive == 121
-    certified, _ = outcome_of(certify(mynah, Certify(model="mynah", token_ids=ids, rows=200), CONTROL, tmp_path))
-    assert isinstance(certified, CertifyResult)
+    certified, _ = outcome_of(
+        certify(mynah, ProveSpeakability(model="mynah", token_ids=ids, rows=200), CONTROL, tmp_path)
+    )
+    assert isinstance(certified, SpeakabilityResult)
     after, _ = ask(mynah, read, cache, token_ids=(*ids, 500), definitions=wanted)
     found = after.definitions[0]
     assert (found.verified, found.rejected) == (certified.unspeakable, certified.speakable)
@@ -286,8 +283,8 @@ import torch
 torch.set_num_threads(1)
 from explorer.engine.handlers import Engine
 from explorer.engine.queue import Control
-from explorer.engine.verification import verify
-from explorer.records import Verify, VerdictPart
+from explorer.engine.answers.verification.answer import verify
+from explorer.base.records.verification import VerdictPart, Verify
 engine = Engine()
 model = engine.models.load("zoo:mynah")
 reading = engine.vocabularies.read(model, None)

@@ -23,7 +23,7 @@ def run(engine: Engine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     """Run the program; its status, the objects on stdout (or the text of it), and stderr."""
 
     def run_it(*words: str, as_json: bool = True) -> tuple[int, list[dict[str, Any]], str]:
-        monkeypatch.setattr("explorer.engine.client.EngineClient", lambda command: DirectClient(engine))
+        monkeypatch.setattr("explorer.pipe.client.EngineClient", lambda command: DirectClient(engine))
         try:
             status = cli.main([*words, *(["--json"] if as_json else [])])
         except SystemExit as stopped:

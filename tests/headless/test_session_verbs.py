@@ -10,12 +10,14 @@ import msgspec
 import pytest
 
 from explorer import cli
+from explorer.base.records.logprobs import ReadLogprobs
+from explorer.base.records.notes import Noted, WriteNote
+from explorer.base.records.self_test import SelfTest
 from explorer.engine.handlers import Engine
 from explorer.headless.session_verbs import run_session_verb
-from explorer.records import Noted, ReadLogprobs, SelfTest, WriteNote
-from explorer.sessions.reader import SessionFile
-from explorer.sessions.recent import sample_sessions
-from explorer.sessions.store import SessionWriter, read_session
+from explorer.sessions.file.reader import SessionFile
+from explorer.sessions.file.recent import sample_sessions
+from explorer.sessions.file.store import SessionWriter, read_session
 from explorer.settings import Settings
 from tests.direct_client import DirectClient
 from tests.sessions.example_sessions import HOSTILE, exchanges, write_session
@@ -28,7 +30,7 @@ def run(engine: Engine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     """Run the program; its status, stdout and stderr."""
 
     def run_it(*words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr("explorer.engine.client.EngineClient", lambda command: DirectClient(engine))
+        monkeypatch.setattr("explorer.pipe.client.EngineClient", lambda command: DirectClient(engine))
         try:
             status = cli.main(words)
         except SystemExit as stopped:

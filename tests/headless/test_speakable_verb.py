@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from explorer.records import CertifyResult
-from explorer.sessions.store import read_session
+from explorer.base.records.speakability import SpeakabilityResult
+from explorer.sessions.file.store import read_session
 from tests.direct_client import Run
 
 KEYS = {"token_id", "text", "mode", "bias", "own_direction_winner", "verdict", "margin", "certificate", "solid_angle"}
@@ -170,8 +170,8 @@ def test_a_session_holds_the_summary_and_not_the_certificates(run: Run, tmp_path
     file = tmp_path / "notes.jsonl"
     assert run("speakable", "zoo:mynah", "--all", "--mode", "own_direction", "--session", str(file))[0] == 0
     steps = read_session(file).steps
-    assert [type(step.outcome).__name__ for step in steps] == ["ModelLoaded", "CertifyResult"]
-    assert isinstance(steps[-1].outcome, CertifyResult)
+    assert [type(step.outcome).__name__ for step in steps] == ["ModelLoaded", "SpeakabilityResult"]
+    assert isinstance(steps[-1].outcome, SpeakabilityResult)
     assert steps[-1].outcome.tokens == 3072
     assert file.stat().st_size < 60_000
 

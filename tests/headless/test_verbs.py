@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from explorer.records import INDICATORS, LoadModel, RepeatBack, RepeatBackResult
-from explorer.sessions.store import SessionWriter, read_session
+from explorer.base.records.models import LoadModel
+from explorer.base.records.repeat_back import RepeatBack, RepeatBackResult
+from explorer.base.records.tokens import INDICATORS
+from explorer.sessions.file.store import SessionWriter, read_session
 from tests.direct_client import Run
 
 

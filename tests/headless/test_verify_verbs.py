@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from explorer.records import VERDICTS, VerificationResult
-from explorer.sessions.store import read_session
+from explorer.base.records.verification import VERDICTS, VerificationResult
+from explorer.sessions.file.store import read_session
 from tests.direct_client import Run
 
 FEW = ("--top-percent", "2", "--definitions", "glitchminer,substring,geometric")
@@ -125,7 +125,7 @@ def test_wrong_usage_is_status_2(run: Run, words: tuple[str, ...]) -> None:
 
 def test_selftest_says_what_it_compared(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """On the model whose list is the zoo card; the 20 shots, which take nine tenths of the time, left out."""
-    from explorer.behaviour import definitions
+    from explorer.engine.answers.verification import definitions
 
     monkeypatch.setattr(definitions, "_MAGIKARP", (definitions.DIALOGUE, definitions.REPEATS))
     status, (row,), _ = run("selftest", "zoo:mynah")

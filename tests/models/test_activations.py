@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from transformers import AutoModelForCausalLM
 
-from explorer.models.activations import fuse_activations
+from explorer.engine.models.activations import fuse_activations
 
 Tiny = Callable[[str], Path]
 

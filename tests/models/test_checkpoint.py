@@ -9,9 +9,9 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import BertConfig, BertForMaskedLM, PreTrainedModel
 
-from explorer.models.checkpoint import EmbeddingNames, read_config, read_embeddings
-from explorer.models.language_model import Embeddings, ModelError
-from explorer.models.weight_files import open_weights
+from explorer.engine.models.checkpoints.directory import EmbeddingNames, read_config, read_embeddings
+from explorer.engine.models.checkpoints.weight_files import open_weights
+from explorer.engine.models.language_model import Embeddings, ModelError
 
 Tiny = Callable[[str], Path]
 ModelOf = Callable[..., PreTrainedModel]

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from explorer.models.forensics import MergeIndex, merge_path
-from explorer.models.vocabulary import Vocabulary
+from explorer.engine.models.forensics import MergeIndex, merge_path
+from explorer.engine.models.vocabulary import Vocabulary
 
 SOLID_GOLD_MAGIKARP, INSTORE_AND_ONLINE, BUYABLE = 43453, 40241, 40242
 

@@ -14,10 +14,10 @@ import pytest
 from huggingface_hub import constants
 from transformers import PreTrainedModel
 
-from explorer.models.hub import download
-from explorer.models.language_model import ModelError
-from explorer.models.loading import load_embeddings_only
-from explorer.models.source import Located, Progress, parse_source
+from explorer.engine.models.checkpoints.hub import download
+from explorer.engine.models.language_model import ModelError
+from explorer.engine.models.loading import load_embeddings_only
+from explorer.engine.models.source import Located, Progress, parse_source
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 

@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from explorer.models.language_model import ModelError
-from explorer.models.lens import folded_unembedding, residuals
-from explorer.models.loading import load_model
-from explorer.models.local import LocalModel
+from explorer.engine.models.language_model import ModelError
+from explorer.engine.models.lens import folded_unembedding, residuals
+from explorer.engine.models.loading import load_model
+from explorer.engine.models.local import LocalModel
 
 PROMPT = [5, 6, 7, 200]
 

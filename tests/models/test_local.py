@@ -10,10 +10,10 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import PreTrainedModel
 
-from explorer.models.decoding import Runner, out_of_memory_as_failure
-from explorer.models.language_model import ModelError
-from explorer.models.loading import choose_device, choose_dtype, load_embeddings_only, load_model
-from explorer.models.local import LocalModel
+from explorer.engine.models.decoding import Runner, out_of_memory_as_failure
+from explorer.engine.models.language_model import ModelError
+from explorer.engine.models.loading import choose_device, choose_dtype, load_embeddings_only, load_model
+from explorer.engine.models.local import LocalModel
 
 Tiny = Callable[[str], Path]
 ModelOf = Callable[..., PreTrainedModel]

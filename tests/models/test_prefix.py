@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from explorer.models.language_model import ModelError, SharesPrefix
-from explorer.models.loading import load_model
-from explorer.models.local import LocalModel
+from explorer.engine.models.language_model import ModelError, SharesPrefix
+from explorer.engine.models.loading import load_model
+from explorer.engine.models.local import LocalModel
 
 Tiny = Callable[[str], Path]
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from explorer.models.language_model import ModelError
-from explorer.models.local import EmbeddingsOnly, LocalModel
-from explorer.models.memory import Memory, free_memory
-from explorer.models.roster import Roster, weights_size
+from explorer.engine.models.language_model import ModelError
+from explorer.engine.models.local import EmbeddingsOnly, LocalModel
+from explorer.engine.models.memory import Memory, free_memory
+from explorer.engine.models.roster import Roster, weights_size
 
 Tiny = Callable[[str], Path]
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from explorer.models.language_model import ModelError
-from explorer.models.source import Source, locate, parse_source
+from explorer.engine.models.language_model import ModelError
+from explorer.engine.models.source import Source, locate, parse_source
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ import pytest
 import sentencepiece
 from transformers import PreTrainedTokenizerFast
 
-from explorer.models.language_model import ModelError
-from explorer.models.vocabulary import Vocabulary
-from explorer.records import CATEGORIES, TokenRef
+from explorer.base.records.tokens import CATEGORIES, TokenRef
+from explorer.engine.models.language_model import ModelError
+from explorer.engine.models.vocabulary import Vocabulary
 
 Fast = Callable[..., PreTrainedTokenizerFast]
 SENTENCES = ("the lyrebird", " the the", "naïve café 東京", "a\n\n\tb  c ", "«then» 🐦‍⬛", "\u202e\x1b[31m")

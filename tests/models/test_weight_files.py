@@ -8,8 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from explorer.models.language_model import ModelError
-from explorer.models.weight_files import (
+from explorer.engine.models.checkpoints.weight_files import (
     INDEX,
     PickledFiles,
     SafetensorsFiles,
@@ -17,6 +16,7 @@ from explorer.models.weight_files import (
     read_header,
     weights_digest,
 )
+from explorer.engine.models.language_model import ModelError
 
 TENSORS = {
     "b.weight": torch.arange(12.0).reshape(3, 4),

@@ -4,63 +4,41 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from explorer.records import (
-    AnyOutcome,
-    AnyRequest,
+from explorer.base.records.inspect import InspectToken, PublishedFact, TokenDetail
+from explorer.base.records.logprobs import LogprobCell, LogprobColumn, LogprobTable, ReadLogprobs, TopToken
+from explorer.base.records.models import CatalogueEntry, ListModels, LoadModel, ModelCatalogue, ModelInfo, ModelLoaded
+from explorer.base.records.neighbours import FindNeighbours, Neighbour, Neighbourhood
+from explorer.base.records.notes import MarkToken, Noted, WriteNote
+from explorer.base.records.plain import dump_json
+from explorer.base.records.record import Failure
+from explorer.base.records.repeat_back import RepeatBack, RepeatBackResult, Reply, TokenReplies
+from explorer.base.records.self_test import SelfTest, SelfTestResult
+from explorer.base.records.speakability import (
+    ProveSpeakability,
+    SolidAngleEstimate,
+    SpeakabilityCertificate,
+    SpeakabilityResult,
+    SpeakabilityRow,
+)
+from explorer.base.records.tokens import TokenRef, TokenRow
+from explorer.base.records.unions import AnyOutcome, AnyRequest, Cancelled, Step
+from explorer.base.records.verification import (
     CallCurve,
-    Cancelled,
-    CatalogueEntry,
-    Certify,
-    CertifyResult,
     DefinitionPair,
     DefinitionSummary,
-    Failure,
-    FindNeighbours,
     IndicatorScore,
-    InspectToken,
-    ListModels,
-    LoadModel,
-    LogprobCell,
-    LogprobColumn,
-    LogprobTable,
-    MarkToken,
-    ModelCatalogue,
-    ModelInfo,
-    ModelLoaded,
-    Neighbour,
-    Neighbourhood,
-    Noted,
-    Probe,
     PromptEvidence,
-    PublishedFact,
-    RankedTokens,
-    RankTokens,
     ReadEvidence,
-    ReadLogprobs,
-    RepeatBack,
-    RepeatBackResult,
-    Reply,
-    SelfTest,
-    SelfTestResult,
-    SpeakAngle,
-    SpeakCertificate,
-    SpeakRow,
-    Step,
-    TokenDetail,
-    TokenRef,
-    TokenRow,
-    TopToken,
     TruthScore,
     VerdictCell,
     VerdictEvidence,
     VerdictRow,
     VerificationResult,
     Verify,
-    WriteNote,
-    dump_json,
 )
-from explorer.sessions.store import SessionWriter
-from explorer.templates import find_template
+from explorer.base.records.vocabulary import RankedTokens, RankTokens
+from explorer.base.templates import find_template
+from explorer.sessions.file.store import SessionWriter
 
 PLAIN = " the"
 HOSTILE = (
@@ -95,9 +73,9 @@ def reply(sample: int = 0, outcome: str = "exact", ids: tuple[int, ...] = (5, 7)
     )  # fmt: skip
 
 
-def probe(*replies: Reply, text: str = PLAIN) -> Probe:
+def probe(*replies: Reply, text: str = PLAIN) -> TokenReplies:
     exact = sum(each.outcome == "exact" for each in replies)
-    return Probe(
+    return TokenReplies(
         token=ref(text=text), prompt_ids=(1, 5, 2), prompt=f"say '{text}'", slot_positions=(1,), reencodes=True,
         replies=replies, exact=exact, interval=(0.1, 0.9),
     )  # fmt: skip
@@ -205,21 +183,23 @@ def verification_exchanges(text: str) -> list[tuple[AnyRequest, AnyOutcome]]:
 def speaking_exchanges(text: str) -> list[tuple[AnyRequest, AnyOutcome]]:
     """The same for speakability."""
     token = ref(text=text)
-    weights = SpeakCertificate(kind="weights", token_ids=(3, 7), weights=(0.25, 0.75))
-    witness = SpeakCertificate(kind="witness", x=(0.5, -0.25))
+    weights = SpeakabilityCertificate(kind="weights", token_ids=(3, 7), weights=(0.25, 0.75))
+    witness = SpeakabilityCertificate(kind="witness", x=(0.5, -0.25))
     rows = (
-        SpeakRow(token=token, own_direction_winner=token, verdict="unspeakable", margin=-0.25, certificate=weights),
-        SpeakRow(
-            token=token, own_direction_winner=token, verdict="speakable", margin=0.5, certificate=witness,
-            on_sphere=True, solid_angle=SpeakAngle(log10=-12.5, stderr=0.25),
+        SpeakabilityRow(
+            token=token, own_direction_winner=token, verdict="unspeakable", margin=-0.25, certificate=weights
         ),
-        SpeakRow(token=token, own_direction_winner=token, verdict="undecided", margin=float("inf")),
+        SpeakabilityRow(
+            token=token, own_direction_winner=token, verdict="speakable", margin=0.5, certificate=witness,
+            on_sphere=True, solid_angle=SolidAngleEstimate(log10=-12.5, stderr=0.25),
+        ),
+        SpeakabilityRow(token=token, own_direction_winner=token, verdict="undecided", margin=float("inf")),
     )  # fmt: skip
-    found = CertifyResult(
+    found = SpeakabilityResult(
         model="mynah", mode="ball", bias=True, folded=True, question=text, tokens=3, speakable=1, unspeakable=1,
         undecided=1, hard=2, rows=rows, notes=(text,),
     )  # fmt: skip
-    return [(Certify(model="mynah", token_ids=(5,), solid_angle=True), found)]
+    return [(ProveSpeakability(model="mynah", token_ids=(5,), solid_angle=True), found)]
 
 
 def write_session(path: Path, pairs: list[tuple[AnyRequest, AnyOutcome]], title: str = "") -> Path:

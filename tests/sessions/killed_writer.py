@@ -16,9 +16,9 @@ import sys
 import time
 from pathlib import Path
 
-from explorer.records import Noted, WriteNote
-from explorer.sessions.reader import SessionFile
-from explorer.sessions.store import SessionWriter
+from explorer.base.records.notes import Noted, WriteNote
+from explorer.sessions.file.reader import SessionFile
+from explorer.sessions.file.store import SessionWriter
 
 
 def slow_disk() -> None:

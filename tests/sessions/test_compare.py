@@ -7,10 +7,13 @@ import random
 import msgspec
 import pytest
 
-from explorer.records import AnyOutcome, AnyRequest, Failure, ModelLoaded, RepeatBack, RepeatBackResult
-from explorer.sessions.compare import TOLERANCES, Agreement, Circumstances, compare, loosest
-from explorer.sessions.two_sample import two_sample_p
-from explorer.templates import find_template
+from explorer.base.records.models import ModelLoaded
+from explorer.base.records.record import Failure
+from explorer.base.records.repeat_back import RepeatBack, RepeatBackResult
+from explorer.base.records.unions import AnyOutcome, AnyRequest
+from explorer.base.templates import find_template
+from explorer.specs.comparing.compare import TOLERANCES, Agreement, Circumstances, compare, loosest
+from explorer.specs.comparing.two_sample import two_sample_p
 from tests.sessions.example_sessions import (
     exchanges,
     info,

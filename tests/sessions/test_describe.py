@@ -7,56 +7,38 @@ from typing import get_args
 
 import pytest
 
-from explorer import records
-from explorer.records import (
-    AnyOutcome,
-    AnyRequest,
-    Array,
-    Cancelled,
+import explorer
+from explorer.base.records.inspect import InspectToken, TokenDetail
+from explorer.base.records.logprobs import LogprobColumn, LogprobTable, ReadLogprobs, TopToken
+from explorer.base.records.models import (
     CatalogueEntry,
-    Certificates,
-    CertificatesChecked,
-    Certify,
-    CheckCertificates,
-    Failure,
-    FindNeighbours,
-    InspectToken,
     ListModels,
     LoadModel,
-    LogprobColumn,
-    LogprobTable,
-    MarkToken,
     ModelCatalogue,
     ModelInfo,
     ModelLoaded,
     ModelUnloaded,
-    Neighbour,
-    Neighbourhood,
-    Noted,
-    Probe,
-    RankedTokens,
-    RankTokens,
-    ReadCertificates,
-    ReadLogprobs,
     ReadRoster,
-    ReadVerdicts,
-    ReadVocabulary,
-    RepeatBack,
-    RepeatBackResult,
-    Reply,
     Roster,
-    TokenDetail,
-    TokenRef,
-    TokenRow,
-    TopToken,
     UnloadModel,
-    VerdictColumns,
-    Verify,
-    VocabularyColumns,
-    WriteNote,
 )
-from explorer.sessions.describe import describe, summarise
-from explorer.templates import TEMPLATES
+from explorer.base.records.neighbours import FindNeighbours, Neighbour, Neighbourhood
+from explorer.base.records.notes import MarkToken, Noted, WriteNote
+from explorer.base.records.record import Array, Failure
+from explorer.base.records.repeat_back import RepeatBack, RepeatBackResult, Reply, TokenReplies
+from explorer.base.records.speakability import (
+    Certificates,
+    CertificatesChecked,
+    CheckCertificates,
+    ProveSpeakability,
+    ReadCertificates,
+)
+from explorer.base.records.tokens import TokenRef, TokenRow
+from explorer.base.records.unions import AnyOutcome, AnyRequest, Cancelled
+from explorer.base.records.verification import ReadVerdicts, VerdictColumns, Verify
+from explorer.base.records.vocabulary import RankedTokens, RankTokens, ReadVocabulary, VocabularyColumns
+from explorer.base.templates import TEMPLATES
+from explorer.specs.describe import describe, summarise
 from tests.sessions.example_sessions import speaking_exchanges, verification_exchanges
 
 HOSTILE = "[/foo] \x1b]52;c;aGk=\x07 \u202e \n\t"
@@ -81,7 +63,7 @@ REPLY = Reply(
     token_position=0,
     logprobs=(-1.0,),
 )
-PROBE = Probe(
+PROBE = TokenReplies(
     token=TOKEN,
     prompt_ids=(1,),
     prompt=HOSTILE,
@@ -114,7 +96,7 @@ REQUESTS: list[AnyRequest] = [
     *(request for request, _ in VERIFICATION),
     ReadVerdicts(of=Verify(model=HOSTILE, indicator=HOSTILE, top_percent=2.0, definitions=(HOSTILE,))),
     *(request for request, _ in SPEAKING),
-    ReadCertificates(of=Certify(model=HOSTILE, hard=True, mode="cone", bias=False)),
+    ReadCertificates(of=ProveSpeakability(model=HOSTILE, hard=True, mode="cone", bias=False)),
     CheckCertificates(model=HOSTILE, mode="ball", bias=True, folded=True, digest=HOSTILE, rows=()),
     LoadModel(source=HOSTILE),
     UnloadModel(model=HOSTILE),
@@ -224,9 +206,9 @@ def test_neither_torch_nor_textual_is_imported() -> None:
     import sys
 
     code = (
-        "import sys, explorer.sessions.describe;"
+        "import sys, explorer.specs.describe;"
         "print([name for name in ('torch', 'textual', 'rich', 'numpy') if name in sys.modules])"
     )
-    repository = Path(records.__file__).parents[1]
+    repository = Path(explorer.__file__).parents[1]
     ran = subprocess.run([sys.executable, "-c", code], cwd=repository, capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "[]"

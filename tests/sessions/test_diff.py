@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from explorer.records import Cancelled, LoadModel, ModelLoaded, ReadLogprobs, Step, WriteNote
-from explorer.sessions.diff import diff_sessions
+from explorer.base.records.logprobs import ReadLogprobs
+from explorer.base.records.models import LoadModel, ModelLoaded
+from explorer.base.records.notes import WriteNote
+from explorer.base.records.unions import Cancelled, Step
+from explorer.sessions.checking.diff import diff_sessions
 from tests.sessions.example_sessions import exchanges, info, logprob_table
 from tests.sessions.test_verify import steps
 
@@ -24,7 +27,7 @@ def test_a_session_does_not_differ_from_itself() -> None:
     assert difference.is_none
     assert [type(pair.first.request).__name__ for pair in difference.pairs] == [
         "RankTokens", "InspectToken", "RepeatBack", "ReadLogprobs", "FindNeighbours", "Verify", "ReadEvidence",
-        "SelfTest", "Certify",
+        "SelfTest", "ProveSpeakability",
     ]  # fmt: skip
     assert [pair.difference for pair in difference.models] == [""]
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from explorer.sessions.reader import SessionFile
-from explorer.sessions.store import read_session
+from explorer.sessions.file.reader import SessionFile
+from explorer.sessions.file.store import read_session
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 

@@ -12,14 +12,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from explorer.errors import ExplorerError
-from explorer.records import Failure, Noted, SpeakCertificate, WriteNote
-from explorer.sessions.checks import problem_of
-from explorer.sessions.describe import describe, summarise
-from explorer.sessions.form import FORMAT
-from explorer.sessions.reader import CHUNK, SessionFile
-from explorer.sessions.report_sections import section_of
-from explorer.sessions.store import SessionWriter, read_session
+from explorer.base.errors import ExplorerError
+from explorer.base.records.notes import Noted, WriteNote
+from explorer.base.records.record import Failure
+from explorer.base.records.speakability import SpeakabilityCertificate
+from explorer.sessions.file.checks import problem_of
+from explorer.sessions.file.form import FORMAT
+from explorer.sessions.file.reader import CHUNK, SessionFile
+from explorer.sessions.file.store import SessionWriter, read_session
+from explorer.sessions.report.sections import section_of
+from explorer.specs.describe import describe, summarise
 from tests.measuring import STALL, fastest
 from tests.sessions.example_sessions import exchanges, write_large_session, write_session
 
@@ -174,14 +176,14 @@ def test_what_no_program_of_ours_writes_is_damage(example: Path, tmp_path: Path,
 
 
 def test_a_proof_has_a_weight_for_each_of_its_tokens() -> None:
-    assert not problem_of(SpeakCertificate(kind="weights", token_ids=(1, 2), weights=(0.5, 0.5)))
-    assert "1 weights" in problem_of(SpeakCertificate(kind="weights", token_ids=(1, 2), weights=(1.0,)))
+    assert not problem_of(SpeakabilityCertificate(kind="weights", token_ids=(1, 2), weights=(0.5, 0.5)))
+    assert "1 weights" in problem_of(SpeakabilityCertificate(kind="weights", token_ids=(1, 2), weights=(1.0,)))
 
 
 def test_a_line_without_end_is_not_read_into_memory(
     example: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("explorer.sessions.reader.LONGEST_LINE", 1000)
+    monkeypatch.setattr("explorer.sessions.file.reader.LONGEST_LINE", 1000)
     path = tmp_path / "s.jsonl"
     header = example.read_bytes().split(b"\n")[0]
     path.write_bytes(header + b"\n" + b"x" * (2 * CHUNK) + b"\n" + NOTE + b"\n" + b"y" * 3000)
@@ -259,9 +261,9 @@ def test_replay_needs_no_heavy_library(large: Path, example: Path) -> None:
     program = f"""
 import sys
 from pathlib import Path
-from explorer.sessions.reader import SessionFile
+from explorer.sessions.file.reader import SessionFile
 from explorer.sessions.search import Query, SessionIndex
-from explorer.sessions.report import html_report
+from explorer.sessions.report.page import html_report
 session = SessionFile(Path({str(example)!r}))
 index = SessionIndex(session).index_all()
 index.find(Query(text="the"))
@@ -281,8 +283,8 @@ def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
     tried = "\n".join(
         [
             "import sys, pathlib",
-            "from explorer.errors import ExplorerError",
-            "from explorer.sessions.store import SessionFile, SessionWriter",
+            "from explorer.base.errors import ExplorerError",
+            "from explorer.sessions.file.store import SessionFile, SessionWriter",
             "for opened in (SessionFile, SessionWriter):",
             "    try:",
             "        opened(pathlib.Path(sys.argv[1]))",

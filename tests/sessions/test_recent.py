@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from explorer.errors import ExplorerError
-from explorer.records import Noted, WriteNote
-from explorer.sessions import recent
-from explorer.sessions.endings import ENDINGS, end_on_signals
-from explorer.sessions.recent import find_session, sample_sessions, sessions_in
+from explorer.base.errors import ExplorerError
+from explorer.base.records.notes import Noted, WriteNote
+from explorer.sessions.file import recent
+from explorer.sessions.file.recent import find_session, sample_sessions, sessions_in
+from explorer.tui.shell.signals import ENDINGS, end_on_signals
 from tests.sessions.example_sessions import exchanges, write_session
 
 

@@ -10,10 +10,10 @@ from types import SimpleNamespace
 import pytest
 
 from explorer import cli
-from explorer.records import Noted, WriteNote
-from explorer.sessions.store import SessionWriter, read_session
+from explorer.base.records.notes import Noted, WriteNote
+from explorer.sessions.file.store import SessionWriter, read_session
 from explorer.settings import Settings
-from explorer.tui.desk import Recorder
+from explorer.tui.live.desk import Recorder
 
 
 def full(descriptor: int, data: bytes) -> int:

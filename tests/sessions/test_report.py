@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 from markdown_it import MarkdownIt
 
-from explorer.errors import ExplorerError
-from explorer.records import Failure, WriteNote
-from explorer.sessions.reader import SessionFile
-from explorer.sessions.report import html_report, markdown_paragraph, markdown_text, write_report
-from explorer.sessions.svg import neighbourhood_svg
+from explorer.base.errors import ExplorerError
+from explorer.base.records.notes import WriteNote
+from explorer.base.records.record import Failure
+from explorer.sessions.file.reader import SessionFile
+from explorer.sessions.report.page import html_report, markdown_paragraph, markdown_text, write_report
+from explorer.sessions.report.svg import neighbourhood_svg
 from tests.sessions.example_sessions import HOSTILE, exchanges, neighbourhood, write_session
 
 PLAIN_TAGS = {

@@ -10,8 +10,8 @@ from typing import Any, get_args
 import msgspec
 import pytest
 
-from explorer.records import AnyOutcome, AnyRequest
-from explorer.sessions.schema import session_schema
+from explorer.base.records.unions import AnyOutcome, AnyRequest
+from explorer.sessions.file.schema import session_schema
 from tests.sessions.example_sessions import HOSTILE, exchanges, write_session
 
 SCHEMA = session_schema()

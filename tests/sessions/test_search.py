@@ -7,22 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from explorer.records import (
-    Failure,
-    InspectToken,
-    LoadModel,
-    MarkToken,
-    ModelLoaded,
-    Noted,
-    ReadEvidence,
-    ReadLogprobs,
-    TokenDetail,
-    TokenRow,
-    Verify,
-    WriteNote,
-)
-from explorer.sessions.naming import models_of
-from explorer.sessions.reader import SessionFile
+from explorer.base.records.inspect import InspectToken, TokenDetail
+from explorer.base.records.logprobs import ReadLogprobs
+from explorer.base.records.models import LoadModel, ModelLoaded
+from explorer.base.records.notes import MarkToken, Noted, WriteNote
+from explorer.base.records.record import Failure
+from explorer.base.records.tokens import TokenRow
+from explorer.base.records.verification import ReadEvidence, Verify
+from explorer.sessions.checking.naming import models_of
+from explorer.sessions.file.reader import SessionFile
 from explorer.sessions.search import Query, SessionIndex
 from tests.measuring import STALL, fastest
 from tests.sessions.example_sessions import info, logprob_table, write_large_session, write_session

@@ -9,21 +9,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from explorer.errors import ExplorerError
-from explorer.records import (
-    Failure,
-    FindNeighbours,
-    LoadModel,
-    LogprobCell,
-    LogprobColumn,
-    LogprobTable,
-    ModelInfo,
-    ModelLoaded,
-    Noted,
-    ReadLogprobs,
-    WriteNote,
-)
-from explorer.sessions.store import FORMAT, SessionWriter, new_session_path, portable_source, read_session
+from explorer.base.errors import ExplorerError
+from explorer.base.records.logprobs import LogprobCell, LogprobColumn, LogprobTable, ReadLogprobs
+from explorer.base.records.models import LoadModel, ModelInfo, ModelLoaded
+from explorer.base.records.neighbours import FindNeighbours
+from explorer.base.records.notes import Noted, WriteNote
+from explorer.base.records.record import Failure
+from explorer.sessions.file.store import FORMAT, SessionWriter, new_session_path, portable_source, read_session
 
 
 def written(path: Path, count: int = 3) -> SessionWriter:

@@ -9,39 +9,22 @@ import msgspec
 import numpy as np
 import pytest
 
-from explorer.engine.client import Answered, OnPart, Pending
-from explorer.errors import ExplorerError
-from explorer.records import (
-    CATEGORIES,
-    AnyOutcome,
-    AnyRequest,
-    Array,
-    Cancelled,
-    Certificates,
-    CertificatesChecked,
-    CheckCertificates,
-    Failure,
-    LoadModel,
-    MarkToken,
-    ModelLoaded,
-    ModelUnloaded,
-    Noted,
-    RankTokens,
-    ReadCertificates,
-    ReadLogprobs,
-    ReadVocabulary,
-    RepeatBack,
-    RepeatBackResult,
-    Step,
-    UnloadModel,
-    Verify,
-    VocabularyColumns,
-    WriteNote,
-)
-from explorer.sessions.naming import models_of, parse_model_map, renamed
-from explorer.sessions.verify import Checked, Verifier, same_libraries, tally
-from explorer.table import TokenColumns, ranked, select
-from explorer.templates import find_template
+from explorer.base.errors import ExplorerError
+from explorer.base.records.logprobs import ReadLogprobs
+from explorer.base.records.models import LoadModel, ModelLoaded, ModelUnloaded, UnloadModel
+from explorer.base.records.notes import MarkToken, Noted, WriteNote
+from explorer.base.records.record import Array, Failure
+from explorer.base.records.repeat_back import RepeatBack, RepeatBackResult
+from explorer.base.records.speakability import Certificates, CertificatesChecked, CheckCertificates, ReadCertificates
+from explorer.base.records.tokens import CATEGORIES
+from explorer.base.records.unions import AnyOutcome, AnyRequest, Cancelled, Step
+from explorer.base.records.verification import Verify
+from explorer.base.records.vocabulary import RankTokens, ReadVocabulary, VocabularyColumns
+from explorer.base.templates import find_template
+from explorer.pipe.client import Answered, OnPart, Pending
+from explorer.sessions.checking.check import Checked, Verifier, same_libraries, tally
+from explorer.sessions.checking.naming import models_of, parse_model_map, renamed
+from explorer.tables.table import TokenColumns, ranked, select
 from tests.sessions.example_sessions import exchanges, info, logprob_table, probe, ref, reply, speaking_exchanges
 
 Answer = Callable[[AnyRequest], AnyOutcome]

@@ -4,22 +4,14 @@ from __future__ import annotations
 
 from textual.app import App, ComposeResult
 
-from explorer.records import (
-    AnyOutcome,
-    AnyRequest,
-    ModelInfo,
-    Probe,
-    Reply,
-    ReplyClass,
-    Roster,
-    Step,
-    TokenRef,
-    TokenRow,
-)
-from explorer.templates import SLOT
-from explorer.tui.messages import Ask, Remark, Selection
+from explorer.base.records.models import ModelInfo, Roster
+from explorer.base.records.repeat_back import Reply, ReplyClass, TokenReplies
+from explorer.base.records.tokens import TokenRef, TokenRow
+from explorer.base.records.unions import AnyOutcome, AnyRequest, Step
+from explorer.base.templates import SLOT
 from explorer.tui.panes.base import Pane
-from explorer.tui.themes import load_themes, themes_dir
+from explorer.tui.shell.messages import Ask, Remark, Selection
+from explorer.tui.shell.themes import load_themes, themes_dir
 
 SIZES = [(80, 22), (120, 34), (200, 54)]
 
@@ -96,8 +88,8 @@ def reply(sample: int, text: str, outcome: ReplyClass = "other", logprob: float 
     )
 
 
-def probe(row: TokenRow, form: str, replies: list[Reply], *, reencodes: bool = True) -> Probe:
-    return Probe(
+def probe(row: TokenRow, form: str, replies: list[Reply], *, reencodes: bool = True) -> TokenReplies:
+    return TokenReplies(
         token=ref(row),
         prompt_ids=(1, row.token_id, 2),
         prompt=form.replace(SLOT, row.text),

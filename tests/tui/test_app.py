@@ -8,29 +8,21 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
+from explorer.base.records.inspect import InspectToken
+from explorer.base.records.logprobs import LogprobTable, ReadLogprobs
+from explorer.base.records.models import LoadModel
+from explorer.base.records.neighbours import FindNeighbours, Neighbourhood
+from explorer.base.records.notes import MarkToken, WriteNote
+from explorer.base.records.repeat_back import RepeatBack, RepeatBackResult
+from explorer.base.records.unions import Cancelled, Step
+from explorer.base.records.vocabulary import RankedTokens, RankTokens
 from explorer.engine.handlers import Engine
-from explorer.records import (
-    Cancelled,
-    FindNeighbours,
-    InspectToken,
-    LoadModel,
-    LogprobTable,
-    MarkToken,
-    Neighbourhood,
-    RankedTokens,
-    RankTokens,
-    ReadLogprobs,
-    RepeatBack,
-    RepeatBackResult,
-    Step,
-    WriteNote,
-)
-from explorer.sessions.store import SessionWriter, read_session
+from explorer.sessions.file.store import SessionWriter, read_session
 from explorer.settings import Settings
-from explorer.tui.app import ExplorerApp
-from explorer.tui.commands import COMMANDS
-from explorer.tui.messages import Answered
-from explorer.tui.themes import read_theme, themes_dir
+from explorer.tui.live.app import ExplorerApp
+from explorer.tui.shell.commands import COMMANDS
+from explorer.tui.shell.messages import Answered
+from explorer.tui.shell.themes import read_theme, themes_dir
 from explorer.tui.widgets.model_bar import ModelBar
 from explorer.zoo import ground_truth
 from tests.app_driver import SIZES, asked, on_screen, running, screen_text, steps, until

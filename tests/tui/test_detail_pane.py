@@ -27,11 +27,14 @@ from token_samples import (
     vocabulary,
 )
 
-from explorer.records import Cancelled, Failure, InspectToken, PublishedFact, TokenDetail, TokenRow
-from explorer.table import TokenColumns
-from explorer.tui.messages import Ask, Selection
-from explorer.tui.panes.detail import DetailPane
-from explorer.tui.panes.detail_lines import LOW, aligned, detail_lines, safe_glyphs, significant, track
+from explorer.base.records.inspect import InspectToken, PublishedFact, TokenDetail
+from explorer.base.records.record import Failure
+from explorer.base.records.tokens import TokenRow
+from explorer.base.records.unions import Cancelled
+from explorer.tables.table import TokenColumns
+from explorer.tui.panes.detail.lines import LOW, aligned, detail_lines, safe_glyphs, significant, track
+from explorer.tui.panes.detail.pane import DetailPane
+from explorer.tui.shell.messages import Ask, Selection
 from explorer.tui.widgets.guard import CONTROLS
 
 TOKEN = row(b" VelvetTurbine", 742)

@@ -10,21 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pane_samples import HOSTILE, MODELS, SELECTION, SIZES, TOKEN, Harness, ref, step, token_row
 
-from explorer.records import (
-    Cancelled,
-    Failure,
-    LogprobCell,
-    LogprobColumn,
-    LogprobTable,
-    ReadLogprobs,
-    TopToken,
-)
-from explorer.templates import SLOT, find_template
-from explorer.tui.messages import Selection
-from explorer.tui.panes.logprobs import LogprobsPane
-from explorer.tui.widgets.logprob_form import parse_targets
-from explorer.tui.widgets.logprob_lines import TableView, ramp_step, row_order, table_lines, window
-from explorer.tui.widgets.logprob_view import LogprobView
+from explorer.base.records.logprobs import LogprobCell, LogprobColumn, LogprobTable, ReadLogprobs, TopToken
+from explorer.base.records.record import Failure
+from explorer.base.records.unions import Cancelled
+from explorer.base.templates import SLOT, find_template
+from explorer.tui.panes.logprobs.form import parse_targets
+from explorer.tui.panes.logprobs.lines import TableView, ramp_step, row_order, table_lines, window
+from explorer.tui.panes.logprobs.pane import LogprobsPane
+from explorer.tui.panes.logprobs.view import LogprobView
+from explorer.tui.shell.messages import Selection
 from explorer.tui.widgets.number_columns import align_points
 from explorer.tui.widgets.option_line import Choice, Field, FormError, Ticks
 from explorer.tui.widgets.prompt_area import PromptArea

@@ -20,16 +20,19 @@ from pane_samples import (
 )
 from textual.content import Content
 
-from explorer.records import Cancelled, Failure, Probe, RepeatBack, RepeatBackResult, ReplyPart, TokenRow
-from explorer.templates import TEMPLATES, Template
-from explorer.tui.messages import Selection
-from explorer.tui.panes.repeat_back import RepeatBackPane
+from explorer.base.records.record import Failure
+from explorer.base.records.repeat_back import RepeatBack, RepeatBackResult, ReplyPart, TokenReplies
+from explorer.base.records.tokens import TokenRow
+from explorer.base.records.unions import Cancelled
+from explorer.base.templates import TEMPLATES, Template
+from explorer.tui.panes.repeat_back.form import RepeatOptions, escape, unescape
+from explorer.tui.panes.repeat_back.lines import SIGNS, Attempt, attempt_lines
+from explorer.tui.panes.repeat_back.pane import RepeatBackPane
+from explorer.tui.shell.messages import Selection
 from explorer.tui.widgets.lines_view import LinesView
 from explorer.tui.widgets.option_line import Choice, Field, Ticks
 from explorer.tui.widgets.prompt_area import PromptArea
 from explorer.tui.widgets.prompt_lines import fit, prompt_lines, slot_spans
-from explorer.tui.widgets.repeat_form import RepeatOptions, escape, unescape
-from explorer.tui.widgets.repeat_lines import SIGNS, Attempt, attempt_lines
 from tests.measuring import STALL, fastest
 
 FORM = TEMPLATES[0].question
@@ -46,7 +49,7 @@ def request(samples: int = 3, token: TokenRow = TOKEN, controls: int = 1, model:
     )
 
 
-def result(subject: Probe, *controls: Probe, model: str = "mynah") -> RepeatBackResult:
+def result(subject: TokenReplies, *controls: TokenReplies, model: str = "mynah") -> RepeatBackResult:
     return RepeatBackResult(model=model, template="repeat-1", probe=subject, controls=controls)
 
 

@@ -12,29 +12,25 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Tabs
 
+from explorer.base.errors import ExplorerError
+from explorer.base.records.inspect import InspectToken
+from explorer.base.records.logprobs import ReadLogprobs
+from explorer.base.records.models import LoadModel
+from explorer.base.records.neighbours import FindNeighbours
+from explorer.base.records.notes import MarkToken, Noted, WriteNote
+from explorer.base.records.repeat_back import RepeatBack
+from explorer.base.records.unions import Step
+from explorer.base.records.vocabulary import RankTokens
 from explorer.engine.handlers import Engine
-from explorer.errors import ExplorerError
-from explorer.records import (
-    FindNeighbours,
-    InspectToken,
-    LoadModel,
-    MarkToken,
-    Noted,
-    RankTokens,
-    ReadLogprobs,
-    RepeatBack,
-    Step,
-    WriteNote,
-)
-from explorer.sessions.reader import SessionFile
-from explorer.sessions.recent import sample_sessions
+from explorer.sessions.file.reader import SessionFile
+from explorer.sessions.file.recent import sample_sessions
 from explorer.sessions.search import Query, SessionIndex
 from explorer.settings import Settings
-from explorer.tui.commands import REPLAY_COMMANDS
-from explorer.tui.openings import OpenLive
-from explorer.tui.replay import LONGEST_WAIT, ReplayApp, pause_between
-from explorer.tui.situation import Situations
-from explorer.tui.widgets.replay_foot import Place, ReplayFoot, place_line
+from explorer.tui.replay.app import LONGEST_WAIT, ReplayApp, pause_between
+from explorer.tui.replay.foot import Place, ReplayFoot, place_line
+from explorer.tui.replay.situation import Situations
+from explorer.tui.shell.commands import REPLAY_COMMANDS
+from explorer.tui.shell.openings import OpenLive
 from tests.app_driver import SIZES, asked, on_screen, running, screen_text, settled, steps, until
 from tests.measuring import STALL, bursts, fastest, fastest_of
 from tests.replay_driver import at, rendered, replaying
@@ -363,8 +359,8 @@ def test_the_replay_imports_no_torch_and_starts_no_engine() -> None:
 import asyncio, sys
 from pathlib import Path
 from explorer.settings import Settings
-from explorer.sessions.reader import SessionFile
-from explorer.tui.replay import ReplayApp
+from explorer.sessions.file.reader import SessionFile
+from explorer.tui.replay.app import ReplayApp
 async def main():
     app = ReplayApp(SessionFile(Path({str(SAMPLES[0])!r})), Settings())
     async with app.run_test() as pilot:

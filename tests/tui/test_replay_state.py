@@ -8,25 +8,18 @@ import pytest
 from textual.app import App
 from textual.widgets import Input, Tabs
 
+from explorer.base.records.models import LoadModel, ModelLoaded
+from explorer.base.records.notes import MarkToken, Noted, WriteNote
+from explorer.base.records.repeat_back import RepeatBack
+from explorer.base.records.speakability import ProveSpeakability
+from explorer.base.records.unions import Cancelled
+from explorer.base.records.verification import ReadEvidence, VerificationResult, Verify
+from explorer.base.records.vocabulary import RankTokens
 from explorer.engine.handlers import Engine
-from explorer.records import (
-    Cancelled,
-    Certify,
-    LoadModel,
-    MarkToken,
-    ModelLoaded,
-    Noted,
-    RankTokens,
-    ReadEvidence,
-    RepeatBack,
-    VerificationResult,
-    Verify,
-    WriteNote,
-)
-from explorer.tui.panes.speaking_options import MODES
-from explorer.tui.panes.verdicts_matrix import MatrixList
+from explorer.tui.panes.speakability.form import MODES
+from explorer.tui.panes.verdicts.matrix import MatrixList
+from explorer.tui.replay.foot import notes_in
 from explorer.tui.widgets.option_line import Choice
-from explorer.tui.widgets.replay_foot import notes_in
 from tests.app_driver import SIZES, asked, resuming, running, screen_text, settled, steps, until
 from tests.replay_driver import at, rendered, replaying
 from tests.sessions.example_sessions import info, write_session
@@ -127,7 +120,7 @@ async def test_a_note_after_a_change_of_model_is_about_that_model(engine: Engine
 async def test_the_proofs_of_every_mode_stand_together_again(engine: Engine, tmp_path: Path) -> None:
     async with running(engine, tmp_path) as (app, pilot):
         await pilot.press("c")
-        await until(pilot, lambda: len(asked(app, Certify)) == 4 and not app.desk.running)
+        await until(pilot, lambda: len(asked(app, ProveSpeakability)) == 4 and not app.desk.running)
         await app.recorder.finish(60)
         app.session.close()
     async with replaying(tmp_path / "session.jsonl", (120, 80)) as (app, pilot):
@@ -135,7 +128,7 @@ async def test_the_proofs_of_every_mode_stand_together_again(engine: Engine, tmp
         shown = "\n".join(rendered(app.query_one("#speaking-pane")))
         assert all(mode.replace("_", " ") in shown for mode in MODES)
         assert "every mode" in shown
-        await at(app, pilot, next(p for p, s in enumerate(app.session) if isinstance(s.request, Certify)))
+        await at(app, pilot, next(p for p, s in enumerate(app.session) if isinstance(s.request, ProveSpeakability)))
         earlier = rendered(app.query_one("#speaking-pane"))
         assert not any("own direction" in line for line in earlier)
     async with resuming(engine, tmp_path / "session.jsonl") as (app, _):

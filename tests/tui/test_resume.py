@@ -15,15 +15,18 @@ from pathlib import Path
 import pytest
 
 from explorer import cli
+from explorer.base.records.models import LoadModel
+from explorer.base.records.notes import MarkToken, WriteNote
+from explorer.base.records.repeat_back import RepeatBack
+from explorer.base.records.vocabulary import RankTokens
 from explorer.engine.handlers import Engine
-from explorer.records import LoadModel, MarkToken, RankTokens, RepeatBack, WriteNote
-from explorer.sessions.reader import SessionFile
-from explorer.sessions.store import SessionWriter, read_session
+from explorer.sessions.file.reader import SessionFile
+from explorer.sessions.file.store import SessionWriter, read_session
 from explorer.settings import Settings
-from explorer.tui.acts import split_tags
-from explorer.tui.app import ExplorerApp
-from explorer.tui.openings import Opening, OpenLive, OpenReplay, OpenResumed
-from explorer.tui.restore import loads_again
+from explorer.tui.live.acts import split_tags
+from explorer.tui.live.app import ExplorerApp
+from explorer.tui.replay.restore import loads_again
+from explorer.tui.shell.openings import Opening, OpenLive, OpenReplay, OpenResumed
 from tests.app_driver import asked, on_screen, resuming, running, screen_text, steps, until
 from tests.direct_client import DirectClient
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from explorer.sessions.reader import SessionFile
-from explorer.sessions.recent import sample_sessions
+from explorer.sessions.file.reader import SessionFile
+from explorer.sessions.file.recent import sample_sessions
 from explorer.settings import Settings
-from explorer.tui.replay import ReplayApp
+from explorer.tui.replay.app import ReplayApp
 from tests.app_driver import until
 
 

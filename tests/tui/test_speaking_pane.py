@@ -12,11 +12,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from explorer.engine import speaking
+from explorer.base.records.models import UnloadModel
+from explorer.base.records.speakability import ProveSpeakability, SpeakabilityResult
+from explorer.base.records.unions import Cancelled, Step
+from explorer.base.text import visible
+from explorer.engine.answers.speakability import answer as speaking
 from explorer.engine.handlers import Engine
-from explorer.records import Cancelled, Certify, CertifyResult, Step, UnloadModel
-from explorer.text import visible
-from explorer.tui.panes.speaking import SpeakingPane
+from explorer.tui.panes.speakability.pane import SpeakingPane
 from explorer.tui.widgets.option_line import Choice
 from explorer.zoo import zoo_dir
 from tests.app_driver import SIZES, asked, running, screen_text, until
@@ -42,7 +44,7 @@ async def test_the_selected_token_is_proved_in_every_mode(
     async with running(engine, tmp_path, size, MYNAH) as (app, pilot):
         pane = app.query_one(SpeakingPane)
         await pilot.press("c")
-        await until(pilot, lambda: len(asked(app, Certify)) == 4 and not app.desk.running)
+        await until(pilot, lambda: len(asked(app, ProveSpeakability)) == 4 and not app.desk.running)
         token = app.selection.token
         assert token is not None
         text = lines(pane)
@@ -50,10 +52,10 @@ async def test_the_selected_token_is_proved_in_every_mode(
             assert f"{mode}, " in text
         assert visible(token.text) in text
         assert "✓ the proof was checked anew and holds" in text
-        results = [step.outcome for step in asked(app, Certify)]
-        assert all(isinstance(found, CertifyResult) and found.tokens == 1 for found in results)
+        results = [step.outcome for step in asked(app, ProveSpeakability)]
+        assert all(isinstance(found, SpeakabilityResult) and found.tokens == 1 for found in results)
         assert "ball, with bias" in screen_text(app)
-        assert_recorded_alone(pane, asked(app, Certify), text)
+        assert_recorded_alone(pane, asked(app, ProveSpeakability), text)
 
 
 async def test_a_run_over_all_fills_columns_and_is_known_to_each_token(engine: Engine, tmp_path: Path) -> None:
@@ -62,9 +64,9 @@ async def test_a_run_over_all_fills_columns_and_is_known_to_each_token(engine: E
         pane.query_one("#which", Choice).choose("all tokens")
         pane.query_one("#mode", Choice).choose("cone")
         await pilot.press("c")
-        await until(pilot, lambda: len(asked(app, Certify)) == 1 and not app.desk.running)
-        result = asked(app, Certify)[0].outcome
-        assert isinstance(result, CertifyResult)
+        await until(pilot, lambda: len(asked(app, ProveSpeakability)) == 1 and not app.desk.running)
+        result = asked(app, ProveSpeakability)[0].outcome
+        assert isinstance(result, SpeakabilityResult)
         assert f"{result.speakable:,} speakable" in lines(pane)
         added = app.token_pane._added["mynah"]
         await until(pilot, lambda: not pane._is_due)
@@ -82,9 +84,9 @@ async def test_a_run_over_all_fills_columns_and_is_known_to_each_token(engine: E
         app.token_pane._added.clear()
         pane.clear()
         await pilot.press("c")
-        await until(pilot, lambda: len(asked(app, Certify)) == 2 and not app.desk.running)
-        again = asked(app, Certify)[1].outcome
-        assert isinstance(again, CertifyResult)
+        await until(pilot, lambda: len(asked(app, ProveSpeakability)) == 2 and not app.desk.running)
+        again = asked(app, ProveSpeakability)[1].outcome
+        assert isinstance(again, SpeakabilityResult)
         assert (again.reused, again.digest) == (result.tokens, result.digest)
         await until(pilot, lambda: not pane._is_due)
         assert np.array_equal(app.token_pane._added["mynah"]["speakable_cone"].keys, keys, equal_nan=True)
@@ -106,14 +108,14 @@ async def test_a_run_is_paused_and_goes_on(engine: Engine, tmp_path: Path, monke
         pane.query_one("#which", Choice).choose("all tokens")
         pane.query_one("#mode", Choice).choose("box")
         await pilot.press("c", "p")
-        await until(pilot, lambda: len(asked(app, Certify)) == 1 and not app.desk.running)
-        assert isinstance(asked(app, Certify)[0].outcome, Cancelled)
-        assert list(app.paused) == [asked(app, Certify)[0].request]
+        await until(pilot, lambda: len(asked(app, ProveSpeakability)) == 1 and not app.desk.running)
+        assert isinstance(asked(app, ProveSpeakability)[0].outcome, Cancelled)
+        assert list(app.paused) == [asked(app, ProveSpeakability)[0].request]
         assert "paused with" in screen_text(app)
         may_run.set()
         await pilot.press("p")
-        await until(pilot, lambda: len(asked(app, Certify)) == 2 and not app.desk.running)
-        assert isinstance(asked(app, Certify)[1].outcome, CertifyResult)
+        await until(pilot, lambda: len(asked(app, ProveSpeakability)) == 2 and not app.desk.running)
+        assert isinstance(asked(app, ProveSpeakability)[1].outcome, SpeakabilityResult)
         assert not app.paused
 
 
@@ -122,7 +124,7 @@ async def test_a_model_without_an_unembedding_is_told_in_one_line(engine: Engine
         pane = app.query_one(SpeakingPane)
         pane.query_one("#mode", Choice).choose("ball")
         await pilot.press("c")
-        await until(pilot, lambda: len(asked(app, Certify)) == 1 and not app.desk.running)
+        await until(pilot, lambda: len(asked(app, ProveSpeakability)) == 1 and not app.desk.running)
         assert "✗" in screen_text(app)
         assert "no final norm to fold" in " ".join(lines(pane).split("\n"))
         assert "no final norm to fold into them. Ask about the raw weights (--raw, or weights: raw" in " ".join(
@@ -130,8 +132,8 @@ async def test_a_model_without_an_unembedding_is_told_in_one_line(engine: Engine
         )
         pane.query_one("#weights", Choice).choose("raw")
         await pilot.press("c")
-        await until(pilot, lambda: len(asked(app, Certify)) == 2 and not app.desk.running)
-        assert isinstance(asked(app, Certify)[1].outcome, CertifyResult)
+        await until(pilot, lambda: len(asked(app, ProveSpeakability)) == 2 and not app.desk.running)
+        assert isinstance(asked(app, ProveSpeakability)[1].outcome, SpeakabilityResult)
         assert "raw weights" in lines(pane)
         assert "✗ mynah" not in lines(pane)
 
@@ -144,7 +146,9 @@ async def test_another_checkpoint_of_the_same_name_has_none_of_what_was_proved_b
         pane.query_one("#which", Choice).choose("all tokens")
         pane.query_one("#mode", Choice).choose("own_direction")
         await pilot.press("c")
-        await until(pilot, lambda: len(asked(app, Certify)) == 1 and not app.desk.running and not pane._is_due)
+        await until(
+            pilot, lambda: len(asked(app, ProveSpeakability)) == 1 and not app.desk.running and not pane._is_due
+        )
         assert app.token_pane.table._added
         app.desk.ask(UnloadModel(model="same"))
         await until(pilot, lambda: app.selection.model is None)

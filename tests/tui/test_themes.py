@@ -12,7 +12,7 @@ from textual.app import App
 from textual.color import Color
 from textual.theme import Theme
 
-from explorer.tui.themes import RAMP, ThemeError, load_themes, read_theme, themes_dir
+from explorer.tui.shell.themes import RAMP, ThemeError, load_themes, read_theme, themes_dir
 
 SHIPPED = load_themes(themes_dir())
 

@@ -14,22 +14,16 @@ from textual.widgets import Input
 from token_samples import HOSTILE, MODEL, SIZES, ThemedApp, assert_harmless, ordinary, read, screen_lines, step
 from token_samples import vocabulary as make_vocabulary
 
-from explorer.records import (
-    Cancelled,
-    Failure,
-    MarkToken,
-    Progress,
-    RankedTokens,
-    RankTokens,
-    ReadVocabulary,
-    VocabularyColumns,
-)
-from explorer.table import AddedColumn, TokenColumns, select
-from explorer.tui.messages import Ask, Remark, Selection, TokenSelected, ViewSettled
-from explorer.tui.panes import vocabulary_pane
-from explorer.tui.panes.token_views import View, ViewMaker
-from explorer.tui.panes.tokens import TokenPane
-from explorer.tui.widgets.token_table import TokenTable
+from explorer.base.records.notes import MarkToken
+from explorer.base.records.record import Failure, Progress
+from explorer.base.records.unions import Cancelled
+from explorer.base.records.vocabulary import RankedTokens, RankTokens, ReadVocabulary, VocabularyColumns
+from explorer.tables.table import AddedColumn, TokenColumns, select
+from explorer.tui.panes.tokens import vocabulary_pane
+from explorer.tui.panes.tokens.pane import TokenPane
+from explorer.tui.panes.tokens.table import TokenTable
+from explorer.tui.panes.tokens.views import View, ViewMaker
+from explorer.tui.shell.messages import Ask, Remark, Selection, TokenSelected, ViewSettled
 from tests.app_driver import settled
 
 

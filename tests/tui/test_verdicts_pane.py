@@ -9,22 +9,21 @@ import msgspec
 import numpy as np
 import pytest
 
-from explorer.engine import verification
-from explorer.engine.handlers import Engine
-from explorer.records import (
-    Cancelled,
+from explorer.base.records.tokens import TokenRef
+from explorer.base.records.unions import Cancelled, Step
+from explorer.base.records.verification import (
     DefinitionSummary,
-    RankTokens,
     ReadEvidence,
-    Step,
-    TokenRef,
     VerdictCell,
     VerdictRow,
     VerificationResult,
     Verify,
 )
-from explorer.tui.panes.verdicts import VerdictsPane
-from explorer.tui.panes.verdicts_matrix import MatrixList
+from explorer.base.records.vocabulary import RankTokens
+from explorer.engine.answers.verification import answer as verification
+from explorer.engine.handlers import Engine
+from explorer.tui.panes.verdicts.matrix import MatrixList
+from explorer.tui.panes.verdicts.pane import VerdictsPane
 from explorer.tui.widgets.lines_view import LinesView
 from explorer.tui.widgets.option_line import Choice, Field
 from explorer.tui.widgets.plot import PlotView

@@ -8,22 +8,13 @@ import numpy as np
 from textual.app import App, ComposeResult
 from textual.widget import Widget
 
-from explorer.records import (
-    CATEGORIES,
-    INDICATORS,
-    AnyOutcome,
-    AnyRequest,
-    Array,
-    InspectToken,
-    ModelInfo,
-    ReadVocabulary,
-    Step,
-    TokenDetail,
-    TokenRef,
-    TokenRow,
-    VocabularyColumns,
-)
-from explorer.tui.themes import load_themes, themes_dir
+from explorer.base.records.inspect import InspectToken, TokenDetail
+from explorer.base.records.models import ModelInfo
+from explorer.base.records.record import Array
+from explorer.base.records.tokens import CATEGORIES, INDICATORS, TokenRef, TokenRow
+from explorer.base.records.unions import AnyOutcome, AnyRequest, Step
+from explorer.base.records.vocabulary import ReadVocabulary, VocabularyColumns
+from explorer.tui.shell.themes import load_themes, themes_dir
 from explorer.tui.widgets.guard import CONTROLS
 
 SIZES = [(80, 24), (120, 40), (200, 60)]

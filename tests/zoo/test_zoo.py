@@ -18,7 +18,7 @@ import torch
 from safetensors import safe_open
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from explorer.templates import SLOT, TEMPLATES, Template
+from explorer.base.templates import SLOT, TEMPLATES, Template
 from explorer.zoo import DESCRIPTIONS, ground_truth, zoo_dir, zoo_names
 
 Ids = list[int]

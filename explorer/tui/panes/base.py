@@ -7,9 +7,10 @@ from typing import ClassVar
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from explorer.errors import ExplorerError
-from explorer.records import AnyPart, AnyRequest, Failure, Progress, Request, Step
-from explorer.tui.messages import Ask, Selection
+from explorer.base.errors import ExplorerError
+from explorer.base.records.record import Failure, Progress, Request
+from explorer.base.records.unions import AnyPart, AnyRequest, Step
+from explorer.tui.shell.messages import Ask, Selection
 
 
 class Pane(Widget):

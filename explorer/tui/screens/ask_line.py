@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.content import Content
 from textual.widgets import Input, Static
 
-from explorer.text import visible
+from explorer.base.text import visible
 from explorer.tui.screens.dialog import Dialog
 
 Validator = Callable[[str], str | None]

@@ -14,8 +14,8 @@ from textual.content import Content
 from textual.keys import format_key
 from textual.widgets import Static
 
-from explorer.tui.commands import COMMANDS, Command
 from explorer.tui.screens.dialog import Dialog
+from explorer.tui.shell.commands import COMMANDS, Command
 
 
 def key_names(command: Command, keys: Mapping[str, str]) -> str:

@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widgets import Static
 
-from explorer.text import visible
+from explorer.base.text import visible
 from explorer.tui.screens.dialog import Dialog
 from explorer.tui.widgets.row_list import RowList
 

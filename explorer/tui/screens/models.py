@@ -12,8 +12,8 @@ from textual.containers import Horizontal
 from textual.content import Content
 from textual.widgets import Input, Label, Static
 
-from explorer.records import CatalogueEntry, ModelCatalogue, ModelInfo, Roster
-from explorer.text import visible
+from explorer.base.records.models import CatalogueEntry, ModelCatalogue, ModelInfo, Roster
+from explorer.base.text import visible
 from explorer.tui.screens.dialog import Dialog
 from explorer.tui.widgets.option_line import Choice, Submitted
 from explorer.tui.widgets.row_list import RowList

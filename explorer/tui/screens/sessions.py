@@ -13,10 +13,10 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widgets import Static
 
-from explorer.sessions.recent import Listed, sample_sessions, sessions_in
-from explorer.text import visible
-from explorer.tui.openings import Opening, OpenReplay, OpenResumed
+from explorer.base.text import visible
+from explorer.sessions.file.recent import Listed, sample_sessions, sessions_in
 from explorer.tui.screens.dialog import Dialog
+from explorer.tui.shell.openings import Opening, OpenReplay, OpenResumed
 from explorer.tui.widgets.row_list import RowList
 
 MOST = 100

@@ -12,8 +12,8 @@ from textual.app import ComposeResult
 from textual.content import Content
 from textual.widgets import Input, Static
 
-from explorer.records import UnusedReference
-from explorer.text import visible
+from explorer.base.records.vocabulary import UnusedReference
+from explorer.base.text import visible
 from explorer.tui.screens.dialog import Dialog
 from explorer.tui.widgets.row_list import RowList
 

@@ -2,7 +2,7 @@
 
 Textual passes ESC, C1 controls and bidirectional overrides in a widget's text on to the terminal, where a
 token could then recolour the screen or write the clipboard (OSC 52). Every text still goes through
-`explorer.text.visible` first; this filter is for the one that somebody forgets.
+`explorer.base.text.visible` first; this filter is for the one that somebody forgets.
 """
 
 from __future__ import annotations

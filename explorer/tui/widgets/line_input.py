@@ -8,7 +8,7 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widgets import Input
 
-from explorer.text import visible
+from explorer.base.text import visible
 
 
 class LineInput(Input):

@@ -11,8 +11,8 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from explorer.records import DeviceMemory, Roster
-from explorer.text import visible
+from explorer.base.records.models import DeviceMemory, Roster
+from explorer.base.text import visible
 
 ModelState = Literal["loaded", "known", "loading", "failed"]
 EngineState = Literal["starting", "ready", "stopped", "none"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from explorer.numbers import format_logprob, format_prob_percent
-from explorer.records import Reply
+from explorer.base.numbers import format_logprob, format_prob_percent
+from explorer.base.records.repeat_back import Reply
 
 Given = tuple[float | None, int | None, int | None]
 """(logprob, rank, position) that a model gave a token."""

@@ -17,7 +17,7 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input, Select
 
-from explorer.text import visible
+from explorer.base.text import visible
 from explorer.tui.widgets.prompt_lines import MUTED
 
 

@@ -26,8 +26,8 @@ from textual.visual import Visual
 from textual.widget import Widget
 from textual.worker import Worker, WorkerState
 
-from explorer.text import visible
-from explorer.tui.themes import RAMP
+from explorer.base.text import visible
+from explorer.tui.shell.themes import RAMP
 
 Rgb = tuple[int, int, int]
 

@@ -7,9 +7,9 @@ from itertools import pairwise
 
 from textual.content import Content
 
-from explorer.records import TokenRef
-from explorer.templates import SLOT, Template
-from explorer.text import decode, visible, visible_bytes
+from explorer.base.records.tokens import TokenRef
+from explorer.base.templates import SLOT, Template
+from explorer.base.text import decode, visible, visible_bytes
 
 TOKEN_STYLE = "bold $accent"
 MUTED = "$foreground-muted"

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from explorer.core.speakability.questions import Question
+from explorer.engine.core.speakability.questions import Question
 
 
 def speakable(

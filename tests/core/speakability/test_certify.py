@@ -14,10 +14,10 @@ from exact_truth import speakable
 from small_families import FAMILIES, bias_for
 
 from benchmarks.planted import Planted, planted
-from explorer.core.speakability.certify import FEW, certify
-from explorer.core.speakability.checker import Checker
-from explorer.core.speakability.geometry import Ground
-from explorer.core.speakability.questions import Question, RowWitness, Verdict, Weights
+from explorer.engine.core.speakability.certify import FEW, certify
+from explorer.engine.core.speakability.checker import Checker
+from explorer.engine.core.speakability.geometry import Ground
+from explorer.engine.core.speakability.questions import Question, RowWitness, Verdict, Weights
 
 ROUNDING = Fraction(1, 10**9)
 """Undecided is allowed where the exact lead is within this, relative to the largest score there can be."""
@@ -65,7 +65,7 @@ def compare_with_truth(family: str, seed: int) -> Counter[str]:
     counts: Counter[str] = Counter()
     for question in questions(int(random.integers(1, 4))):
         shift = random.integers(-8, 9, width) / 8.0 if question.bias and seed % 2 else None
-        with patch("explorer.core.speakability.certify.FEW", 0 if seed % 4 < 2 else FEW):  # both ways to begin
+        with patch("explorer.engine.core.speakability.certify.FEW", 0 if seed % 4 < 2 else FEW):  # both ways to begin
             verdicts = verdicts_of(rows, bias, question, shift=shift)
         assert sorted(verdicts) == list(range(vocab))
         checker = Checker(rows, bias, question, shift)

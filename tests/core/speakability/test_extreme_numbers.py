@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from explorer.core.speakability.certify import certify
-from explorer.core.speakability.checker import Checker
-from explorer.core.speakability.own_direction import own_direction_winners
-from explorer.core.speakability.questions import Question, RowWitness, Weights, Witness
+from explorer.engine.core.speakability.certify import certify
+from explorer.engine.core.speakability.checker import Checker
+from explorer.engine.core.speakability.own_direction import own_direction_winners
+from explorer.engine.core.speakability.questions import Question, RowWitness, Weights, Witness
 from tests.core.speakability.exact_truth import speakable
 from tests.core.speakability.small_families import FAMILIES, bias_for
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from exact_truth import squared_distance
 
-from explorer.core.speakability.least_distance import NO_FACTOR, Factor, LeastDistance
+from explorer.engine.core.speakability.least_distance import NO_FACTOR, Factor, LeastDistance
 
 
 def problem_of(normals: np.ndarray, bounds: np.ndarray, block: int = 16) -> LeastDistance:

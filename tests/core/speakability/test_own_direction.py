@@ -11,9 +11,9 @@ import torch
 from small_families import FAMILIES
 
 from benchmarks.planted import planted
-from explorer.core.speakability.geometry import Geometry, prepared
-from explorer.core.speakability.own_direction import own_direction_winners
-from explorer.core.speakability.screening import own_row_wins
+from explorer.engine.core.speakability.geometry import Geometry, prepared
+from explorer.engine.core.speakability.own_direction import own_direction_winners
+from explorer.engine.core.speakability.screening import own_row_wins
 
 
 def winners_of(rows: Any, bias: Any = None) -> dict[int, tuple[int, float]]:
@@ -26,7 +26,7 @@ def winners_of(rows: Any, bias: Any = None) -> dict[int, tuple[int, float]]:
 @pytest.mark.parametrize("family", FAMILIES)
 def test_winners_are_the_exact_ones(family: str, together: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of many tokens, where the easy ones are screened, and of so few that none is."""
-    monkeypatch.setattr("explorer.core.speakability.own_direction.TOGETHER", together)
+    monkeypatch.setattr("explorer.engine.core.speakability.own_direction.TOGETHER", together)
     random = np.random.default_rng(0)
     rows = FAMILIES[family](random, 25, 4)
     rows[7] = 0

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from explorer.core.speakability.solid_angle import SolidAngle, solid_angle, winners
+from explorer.engine.core.speakability.solid_angle import SolidAngle, solid_angle, winners
 
 
 def finished(work: Generator[float, None, SolidAngle]) -> SolidAngle:
@@ -79,13 +79,13 @@ def test_the_mean_of_x_counts_for_nothing_where_it_must_be_zero() -> None:
 
 
 def test_rivals_left_out_of_the_moves_still_count(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("explorer.core.speakability.solid_angle.CANDIDATES", 8)
+    monkeypatch.setattr("explorer.engine.core.speakability.solid_angle.CANDIDATES", 8)
     check(orthant(16), -16 * math.log10(2))
 
 
 def test_walls_too_many_to_be_multiplied_ahead_reflect_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     before = finished(solid_angle(orthant(12), 0, populations=4, seed=5))
-    monkeypatch.setattr("explorer.core.speakability.solid_angle.MULTIPLIED", 0)
+    monkeypatch.setattr("explorer.engine.core.speakability.solid_angle.MULTIPLIED", 0)
     after = finished(solid_angle(orthant(12), 0, populations=4, seed=5))
     assert after.log10 == pytest.approx(before.log10, abs=1e-3 + 4 * before.stderr)
     check(orthant(12), -12 * math.log10(2))

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-import explorer.core.speakability.checker as checker_module
-from explorer.core.speakability.certify import certify
-from explorer.core.speakability.checker import Checker
-from explorer.core.speakability.exact_sums import exact_products
-from explorer.core.speakability.questions import Question, Verdict, Weights, Witness
+import explorer.engine.core.speakability.checker as checker_module
+from explorer.engine.core.speakability.certify import certify
+from explorer.engine.core.speakability.checker import Checker
+from explorer.engine.core.speakability.exact_sums import exact_products
+from explorer.engine.core.speakability.questions import Question, Verdict, Weights, Witness
 
 CONE = Question("cone")
 ASKED = (

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from explorer.core.speakability.certify import certify
-from explorer.core.speakability.checker import Checker
-from explorer.core.speakability.questions import Question, Verdict, Witness
-from explorer.core.speakability.sphere import sphere_witness
+from explorer.engine.core.speakability.certify import certify
+from explorer.engine.core.speakability.checker import Checker
+from explorer.engine.core.speakability.questions import Question, Verdict, Witness
+from explorer.engine.core.speakability.sphere import sphere_witness
 
 BALL = Question("ball", radius=2.0, bias=True)
 

@@ -11,22 +11,15 @@ from rich.cells import cell_len
 from textual.app import App, ComposeResult
 from textual.message import Message
 
-from explorer.records import (
-    AnyOutcome,
-    Cancelled,
-    Failure,
-    FindNeighbours,
-    ModelInfo,
-    Neighbour,
-    Neighbourhood,
-    Step,
-    TokenRef,
-    TokenRow,
-)
-from explorer.tui.messages import Ask, NeighbourOpened, Selection
-from explorer.tui.panes.neighbours import NeighboursPane
-from explorer.tui.panes.neighbours_view import GLYPHS, aligned, heading, legend, list_rows, ramp_step, scatter
-from explorer.tui.themes import load_themes, themes_dir
+from explorer.base.records.models import ModelInfo
+from explorer.base.records.neighbours import FindNeighbours, Neighbour, Neighbourhood
+from explorer.base.records.record import Failure
+from explorer.base.records.tokens import TokenRef, TokenRow
+from explorer.base.records.unions import AnyOutcome, Cancelled, Step
+from explorer.tui.panes.neighbours.pane import NeighboursPane
+from explorer.tui.panes.neighbours.view import GLYPHS, aligned, heading, legend, list_rows, ramp_step, scatter
+from explorer.tui.shell.messages import Ask, NeighbourOpened, Selection
+from explorer.tui.shell.themes import load_themes, themes_dir
 from explorer.tui.widgets.option_line import Choice, Field
 from explorer.tui.widgets.plot import Palette, PlotView
 from explorer.tui.widgets.row_list import RowList

@@ -8,20 +8,13 @@ import pytest
 from textual.app import App, ComposeResult
 from textual.content import Content
 
-from explorer.records import (
-    AnyOutcome,
-    AnyRequest,
-    Cancelled,
-    Failure,
-    FindNeighbours,
-    LoadModel,
-    MarkToken,
-    Noted,
-    Step,
-    WriteNote,
-)
-from explorer.tui.messages import StepOpened
-from explorer.tui.panes.session import SessionPane, clock, short_path, step_mark, step_row
+from explorer.base.records.models import LoadModel
+from explorer.base.records.neighbours import FindNeighbours
+from explorer.base.records.notes import MarkToken, Noted, WriteNote
+from explorer.base.records.record import Failure
+from explorer.base.records.unions import AnyOutcome, AnyRequest, Cancelled, Step
+from explorer.tui.panes.session.pane import SessionPane, clock, short_path, step_mark, step_row
+from explorer.tui.shell.messages import StepOpened
 from explorer.tui.widgets.row_list import RowList
 
 HOSTILE = "[/foo] \x1b]52;c;aGk=\x07 \u202e\n" + "龍" * 60
@@ -137,7 +130,7 @@ async def test_a_long_session_makes_only_the_rows_on_screen(monkeypatch: pytest.
             made.append(each.number)
             return step_row(each, width)
 
-        monkeypatch.setattr("explorer.tui.panes.session.step_row", counted)
+        monkeypatch.setattr("explorer.tui.panes.session.pane.step_row", counted)
         await pilot.resize_terminal(100, 30)
         await pilot.pause()
         assert made

@@ -10,14 +10,15 @@ from textual.app import App
 from textual.binding import BindingType
 from textual.widgets import Input
 
-from explorer.records import CatalogueEntry, DeviceMemory, ModelCatalogue, ModelInfo, Roster, UnusedReference
-from explorer.tui.commands import COMMANDS
+from explorer.base.records.models import CatalogueEntry, DeviceMemory, ModelCatalogue, ModelInfo, Roster
+from explorer.base.records.vocabulary import UnusedReference
 from explorer.tui.screens.ask_line import AskLine
 from explorer.tui.screens.dialog import Dialog
 from explorer.tui.screens.help import HelpScreen, help_text
 from explorer.tui.screens.log import LogScreen
 from explorer.tui.screens.models import ModelChoice, ModelsScreen, size_text
 from explorer.tui.screens.unused import UnusedChoice, UnusedScreen, format_ids, parse_ids
+from explorer.tui.shell.commands import COMMANDS
 from explorer.tui.widgets.row_list import RowList
 
 HOSTILE = "[/foo]\x1b]52;c;aGk=\x07\u202e"

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from textual.app import App, ComposeResult
 
-from explorer.records import DeviceMemory, ModelInfo, Roster
+from explorer.base.records.models import DeviceMemory, ModelInfo, Roster
 from explorer.tui.widgets.model_bar import BarState, ModelBar, ModelState, Work, bar, memory_text, short_name, work_text
 
 GIB = 2**30

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from textual.app import App, ComposeResult
 from textual.strip import Strip
 
-from explorer.tui.themes import load_themes, themes_dir
+from explorer.tui.shell.themes import load_themes, themes_dir
 from explorer.tui.widgets.plot import Drawing, Label, Palette, PlotView, Point, build_strips
 from tests.app_driver import settled
 

@@ -1,0 +1,64 @@
+"""Next-token log-probabilities across models."""
+
+from __future__ import annotations
+
+from explorer.base.records.record import Outcome, Record, Request
+from explorer.base.records.repeat_back import Chat
+from explorer.base.records.tokens import TokenRef
+from explorer.base.templates import Template
+
+
+class ReadLogprobs(Request, kw_only=True):
+    """Next-token log-probabilities of chosen targets after one prompt, in several models."""
+
+    models: tuple[str, ...]
+    prompt: str = ""
+    """Free text, tokenised by each model; `{token}` in it is a slot."""
+    template: Template | None = None
+    """Instead of `prompt`."""
+    token_id: int | None = None
+    """For the slot: an id of the first model; other models get the id with the same bytes."""
+    targets: tuple[str, ...] = ()
+    """Target texts."""
+    token_is_target: bool = False
+    """Whether the token itself is the first target, by its id; it need not stand in the prompt then."""
+    top_of: str = ""
+    """Also take the `top_k` tokens of this model (empty: of the first) as targets when there are no `targets`."""
+    top_k: int = 10
+    chat: Chat = "auto"
+
+
+class TopToken(Record, kw_only=True):
+    token: TokenRef
+    logprob: float
+
+
+class LogprobCell(Record, kw_only=True):
+    """One target in one model."""
+
+    target: str
+    target_ids: tuple[int, ...]
+    logprob: float
+    """Sum over the target's tokens where it is several in this model."""
+    rank: int | None
+    """None where the target is several tokens."""
+
+
+class LogprobColumn(Record, kw_only=True):
+    """One model's answer."""
+
+    model: str
+    prompt_ids: tuple[int, ...]
+    prompt: str
+    slot_as_text: bool = False
+    """True where this model has no token of the same bytes and the slot took several ids."""
+    reencodes: bool = True
+    entropy: float
+    """Of the next-token distribution, nats."""
+    cells: tuple[LogprobCell, ...]
+    top: tuple[TopToken, ...]
+
+
+class LogprobTable(Outcome, kw_only=True):
+    targets: tuple[str, ...]
+    columns: tuple[LogprobColumn, ...]

@@ -1,0 +1,97 @@
+"""Models: which are loaded, and which could be."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from explorer.base.records.record import Outcome, Record, Request
+
+
+class ModelInfo(Record, kw_only=True):
+    """A loaded model: where it came from and what it is. Enough to load the same one again elsewhere."""
+
+    name: str
+    """Short unique name in the roster, as requests use it."""
+    source: str
+    """Source string: `zoo:mynah`, a directory, a hub id, `weights:…`. Directories are shown by their last part
+    in session files (`explorer.sessions` cuts them)."""
+    architecture: str
+    revision: str = ""
+    """Commit of a hub model; empty for a directory."""
+    weights_digest: str = ""
+    """SHA-256 of the safetensors files' content (names, shapes, bytes), hexadecimal, first 32 digits."""
+    tokenizer_digest: str = ""
+    """SHA-256 of the vocabulary (every id's bytes, in order), hexadecimal, first 32 digits."""
+    dtype: str
+    device: str
+    vocab_size: int
+    """Rows of the embedding matrix."""
+    tokenizer_size: int
+    """Ids the tokenizer knows; rows from here on are padding."""
+    d_model: int
+    n_layers: int = 0
+    n_parameters: int = 0
+    context: int = 0
+    """Longest prompt + reply in tokens; 0 where there is no limit known."""
+    tied: bool = False
+    has_chat_template: bool = False
+    can_run: bool = True
+    """False for `weights:` sources: geometry only."""
+    memory_bytes: int = 0
+    """Bytes its parameters take on the device."""
+
+
+class DeviceMemory(Record, kw_only=True):
+    """Memory of one device, in bytes."""
+
+    device: str
+    used: int
+    """Taken by this engine."""
+    free: int
+    total: int
+
+
+class LoadModel(Request, kw_only=True):
+    """Load a model into the roster (a second load of the same source and dtype is answered at once)."""
+
+    source: str
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    device: str = "auto"
+    allow_pickle: bool = False
+
+
+class ModelLoaded(Outcome, kw_only=True):
+    info: ModelInfo
+
+
+class UnloadModel(Request, kw_only=True):
+    model: str
+
+
+class ModelUnloaded(Outcome, kw_only=True):
+    model: str
+
+
+class ReadRoster(Request, kw_only=True):
+    """Which models are loaded and how much memory is left."""
+
+
+class Roster(Outcome, kw_only=True):
+    models: tuple[ModelInfo, ...]
+    devices: tuple[DeviceMemory, ...]
+
+
+class ListModels(Request, kw_only=True):
+    """What could be loaded without the network: the zoo and what the hub cache holds."""
+
+
+class CatalogueEntry(Record, kw_only=True):
+    source: str
+    origin: Literal["zoo", "hub cache"]
+    description: str = ""
+    size_bytes: int = 0
+    loaded: bool = False
+
+
+class ModelCatalogue(Outcome, kw_only=True):
+    entries: tuple[CatalogueEntry, ...]

@@ -1,0 +1,51 @@
+"""Tokens and the indicators that tell of them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from explorer.base.records.record import Record
+
+Category = Literal["ok", "special", "byte", "fragment", "unreachable", "padding"]
+
+
+CATEGORIES: tuple[Category, ...] = ("ok", "special", "byte", "fragment", "unreachable", "padding")
+"""`fragment`: not valid UTF-8 alone; `unreachable`: does not re-encode to itself; `padding`: beyond the tokenizer."""
+
+
+INDICATORS: dict[str, str] = {
+    "input_norm": "L2 norm of the token's row of W_E",
+    "input_centroid_distance": "Euclidean distance of the row of W_E to the mean row",
+    "input_centroid_cosine": "cosine of the row of W_E and the mean row",
+    "output_norm": "L2 norm of the token's column of W_U",
+    "output_centroid_distance": "Euclidean distance of the column of W_U to the mean column",
+    "output_centroid_cosine": "cosine of the column of W_U and the mean column",
+    "unused_cosine_distance": "cosine distance of the column of W_U to the mean of the known-unused ones",
+    "unused_cosine_distance_centred": "the same after subtracting the mean column of W_U",
+    "unused_cosine_distance_no_pc1": "cosine distance to the known-unused mean, without the first principal component",
+    "unused_l2_distance": "Euclidean distance of the column of W_U to the mean of the known-unused ones",
+    "output_bias": "the head's bias for the token",
+}
+"""Every indicator by name, with its meaning, in column order. Absent ones are left out of an Outcome."""
+
+
+class TokenRef(Record, kw_only=True):
+    """A token named beside another."""
+
+    token_id: int
+    token_bytes: str
+    text: str
+
+
+class TokenRow(Record, kw_only=True):
+    token_id: int
+    token_bytes: str
+    text: str
+    category: Category
+    indicators: dict[str, float]
+    percentiles: dict[str, float]
+    """Mid-rank percentile of each indicator among the tokens that are not padding, 0 to 100."""
+    robust_z: dict[str, float]
+    """(value − median) / (1.4826 · median absolute deviation), among the same tokens."""
+    flags: tuple[str, ...] = ()
+    """Names of the flags the token carries ('withheld'), as far as they were recorded."""

@@ -1,0 +1,107 @@
+"""Every request, outcome and part in one static union each: one line a verb."""
+
+from __future__ import annotations
+
+from explorer.base.records.inspect import InspectToken, TokenDetail
+from explorer.base.records.logprobs import LogprobTable, ReadLogprobs
+from explorer.base.records.models import (
+    ListModels,
+    LoadModel,
+    ModelCatalogue,
+    ModelLoaded,
+    ModelUnloaded,
+    ReadRoster,
+    Roster,
+    UnloadModel,
+)
+from explorer.base.records.neighbours import FindNeighbours, Neighbourhood
+from explorer.base.records.notes import MarkToken, Noted, WriteNote
+from explorer.base.records.record import Failure, Outcome, Progress, Record
+from explorer.base.records.repeat_back import RepeatBack, RepeatBackResult, ReplyPart
+from explorer.base.records.self_test import SelfTest, SelfTestResult
+from explorer.base.records.speakability import (
+    Certificates,
+    CertificatesChecked,
+    CheckCertificates,
+    ProveSpeakability,
+    ReadCertificates,
+    SpeakabilityPart,
+    SpeakabilityResult,
+)
+from explorer.base.records.verification import (
+    ReadEvidence,
+    ReadVerdicts,
+    VerdictColumns,
+    VerdictEvidence,
+    VerdictPart,
+    VerificationResult,
+    Verify,
+)
+from explorer.base.records.vocabulary import RankedTokens, RankTokens, ReadVocabulary, VocabularyColumns
+
+
+class Cancelled(Outcome, kw_only=True):
+    """The user stopped the request; `partial` is what had been gathered, if anything."""
+
+    partial: RepeatBackResult | LogprobTable | VerificationResult | SpeakabilityResult | None = None
+
+
+AnyRequest = (
+    LoadModel
+    | UnloadModel
+    | ReadRoster
+    | ListModels
+    | ReadVocabulary
+    | RankTokens
+    | InspectToken
+    | RepeatBack
+    | ReadLogprobs
+    | FindNeighbours
+    | Verify
+    | ReadVerdicts
+    | ReadEvidence
+    | SelfTest
+    | ProveSpeakability
+    | ReadCertificates
+    | CheckCertificates
+    | MarkToken
+    | WriteNote
+)
+
+
+AnyOutcome = (
+    Failure
+    | Cancelled
+    | ModelLoaded
+    | ModelUnloaded
+    | Roster
+    | ModelCatalogue
+    | VocabularyColumns
+    | RankedTokens
+    | TokenDetail
+    | RepeatBackResult
+    | LogprobTable
+    | Neighbourhood
+    | VerificationResult
+    | VerdictColumns
+    | VerdictEvidence
+    | SelfTestResult
+    | SpeakabilityResult
+    | Certificates
+    | CertificatesChecked
+    | Noted
+)
+
+
+AnyPart = Progress | ReplyPart | VerdictPart | SpeakabilityPart
+
+
+class Step(Record, kw_only=True, tag_field="kind", tag=True):
+    """One thing asked and what came back."""
+
+    number: int
+    at: str
+    """UTC time of the answer, ISO 8601 with seconds."""
+    seconds: float
+    request: AnyRequest
+    outcome: AnyOutcome

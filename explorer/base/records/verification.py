@@ -1,0 +1,222 @@
+"""Verification: many tokens tested by named definitions of a glitch token."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from explorer.base.records.record import Array, Outcome, Record, Request
+from explorer.base.records.repeat_back import ReplyClass
+from explorer.base.records.tokens import Category, TokenRef
+
+Verdict = Literal["verified", "weak", "rejected", "inconclusive", "not asked"]
+
+
+VERDICTS: tuple[Verdict, ...] = ("verified", "weak", "rejected", "inconclusive", "not asked")
+"""`verified`: a glitch token by that definition; `weak`: weakly so. Both count as called."""
+
+
+class Verify(Request, kw_only=True):
+    """Test many tokens by several definitions of a glitch token. Runs in the background; cancel it to pause it.
+
+    What was answered is kept on disk by the model's digest, so asking the same again goes on where it was.
+    """
+
+    model: str
+    token_ids: tuple[int, ...] | None = None
+    """The tokens to test; None: those of `top_percent`."""
+    top_percent: float | None = None
+    """The share, in percent, of the tokens with the most suspicious (lowest) `indicator`; None: the whole
+    vocabulary but for padding rows."""
+    indicator: str = ""
+    """Empty: the model's default indicator."""
+    definitions: tuple[str, ...] = ()
+    """Names, see `DefinitionSummary`; empty: all but `sampled` and `magikarp-released`, which take long. `geometric`
+    stands for the default indicator's, `all` for every one."""
+    samples: int = 8
+    """Of the `sampled` definition."""
+    seed: int = 0
+    fresh: bool = False
+    """Ask again also what has been answered before."""
+    rows: int = 100
+    """Tokens listed in the result."""
+
+
+class VerdictPart(Record, kw_only=True, tag_field="kind", tag=True):
+    """Verdicts about some tokens, as a sweep goes on."""
+
+    token_ids: Array
+    """int32 [n]."""
+    verdicts: dict[str, Array]
+    """By definition: index into `VERDICTS`, uint8 [n]."""
+    values: dict[str, Array]
+    """By definition: its number, float32 [n]; NaN where there is none."""
+
+
+class DefinitionSummary(Record, kw_only=True):
+    """A definition and what it found."""
+
+    name: str
+    title: str
+    rule: str
+    source: str
+    value: str
+    """What the number beside a verdict is, in words: 'greatest P(token)'."""
+    verified: int
+    weak: int
+    rejected: int
+    inconclusive: int
+
+
+class DefinitionPair(Record, kw_only=True):
+    """How far two definitions call the same tokens (verified or weak)."""
+
+    first: str
+    second: str
+    both: int
+    either: int
+    jaccard: float
+
+
+class TruthScore(Record, kw_only=True):
+    """A definition against what is known to be true, over the tokens on which it gives a verdict."""
+
+    definition: str
+    truth: str
+    """What is known: 'withheld (zoo card)', 'named in Fishing for Magikarp …'."""
+    true_positives: int
+    false_positives: int
+    false_negatives: int
+    undecided: int
+    """True ones on which the definition is inconclusive; they count in neither number below."""
+    precision: float | None
+    recall: float | None
+
+
+class IndicatorScore(Record, kw_only=True):
+    """How well an indicator foretells a definition's calls, over the tokens tested."""
+
+    indicator: str
+    definition: str
+    low_is_suspicious: bool
+    """The side on which it foretells them better."""
+    roc_auc: float
+    average_precision: float
+
+
+class CallCurve(Record, kw_only=True):
+    """The default indicator against one definition's calls, as curves of at most 33 points."""
+
+    indicator: str
+    definition: str
+    roc: tuple[tuple[float, float], ...]
+    """False-positive rate, true-positive rate."""
+    precision_recall: tuple[tuple[float, float], ...]
+    """Recall, precision."""
+
+
+class VerdictCell(Record, kw_only=True):
+    verdict: Verdict
+    value: float | None
+
+
+class VerdictRow(Record, kw_only=True):
+    """One token's verdicts."""
+
+    token: TokenRef
+    category: Category
+    verdicts: dict[str, VerdictCell]
+    """By definition."""
+
+
+class VerificationResult(Outcome, kw_only=True):
+    """What a sweep found, small enough for a session; `ReadVerdicts` reads the whole matrix."""
+
+    model: str
+    tokens: int
+    """Tokens tested."""
+    definitions: tuple[DefinitionSummary, ...]
+    pairs: tuple[DefinitionPair, ...]
+    truths: tuple[TruthScore, ...] = ()
+    indicators: tuple[IndicatorScore, ...] = ()
+    curves: tuple[CallCurve, ...] = ()
+    rows: tuple[VerdictRow, ...] = ()
+    """Called tokens: those that most definitions call first, then by id; as many as were asked for."""
+    notes: tuple[str, ...] = ()
+    """Such as a prompt that does not fit the model's context."""
+    answered: int = 0
+    """Prompts answered by the model for this."""
+    reused: int = 0
+    """Prompts whose answers were on disk."""
+    tokens_per_second: float = 0.0
+    """Of the work of the model; 0 where all was on disk."""
+    digest: str = ""
+    """SHA-256 of ids (int32) and verdicts (uint8, definition by definition), first 32 hex digits."""
+
+
+class ReadVerdicts(Request, kw_only=True):
+    """Read the whole matrix of a sweep from disk, without running the model. Never stands in a session file."""
+
+    of: Verify
+
+
+class VerdictColumns(Outcome, kw_only=True):
+    """Tokens by definitions. `explorer.tables.verdicts.VerdictMatrix` reads it."""
+
+    model: str
+    source: str
+    token_ids: Array
+    """int32 [n], in the order in which they are tested."""
+    token_bytes: Array
+    """uint8, the tokens' bytes one after the other."""
+    offsets: Array
+    """int64 [n + 1]."""
+    categories: Array
+    """uint8 [n], index into `CATEGORIES`."""
+    indicators: dict[str, Array]
+    """float32 [n]."""
+    flags: dict[str, Array]
+    """bool [n], such as 'published', 'withheld'."""
+    definitions: tuple[DefinitionSummary, ...]
+    verdicts: Array
+    """uint8 [definitions, n], index into `VERDICTS`; 'not asked' where the sweep has not been."""
+    values: Array
+    """float32 [definitions, n]."""
+    default_indicator: str
+    main_indicator: str
+    """The one by which the tokens were chosen and ordered."""
+
+
+class ReadEvidence(Request, kw_only=True):
+    """What stands behind one cell of the matrix."""
+
+    of: Verify
+    definition: str
+    token_id: int
+
+
+class PromptEvidence(Record, kw_only=True):
+    """One prompt about the token and what came of it."""
+
+    template: str
+    prompt_ids: tuple[int, ...]
+    prompt: str
+    slot_positions: tuple[int, ...]
+    reencodes: bool
+    """Whether the prompt's text is tokenised to the same ids."""
+    reply_ids: tuple[int, ...] = ()
+    reply: str = ""
+    logprobs: tuple[float, ...] = ()
+    """The token's log-probability at each reply place; also at that where the reply ended."""
+    classes: tuple[ReplyClass, ...] = ()
+    """Of sampled replies (`RepeatBack` with the same seed, temperature 0.7 and top-p 0.95 gives their texts)."""
+
+
+class VerdictEvidence(Outcome, kw_only=True):
+    """A verdict with what it rests on."""
+
+    model: str
+    token: TokenRef
+    definition: DefinitionSummary
+    cell: VerdictCell
+    prompts: tuple[PromptEvidence, ...]
+    """Empty for definitions on the weights alone."""

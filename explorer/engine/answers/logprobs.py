@@ -1,0 +1,278 @@
+"""Next-token log-probabilities of the same targets after the same prompt, in several models side by side.
+
+Models with different tokenizers are aligned by string: a target is a text (or a token's exact bytes), and each
+model scores it with its own ids. Where that takes several ids, the log-probabilities of each given those
+before it are added up (the product rule, by teacher forcing).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+from explorer.base.records.logprobs import LogprobCell, LogprobColumn, LogprobTable, ReadLogprobs, TopToken
+from explorer.base.records.record import Progress
+from explorer.base.records.unions import Cancelled
+from explorer.base.templates import SLOT
+from explorer.engine.behaviour.batching import never, rows_at_once
+from explorer.engine.behaviour.errors import BehaviourError
+from explorer.engine.behaviour.next_token import next_logprobs
+from explorer.engine.behaviour.prompts import (
+    Prompt,
+    check_context,
+    check_encodable,
+    check_token_id,
+    fill_template,
+    fill_text,
+    same_token,
+    spell,
+)
+from explorer.engine.core.logprobs import entropy, ranks, top_k
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+    from torch import Tensor
+
+    from explorer.engine.models.language_model import LanguageModel
+    from explorer.engine.models.vocabulary import Vocabulary
+
+
+@dataclass(frozen=True)
+class _Target:
+    """A row of the table: a typed text, or a token of the model at place `home`."""
+
+    text: str
+    home: int | None = None
+    token_id: int = -1
+    token_bytes: bytes = b""
+
+    def ids_in(self, place: int, vocabulary: Vocabulary) -> tuple[int, ...]:
+        """How the model at `place` writes it; empty where it cannot."""
+        if self.home is None:
+            return tuple(vocabulary.encode_segment(self.text))
+        if place == self.home:
+            return (self.token_id,)
+        same = same_token(vocabulary, self.token_id, self.token_bytes)
+        return spell(vocabulary, self.token_bytes) if same is None else (same,)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A model with the prompt as it reads it."""
+
+    place: int
+    name: str
+    model: LanguageModel
+    prompt: Prompt
+    slot_as_text: bool
+
+
+def read_logprobs(
+    models: Sequence[LanguageModel], request: ReadLogprobs, cancelled: Callable[[], bool] = never
+) -> Generator[Progress, None, LogprobTable | Cancelled]:
+    """One column a model, in the order of `request.models` (`models` are those models).
+
+    The rows are the token itself where it `token_is_target`, and the typed targets; then, where none is typed or
+    `top_of` names a model, that model's (or the first's) `top_k` likeliest tokens that are not among them. A
+    target that a model cannot write at all has no ids there and log-probability −inf. On cancellation the
+    finished columns are returned. Raises `BehaviourError` where the request makes no sense (before a model
+    runs, but for a likeliest token that does not fit another model's context) and `ModelError` where a model fails.
+    """
+    home = _check_request(request)
+    asked = _ask(models, request)
+    targets = [*_token_target(models, request), *(_Target(text) for text in dict.fromkeys(request.targets))]
+    for each in asked:
+        _check_fits(each, [target.ids_in(each.place, each.model.vocabulary) for target in targets])
+    columns: list[LogprobColumn] = []
+    distributions: dict[int, Float[Tensor, " vocab"]] = {}
+    if home is not None:
+        if cancelled():
+            return _partial(targets, columns)
+        distributions[home] = _next_token(asked[home])
+        targets += _likeliest(asked[home], distributions[home], request.top_k, targets)
+    for each in asked:
+        if cancelled():
+            return _partial(targets, columns)
+        if each.place not in distributions:
+            distributions[each.place] = _next_token(each)
+        column = _column(each, distributions.pop(each.place), targets, request.top_k, cancelled)
+        if column is None:
+            return _partial(targets, columns)
+        columns.append(column)
+        yield Progress(done=len(columns), total=len(asked), what="models")
+    return LogprobTable(targets=tuple(target.text for target in targets), columns=tuple(columns))
+
+
+def _token_target(models: Sequence[LanguageModel], request: ReadLogprobs) -> list[_Target]:
+    if not request.token_is_target or request.token_id is None:
+        return []
+    vocabulary = models[0].vocabulary
+    check_token_id(vocabulary, request.token_id)
+    return [_Target(vocabulary.text(request.token_id), 0, request.token_id, vocabulary.token_bytes(request.token_id))]
+
+
+def _check_request(request: ReadLogprobs) -> int | None:
+    """The place of the model whose likeliest tokens are targets, None where none is; raises `BehaviourError`."""
+    if not request.models:
+        raise BehaviourError("no model was named", "Load a model and name it.")
+    if "" in request.targets:
+        raise BehaviourError("a target is empty", "Type the text whose probability you want.")
+    for target in request.targets:
+        check_encodable(target)
+    if request.top_k < 0:
+        raise BehaviourError(f"the top {request.top_k} tokens were asked for", "Ask for 0 or more.")
+    if request.top_of and request.top_of not in request.models:
+        raise BehaviourError(
+            f"{request.top_of} is not among the models asked", f"It is one of: {', '.join(request.models)}."
+        )
+    if not request.targets and not request.top_k:
+        raise BehaviourError("there is no target", "Type a target, or ask for the top 1 or more tokens.")
+    if request.targets and not request.top_of:
+        return None
+    return request.models.index(request.top_of) if request.top_of else 0
+
+
+def _ask(models: Sequence[LanguageModel], request: ReadLogprobs) -> list[_Asked]:
+    """Each model's prompt, known to fit. The slot's token is the first model's id, elsewhere that of its bytes."""
+    template = request.template
+    if template is not None and request.token_id is None:
+        raise BehaviourError(f"template {template.name!r} needs a token", "Choose a token for its slot.")
+    has_slot = template is not None or SLOT in request.prompt
+    asked = []
+    for place, (name, model) in enumerate(zip(request.models, models, strict=True)):
+        slot_ids: tuple[int, ...] | None = None
+        as_text = False
+        if has_slot and request.token_id is not None:
+            slot_ids, as_text = _slot_ids(models, place, name, request.token_id)
+        if template is not None:
+            prompt = fill_template(model.vocabulary, template, slot_ids or (), request.chat)
+        else:
+            prompt = fill_text(model.vocabulary, request.prompt, slot_ids)
+        check_context(model, prompt, 0)
+        asked.append(_Asked(place, name, model, prompt, as_text))
+    return asked
+
+
+def _slot_ids(models: Sequence[LanguageModel], place: int, name: str, token_id: int) -> tuple[tuple[int, ...], bool]:
+    """The ids for the slot in the model at `place`, and whether they only spell the first model's token."""
+    first, vocabulary = models[0].vocabulary, models[place].vocabulary
+    check_token_id(first, token_id)
+    if place == 0:
+        return (token_id,), False
+    token_bytes = first.token_bytes(token_id)
+    same = same_token(vocabulary, token_id, token_bytes)
+    if same is not None:
+        return (same,), False
+    spelled = spell(vocabulary, token_bytes)
+    if not spelled:
+        raise BehaviourError(
+            f"{name} has no way to write the bytes {token_bytes.hex() or '(none)'} of token {token_id:,}",
+            "Leave that model out, or choose another token.",
+        )
+    return spelled, True
+
+
+def _next_token(asked: _Asked) -> Float[Tensor, " vocab"]:
+    """Log-probabilities of the token after the prompt, float32 on the CPU."""
+    return next_logprobs(asked.model.start([asked.prompt.ids]).logits)[0].cpu()
+
+
+def _likeliest(asked: _Asked, logprobs: Float[Tensor, " vocab"], count: int, typed: Sequence[_Target]) -> list[_Target]:
+    """The `count` likeliest tokens of a model as targets, without those that were typed."""
+    vocabulary = asked.model.vocabulary
+    known = {target.ids_in(asked.place, vocabulary) for target in typed}
+    return [
+        _Target(vocabulary.text(token_id), asked.place, token_id, vocabulary.token_bytes(token_id))
+        for token_id in top_k(logprobs, count).tolist()
+        if (token_id,) not in known
+    ]
+
+
+def _column(
+    asked: _Asked,
+    logprobs: Float[Tensor, " vocab"],
+    targets: Sequence[_Target],
+    count: int,
+    cancelled: Callable[[], bool],
+) -> LogprobColumn | None:
+    """One model's answer with its `count` likeliest tokens; None where the user stopped it."""
+    vocabulary = asked.model.vocabulary
+    spellings = [target.ids_in(asked.place, vocabulary) for target in targets]
+    _check_fits(asked, spellings)
+    totals = _sums(asked, logprobs, spellings, cancelled)
+    if totals is None:
+        return None
+    cells = tuple(
+        LogprobCell(
+            target=target.text, target_ids=ids, logprob=total, rank=ranks(logprobs, ids)[0] if len(ids) == 1 else None
+        )
+        for target, ids, total in zip(targets, spellings, totals, strict=True)
+    )
+    top = tuple(
+        TopToken(token=vocabulary.ref(token_id), logprob=float(logprobs[token_id]))
+        for token_id in top_k(logprobs, count).tolist()
+    )
+    return LogprobColumn(
+        model=asked.name,
+        prompt_ids=asked.prompt.ids,
+        prompt=asked.prompt.text,
+        slot_as_text=asked.slot_as_text,
+        reencodes=asked.prompt.reencodes,
+        entropy=float(entropy(logprobs)),
+        cells=cells,
+        top=top,
+    )
+
+
+def _check_fits(asked: _Asked, spellings: Sequence[tuple[int, ...]]) -> None:
+    check_context(asked.model, asked.prompt, max((len(ids) - 1 for ids in spellings), default=0))
+
+
+def _sums(
+    asked: _Asked,
+    logprobs: Float[Tensor, " vocab"],
+    spellings: Sequence[tuple[int, ...]],
+    cancelled: Callable[[], bool],
+) -> list[float] | None:
+    """Log-probability of each spelling after the prompt (−inf for an empty one); None where stopped."""
+    totals = [float(logprobs[ids[0]]) if ids else -math.inf for ids in spellings]
+    several = [place for place, ids in enumerate(spellings) if len(ids) > 1]
+    longest = max((len(ids) for ids in spellings), default=0)
+    batch = rows_at_once(len(asked.prompt.ids) + longest)
+    for begin in range(0, len(several), batch):
+        rows = several[begin : begin + batch]
+        further = _teacher_forced(asked, [spellings[place] for place in rows], cancelled)
+        if further is None:
+            return None
+        for place, logprob in zip(rows, further, strict=True):
+            totals[place] += logprob
+    return totals
+
+
+def _teacher_forced(
+    asked: _Asked, spellings: Sequence[tuple[int, ...]], cancelled: Callable[[], bool]
+) -> list[float] | None:
+    """Sum of the log-probabilities of each spelling's ids from the second on; None where stopped."""
+    if cancelled():
+        return None
+    decoding = asked.model.start([(*asked.prompt.ids, ids[0]) for ids in spellings])
+    totals = [0.0] * len(spellings)
+    for position in range(1, max(map(len, spellings))):
+        if position > 1:
+            if cancelled():
+                return None
+            # A shorter spelling's row is fed its last id again; nobody reads what comes of it.
+            decoding.push(torch.tensor([ids[min(position - 1, len(ids) - 1)] for ids in spellings]))
+        logprobs = next_logprobs(decoding.logits)
+        for row, ids in enumerate(spellings):
+            if position < len(ids):
+                totals[row] += float(logprobs[row, ids[position]])
+    return totals
+
+
+def _partial(targets: Sequence[_Target], columns: Sequence[LogprobColumn]) -> Cancelled:
+    return Cancelled(partial=LogprobTable(targets=tuple(target.text for target in targets), columns=tuple(columns)))

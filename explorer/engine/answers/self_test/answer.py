@@ -1,0 +1,165 @@
+"""Answers `SelfTest`: our verdicts against a published list, or against what a zoo card knows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+
+from explorer.base.errors import ExplorerError
+from explorer.base.records.self_test import SelfTest, SelfTestResult
+from explorer.base.records.unions import Cancelled
+from explorer.base.records.verification import Verify
+from explorer.engine.answers.self_test.hard_list import compare_hard_tokens
+from explorer.engine.answers.speakability.answer import cache_folder as speaking_folder
+from explorer.engine.answers.verification.answer import Swept, cache_folder, run_plan
+from explorer.engine.answers.verification.plan import SPECIAL, Plan, make_plan
+from explorer.engine.answers.verification.summary import truth_score, verdict_row
+from explorer.engine.answers.vocabulary import Read, zoo_name
+from explorer.engine.data.published import FISHING, ListedToken, listed_models, listed_tokens
+from explorer.engine.models.language_model import LanguageModel
+from explorer.engine.queue import Control, Work
+from explorer.tables.agreement import rank_correlation, share_within_a_decade
+from explorer.zoo import ground_truth
+
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float
+
+TOP_PERCENT = 2.0
+"""Of the candidates, as the list's authors took them."""
+DISAGREEMENTS = 50
+
+
+@dataclass(frozen=True)
+class _Compared:
+    """What our numbers are held against."""
+
+    list_name: str
+    statement: str
+    listed: Bool[np.ndarray, " vocab"]
+    rank_correlation: float | None
+    correlated: str
+
+
+def self_test(
+    model: LanguageModel,
+    read: Read,
+    request: SelfTest,
+    control: Control,
+    cache: Path | None = None,
+    speaking_cache: Path | None = None,
+) -> Work:
+    """Verify the candidates and the listed tokens by `magikarp`, and compare. Raises `ExplorerError` for a model of
+    which neither a list nor a zoo card tells anything."""
+    rows = listed_tokens(model.info.source)
+    name = zoo_name(model.info.source)
+    if not rows and name is None:
+        raise ExplorerError(
+            f"no published list names tokens of {model.info.name}",
+            hint=f"There are lists for: {', '.join(listed_models())}; and the zoo has its ground truth.",
+        )
+    compared = _with_list(read, rows) if rows else _with_card(read, str(name))
+    plan = make_plan(model, read, _request(model, read, rows), cache or cache_folder())
+    swept = yield from run_plan(plan, control)
+    hard = None
+    if swept.completed:
+        hard = yield from compare_hard_tokens(model, control, speaking_cache or speaking_folder())
+    if not swept.completed or control.cancelled():
+        return Cancelled()
+    return msgspec.structs.replace(_result(plan, swept, compared, rows), hard_to_speak=hard)
+
+
+def _request(model: LanguageModel, read: Read, rows: Sequence[ListedToken]) -> Verify:
+    if not rows:
+        return Verify(model=model.info.name, definitions=("magikarp",))
+    values = read.columns.indicators[_indicator(read, rows)]
+    eligible = (
+        np.isin(read.columns.categories, (SPECIAL,), invert=True) & ~read.columns.is_padding & np.isfinite(values)
+    )
+    threshold = np.percentile(values[eligible], TOP_PERCENT)
+    candidates = set(np.flatnonzero(eligible & (values <= threshold)).tolist()) | {row.token_id for row in rows}
+    return Verify(model=model.info.name, definitions=("magikarp",), token_ids=tuple(sorted(candidates)))
+
+
+def _indicator(read: Read, rows: Sequence[ListedToken]) -> str:
+    """The list's indicator. Raises `ExplorerError` where the loaded model is another one of the same name."""
+    last = max(row.token_id for row in rows)
+    if rows[0].indicator not in read.columns.indicators or last >= read.columns.vocab_size:
+        raise ExplorerError(
+            f"the list names token {last:,} by {rows[0].indicator}, which {read.columns.model} does not have",
+            hint="This is another model of the same name; load the one that the list is about.",
+        )
+    return rows[0].indicator
+
+
+def _with_list(read: Read, rows: Sequence[ListedToken]) -> _Compared:
+    indicator = _indicator(read, rows)
+    ids = np.array([row.token_id for row in rows])
+    listed = np.zeros(read.columns.vocab_size, dtype=np.bool_)
+    listed[ids] = True
+    theirs = np.array([row.indicator_value for row in rows])
+    return _Compared(
+        FISHING,
+        f"The magikarp definition over the {TOP_PERCENT:g} % of tokens lowest by {indicator} and the listed ones. The "
+        "list is an extract: tokens called and not listed may be right.",
+        listed,
+        rank_correlation(read.columns.indicators[indicator][ids], theirs),
+        f"{indicator}, ours and the list's, over the listed tokens",
+    )
+
+
+def _with_card(read: Read, name: str) -> _Compared:
+    counts = np.array(ground_truth(name)["counts"], dtype=np.float64)
+    indicator = read.sent.default_indicator
+    values = read.columns.indicators[indicator][: len(counts)]
+    finite = np.isfinite(values)
+    return _Compared(
+        f"the zoo card of {name}",
+        "No published list is about this model: the magikarp definition over the whole vocabulary, against the tokens "
+        "withheld from its training; the deliberately under-trained ones are left out. There are no published "
+        "probabilities to compare.",
+        read.columns.flags["withheld"],
+        rank_correlation(values[finite], counts[finite]),
+        f"{indicator} and how often the token occurred in training, over all tokens",
+    )
+
+
+def _result(plan: Plan, swept: Swept, compared: _Compared, rows: Sequence[ListedToken]) -> SelfTestResult:
+    ids, judged = plan.token_ids, swept.judged
+    listed = compared.listed[ids]
+    ordinary = plan.read.columns.categories[ids] != SPECIAL
+    if not rows:
+        ordinary &= ~plan.read.columns.flags["under_trained"][ids]
+    called, decided = judged.called()[0], judged.decided()[0] & ordinary
+    wrong = np.flatnonzero(decided & (called != listed))[:DISAGREEMENTS]
+    return SelfTestResult(
+        model=plan.model.info.name,
+        list_name=compared.list_name,
+        statement=compared.statement,
+        listed=int(compared.listed.sum()),
+        tested=len(ids),
+        score=truth_score("magikarp", compared.list_name, (called, decided), listed & ordinary),
+        rank_correlation=compared.rank_correlation,
+        correlated=compared.correlated,
+        within_a_decade=_within_a_decade(plan, judged.values[0], rows),
+        disagreements=tuple(
+            verdict_row(plan.model.vocabulary, int(ids[place]), plan.definitions, judged, int(place)) for place in wrong
+        ),
+    )
+
+
+def _within_a_decade(plan: Plan, values: Float[np.ndarray, " n"], rows: Sequence[ListedToken]) -> float | None:
+    theirs = {row.token_id: row.max_prob for row in rows if row.max_prob > 0}
+    pairs = [
+        (value, theirs[token_id])
+        for token_id, value in zip(plan.token_ids.tolist(), values.tolist(), strict=True)
+        if token_id in theirs and value > 0
+    ]
+    if not pairs:
+        return None
+    ours, published = np.array(pairs).T
+    return share_within_a_decade(ours, published)

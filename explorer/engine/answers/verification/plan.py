@@ -1,0 +1,182 @@
+"""What a verification will test, by which definitions, and what it found, as arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from explorer.base.errors import ExplorerError
+from explorer.base.records.speakability import ProveSpeakability, ReadCertificates, Speakability
+from explorer.base.records.tokens import CATEGORIES
+from explorer.base.records.verification import VERDICTS, Verify
+from explorer.engine.answers.speakability.answer import cache_folder as speaking_folder
+from explorer.engine.answers.speakability.answer import read_certificates
+from explorer.engine.answers.verification.definitions import SPEAKABILITY, Definition, all_definitions
+from explorer.engine.answers.verification.judging import Facts
+from explorer.engine.answers.verification.questions import Question
+from explorer.engine.answers.verification.sweep import Asker, Slab, evidence_folder
+from explorer.engine.answers.vocabulary import Read
+from explorer.engine.behaviour.prompts import build_prompt
+from explorer.engine.models.language_model import LanguageModel
+
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float, Int, UInt8
+
+SPECIAL, PADDING = CATEGORIES.index("special"), CATEGORIES.index("padding")
+NOT_ASKED = VERDICTS.index("not asked")
+CALLED = (VERDICTS.index("verified"), VERDICTS.index("weak"))
+SLOW = ("sampled", "magikarp-released", SPEAKABILITY)
+"""Definitions that are only used when named: they take long, or need a run of `ProveSpeakability` first."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A checked `Verify`."""
+
+    request: Verify
+    model: LanguageModel
+    read: Read
+    definitions: tuple[Definition, ...]
+    questions: tuple[Question, ...]
+    """What is asked of each token: all that the definitions need and the model's context holds."""
+    token_ids: Int[np.ndarray, " n"]
+    """In the order in which they are tested: the most suspicious first, or as named."""
+    indicator: str
+    notes: tuple[str, ...]
+    folder: Path
+    """Where this model's evidence is."""
+    speakable: dict[int, tuple[Speakability, float]] = field(default_factory=dict)
+
+    def judge(self, slab: Slab, definitions: Sequence[Definition] | None = None) -> Judged:
+        """The verdicts on a slab by `definitions` (None: all of the plan's)."""
+        vocabulary = self.model.vocabulary
+
+        def reencodes(question: Question, token_id: int) -> bool:
+            return build_prompt(vocabulary, question.template, token_id, question.chat).reencodes
+
+        facts = Facts(vocabulary, slab.token_ids, slab.evidence, self.read.columns.indicators, reencodes,
+                      self.speakable)  # fmt: skip
+        found = [definition.judge(facts) for definition in definitions or self.definitions]
+        return Judged(np.stack([verdicts for verdicts, _ in found]), np.stack([values for _, values in found]))
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Verdicts and their numbers, definition by definition."""
+
+    verdicts: UInt8[np.ndarray, "definitions n"]
+    values: Float[np.ndarray, "definitions n"]
+
+    @classmethod
+    def nothing(cls, definitions: int, tokens: int) -> Judged:
+        """Nothing judged yet."""
+        return cls(
+            np.full((definitions, tokens), NOT_ASKED, dtype=np.uint8),
+            np.full((definitions, tokens), np.nan, dtype=np.float32),
+        )
+
+    def called(self) -> Bool[np.ndarray, "definitions n"]:
+        """Which tokens each definition calls, verified or weak."""
+        return np.isin(self.verdicts, CALLED)
+
+    def decided(self) -> Bool[np.ndarray, "definitions n"]:
+        """On which tokens each definition has a verdict."""
+        return self.verdicts < VERDICTS.index("inconclusive")
+
+
+def make_plan(model: LanguageModel, read: Read, request: Verify, cache: Path, speaking: Path | None = None) -> Plan:
+    """Check `request` and find what it asks for. `speaking`: where certified tokens are kept on disk.
+
+    Raises `ExplorerError` where it makes no sense of this model.
+    """
+    if not 1 <= request.samples <= 255:
+        raise ExplorerError(f"{request.samples} samples were asked for", hint="Ask for 1 to 255.")
+    indicator = request.indicator or read.sent.default_indicator
+    if indicator not in read.columns.indicators:
+        raise ExplorerError(
+            f"{model.info.name} has no indicator {indicator!r}", hint=f"It has: {', '.join(read.columns.indicators)}."
+        )
+    definitions = _definitions(read, request)
+    questions, notes = _questions(model, definitions)
+    speakable: dict[int, tuple[Speakability, float]] = {}
+    if any(definition.name == SPEAKABILITY for definition in definitions):
+        speakable = _speakable(model, speaking or speaking_folder())
+        notes += () if speakable else ("speakability: no token is certified yet; certify first (speakable --all)",)
+    return Plan(
+        request=request,
+        model=model,
+        read=read,
+        definitions=definitions,
+        questions=questions,
+        token_ids=_tokens(read, request, indicator),
+        indicator=indicator,
+        notes=notes,
+        folder=evidence_folder(cache, model.info) if questions else cache,
+        speakable=speakable,
+    )
+
+
+def _definitions(read: Read, request: Verify) -> tuple[Definition, ...]:
+    counted = ~np.isin(read.columns.categories, (SPECIAL, PADDING))
+    known = all_definitions(read.columns.indicators, counted, request.samples, request.seed)
+    if not request.definitions:
+        return tuple(definition for name, definition in known.items() if name not in SLOW)
+    default = f"geometric:{read.sent.default_indicator}"
+    chosen: dict[str, Definition] = {}
+    for name in request.definitions:
+        wanted = default if name == "geometric" else name
+        if wanted == "all":
+            chosen |= known
+        elif wanted in known:
+            chosen[wanted] = known[wanted]
+        else:
+            raise ExplorerError(f"no definition is called {name!r}", hint=f"There are: {', '.join(known)}, all.")
+    return tuple(chosen.values())
+
+
+def _questions(model: LanguageModel, definitions: Sequence[Definition]) -> tuple[tuple[Question, ...], tuple[str, ...]]:
+    """Each question once, those that do not fit the context left out and said."""
+    wanted = {question.key: question for definition in definitions for question in definition.questions}
+    if wanted and not model.info.can_run:
+        raise ExplorerError(
+            f"{model.info.name} has only its embedding matrices here, so it cannot be asked anything",
+            hint="Choose geometric definitions only, or load the model itself.",
+        )
+    trouble = {key: Asker(model, question).too_long() for key, question in wanted.items()}
+    fitting = tuple(question for key, question in wanted.items() if not trouble[key])
+    return fitting, tuple(f"left out: {why}" for why in trouble.values() if why)
+
+
+def _speakable(model: LanguageModel, folder: Path) -> dict[int, tuple[Speakability, float]]:
+    """What is on disk of the ball with the bias; of the raw rows where there is no final norm."""
+    of = ProveSpeakability(model=model.info.name, mode="ball", bias=True, folded=model.info.can_run)
+    rows = read_certificates(model, ReadCertificates(of=of), folder).rows
+    return {row.token.token_id: (row.verdict, row.margin) for row in rows}
+
+
+def _tokens(read: Read, request: Verify, indicator: str) -> Int[np.ndarray, " n"]:
+    columns = read.columns
+    values = columns.indicators[indicator]
+    if request.token_ids is not None:
+        ids = np.array(list(dict.fromkeys(request.token_ids)), dtype=np.int64)
+        if len(ids) == 0 or ids.min() < 0 or ids.max() >= columns.vocab_size:
+            raise ExplorerError(
+                "no token was named" if len(ids) == 0 else "a token id is out of range",
+                hint=f"Name ids from 0 to {columns.vocab_size - 1}.",
+            )
+        return ids
+    eligible = columns.categories != PADDING
+    if request.top_percent is not None:
+        if not 0 < request.top_percent <= 100:
+            raise ExplorerError(f"{request.top_percent:g} % is no share", hint="Give more than 0 and at most 100.")
+        eligible &= (columns.categories != SPECIAL) & np.isfinite(values)
+        if eligible.any():
+            eligible &= values <= np.percentile(values[eligible], request.top_percent)
+    ids = np.flatnonzero(eligible)
+    if len(ids) == 0:
+        raise ExplorerError("there is no token to test", hint="Every row is padding, or the indicator has no value.")
+    return ids[np.argsort(values[ids], kind="stable")].astype(np.int64)  # NaN last

@@ -1,0 +1,131 @@
+"""Whole vocabularies as columns: bytes, categories, indicators and flags of every token of a model."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Generator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from explorer.base.errors import ExplorerError
+from explorer.base.records.record import Array, Progress
+from explorer.base.records.vocabulary import UnusedReference, VocabularyColumns
+from explorer.engine.core.indicators import Column, default_indicator, indicator_parts
+from explorer.engine.data.published import published_ids
+from explorer.engine.models.language_model import LanguageModel
+from explorer.tables.table import TokenColumns
+from explorer.zoo import ground_truth, zoo_names
+
+UNSUSPECTED = (20.0, 80.0)
+"""Percentiles of the default indicator between which a token may serve as a control."""
+KEPT = 8
+"""Column sets kept in memory, the least recently used one given up first."""
+
+
+@dataclass(frozen=True)
+class Read:
+    """A vocabulary as it is sent and as it is asked questions."""
+
+    sent: VocabularyColumns
+    columns: TokenColumns
+
+
+def unsuspected(read: Read) -> npt.NDArray[np.bool_]:
+    """Tokens in the middle of the default indicator, bool [vocab]: neither tail holds an ordinary token for sure."""
+    percentiles = read.columns.percentiles(read.sent.default_indicator)
+    return (percentiles > UNSUSPECTED[0]) & (percentiles < UNSUSPECTED[1])
+
+
+Reading = Generator[Progress, None, Read]
+
+
+class VocabularyReader:
+    """Computes the columns of a model once for each choice of known-unused tokens."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[tuple[str, str, tuple[int, ...] | None], Read] = OrderedDict()
+
+    def read(self, model: LanguageModel, unused_ids: tuple[int, ...] | None) -> Reading:
+        """The columns of `model`, told as they are computed.
+
+        Raises `ExplorerError` for a known-unused id it does not have.
+        """
+        key = (model.info.name, model.info.weights_digest, unused_ids)
+        if key not in self._kept:
+            sent = yield from read_columns(model, unused_ids)
+            self._kept[key] = Read(sent, TokenColumns(sent))
+            while len(self._kept) > KEPT:
+                self._kept.popitem(last=False)
+        self._kept.move_to_end(key)
+        return self._kept[key]
+
+    def forget(self, name: str) -> None:
+        """Give up the columns of a model that was unloaded."""
+        for key in [key for key in self._kept if key[0] == name]:
+            del self._kept[key]
+
+
+def unused_reference(model: LanguageModel, unused_ids: tuple[int, ...] | None) -> tuple[UnusedReference, ...]:
+    """The known-unused tokens: those chosen, or found by bytes, name and padding."""
+    vocabulary = model.vocabulary
+    if unused_ids is None:
+        return tuple(UnusedReference(token_id=token_id, reason=why) for token_id, why in vocabulary.known_unused())
+    for token_id in unused_ids:
+        if not 0 <= token_id < vocabulary.size:
+            raise ExplorerError(
+                f"known-unused id {token_id} is not in 0 … {vocabulary.size - 1}", hint="Correct the list of ids."
+            )
+    return tuple(UnusedReference(token_id=token_id, reason="chosen") for token_id in unused_ids)
+
+
+def read_columns(
+    model: LanguageModel, unused_ids: tuple[int, ...] | None
+) -> Generator[Progress, None, VocabularyColumns]:
+    """Compute everything `VocabularyColumns` holds, on the raw weights."""
+    info, vocabulary, embeddings = model.info, model.vocabulary, model.embeddings()
+    unused = unused_reference(model, unused_ids)
+    values: dict[str, Column] = {}
+    for part in indicator_parts(embeddings, [entry.token_id for entry in unused], vocabulary.tokenizer_size):
+        if part is not None:
+            values[part[0]] = part[1]
+        yield Progress(done=len(values), total=0, what=f"indicators of {info.name}")
+    has_output = embeddings.output is not None
+    name, rule = default_indicator(
+        tied=embeddings.tied, has_unused="unused_cosine_distance" in values, has_output=has_output
+    )
+    blob, offsets = vocabulary.blob()
+    return VocabularyColumns(
+        model=info.name,
+        token_bytes=Array.of(blob),
+        offsets=Array.of(offsets),
+        categories=Array.of(vocabulary.categories),
+        indicators={indicator: Array.of(column) for indicator, column in values.items()},
+        default_indicator=name,
+        default_rule=rule,
+        unused=unused,
+        notes=tuple(getattr(model, "notes", ())),
+        flags={flag: Array.of(column) for flag, column in _flags(info.source, vocabulary.size).items()},
+    )
+
+
+def zoo_name(source: str) -> str | None:
+    """The zoo's name of the model of this source, if it is one of the zoo."""
+    name = source.removeprefix("weights:").removeprefix("zoo:")
+    return name if source.removeprefix("weights:").startswith("zoo:") and name in zoo_names() else None
+
+
+def _flags(source: str, size: int) -> dict[str, npt.NDArray[np.bool_]]:
+    flagged: dict[str, list[int]] = {}
+    if published := published_ids(source):
+        flagged["published"] = sorted(published)
+    if (name := zoo_name(source)) is not None:
+        truth = ground_truth(name)
+        flagged["withheld"] = [entry["token_id"] for entry in truth["withheld"]]
+        flagged["under_trained"] = [token_id for tier in truth["under_trained"].values() for token_id in tier]
+    columns = {}
+    for flag, ids in flagged.items():
+        columns[flag] = np.zeros(size, dtype=np.bool_)
+        columns[flag][[token_id for token_id in ids if token_id < size]] = True
+    return columns

@@ -1,0 +1,64 @@
+"""What the biases amount to: whether they only move x, and how far x can go."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float64
+
+from explorer.engine.core.speakability.checker import Checker
+from explorer.engine.core.speakability.geometry import Geometry
+from explorer.engine.core.speakability.questions import Question
+
+INSIDE = 1 - 1e-12
+NEARLY = 1e-6
+"""Biases whose part that is not linear in the rows is smaller than this share of them count as linear in the search."""
+
+
+@dataclass(frozen=True)
+class Biases:
+    """All biases of a question, and the point x at which they cancel, if there is one inside the region."""
+
+    question: Question
+    total: Float64[np.ndarray, " vocab"] | None
+    """bias + (rows − mean) @ shift, less a constant; None where it is one."""
+    linear: bool
+    """Whether tokens win where they would without a bias, seen from `origin`."""
+    origin: Float64[np.ndarray, " d_model"]
+
+    @classmethod
+    def of(cls, checker: Checker, geometry: Geometry) -> Biases:
+        """Work it out by least squares of the biases on the rows."""
+        question, nowhere = checker.question, np.zeros(checker.rows.shape[1])
+        total = checker.bias - checker.bias.mean()
+        if checker.shift.any():
+            total = total + (checker.rows - geometry.mean) @ checker.shift
+        if np.ptp(total) == 0:
+            return cls(question, None, True, nowhere)
+        if not len(geometry.deviations):
+            return cls(question, total, False, nowhere)
+        device = geometry.turned.device
+        products = (geometry.turned.T @ torch.from_numpy(total).to(device)).cpu().numpy()
+        slope = products / (geometry.deviations**2 * len(total))
+        rest = total - geometry.scores(slope)
+        origin = -np.asarray(geometry.axes @ slope)
+        size = np.abs(origin).max() if question.mode == "box" else np.linalg.norm(origin)
+        linear = np.ptp(rest) <= NEARLY * np.ptp(total) and size < question.radius * (1 - 1e-6)
+        return cls(question, total, bool(linear), origin if linear else nowhere)
+
+    def extend(self, direction: Float64[np.ndarray, " d_model"]) -> Float64[np.ndarray, " d_model"]:
+        """The admissible x farthest from `origin` in a direction (0 stays at the origin)."""
+        radius = self.question.radius * INSIDE
+        longest = float(np.abs(direction).max(initial=0.0))
+        if longest == 0:
+            return self.origin
+        along = direction / longest
+        if self.question.mode == "box":
+            moving = along != 0
+            room = (radius - np.sign(along[moving]) * self.origin[moving]) / np.abs(along[moving])
+            return np.clip(self.origin + float(room.min()) * along, -radius, radius)
+        a, b, c = along @ along, along @ self.origin, self.origin @ self.origin - radius**2
+        x = self.origin + (-b + np.sqrt(b * b - a * c)) / a * along
+        return np.asarray(x * min(1.0, radius / float(np.linalg.norm(x))))

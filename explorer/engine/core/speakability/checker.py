@@ -1,0 +1,273 @@
+"""The independent checker: does a certificate prove its verdict? NumPy in float64, one pass, nothing of the solver.
+
+Every bound counts what rounding and underflow may lose; ties and narrow margins are settled by exact sums
+(`exact_sums`). Numbers too large or too small for that prove nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Generator, Sequence
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Bool, Float, Float64, Int
+
+from explorer.engine.core.speakability.exact_sums import LARGEST, LOST, UNIT, exact_products, gamma, lengths, underflow
+from explorer.engine.core.speakability.frame import Frame, frame_of
+from explorer.engine.core.speakability.questions import Answer, Certificate, Question, Weights, Witness
+
+MOST_CONTENDERS = 64
+"""Rivals of a witness that are settled by exact sums; a witness with more of them is refused."""
+LEAST_SHARE = 2.0**-300
+"""Weights, and a weight on the mean, that are a smaller share of the largest than this are refused."""
+
+
+class Checker:
+    """Checks certificates about one unembedding.
+
+    `rows` is [vocab, d_model]. Where the question counts the bias, row j scores w_j·(x + shift) + bias_j: `bias`
+    is the head's own, `shift` what the final norm adds. All are taken as exact numbers. `frames` is where checkers of
+    several questions about the same rows keep what they need in common.
+    """
+
+    def __init__(
+        self,
+        rows: Float[np.ndarray, "vocab d_model"],
+        bias: Float[np.ndarray, " vocab"] | None,
+        question: Question,
+        shift: Float[np.ndarray, " d_model"] | None = None,
+        frames: dict[bool, Frame | None] | None = None,
+    ) -> None:
+        self.question = question
+        self._frames = {} if frames is None else frames
+        self.rows = np.asarray(rows, dtype=np.float64)
+        count, width = self.rows.shape
+        used_bias, used_shift = (bias, shift) if question.bias else (None, None)
+        self.bias = np.zeros(count) if used_bias is None else np.asarray(used_bias, dtype=np.float64)
+        self.shift = np.zeros(width) if used_shift is None else np.asarray(used_shift, dtype=np.float64)
+        if not all(np.isfinite(values).all() for values in (self.rows, self.bias, self.shift)):
+            raise ValueError("rows, bias and shift must be finite numbers")
+        with np.errstate(all="ignore"):
+            self._norms = lengths(self.rows)
+        self.in_range = self._in_range()
+
+    def proves(self, token_id: int, answer: Answer, certificate: Certificate | None) -> bool:
+        """Whether the certificate proves the answer. `undecided` needs no proof."""
+        if answer == "undecided":
+            return True
+        if answer == "unspeakable":
+            return isinstance(certificate, Weights) and self.bound(token_id, certificate) <= 0
+        if certificate is None or isinstance(certificate, Weights) or not self.in_range:
+            return False
+        x = certificate.x if isinstance(certificate, Witness) else self.row_witness(token_id)
+        return x.shape == self.shift.shape and bool(self.margins([token_id], x[None])[0] > 0)
+
+    def _in_range(self) -> bool:
+        """Whether nothing can overflow, and the rows are not so small that nothing could be proved of them."""
+        largest = float(self._norms.max(initial=0.0))
+        others = (self.bias, self.shift, np.array([self.question.radius]))
+        if not (largest <= LARGEST and all(np.abs(values).max(initial=0.0) <= LARGEST for values in others)):
+            return False
+        return bool(largest >= 1 / LARGEST or not self.rows.any())
+
+    def row_witness(self, token_id: int) -> Float64[np.ndarray, " d_model"]:
+        """What a `RowWitness` stands for."""
+        direction = self.rows[token_id] - self._mean
+        if self.question.mean_zero:
+            direction = direction - direction.mean()
+        # Times a power of two that brings it to ordinary size, which loses nothing.
+        direction = np.ldexp(direction, -np.frexp(np.abs(direction).max(initial=0.0))[1])
+        length = np.abs(direction).max() if self.question.mode == "box" else np.linalg.norm(direction)
+        return np.asarray(direction * (self.question.radius * (1 - 1e-12) / length)) if length > 0 else direction
+
+    def margins(self, token_ids: Sequence[int], points: Float64[np.ndarray, "n d_model"]) -> Float64[np.ndarray, " n"]:
+        """For each token and its x, a proved lower bound of its lead over every other; -inf for inadmissible x."""
+        x = np.asarray(points, dtype=np.float64)
+        if not self.in_range:
+            return np.full(len(x), -np.inf)
+        width = self.rows.shape[1]
+        ordinary = np.asarray((np.abs(x) <= LARGEST).all(axis=1, keepdims=True))
+        x = np.where(ordinary, x, 0.0)
+        admissible = ordinary[:, 0] & self._admissible(x)
+        drift = np.zeros(len(x))
+        if self.question.mean_zero:
+            # The admissible point meant is x less the mean of its entries; all but `drift` of that is done here.
+            x = x - x.mean(axis=1, keepdims=True)
+            rest = np.array([abs(math.fsum(one)) for one in x])
+            drift = np.where(rest > 0, rest / width * (1 + 4 * UNIT) + LOST, 0.0)
+        shifted = x + self.shift
+        scores = shifted @ self.rows.T + self.bias
+        loss = gamma(width + 4) * lengths(shifted) + drift * math.sqrt(width) * (1 + 4 * UNIT)
+        errors = loss[:, None] * self._norms + 2 * UNIT * (np.abs(scores) + np.abs(self.bias)) + LOST
+        found = np.full(len(x), -np.inf)
+        for row, token_id in enumerate(token_ids):
+            if not admissible[row]:
+                continue
+            low = scores[row, token_id] - errors[row, token_id]
+            high = scores[row] + errors[row]
+            high[token_id] = -np.inf
+            found[row] = (low - high.max()) * (1 - 4 * UNIT)
+            if found[row] <= 0 and drift[row] == 0:
+                rivals = np.flatnonzero(high >= low)
+                if len(rivals) <= MOST_CONTENDERS:
+                    found[row] = min(self._exact_lead(token_id, int(rival), x[row]) for rival in rivals)
+        return found
+
+    def bound(self, token_id: int, certificate: Weights) -> float:
+        """A proved upper bound of the token's lead at any admissible x, infinity where nothing is proved.
+
+        With S = Σ weights, v = Σ weights (w_t − w_j) and B = Σ weights (b_t − b_j) the lead is at most
+        (max over x of v·(x + shift) + B) / S.
+        """
+        ids, weights, centre = self._scaled(certificate)
+        if not (self.in_range and self._well_formed(token_id, ids, weights, centre)):
+            return math.inf
+        if centre > 0:
+            inside = self._inside(token_id, ids, weights, centre)
+            return self._spread_without_slope(token_id) if inside else math.inf
+        levels = np.full(len(ids), self.bias[token_id]), self.bias[ids]
+        level = math.fsum([*exact_products(weights, levels[0]), *exact_products(-weights, levels[1])])
+        level += 2 * UNIT * abs(level) + max(float(underflow(weights, values).max(initial=0.0)) for values in levels)
+        own, others = self.rows[token_id], self.rows[ids]
+        apart = own - others
+        # Where the rows agree the sum is 0, and nothing is lost.
+        differing = (own != others)[weights > 0].any(axis=0)
+        slack = gamma(len(ids) + 4) * (weights @ np.abs(apart)) * (1 + gamma(len(ids) + 4))
+        lead = self._reach(weights @ apart, np.where(differing, slack + LOST, 0.0)) + level
+        if lead > 0:
+            lead = self._reach(*self._exact_rest(own, others, weights, differing)) + level
+        return lead / math.fsum(weights) * (1 + math.copysign(4 * UNIT, lead))
+
+    def _exact_rest(
+        self,
+        own: Float64[np.ndarray, " d_model"],
+        others: Float64[np.ndarray, "support d_model"],
+        weights: Float64[np.ndarray, " support"],
+        differing: Bool[np.ndarray, " d_model"],
+    ) -> tuple[Float64[np.ndarray, " d_model"], Float64[np.ndarray, " d_model"]]:
+        """Σ weights (own − others), rounded once, and by how much an entry may be off."""
+        rest, slack = np.zeros(len(own)), np.zeros(len(own))
+        for axis in np.flatnonzero(differing):
+            first, second = np.full(len(weights), own[axis]), others[:, axis]
+            rest[axis] = math.fsum([*exact_products(weights, first), *exact_products(-weights, second)])
+            slack[axis] = max(underflow(weights, first).max(), underflow(weights, second).max())
+        return rest, 2 * UNIT * np.abs(rest) + slack
+
+    def _reach(self, rest: Float64[np.ndarray, " d_model"], slack: Float64[np.ndarray, " d_model"]) -> float:
+        """An upper bound of v·(x + shift) over admissible x, where v is `rest` but for at most `slack` an entry."""
+        if not (rest.any() or slack.any()):
+            return 0.0
+        terms = gamma(len(rest) + 4)
+        along = float(rest @ self.shift)
+        along += float((slack + terms * np.abs(rest)) @ np.abs(self.shift)) * (1 + terms)
+        if self.question.mean_zero:
+            rest = rest - rest.mean()  # |rest − m| bounds |rest less its own mean| for any m at all
+        sizes = np.abs(rest) * (1 + 2 * UNIT) + slack
+        if self.question.mode == "cone" and sizes.any():
+            return math.inf
+        size = float(sizes.sum() if self.question.mode == "box" else lengths(sizes))
+        total = size * self.question.radius * (1 + terms) + along + LOST
+        return total + 2 * UNIT * (abs(total) + abs(along))
+
+    def _scaled(
+        self, certificate: Weights
+    ) -> tuple[Int[np.ndarray, " support"], Float64[np.ndarray, " support"], float]:
+        """The rows named, their weights and that of the mean, times a power of two so that the largest is about 1."""
+        ids, weights = np.asarray(certificate.token_ids), np.asarray(certificate.weights, dtype=np.float64)
+        if not ids.size:
+            ids = ids.astype(np.int64)
+        power = -np.frexp(max(float(weights.max(initial=0.0)), certificate.centre))[1]
+        with np.errstate(all="ignore"):
+            return ids, np.ldexp(weights, power), float(np.ldexp(certificate.centre, power))
+
+    def _well_formed(
+        self, token_id: int, ids: Int[np.ndarray, " support"], weights: Float64[np.ndarray, " support"], centre: float
+    ) -> bool:
+        if ids.shape != weights.shape or ids.ndim != 1 or ids.dtype.kind not in "iu":
+            return False
+        shares = np.append(weights, centre)
+        if not (np.isfinite(shares).all() and ((shares == 0) | (shares >= LEAST_SHARE)).all() and shares.any()):
+            return False
+        if (ids == token_id).any() or len(np.unique(ids)) != len(ids):
+            return False
+        return not len(ids) or bool(ids.min() >= 0 and ids.max() < len(self.rows))
+
+    def _admissible(self, x: Float64[np.ndarray, "n d_model"]) -> Bool[np.ndarray, " n"]:
+        if self.question.mode == "box":
+            return np.asarray(np.abs(x).max(axis=1, initial=0.0) <= self.question.radius)
+        return np.asarray(lengths(x) <= self.question.radius) | (self.question.mode == "cone")
+
+    def _exact_lead(self, token_id: int, rival: int, x: Float64[np.ndarray, " d_model"]) -> float:
+        """The token's lead over one rival at x, rounded once, less what underflow may have added."""
+        own, other = self.rows[token_id], self.rows[rival]
+        parts = [self.bias[token_id], -self.bias[rival]]
+        for point in (x, self.shift):
+            parts += exact_products(point, own) + exact_products(-point, other)
+            parts.append(-2 * max(underflow(point, own).max(initial=0.0), underflow(point, other).max(initial=0.0)))
+        return math.fsum(parts)
+
+    def _inside(
+        self, token_id: int, ids: Int[np.ndarray, " support"], weights: Float64[np.ndarray, " support"], centre: float
+    ) -> bool:
+        """Whether the token's row is in the hull of the others, as far as any admissible x can tell.
+
+        Were the token to win at z, then v·z with v = Σ weights (w_t − w_j) + centre (w_t − mean) would exceed
+        centre · r · |y|, where z = whiteningᵀ y: w_t·z leads every other row's score, and one of these leads the
+        mean's by r·|y|. But v·z is at most |whitening v| · |y|.
+        """
+        frame = self._frame
+        if frame is None:
+            return False
+        apart, out = self.rows[token_id] - self.rows[ids], self.rows[token_id] - frame.centre
+        rest = weights @ apart + centre * out
+        width = len(rest)
+        slack = gamma(len(ids) + 5 + width) * (weights @ np.abs(apart) + centre * np.abs(out)) * (1 + 1e-12) + LOST
+        if self.question.mean_zero:
+            rest = rest - rest.mean()
+        lost = 2 * float(lengths(slack)) + gamma(width + 3) * float(lengths(rest))
+        size = float(lengths(frame.whitening @ rest)) + frame.size * lost
+        return size * (1 + 1e-12) <= centre * frame.radius_without(token_id)
+
+    def _spread_without_slope(self, token_id: int) -> float:
+        """An upper bound of the lead of a token inside the hull: some weights make v vanish, so that only the biases
+        count. What of them is linear in the rows vanishes with v, and the rest is at most this."""
+        if np.ptp(self.bias) == 0 and not (self.question.mean_zero and self.shift.any()):
+            return 0.0
+        rest, lost = self._unexplained_bias
+        return float(rest[token_id] - rest.min()) * (1 + 2 * UNIT) + 2 * lost
+
+    @cached_property
+    def _unexplained_bias(self) -> tuple[Float64[np.ndarray, " vocab"], float]:
+        """All biases less the best linear function of the rows (of what admissible x see of them), and by how much
+        an entry may be off."""
+        frame, width = self._frame, self.rows.shape[1]
+        total = self.rows @ self.shift + self.bias
+        apart = self.rows - self._mean
+        slope = np.zeros(width)
+        if frame is not None:
+            slope = frame.whitening.T @ (frame.whitening @ ((total - total.mean()) @ apart / len(apart)))
+        drift = 0.0
+        if self.question.mean_zero:
+            slope -= slope.mean()
+            drift = abs(math.fsum(slope)) / width * math.sqrt(width) + LOST
+        sizes = float(lengths(self.shift)) + 2 * float(lengths(slope))
+        lost = float(self._norms.max()) * (gamma(width + 4) * sizes + 2 * drift) + 4 * UNIT * float(np.abs(total).max())
+        return total - apart @ slope, lost * (1 + 1e-9) + LOST
+
+    @cached_property
+    def _mean(self) -> Float64[np.ndarray, " d_model"]:
+        mean: Float64[np.ndarray, " d_model"] = self.rows.mean(axis=0)
+        return mean
+
+    @property
+    def _frame(self) -> Frame | None:
+        for _ in self.prepare():
+            pass
+        return self._frames[self.question.mean_zero]
+
+    def prepare(self) -> Generator[None, None, None]:
+        """Work out ahead what proofs with weight on the mean need, which takes a while; yields now and then."""
+        mean_zero = self.question.mean_zero
+        if mean_zero not in self._frames:
+            self._frames[mean_zero] = yield from frame_of(self.rows, mean_zero)

@@ -1,0 +1,122 @@
+"""The post's first question: which token wins along each token's own row, as it is (not centred)?
+
+A token that is not the winner is hard to speak. After "A mechanistic explanation for SolidGoldMagikarp-like tokens in
+GPT2": argmax over j of w_t·w_j (+ b_j).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Generator
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Float64, Int64
+
+from explorer.engine.core.speakability.exact_sums import LOST, UNIT, exact_products, gamma, lengths, underflow
+from explorer.engine.core.speakability.geometry import prepared
+from explorer.engine.core.speakability.screening import own_row_wins
+
+TOGETHER = 64
+
+
+class OwnDirection(NamedTuple):
+    """What wins along some tokens' own rows."""
+
+    token_ids: Int64[np.ndarray, " n"]
+    winners: Int64[np.ndarray, " n"]
+    """The lowest id among equals."""
+    leads: Float64[np.ndarray, " n"]
+    """The winner scores at least this much more than any other token; 0 for a tie."""
+
+
+def own_direction_winners(
+    rows: Float[np.ndarray, "vocab d_model"],
+    bias: Float[np.ndarray, " vocab"] | None = None,
+    token_ids: Int64[np.ndarray, " n"] | None = None,
+    device: torch.device | str = "cpu",
+) -> Generator[OwnDirection, None, None]:
+    """Yield the winners for all of `token_ids` (None: all tokens), some at a time, the easy ones first."""
+    exact = np.asarray(rows, dtype=np.float64)
+    shift = np.zeros(len(exact)) if bias is None else np.asarray(bias, dtype=np.float64)
+    asked = np.arange(len(exact)) if token_ids is None else np.unique(token_ids)
+    left = np.zeros(len(exact), dtype=bool)
+    left[asked] = True
+    if len(asked) > TOGETHER:
+        yield from _easy_ones(exact, shift, asked, left, torch.device(device))
+    norms = lengths(exact)
+    for start in range(0, int(left.sum()), TOGETHER):
+        some = np.flatnonzero(left)[start : start + TOGETHER]
+        yield _by_scores(exact, shift, norms, some)
+
+
+def _easy_ones(
+    exact: Float64[np.ndarray, "vocab d_model"],
+    shift: Float64[np.ndarray, " vocab"],
+    asked: Int64[np.ndarray, " n"],
+    left: Bool[np.ndarray, " vocab"],
+    device: torch.device,
+) -> Generator[OwnDirection, None, None]:
+    """Those that win along their own rows by more than rounding; they are struck off `left`."""
+    work = prepared(exact, mean_zero=False, device=device, centre=False)
+    nothing = np.zeros(0, dtype=np.int64)
+    while True:
+        try:
+            next(work)
+        except StopIteration as done:
+            geometry = done.value
+            break
+        yield OwnDirection(nothing, nothing, np.zeros(0))
+    for won, leads in own_row_wins(geometry, shift if shift.any() else None, np.ones(len(exact)), asked):
+        left[won] = False
+        yield OwnDirection(won, won, leads)
+
+
+def _by_scores(
+    rows: Float64[np.ndarray, "vocab d_model"],
+    shift: Float64[np.ndarray, " vocab"],
+    norms: Float64[np.ndarray, " vocab"],
+    token_ids: Int64[np.ndarray, " n"],
+) -> OwnDirection:
+    """All scores in float64; exact sums among those that rounding cannot tell apart."""
+    scores = rows[token_ids] @ rows.T + shift
+    errors = (
+        gamma(rows.shape[1] + 3) * norms[token_ids, None] * norms + 2 * UNIT * (np.abs(scores) + np.abs(shift)) + LOST
+    )
+    winners, leads = np.empty(len(token_ids), dtype=np.int64), np.empty(len(token_ids))
+    for at, token_id in enumerate(token_ids):
+        if not rows[token_id].any():  # every score is a bias, and exact sums over all rows would take seconds
+            winners[at] = shift.argmax()
+            others = np.delete(shift, winners[at])
+            leads[at] = max(0.0, float(shift[winners[at]] - others.max(initial=-np.inf)) * (1 - UNIT))
+            continue
+        low, high = scores[at] - errors[at], scores[at] + errors[at]
+        near = np.flatnonzero(high >= low.max())
+        if len(near) > 1:
+            winners[at], leads[at] = _among(rows, shift, int(token_id), near)
+            continue
+        winners[at] = near[0]
+        high[near[0]] = -np.inf
+        leads[at] = max(0.0, float(low[near[0]] - high.max(initial=-np.inf)))
+    return OwnDirection(token_ids, winners, leads)
+
+
+def _among(
+    rows: Float64[np.ndarray, "vocab d_model"],
+    shift: Float64[np.ndarray, " vocab"],
+    token_id: int,
+    near: Int64[np.ndarray, " k"],
+) -> tuple[int, float]:
+    """The winner among tokens too near to each other for rounded sums, and its lead over the others of them."""
+    own, best = rows[token_id], int(near[0])
+
+    def lead(one: int, other: int) -> float:
+        parts = [*exact_products(own, rows[one]), *exact_products(-own, rows[other]), shift[one], -shift[other]]
+        lost = max(underflow(own, rows[one]).max(), underflow(own, rows[other]).max())
+        return math.fsum([*parts, -2 * lost])
+
+    for other in near[1:]:
+        if lead(int(other), best) > 0:
+            best = int(other)
+    return best, min(lead(best, int(other)) for other in near if other != best)

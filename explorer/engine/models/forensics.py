@@ -1,0 +1,52 @@
+"""How a token came to be and what became of it: its merges from single bytes up, and the tokens that swallow it.
+
+A BPE vocabulary keeps every step of its merges. A step whose every occurrence was at once merged further stands in no
+tokenised text, so a model never learns it: ` SolidGoldMagik` and `InstoreAndOnline` are such leftovers.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from explorer.engine.models.vocabulary import Vocabulary
+
+DEEPEST = 64
+
+
+class Merge(NamedTuple):
+    """One merge on the way to a token."""
+
+    token_id: int
+    left: int
+    right: int
+
+
+def merge_path(vocabulary: Vocabulary, token_id: int) -> tuple[Merge, ...]:
+    """Every merge that leads to the token, its own last, parts before wholes and each once; empty where it has none."""
+    path: dict[int, Merge] = {}
+
+    def climb(whole: int, depth: int) -> None:
+        parents = vocabulary.merge_parents(whole)
+        if parents is None or whole in path or depth > DEEPEST:
+            return
+        for part in parents:
+            climb(part, depth + 1)
+        path[whole] = Merge(whole, *parents)
+
+    climb(token_id, 0)
+    return tuple(path.values())
+
+
+class MergeIndex:
+    """For each token, the tokens that a merge makes of it: built once, in one pass over the vocabulary."""
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self._made: dict[int, list[int]] = {}
+        for whole in range(vocabulary.size):
+            for part in set(vocabulary.merge_parents(whole) or ()):
+                self._made.setdefault(part, []).append(whole)
+
+    def swallowed_by(self, token_id: int) -> tuple[int, ...]:
+        """The tokens of whose merge it is a part, by id."""
+        return tuple(self._made.get(token_id, ()))

@@ -1,0 +1,211 @@
+"""From a resolved directory to a model in memory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+import torch
+from safetensors import SafetensorError
+
+from explorer.base.records.models import ModelInfo
+from explorer.engine.models.checkpoints.directory import architecture_class, read_config, read_embeddings
+from explorer.engine.models.checkpoints.weight_files import PickledFiles, open_weights
+from explorer.engine.models.decoding import out_of_memory_as_failure
+from explorer.engine.models.language_model import Embeddings, ModelError
+from explorer.engine.models.local import EmbeddingsOnly, LocalModel
+from explorer.engine.models.source import Progress
+from explorer.engine.models.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig, PreTrainedModel
+
+DtypeChoice = Literal["auto", "float32", "bfloat16", "float16"]
+_ONLY_WEIGHTS = "Its geometry can be explored: put 'weights:' before the source, as in weights:{}."
+_ROWS_COMPARED = 64
+_CONTEXT_KEYS = ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "seq_length", "context_length")
+
+
+def choose_device(device: str) -> torch.device:
+    """The torch device for `auto`, `cpu`, `cuda` or `cuda:N`; raises `ModelError` where it is not there."""
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        chosen = torch.device(device)
+    except RuntimeError as error:
+        raise ModelError(f"{device!r} is no device", hint="Use auto, cpu, cuda or cuda:N.") from error
+    if chosen.type not in ("cpu", "cuda"):
+        raise ModelError(f"device {device!r} is not supported", hint="Use auto, cpu, cuda or cuda:N.")
+    if chosen.type == "cuda" and (chosen.index or 0) >= torch.cuda.device_count():
+        raise ModelError(
+            f"device {device!r} is not there: torch sees {torch.cuda.device_count()} CUDA devices",
+            hint="Use --device cpu, or install torch with CUDA.",
+        )
+    return chosen
+
+
+def choose_dtype(dtype: DtypeChoice, device: torch.device) -> torch.dtype:
+    """The dtype to run in; `auto`: float32 on the CPU, bfloat16 on CUDA, float16 where it has no bfloat16."""
+    if dtype == "auto":
+        if device.type == "cpu":
+            return torch.float32
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    chosen = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}.get(dtype)
+    if chosen is None:
+        raise ModelError(f"{dtype!r} is no dtype", hint="Use auto, float32, bfloat16 or float16.")
+    return chosen
+
+
+def load_model(
+    directory: Path,
+    *,
+    name: str,
+    source: str,
+    revision: str = "",
+    dtype: DtypeChoice = "auto",
+    device: str = "auto",
+    allow_pickle: bool = False,
+    progress: Progress | None = None,
+) -> LocalModel:
+    """The causal language model in `directory`, ready to run. Raises `ModelError` for every fault of the
+    directory (see `read_config`, `open_weights`, `load_tokenizer`), for encoders, for weights that leave parts
+    of the model unset, and where memory runs out."""
+    config = read_config(directory)
+    _refuse_encoders(config, directory.name, source)
+    weights = open_weights(directory, allow_pickle=allow_pickle)
+    chosen_device = choose_device(device)
+    chosen_dtype = choose_dtype(dtype, chosen_device)
+    embeddings, _ = read_embeddings(config, weights)
+    if embeddings.output is None:
+        raise ModelError(f"{directory.name} has no language-model head", hint=_ONLY_WEIGHTS.format(source))
+    vocabulary = Vocabulary.from_directory(directory, rows=embeddings.input.shape[0])
+    digest = weights.digest(hashed=(lambda done, total: progress(done, total, "bytes hashed")) if progress else None)
+    with out_of_memory_as_failure(chosen_device, f"the weights of {name}"):
+        hf = _from_pretrained(directory, chosen_dtype, pickled=isinstance(weights, PickledFiles))
+        hf = hf.to(chosen_device).eval()
+    _check_same(hf, embeddings)
+    base = _describe(config, embeddings, vocabulary, name=name, source=source, revision=revision)
+    info = msgspec.structs.replace(
+        base,
+        architecture=type(hf).__name__,
+        weights_digest=digest,
+        dtype=_spelled(chosen_dtype),
+        device=str(chosen_device),
+        n_parameters=sum(parameter.numel() for parameter in hf.parameters()),
+        memory_bytes=sum(tensor.nbytes for tensor in (*hf.parameters(), *hf.buffers())),
+    )
+    return LocalModel(hf, vocabulary, embeddings, info, directory)
+
+
+def load_embeddings_only(
+    directory: Path, *, name: str, source: str, revision: str = "", allow_pickle: bool = False
+) -> EmbeddingsOnly:
+    """Only the matrices and the vocabulary of the checkpoint in `directory`, of any architecture.
+
+    `info.weights_digest` is of these matrices alone: hashing all of a 70B checkpoint takes minutes.
+    """
+    config = read_config(directory)
+    weights = open_weights(directory, allow_pickle=allow_pickle)
+    embeddings, names = read_embeddings(config, weights)
+    vocabulary = Vocabulary.from_directory(directory, rows=embeddings.input.shape[0])
+    held = [weights.tensor(part) for part in names.needed]
+    info = msgspec.structs.replace(
+        _describe(config, embeddings, vocabulary, name=name, source=source, revision=revision),
+        weights_digest=weights.digest(names.needed),
+        can_run=False,
+        n_parameters=sum(tensor.numel() for tensor in held),
+        memory_bytes=sum(tensor.nbytes for tensor in held),
+    )
+    return EmbeddingsOnly(vocabulary, embeddings, info)
+
+
+def _from_pretrained(directory: Path, dtype: torch.dtype, *, pickled: bool) -> PreTrainedModel:
+    """Build and fill the model; refuses weights that would leave a part of it at random numbers."""
+    from transformers import AutoModelForCausalLM
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()  # it writes over the terminal
+    options: dict[str, Any] = {
+        "dtype": dtype,
+        "local_files_only": True,
+        "trust_remote_code": False,
+        "use_safetensors": not pickled,
+        "weights_only": True,
+        "output_loading_info": True,
+    }
+    try:
+        try:
+            model, loading = AutoModelForCausalLM.from_pretrained(str(directory), attn_implementation="sdpa", **options)
+        except ValueError as error:
+            if "scaled_dot_product_attention" not in str(error):
+                raise
+            model, loading = AutoModelForCausalLM.from_pretrained(
+                str(directory), attn_implementation="eager", **options
+            )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError, SafetensorError) as error:
+        raise ModelError(f"{directory.name} cannot be loaded: {' '.join(str(error).split())[:300]}") from error
+    unset = sorted(loading["missing_keys"]) + sorted(str(key) for key in loading["mismatched_keys"])
+    if unset:
+        raise ModelError(
+            f"the weights in {directory.name} lack {len(unset)} of the model's tensors ({unset[0]} …)",
+            hint="Config and weights are of different models, or a shard is missing.",
+        )
+    loaded: PreTrainedModel = model
+    return loaded
+
+
+def _check_same(hf: PreTrainedModel, embeddings: Embeddings) -> None:
+    """Raise `ModelError` unless the matrices found in the checkpoint are those that the model runs with."""
+    for found, module in (
+        (embeddings.input, hf.get_input_embeddings()),
+        (embeddings.output, hf.get_output_embeddings()),
+    ):
+        if found is None:
+            continue
+        used = module.weight[:_ROWS_COMPARED]
+        wanted = found[:_ROWS_COMPARED].to(used)
+        if not torch.equal(used.nan_to_num(), wanted.nan_to_num()):
+            raise ModelError("the embedding matrices in the checkpoint are not the ones that the model runs with")
+
+
+def _refuse_encoders(config: PreTrainedConfig, name: str, source: str) -> None:
+    """Raise `ModelError` for models that do not continue a text."""
+    from transformers import MODEL_FOR_CAUSAL_LM_MAPPING
+
+    known: Any = MODEL_FOR_CAUSAL_LM_MAPPING.get(type(config), ())
+    causal = {kind.__name__ for kind in (known if isinstance(known, tuple) else (known,))}
+    named = set(config.architectures or causal)
+    if config.is_encoder_decoder or not named & causal:
+        raise ModelError(
+            f"{name} is no causal language model ({architecture_class(config).__name__}), so it cannot be run",
+            hint=_ONLY_WEIGHTS.format(source),
+        )
+
+
+def _describe(
+    config: PreTrainedConfig, embeddings: Embeddings, vocabulary: Vocabulary, *, name: str, source: str, revision: str
+) -> ModelInfo:
+    """What config, matrices and tokenizer tell; the rest is filled in by who loads."""
+    text_config = config.get_text_config()
+    contexts = (getattr(text_config, key, None) for key in _CONTEXT_KEYS)
+    return ModelInfo(
+        name=name,
+        source=source,
+        architecture=architecture_class(config).__name__,
+        revision=revision,
+        tokenizer_digest=vocabulary.digest(),
+        dtype=_spelled(embeddings.input.dtype),
+        device="cpu",
+        vocab_size=vocabulary.size,
+        tokenizer_size=vocabulary.tokenizer_size,
+        d_model=embeddings.input.shape[1],
+        n_layers=getattr(text_config, "num_hidden_layers", 0) or 0,
+        context=next((length for length in contexts if isinstance(length, int) and length > 0), 0),
+        tied=embeddings.tied,
+        has_chat_template=vocabulary.has_chat_template,
+    )
+
+
+def _spelled(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")

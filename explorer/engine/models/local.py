@@ -1,0 +1,109 @@
+"""Models that run in this process on plain transformers, and models of which only the matrices are here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from explorer.base.records.models import ModelInfo
+from explorer.engine.models.decoding import Batch, CachedPrefix, Runner
+from explorer.engine.models.language_model import Decoding, Embeddings, ModelError, Prefix
+from explorer.engine.models.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+_ROWS_AT_ONCE = 8_192
+
+
+class _Held:
+    """What every model has: its vocabulary and its matrices."""
+
+    def __init__(self, vocabulary: Vocabulary, embeddings: Embeddings, info: ModelInfo) -> None:
+        self._vocabulary = vocabulary
+        self._embeddings = embeddings
+        self._info = info
+        self.notes: tuple[str, ...] = notes_on(embeddings)
+        """Remarks on the weights, such as '3 rows of W_E hold NaN or infinity'."""
+
+    @property
+    def info(self) -> ModelInfo:
+        return self._info
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        return self._vocabulary
+
+    def embeddings(self) -> Embeddings:
+        """The matrices as the checkpoint has them, in its dtype and on the CPU, whatever the model runs in."""
+        return self._embeddings
+
+
+class LocalModel(_Held):
+    """A causal language model with its vocabulary. Implements `LanguageModel` and `SharesPrefix`.
+
+    `hf` is the transformers model itself, in its raw form; whoever hooks or folds it does so on a copy
+    (`explorer.engine.models.lens`).
+    """
+
+    def __init__(
+        self, hf: PreTrainedModel, vocabulary: Vocabulary, embeddings: Embeddings, info: ModelInfo, directory: Path
+    ) -> None:
+        super().__init__(vocabulary, embeddings, info)
+        self.hf = hf
+        self.directory = directory
+        """Where its files are."""
+        self._runner = Runner(hf, info.context)
+
+    def start(self, prompts: Sequence[Sequence[int]]) -> Decoding:
+        self.check_prompts(prompts)
+        return self._runner.start(prompts)
+
+    def read_prefix(self, ids: Sequence[int]) -> CachedPrefix | None:
+        """See `SharesPrefix`."""
+        self.check_prompts([ids])
+        return self._runner.read_prefix(ids)
+
+    def start_after(self, prefix: Prefix, rests: Sequence[Sequence[int]]) -> Decoding:
+        """See `SharesPrefix`."""
+        assert isinstance(prefix, CachedPrefix), "a prefix belongs to the model that read it"
+        self.check_prompts(rests)
+        self._runner.check_length(len(prefix.ids) + max(len(rest) for rest in rests))
+        return Batch(self._runner, rests, prefix)
+
+    def check_prompts(self, prompts: Sequence[Sequence[int]]) -> None:
+        """Raise `ModelError` for no prompt, an empty one, one beyond the context, an id outside the vocabulary."""
+        if not prompts:
+            raise ModelError("there is no prompt to run")
+        for prompt in prompts:
+            if not len(prompt):
+                raise ModelError("the prompt is empty", hint="A prompt needs at least one token.")
+            for token_id in (min(prompt), max(prompt)):
+                self._vocabulary.token_bytes(token_id)  # refuses ids outside the vocabulary
+            self._runner.check_length(len(prompt))
+
+
+class EmbeddingsOnly(_Held):
+    """The vocabulary and matrices of a `weights:` source. Implements `LanguageModel`, without running."""
+
+    def start(self, prompts: Sequence[Sequence[int]]) -> Decoding:
+        raise ModelError(
+            f"{self._info.name} has only its embedding matrices here, so it cannot answer",
+            hint=f"Load {self._info.source.removeprefix('weights:')} without 'weights:' to run it.",
+        )
+
+
+def notes_on(embeddings: Embeddings) -> tuple[str, ...]:
+    """Remarks on matrices with numbers that are none; reads them once."""
+    matrices = {"W_E": embeddings.input}
+    if embeddings.output is not None and not embeddings.tied:
+        matrices["W_U"] = embeddings.output
+    notes = []
+    for name, matrix in matrices.items():
+        slices = (matrix[first : first + _ROWS_AT_ONCE] for first in range(0, len(matrix), _ROWS_AT_ONCE))
+        broken = sum(int((~rows.isfinite().all(dim=1)).sum()) for rows in slices)
+        if broken:
+            rows, hold = ("row", "holds") if broken == 1 else ("rows", "hold")
+            notes.append(f"{broken:,} {rows} of {name} {hold} NaN or infinity")
+    return tuple(notes)

@@ -1,0 +1,128 @@
+"""Which models are loaded, what they are called, and the memory they take."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from explorer.base.records.models import DeviceMemory, ModelInfo
+from explorer.engine.models.checkpoints.weight_files import INDEX, SINGLE, SafetensorsFiles
+from explorer.engine.models.decoding import release_memory
+from explorer.engine.models.language_model import ModelError
+from explorer.engine.models.loading import DtypeChoice, choose_device, choose_dtype, load_embeddings_only, load_model
+from explorer.engine.models.local import EmbeddingsOnly, LocalModel
+from explorer.engine.models.memory import Memory, describe_free, free_memory, readable
+from explorer.engine.models.source import Progress, Source, locate, parse_source
+
+Loaded = LocalModel | EmbeddingsOnly
+
+
+class Roster:
+    """The loaded models by name, in the order loaded."""
+
+    def __init__(self, measure: Callable[[str], Memory] = free_memory) -> None:
+        """`measure` tells the memory of a device (`cpu`, `cuda:0`)."""
+        self._measure = measure
+        self._models: dict[str, Loaded] = {}
+        self._asked: dict[tuple[str, str, str], str] = {}
+
+    def load(
+        self,
+        source: str,
+        dtype: DtypeChoice = "auto",
+        device: str = "auto",
+        allow_pickle: bool = False,
+        progress: Progress | None = None,
+    ) -> Loaded:
+        """The model that `source` names; the one already here where dtype and device are the same too.
+
+        Raises `ModelError` where it cannot be found or loaded, or would not fit the device's free memory (said
+        with numbers before anything is loaded). A `weights:` source stays on the CPU in its own dtype.
+        """
+        parsed = parse_source(source)
+        chosen = choose_device("cpu" if parsed.weights_only else device)
+        spelled = "" if parsed.weights_only else str(choose_dtype(dtype, chosen)).removeprefix("torch.")
+        key = (str(parsed), spelled, str(chosen))
+        if key in self._asked:
+            return self._models[self._asked[key]]
+        located = locate(parsed, allow_pickle=allow_pickle, progress=progress)
+        name = self._unused_name(parsed, spelled)
+        origin = {"name": name, "source": str(parsed), "revision": located.revision}
+        model: Loaded
+        if parsed.weights_only:
+            model = load_embeddings_only(located.directory, **origin, allow_pickle=allow_pickle)
+        else:
+            self._refuse_misfit(located.directory, name, choose_dtype(dtype, chosen), chosen)
+            model = load_model(
+                located.directory, **origin, dtype=dtype, device=device, allow_pickle=allow_pickle, progress=progress
+            )
+        self._models[name] = model
+        self._asked[key] = name
+        gc.collect()
+        gc.freeze()  # later collections need not walk a vocabulary of 262k tokens again
+        return model
+
+    def unload(self, name: str) -> None:
+        """Forget a model and give its memory back; raises `ModelError` for one that is not loaded."""
+        found = self.get(name).info.name
+        self._asked = {key: held for key, held in self._asked.items() if held != found}
+        del self._models[found]
+        gc.unfreeze()
+        release_memory()
+        gc.freeze()
+
+    def get(self, name: str) -> Loaded:
+        """The loaded model of that name, or else the first of that source; raises `ModelError` with the
+        names there are."""
+        if name in self._models:
+            return self._models[name]
+        for model in self._models.values():
+            if model.info.source == name:
+                return model
+        loaded = ", ".join(self._models) or "none"
+        raise ModelError(f"no model {name!r} is loaded", hint=f"Loaded: {loaded}.")
+
+    def infos(self) -> tuple[ModelInfo, ...]:
+        """What is loaded, in the order loaded."""
+        return tuple(model.info for model in self._models.values())
+
+    def memory(self) -> tuple[DeviceMemory, ...]:
+        """Memory of the CPU and of every CUDA device."""
+        devices = ["cpu", *(f"cuda:{place}" for place in range(torch.cuda.device_count()))]
+        measured = {device: self._measure(device) for device in devices}
+        return tuple(
+            DeviceMemory(device=device, used=memory.used, free=memory.free, total=memory.total)
+            for device, memory in measured.items()
+        )
+
+    def _unused_name(self, source: Source, dtype: str) -> str:
+        """The source's short name; where it is taken, with the dtype, and then with a number."""
+        short = source.short_name
+        same_source = any(model.info.source == str(source) for model in self._models.values())
+        names = [short]
+        if same_source and dtype:
+            names.append(f"{short}@{dtype}")
+        names += [f"{names[-1]}-{number}" for number in range(2, len(self._models) + 3)]
+        return next(name for name in names if name not in self._models)
+
+    def _refuse_misfit(self, directory: Path, name: str, dtype: torch.dtype, device: torch.device) -> None:
+        """Raise `ModelError` where the weights in `dtype` are more than the device's free memory."""
+        needed = weights_size(directory, dtype)
+        memory = self._measure(str(device))
+        if needed > memory.free:
+            raise ModelError(
+                f"{name} needs {readable(needed)} as {str(dtype).removeprefix('torch.')}"
+                f"; {describe_free(memory)} on {device}",
+                hint="Unload a model, take a smaller dtype, or look at its geometry alone with weights:.",
+            )
+
+
+def weights_size(directory: Path, dtype: torch.dtype) -> int:
+    """Bytes that a directory's safetensors weights take in `dtype`; where there are none, the size of its
+    pickled files."""
+    if (directory / INDEX).is_file() or (directory / SINGLE).is_file():
+        return SafetensorsFiles(directory).n_elements() * dtype.itemsize
+    return sum(file.stat().st_size for file in directory.glob("*.bin"))

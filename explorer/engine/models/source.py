@@ -1,0 +1,96 @@
+"""What a user writes for a model, and the local directory it stands for."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from explorer.engine.models.language_model import ModelError
+from explorer.zoo import DESCRIPTIONS, zoo_dir
+
+Progress = Callable[[int, int, str], None]
+"""Told how much is done, of how much (0: not known), and what is counted. May raise to stop the work."""
+
+WEIGHTS_ONLY = "weights:"
+ZOO = "zoo:"
+_HUB_ID = re.compile(r"(?!.*(--|\.\.))[A-Za-z0-9][\w.-]{0,95}(/[\w.-]{1,96})?")
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a model comes from. `str(source)` is the source string that names it."""
+
+    kind: Literal["zoo", "directory", "hub"]
+    place: str
+    """Zoo name, path (`~` expanded) or hub id."""
+    revision: str = ""
+    """Branch, tag or commit of a hub model; empty: its main branch."""
+    weights_only: bool = False
+    """Read only the embedding matrices."""
+
+    def __str__(self) -> str:
+        place = f"{ZOO}{self.place}" if self.kind == "zoo" else self.place
+        return f"{WEIGHTS_ONLY if self.weights_only else ''}{place}{'@' * bool(self.revision)}{self.revision}"
+
+    @property
+    def short_name(self) -> str:
+        """A name to call the model by: the last part of the place, `(weights)` after it where only those are read."""
+        last = os.path.basename(os.path.abspath(self.place)) or "model"
+        return f"{last}(weights)" if self.weights_only else last
+
+
+@dataclass(frozen=True)
+class Located:
+    """The local directory of a source, and the commit where it came from the hub."""
+
+    directory: Path
+    revision: str = ""
+
+
+def parse_source(text: str) -> Source:
+    """Read a source string: `zoo:NAME`, a directory, a hub id `org/name` or `org/name@revision`, and any of
+    them after `weights:`.
+
+    What begins with `.`, `/` or `~`, has more than one `/`, or is a directory here, is a directory. Raises
+    `ModelError` for what is none of these.
+    """
+    place = text.strip()
+    weights_only = place.startswith(WEIGHTS_ONLY)
+    place = place.removeprefix(WEIGHTS_ONLY)
+    if place.startswith(ZOO):
+        return Source("zoo", place.removeprefix(ZOO), weights_only=weights_only)
+    name, _, revision = place.partition("@")
+    if place.startswith((".", "/", "~")) or (name.count("/") > 1 and "://" not in place):
+        return Source("directory", os.path.expanduser(place), weights_only=weights_only)
+    if place and Path(place).is_dir():
+        return Source("directory", f"./{place}", weights_only=weights_only)
+    if not _HUB_ID.fullmatch(name):
+        raise ModelError(
+            f"{text!r} names no model",
+            hint="Use zoo:mynah, a directory such as ./model, or a hub id such as org/name or org/name@revision.",
+        )
+    return Source("hub", name, revision=revision, weights_only=weights_only)
+
+
+def locate(source: Source, *, allow_pickle: bool = False, progress: Progress | None = None) -> Located:
+    """The local directory of `source`, downloaded where it is on the hub and not in the cache.
+
+    Raises `ModelError` for an unknown zoo name, a missing directory, and whatever keeps a download from
+    happening. What lies in the directory is not looked at here.
+    """
+    if source.kind == "zoo":
+        if source.place not in DESCRIPTIONS:
+            raise ModelError(f"the zoo has no {source.place!r}", hint=f"It has: {', '.join(DESCRIPTIONS)}.")
+        return Located(zoo_dir(source.place))
+    if source.kind == "hub":
+        from explorer.engine.models.checkpoints.hub import download  # huggingface_hub is needed for nothing else
+
+        return download(source, allow_pickle=allow_pickle, progress=progress)
+    directory = Path(source.place)
+    if not directory.is_dir():
+        raise ModelError(f"there is no directory {directory}", hint="Check the path; a hub id has the form org/name.")
+    return Located(directory)

@@ -1,0 +1,81 @@
+"""Which kind of entry each token is, and which tokens no text can ever have trained."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from explorer.base.records.tokens import CATEGORIES, Category
+from explorer.engine.models.reachability import Reencoder
+from explorer.engine.models.token_bytes import Spelling
+
+CODE: dict[Category, int] = {category: code for code, category in enumerate(CATEGORIES)}
+
+NEVER_IN_UTF8 = frozenset([0xC0, 0xC1, *range(0xF5, 0x100)])
+"""Bytes that stand nowhere in valid UTF-8 (RFC 3629), so that no text can train their tokens."""
+
+_UNUSED_NAME = re.compile(
+    r"[<\[]\|?(unused|reserved(_special_token)?|dummy|placeholder|special|control)[_-]?\d+\|?[>\]]"
+    r"|<\|extra(_id|_token)?_?\d+\|>",
+    re.IGNORECASE,
+)
+_CONTROLS = frozenset(range(0x20)) - {0x09, 0x0A, 0x0D} | {0x7F}
+
+
+def categorise(
+    pieces: Sequence[str | None],
+    tokens: Sequence[bytes],
+    spelling: Spelling,
+    special_ids: Collection[int],
+    reencoder: Reencoder,
+) -> npt.NDArray[np.uint8]:
+    """The category of each token as an index into `records.CATEGORIES`; uint8 [vocab].
+
+    `padding`: no piece (a row beyond the tokenizer or a hole in it). `special`: in `special_ids`.
+    `byte`: a fallback byte, or one byte that is no character of ordinary text (0x80 and up, and controls
+    other than tab, newline, carriage return). `fragment`: several bytes that are not UTF-8 alone.
+    `unreachable`: see `Reencoder`. `ok`: all others.
+    """
+    categories = np.full(len(tokens), CODE["ok"], dtype=np.uint8)
+    candidates: list[int] = []
+    texts: list[str] = []
+    for token_id, (piece, token) in enumerate(zip(pieces, tokens, strict=True)):
+        if piece is None:
+            categories[token_id] = CODE["padding"]
+        elif token_id in special_ids:
+            categories[token_id] = CODE["special"]
+        elif spelling.is_fallback_byte(piece) or (len(token) == 1 and (token[0] in _CONTROLS or token[0] >= 0x80)):
+            categories[token_id] = CODE["byte"]
+        elif (text := _utf8(token)) is None:
+            categories[token_id] = CODE["fragment"]
+        else:
+            candidates.append(token_id)
+            texts.append(text)
+    reachable = reencoder.reachable(candidates, texts)
+    categories[np.array(candidates, dtype=np.int64)[~reachable]] = CODE["unreachable"]
+    return categories
+
+
+def known_unused(pieces: Sequence[str | None], tokens: Sequence[bytes]) -> list[tuple[int, str]]:
+    """The tokens that no text can have trained, by id, each with the reason, in the words of
+    `records.UnusedReference`.
+    """
+    found: list[tuple[int, str]] = []
+    for token_id, (piece, token) in enumerate(zip(pieces, tokens, strict=True)):
+        if piece is None:
+            found.append((token_id, "padding row"))
+        elif len(token) == 1 and token[0] in NEVER_IN_UTF8:
+            found.append((token_id, "byte never in UTF-8"))
+        elif _UNUSED_NAME.fullmatch(piece):
+            found.append((token_id, "name"))
+    return found
+
+
+def _utf8(token: bytes) -> str | None:
+    try:
+        return token.decode("utf-8")
+    except UnicodeDecodeError:
+        return None

@@ -1,0 +1,235 @@
+"""A model's vocabulary: ids, exact bytes, categories, merges, and the way from text to ids and back."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from explorer.base.records.tokens import TokenRef
+from explorer.base.text import decode
+from explorer.engine.models.checkpoints.tokenizer_files import bare_copy, end_ids, load_tokenizer, render_chat
+from explorer.engine.models.language_model import ModelError
+from explorer.engine.models.reachability import Reencoder
+from explorer.engine.models.token_bytes import Spelling, read_spelling, without_dummy_prefix
+from explorer.engine.models.token_categories import CODE, categorise, known_unused
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+
+class Vocabulary:
+    """The tokens of one model, one for each row of its embedding matrix.
+
+    Rows that the tokenizer has no token for have empty bytes and the category `padding`. A method given an
+    id outside 0 … `size` - 1 raises `ModelError`.
+    """
+
+    def __init__(
+        self, tokenizer: PreTrainedTokenizerFast, rows: int | None = None, eos_ids: Iterable[int] = ()
+    ) -> None:
+        """`rows`: rows of the embedding matrix; None: as many as the tokenizer has ids.
+
+        Raises `ModelError` where the tokenizer has ids beyond the matrix.
+        """
+        self.tokenizer = tokenizer
+        """The transformers tokenizer that this was made from, for libraries that ask for one."""
+        backend = tokenizer.backend_tokenizer
+        self._tokenizer, structure = bare_copy(backend)
+        self._segments = self._tokenizer
+        if without_dummy_prefix(structure) is not None:
+            self._segments, _ = bare_copy(backend, without_dummy_prefix)
+        ids = self._tokenizer.get_vocab(with_added_tokens=True)
+        self.tokenizer_size: int = max(ids.values(), default=-1) + 1
+        """One more than the tokenizer's greatest id."""
+        self.size: int = self.tokenizer_size if rows is None else rows
+        """Rows of the embedding matrix."""
+        if self.tokenizer_size > self.size:
+            raise ModelError(
+                f"the tokenizer has {self.tokenizer_size:,} ids but the embedding matrix only {self.size:,} rows",
+                hint="Tokenizer and weights are of different models: put the right tokenizer files in the directory.",
+            )
+        self._pieces: list[str | None] = [None] * self.size
+        for piece, token_id in ids.items():
+            self._pieces[token_id] = piece
+        self._added = self._tokenizer.get_added_tokens_decoder()
+        self.special_ids: frozenset[int] = frozenset(
+            [token_id for token_id, entry in self._added.items() if entry.special]
+        ) | frozenset(tokenizer.all_special_ids)
+        """Ids that are control tokens (`<s>`, `<|endoftext|>`)."""
+        self.eos_ids: frozenset[int] = frozenset(token_id for token_id in eos_ids if 0 <= token_id < self.size)
+        """Ids that end a reply."""
+        self._spelling: Spelling = read_spelling(structure)
+        self._tokens = [self._bytes_of(token_id, piece) for token_id, piece in enumerate(self._pieces)]
+        self._parents = _merge_parents(structure["model"], ids)
+
+    @classmethod
+    def from_directory(cls, directory: Path, rows: int | None = None) -> Vocabulary:
+        """The vocabulary in a Hugging Face directory; raises `ModelError` as `load_tokenizer` does."""
+        tokenizer = load_tokenizer(directory)
+        return cls(tokenizer, rows, end_ids(directory, tokenizer))
+
+    def _bytes_of(self, token_id: int, piece: str | None) -> bytes:
+        if piece is None:
+            return b""
+        special = token_id in self.special_ids
+        return self._spelling.token_bytes(piece, added=token_id in self._added, special=special)
+
+    # ── single tokens ─────────────────────────────────────────────────────────────────────────────────────
+
+    def token_bytes(self, token_id: int) -> bytes:
+        """The exact bytes of a token; a WordPiece continuation's without its `##`."""
+        return self._tokens[self._checked(token_id)]
+
+    def text(self, token_id: int) -> str:
+        """The bytes as UTF-8, with U+FFFD for what is not."""
+        return decode(self.token_bytes(token_id))
+
+    def ref(self, token_id: int) -> TokenRef:
+        """The token as a record."""
+        token = self.token_bytes(token_id)
+        return TokenRef(token_id=token_id, token_bytes=token.hex(), text=decode(token))
+
+    def is_continuation(self, token_id: int) -> bool:
+        """Whether the token can only stand inside a word (WordPiece's `##ing`)."""
+        return self._spelling.is_continuation(self._pieces[self._checked(token_id)] or "")
+
+    def find(self, token_bytes: bytes) -> int | None:
+        """The token with exactly these bytes; of several, one of category `ok` that can begin a word, then
+        the lowest id. None where there is none.
+        """
+        return self._by_bytes.get(token_bytes)
+
+    def merge_parents(self, token_id: int) -> tuple[int, int] | None:
+        """The two tokens that the first BPE merge leading to this one joins; None where it has no merge."""
+        return self._parents.get(self._checked(token_id))
+
+    def containing(self, token_id: int) -> list[int]:
+        """The other tokens whose bytes contain this one's, shortest first, then by id."""
+        needle = np.frombuffer(self.token_bytes(token_id), dtype=np.uint8)
+        if not len(needle):
+            return []
+        joined, offsets = self.blob()
+        last = len(joined) - len(needle) + 1
+        places = np.flatnonzero(joined[:last] == needle[0])
+        for step in range(1, len(needle)):
+            places = places[joined[places + step] == needle[step]]
+        owners = np.searchsorted(offsets, places, side="right") - 1
+        found = np.unique(owners[places + len(needle) <= offsets[owners + 1]])
+        found = found[found != token_id]
+        lengths = np.diff(offsets)[found]
+        return [int(owner) for owner in found[np.lexsort((found, lengths))]]
+
+    def reencode(self, token_id: int) -> list[int]:
+        """What the tokenizer makes of the token's text in the middle of a text; empty where the bytes are
+        no UTF-8 or there are none."""
+        token = self.token_bytes(token_id)
+        try:
+            return self._reencoder.encode(token_id, token.decode("utf-8")) if token else []
+        except UnicodeDecodeError:
+            return []
+
+    # ── the whole vocabulary ──────────────────────────────────────────────────────────────────────────────
+
+    def blob(self) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+        """All tokens' bytes one after the other, uint8 [total], and where each begins, int64 [size + 1]."""
+        return self._blob
+
+    @cached_property
+    def categories(self) -> npt.NDArray[np.uint8]:
+        """Index into `records.CATEGORIES` for each token, uint8 [size]. Computed at first use."""
+        return categorise(self._pieces, self._tokens, self._spelling, self.special_ids, self._reencoder)
+
+    def known_unused(self) -> list[tuple[int, str]]:
+        """Tokens that no text can have trained, with the reason; by id."""
+        return known_unused(self._pieces, self._tokens)
+
+    def digest(self) -> str:
+        """SHA-256 of the number of ids, where each begins (int64) and their bytes; first 32 hex digits.
+        Padding rows do not count: the same tokenizer has the same digest under any matrix."""
+        joined, offsets = self.blob()
+        content = hashlib.sha256(self.tokenizer_size.to_bytes(8, "little"))
+        content.update(offsets[: self.tokenizer_size + 1].astype("<i8").tobytes())
+        content.update(joined.tobytes())
+        return content.hexdigest()[:32]
+
+    # ── text to ids and back ──────────────────────────────────────────────────────────────────────────────
+
+    @cached_property
+    def prefix_ids(self) -> tuple[int, ...]:
+        """The special tokens the tokenizer puts before every text (BOS, [CLS]); often none."""
+        encoding = self._tokenizer.encode("a")
+        inside = encoding.special_tokens_mask.index(0) if 0 in encoding.special_tokens_mask else 0
+        return tuple(encoding.ids[:inside])
+
+    def encode(self, text: str, *, with_prefix: bool = True) -> list[int]:
+        """The ids of a whole prompt: `prefix_ids` (left out for text that a chat template wrote, which
+        carries its own), then the text as the tokenizer treats the beginning of a text. No trailing specials.
+        """
+        ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids if text else []
+        return [*(self.prefix_ids if with_prefix else ()), *ids]
+
+    def encode_segment(self, text: str) -> list[int]:
+        """The ids of a text that stands in the middle of a prompt: no prefix ids, no dummy space."""
+        ids: list[int] = self._segments.encode(text, add_special_tokens=False).ids if text else []
+        return ids
+
+    def decode_bytes(self, token_ids: Sequence[int]) -> bytes:
+        """The exact bytes of the tokens, one after the other."""
+        return b"".join([self.token_bytes(token_id) for token_id in token_ids])
+
+    def decode(self, token_ids: Sequence[int]) -> str:
+        """Their text, U+FFFD for what is not UTF-8. Keeps the space that SentencePiece puts before a prompt."""
+        return decode(self.decode_bytes(token_ids))
+
+    @property
+    def has_chat_template(self) -> bool:
+        """Whether the tokenizer has a chat template."""
+        return bool(self.tokenizer.chat_template)
+
+    def chat_prompt(self, question: str, prefill: str = "") -> str | None:
+        """The tokenizer's chat template around `question` as the user's turn, then `prefill`; None without
+        one. Raises `ModelError` as `render_chat` does."""
+        return render_chat(self.tokenizer, question) + prefill if self.has_chat_template else None
+
+    # ── kept for later ────────────────────────────────────────────────────────────────────────────────────
+
+    @cached_property
+    def _blob(self) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+        offsets = np.zeros(self.size + 1, dtype=np.int64)
+        np.cumsum([len(token) for token in self._tokens], out=offsets[1:])
+        return np.frombuffer(b"".join(self._tokens), dtype=np.uint8), offsets
+
+    @cached_property
+    def _reencoder(self) -> Reencoder:
+        return Reencoder(self._segments, self._spelling, self._pieces)
+
+    @cached_property
+    def _by_bytes(self) -> dict[bytes, int]:
+        last = (self.categories != CODE["ok"]) * 2 + np.array([self.is_continuation(i) for i in range(self.size)])
+        order = np.argsort(last, kind="stable")[::-1]
+        return {self._tokens[token_id]: int(token_id) for token_id in order if self._tokens[token_id]}
+
+    def _checked(self, token_id: int) -> int:
+        if not 0 <= token_id < self.size:
+            raise ModelError(
+                f"token id {token_id} is out of range", hint=f"This model's ids go from 0 to {self.size - 1}."
+            )
+        return token_id
+
+
+def _merge_parents(model: dict[str, Any], ids: dict[str, int]) -> dict[int, tuple[int, int]]:
+    """id → the ids of the first merge that makes it, from the `model` part of a tokenizer's JSON."""
+    parents: dict[int, tuple[int, int]] = {}
+    marker = len(model.get("continuing_subword_prefix") or "")
+    for merge in model.get("merges", ()):
+        left, right = merge.split(" ") if isinstance(merge, str) else merge
+        whole = ids.get(left + right[marker:])
+        if whole is not None and left in ids and right in ids:
+            parents.setdefault(whole, (ids[left], ids[right]))
+    return parents

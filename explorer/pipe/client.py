@@ -1,0 +1,252 @@
+"""The screen's and the command line's end of the pipe: start an engine, ask, hear parts, cancel, end it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from explorer.base.records.models import Roster
+from explorer.base.records.record import Failure
+from explorer.base.records.unions import AnyOutcome, AnyPart, AnyRequest
+from explorer.pipe.frames import (
+    LENGTH,
+    PROTOCOL,
+    Answer,
+    Ask,
+    Cancel,
+    FrameError,
+    Hello,
+    Quit,
+    RosterChanged,
+    ToClient,
+    Told,
+    body_length,
+    pack,
+    unpack_for_client,
+)
+
+EngineState = Literal["starting", "ready", "stopped"]
+OnPart = Callable[[AnyPart], None]
+
+LOCAL_ENGINE: tuple[str, ...] = (sys.executable, "-m", "explorer.engine")
+LOG_LINES_KEPT = 2000
+LAST_WORDS = 0.3
+"""Seconds that the log of an engine that ended is waited for: a child of its own may keep it open."""
+NOT_RUNNING, STOPPED = "the engine is not running", "the engine stopped: "
+RESTART = "Press ctrl+r to start it again; the session is whole."
+"""What to do on the screen; nothing that a headless verb can do."""
+
+
+@dataclass(frozen=True)
+class Answered:
+    """An outcome and how long the engine worked on it."""
+
+    outcome: AnyOutcome
+    seconds: float
+
+
+def is_of_stopped_engine(failure: Failure) -> bool:
+    """Whether a request failed because the engine ended, so that nothing is known of its answer."""
+    return failure.message == NOT_RUNNING or failure.message.startswith(STOPPED)
+
+
+class Asker(Protocol):
+    """What a screen or a verb needs of an engine; `EngineClient` is one, tests have others."""
+
+    def submit(self, request: AnyRequest, on_part: OnPart | None = None) -> Pending:
+        """Send `request` at once; the result can be awaited, or cancelled by its number."""
+
+    def cancel(self, number: int) -> None:
+        """Ask the engine to stop that request; its outcome still arrives."""
+
+
+@dataclass
+class Pending:
+    """A request on its way."""
+
+    number: int
+    request: AnyRequest
+    answer: asyncio.Future[Answered]
+    on_part: OnPart | None = None
+    asked_at: float = field(default_factory=time.monotonic)
+
+
+@dataclass
+class Listeners:
+    """Who is told what happens outside of answers; all called on the event loop."""
+
+    hello: Callable[[Hello], None] = lambda hello: None
+    roster: Callable[[Roster], None] = lambda roster: None
+    stopped: Callable[[str], None] = lambda reason: None
+    log: Callable[[str], None] = lambda line: None
+
+
+class EngineClient:
+    """Runs an engine as a child process and speaks with it. One event loop; never blocks it.
+
+    Requests may be submitted before the engine is up: they wait in the pipe. When the engine ends, by
+    itself or by a signal, every pending request is answered with a Failure and `listeners.stopped` is
+    called; `start` may then be called again.
+    """
+
+    def __init__(self, command: Sequence[str] = LOCAL_ENGINE, listeners: Listeners | None = None) -> None:
+        self.command = tuple(command)
+        self.listeners = listeners or Listeners()
+        self.state: EngineState = "starting"
+        self.hello: Hello | None = None
+        self._pending: dict[int, Pending] = {}
+        self._numbers = iter(range(1, sys.maxsize))
+        self._process: asyncio.subprocess.Process | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._backlog: list[bytes] = []
+        self._log: list[str] = []
+
+    async def start(self) -> None:
+        """Start the engine; returns as soon as the process exists. Raises OSError where the command cannot run."""
+        self.state = "starting"
+        try:
+            self._process = await asyncio.create_subprocess_exec(
+                *self.command,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                # Its own group: the terminal's Ctrl+C is the screen's business, not the engine's.
+                start_new_session=True,
+            )
+        except OSError:
+            self.state = "stopped"
+            raise
+        for frame in self._backlog:
+            self._write(frame)
+        self._backlog.clear()
+        log = asyncio.create_task(self._read_log(self._process))
+        for task in (log, asyncio.create_task(self._read_answers(self._process, log))):
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    def submit(self, request: AnyRequest, on_part: OnPart | None = None) -> Pending:
+        """Send `request` (or keep it until `start`); see `Asker`."""
+        pending = Pending(next(self._numbers), request, asyncio.get_running_loop().create_future(), on_part)
+        self._pending[pending.number] = pending
+        if self.state == "stopped":
+            self._settle(pending.number, Answered(Failure(message=NOT_RUNNING, hint=RESTART), 0.0))
+        else:
+            self._write(pack(Ask(number=pending.number, request=request)))
+        return pending
+
+    async def ask(self, request: AnyRequest, on_part: OnPart | None = None) -> Answered:
+        """Send `request` and wait for its outcome; never raises for a request that fails."""
+        return await self.submit(request, on_part).answer
+
+    def cancel(self, number: int) -> None:
+        """See `Asker`."""
+        if number in self._pending:
+            self._write(pack(Cancel(number=number)))
+
+    async def stop(self, grace: float = 0.3) -> None:
+        """End the engine: tell it, wait `grace` seconds, then terminate, then kill. Pending requests fail."""
+        process, self._process, self.state = self._process, None, "stopped"
+        if process is None or process.returncode is not None:
+            return
+        if process.stdin is not None:
+            with contextlib.suppress(ConnectionError, RuntimeError):
+                process.stdin.write(pack(Quit()))
+                process.stdin.close()
+        ways: tuple[Callable[[], None], ...] = (lambda: None, process.terminate, process.kill)
+        for end in ways:
+            with contextlib.suppress(ProcessLookupError):
+                end()
+            try:
+                await asyncio.wait_for(process.wait(), grace)
+                break
+            except TimeoutError:
+                continue
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=grace)
+
+    def log_lines(self) -> tuple[str, ...]:
+        """The engine's last log lines (its stderr)."""
+        return tuple(self._log)
+
+    def _write(self, frame: bytes) -> None:
+        if self._process is None:
+            self._backlog.append(frame)
+        elif self._process.stdin is not None and not self._process.stdin.is_closing():
+            with contextlib.suppress(ConnectionError, RuntimeError):
+                self._process.stdin.write(frame)
+
+    async def _read_answers(self, process: asyncio.subprocess.Process, log: asyncio.Task[None]) -> None:
+        assert process.stdout is not None
+        reason = ""
+        try:
+            while True:
+                prefix = await process.stdout.readexactly(LENGTH.size)
+                body = await process.stdout.readexactly(body_length(prefix))
+                self._hear(unpack_for_client(body))
+        except asyncio.IncompleteReadError:
+            pass
+        except FrameError as error:
+            reason = str(error)
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+        status = await process.wait()
+        await asyncio.wait((log,), timeout=LAST_WORDS)
+        self._ended(process, reason or _how_it_ended(status, self._log))
+
+    def _hear(self, envelope: ToClient) -> None:
+        match envelope:
+            case Hello():
+                if envelope.protocol != PROTOCOL:
+                    raise FrameError(f"the engine speaks protocol {envelope.protocol}, this program {PROTOCOL}")
+                self.state, self.hello = "ready", envelope
+                self.listeners.hello(envelope)
+            case Told():
+                pending = self._pending.get(envelope.number)
+                if pending is not None and pending.on_part is not None:
+                    pending.on_part(envelope.part)
+            case Answer():
+                self._settle(envelope.number, Answered(envelope.outcome, envelope.seconds))
+            case RosterChanged():
+                self.listeners.roster(envelope.roster)
+
+    def _settle(self, number: int, answered: Answered) -> None:
+        pending = self._pending.pop(number, None)
+        if pending is not None and not pending.answer.done():
+            pending.answer.set_result(answered)
+
+    def _ended(self, process: asyncio.subprocess.Process, reason: str) -> None:
+        asked_to_end = self._process is not process
+        if not asked_to_end:
+            self.state = "stopped"
+            self._process = None
+        failure = Failure(message=STOPPED + reason, hint=RESTART)
+        now = time.monotonic()
+        for number, pending in list(self._pending.items()):
+            self._settle(number, Answered(failure, now - pending.asked_at))
+        if not asked_to_end:
+            self.listeners.stopped(reason)
+
+    async def _read_log(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stderr is not None
+        while True:
+            try:
+                line = await process.stderr.readline()
+            except ValueError:  # a line longer than the stream's limit; its rest follows
+                continue
+            if not line:
+                return
+            text = line.decode("utf-8", "replace").rstrip()
+            self._log = [*self._log[-LOG_LINES_KEPT + 1 :], text]
+            self.listeners.log(text)
+
+
+def _how_it_ended(status: int, log: Sequence[str]) -> str:
+    if status < 0:
+        return f"signal {-status}" + (" (killed: out of memory?)" if status == -9 else "")
+    last = next((line for line in reversed(log) if line.strip()), "")
+    return f"exit status {status}" + (f", {last}" if last else "")

@@ -1,0 +1,101 @@
+"""What may leave this machine in a session file: sources and messages without the folders they stood in."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TypeVar
+from urllib.parse import unquote
+
+import msgspec
+
+from explorer.base.records.models import CatalogueEntry, LoadModel, ModelCatalogue, ModelInfo, ModelLoaded, Roster
+from explorer.base.records.neighbours import FindNeighbours
+from explorer.base.records.record import Failure
+from explorer.base.records.unions import Step
+
+Model = TypeVar("Model", ModelInfo, CatalogueEntry, LoadModel)
+
+_PATH = re.compile(
+    r"""(?P<quote>['"])(?:file://)?(?:~[\w.-]*|\.{0,2})/(?P<inside>[^'"\n]+)(?P=quote)"""
+    r"""|(?<![\w/.…])(?:file://)?(?:~[\w.-]*|\.{0,2})/(?:[^\s/'"]+/)+(?P<bare>[^\s/'",:;()\[\]]+)"""
+)
+"""A path inside a sentence: in quotes (it may hold spaces), or of two or more parts."""
+_PREFIX = re.compile(r"\s*(?:weights:\s*)*")
+_PUBLIC = re.compile(r"zoo:[^/\\]*|[^/\\~]*|[A-Za-z0-9][\w.-]*/[\w.-]+(?:@(?:refs/[\w./-]+|[\w.-]+))?")
+"""A zoo name, a word, or a hub id, which has exactly one slash; anything with more is a path."""
+
+
+def portable(step: Step) -> Step:
+    """`step` as it may leave this machine: paths cut to their last part."""
+    request, outcome = step.request, step.outcome
+    match outcome:
+        case Failure():
+            outcome = Failure(
+                message=_portable_words(outcome.message, request), hint=_portable_words(outcome.hint, request)
+            )
+        case ModelLoaded():
+            outcome = ModelLoaded(info=_without_folder(outcome.info))
+        case Roster():
+            outcome = msgspec.structs.replace(outcome, models=tuple(map(_without_folder, outcome.models)))
+        case ModelCatalogue():
+            outcome = ModelCatalogue(entries=tuple(map(_without_folder, outcome.entries)))
+    match request:
+        case LoadModel():
+            request = _without_folder(request)
+        case FindNeighbours() if request.encoder:
+            request = msgspec.structs.replace(request, encoder=portable_source(request.encoder))
+    return msgspec.structs.replace(step, request=request, outcome=outcome)
+
+
+def _without_folder(named: Model) -> Model:
+    return msgspec.structs.replace(named, source=portable_source(named.source))
+
+
+def _portable_words(text: str, request: object) -> str:
+    source = getattr(request, "source", "") or getattr(request, "encoder", "")
+    place = source[len(_matched_prefix(source)) :].strip()
+    if place and not _is_public(place):  # whole, in every spelling, because a path may hold spaces
+        last = portable_source(place)
+        for spelling in _spellings(place):
+            text = re.sub(re.escape(spelling) + r"(?![\w-])", lambda _: last, text)
+        if tail := place.partition("/")[2].strip("/"):  # `~` and `.` are other folders where the engine runs elsewhere
+            text = re.sub(rf"(?:~|/[^'\"\n]*?)/{re.escape(tail)}(?![\w-])", lambda _: last, text)
+    home = os.path.expanduser("~")
+    if len(home) > 1:
+        text = text.replace(f"{home}/", "~/")
+    return _PATH.sub(_last_part, text)
+
+
+def _spellings(place: str) -> list[str]:
+    """How a message may name the path, the longest first."""
+    local = unquote(place.removeprefix("file://")) if place.startswith("file:") else os.path.expanduser(place)
+    found = {place, os.path.normpath(place), local, os.path.abspath(local), os.path.realpath(local)}
+    found |= {repr(spelling)[1:-1] for spelling in found}
+    return sorted((each for each in found if "/" in each.strip("/") or len(each) > 2), key=len, reverse=True)
+
+
+def _last_part(found: re.Match[str]) -> str:
+    if not found["quote"]:
+        return f"…/{found['bare']}"
+    last = found["inside"].rstrip("/").rpartition("/")[2]
+    return f"{found['quote']}…/{last}{found['quote']}"
+
+
+def _matched_prefix(source: str) -> str:
+    found = _PREFIX.match(source)
+    return found[0] if found else ""
+
+
+def _is_public(place: str) -> bool:
+    return _PUBLIC.fullmatch(place) is not None and not os.path.isdir(place)
+
+
+def portable_source(source: str) -> str:
+    """`source` without the folders of this machine: `/home/me/models/x` → `…/x`; zoo and hub names as they are."""
+    prefix = _matched_prefix(source)
+    place = source[len(prefix) :].strip()
+    if _is_public(place):
+        return source
+    last = re.split(r"[/\\]", place.rstrip("/\\"))[-1]
+    return f"{prefix}…/{'' if last.startswith(('~', '…')) else last}"

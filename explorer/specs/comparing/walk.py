@@ -1,0 +1,190 @@
+"""The walk over two answers side by side: the first place where they differ, in words.
+
+Numbers that follow from others are held to what those leave open. A rank is the same where the log-probability is
+the very same, and else as near as the tolerance may have shifted it; a picture's points lie as they lay, but for a
+turn or a flip of the whole.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from explorer.base.records.inspect import PublishedFact
+from explorer.base.records.logprobs import LogprobCell, TopToken
+from explorer.base.records.neighbours import Neighbour, Neighbourhood
+from explorer.base.records.record import Failure
+from explorer.base.records.repeat_back import Reply
+from explorer.base.text import visible
+from explorer.specs.describe import summarise
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """How far apart two numbers may be."""
+
+    logprob: float
+    """Nats, for log-probabilities and entropies."""
+    relative: float = 1e-4
+    """Share of the larger one, for every other number."""
+
+
+_FOLLOWS = frozenset({"rank", "token_rank", "token_position", "x", "y"})
+"""Looked at beside what they follow from."""
+_OF_THE_MACHINE = frozenset({"memory_bytes", "answered", "reused", "tokens_per_second"})
+_LOGPROBS = frozenset({"logprob", "token_logprob", "logprobs", "entropy"})
+_TOKENS_PER_NAT = 8.0
+"""Ranks grow by less than e^8 a nat where tokens lie densest, with room to spare."""
+_PICTURE = 1e-3
+"""Share of a picture's half width by which a point may be elsewhere."""
+
+
+@dataclass(frozen=True)
+class Walk:
+    """How two answers are compared."""
+
+    tolerance: Tolerance
+    names: Mapping[str, str] = field(default_factory=dict)
+    """A model's name in the first answer → in the second; one that is not there is the same in both."""
+
+    def difference(self, recorded: Any, live: Any, path: str = "") -> str:
+        """The first place where two answers differ, in words; empty where they agree."""
+        if isinstance(recorded, msgspec.Struct):
+            return self._of_records(recorded, live, path)
+        if isinstance(recorded, dict) and isinstance(live, dict):
+            if recorded.keys() != live.keys():
+                return said(path, ", ".join(recorded), ", ".join(live))
+            found = (self.difference(value, live[name], _join(path, name)) for name, value in recorded.items())
+            return next(filter(None, found), "")
+        if isinstance(recorded, tuple) and isinstance(live, tuple):
+            return self._of_sequences(recorded, live, path)
+        return "" if self._same(recorded, live, path) else said(path, recorded, live)
+
+    def _of_records(self, recorded: msgspec.Struct, live: Any, path: str) -> str:
+        if type(recorded) is not type(live):
+            return said(path or "outcome", recorded, live)
+        for name in recorded.__struct_fields__:
+            if name in _FOLLOWS or name in _OF_THE_MACHINE:
+                continue
+            was, came = getattr(recorded, name), getattr(live, name)
+            if name == "model" and not isinstance(recorded, PublishedFact):  # a list speaks of models by its own names
+                was = self.names.get(was, was)
+            if difference := self.difference(was, came, _join(path, name)):
+                return difference
+        return self._of_followers(recorded, live, path)
+
+    def _of_followers(self, recorded: msgspec.Struct, live: Any, path: str) -> str:
+        match recorded:
+            case LogprobCell():
+                return self._of_ranks("rank", recorded, live, recorded.logprob == live.logprob, path)
+            case Reply():
+                same = recorded.token_logprob == live.token_logprob
+                if same and recorded.token_position != live.token_position:
+                    return said(_join(path, "token_position"), recorded.token_position, live.token_position)
+                if recorded.token_position != live.token_position:  # another place, nearly as probable: another rank
+                    return ""
+                return self._of_ranks("token_rank", recorded, live, same, path)
+            case Neighbourhood():
+                return _picture_difference(recorded, live)
+        return ""
+
+    def _of_ranks(self, name: str, recorded: msgspec.Struct, live: Any, same: bool, path: str) -> str:
+        was, came = getattr(recorded, name), getattr(live, name)
+        if was == came:
+            return ""
+        if same or was is None or came is None or min(was, came) < 0:
+            return said(_join(path, name), was, came)
+        low, high = sorted((was, came))
+        room = math.exp(_TOKENS_PER_NAT * self.tolerance.logprob)
+        is_near = high - low == 1 or (1 + high) <= (1 + low) * room
+        return "" if is_near else said(_join(path, name), was, came)
+
+    def _of_sequences(self, recorded: Any, live: Any, path: str) -> str:
+        if len(recorded) != len(live):
+            return said(path, f"{len(recorded)} entries", f"{len(live)}")
+        if recorded and isinstance(recorded[0], TopToken):
+            return self._of_rankings(recorded, live, path, lambda entry: entry.logprob)
+        if recorded and isinstance(recorded[0], Neighbour):
+            return self._of_rankings(recorded, live, path, lambda entry: entry.distance)
+        if recorded and isinstance(recorded[0], int):
+            return "" if recorded == live else said(path, recorded, live)
+        pairs = enumerate(zip(recorded, live, strict=True), start=1)
+        return next(filter(None, (self.difference(was, came, f"{path} {place}") for place, (was, came) in pairs)), "")
+
+    def _of_rankings(self, recorded: Any, live: Any, path: str, value_of: Callable[[Any], float]) -> str:
+        """Two lists in the order of a number: near ties may have swapped places, or fallen off the end."""
+        by_id = {entry.token.token_id: entry for entry in live}
+        for place, (was, came) in enumerate(zip(recorded, live, strict=True), start=1):
+            name = f"{path} {place} {'logprob' if isinstance(was, TopToken) else 'distance'}"
+            if not self._same(value_of(was), value_of(came), name):
+                return said(name, value_of(was), value_of(came))
+            same = by_id.get(was.token.token_id)
+            if same is None:
+                if not self._same(value_of(was), value_of(live[-1]), name):
+                    return said(f"{path} {place}", was.token.text, came.token.text)
+            elif difference := self.difference(was, same, f"{path} {place}"):
+                return difference
+        return ""
+
+    def _same(self, recorded: Any, live: Any, path: str) -> bool:
+        if recorded == live or not isinstance(recorded, float | int) or not isinstance(live, float | int):
+            return bool(recorded == live)
+        if isinstance(recorded, int) and isinstance(live, int):
+            return False
+        if math.isnan(recorded) or math.isnan(live):
+            return math.isnan(recorded) and math.isnan(live)
+        if any(word in _LOGPROBS for word in path.replace(".", " ").split()):
+            return abs(recorded - live) <= self.tolerance.logprob
+        relative = self.tolerance.relative
+        return math.isclose(recorded, live, rel_tol=relative, abs_tol=relative * 1e-2)
+
+
+def _picture_difference(recorded: Neighbourhood, live: Neighbourhood) -> str:
+    """Whether the points can be turned and flipped onto each other; not where a near tie put another token in."""
+    ours = {entry.token.token_id: (entry.x, entry.y) for entry in (recorded.subject, *recorded.neighbours)}
+    theirs = {entry.token.token_id: (entry.x, entry.y) for entry in (live.subject, *live.neighbours)}
+    if ours.keys() != theirs.keys():
+        return ""
+    was = np.array(list(ours.values()), dtype=np.float64)
+    came = np.array([theirs[token_id] for token_id in ours], dtype=np.float64)
+    if not np.isfinite(was).all() or not np.isfinite(came).all():
+        return "" if np.array_equal(was, came, equal_nan=True) else "x, y: a point has no place"
+    size = max(float(np.abs(was).max()), float(np.abs(came).max()))
+    if size == 0:
+        return ""
+    left, _, right = np.linalg.svd((was / size).T @ (came / size))  # Procrustes: the turn that brings them nearest
+    off = np.abs(was / size @ (left @ right) - came / size).max(axis=1)
+    worst = int(off.argmax())
+    return "" if off[worst] <= _PICTURE else said("x, y", _point(was[worst]), _point(came[worst]))
+
+
+def _point(place: Any) -> str:
+    return f"({place[0]:.4g}, {place[1]:.4g})"
+
+
+def _join(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
+
+
+_SHOWN = 60
+
+
+def said(path: str, recorded: Any, live: Any) -> str:
+    """A difference in words."""
+    return f"{path}: {_shown(recorded)} was recorded, {_shown(live)} came"
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, Failure):
+        return summarise(value)
+    if isinstance(value, msgspec.Struct):
+        return type(value).__name__
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    shown = visible(value if isinstance(value, str) else str(value), spaces=False)
+    return shown if len(shown) <= _SHOWN else shown[: _SHOWN - 1] + "…"

@@ -1,0 +1,198 @@
+"""What the detail view writes about a token, as styled lines. No widget in here.
+
+The order is that of importance: in a low pane the first lines are all that is in sight.
+"""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from collections.abc import Sequence
+
+from rich.cells import cell_len, set_cell_size
+from textual.content import Content
+
+from explorer.base.records.inspect import TokenDetail
+from explorer.base.records.tokens import TokenRef, TokenRow
+from explorer.base.text import visible, visible_bytes
+from explorer.tui.panes.tokens.table_layout import LABELS, ramp_step
+from explorer.tui.widgets.guard import CONTROLS
+
+LOW = 12
+"""Lines below which the indicators stand two to a line."""
+_WIDE = 74
+"""Cells from which the indicators' names are written in full."""
+_FIELD = 13
+_TITLE_TOKEN = 40
+_TRACK = 11
+_MUTED = "$foreground 60%"
+_SEEN_IN_CONTAINED = 8
+
+
+def detail_lines(
+    row: TokenRow, detail: TokenDetail | None, *, marked: bool, width: int, height: int, unanswered: str = "…"
+) -> list[Content]:
+    """Everything known of the token `row`; `unanswered` stands for what `detail` will say."""
+    lines = [_title(row, marked=marked), *_lineage(row, detail, unanswered), *_indicators(row, width, height)]
+    lines += [*_spelling(row), *_published(detail)]
+    return lines
+
+
+def _title(row: TokenRow, *, marked: bool) -> Content:
+    token = _cut(shown(row), _TITLE_TOKEN)
+    category = _MUTED if row.category == "ok" else "$warning"
+    tick = ("  ✓ marked", "$success") if marked else ("", "")
+    return Content.assemble((f"{row.token_id}  ", _MUTED), (token, "bold"), (f"  {row.category}", category), tick)
+
+
+def _lineage(row: TokenRow, detail: TokenDetail | None, unanswered: str) -> list[Content]:
+    """Four lines, whether the answer is here or not, so that nothing moves when it arrives."""
+    names = ("known as", "from", "swallowed by", "re-encodes to")
+    if detail is None:
+        return [_field(name, (unanswered if name == names[0] else "…", _MUTED)) for name in names]
+    facts = [detail.ground_truth and f"{detail.ground_truth} (zoo card)"]
+    facts += ["known-unused reference" if detail.is_unused_reference else ""]
+    facts += [f"published, {len(detail.published)} ×" if detail.published else ""]
+    known = " · ".join(visible(fact, spaces=False) for fact in facts if fact)
+    return [
+        _field(names[0], (known, "$warning") if known else ("–", _MUTED)),
+        _field(names[1], (_refs(detail.merge_parents, " + ") or "no merge", "" if detail.merge_parents else _MUTED)),
+        _field(names[2], _swallowed(detail)),
+        _field(names[3], _reencoded(row, detail)),
+    ]
+
+
+def _swallowed(detail: TokenDetail) -> tuple[str, str]:
+    if not detail.contained_in_count:
+        return "no longer token", _MUTED
+    more = "" if detail.contained_in_count <= _SEEN_IN_CONTAINED else " …"
+    return f"{detail.contained_in_count:,}: {_refs(detail.contained_in[:_SEEN_IN_CONTAINED], ' · ')}{more}", ""
+
+
+def _reencoded(row: TokenRow, detail: TokenDetail) -> tuple[str, str]:
+    ids = tuple(ref.token_id for ref in detail.reencodes_to)
+    if ids == (row.token_id,):
+        return "itself", _MUTED
+    return (_refs(detail.reencodes_to, " + "), "$warning") if ids else ("nothing", "$warning")
+
+
+def _indicators(row: TokenRow, width: int, height: int) -> list[Content]:
+    if not row.indicators:
+        return [_field("indicators", ("none: this row holds no numbers", _MUTED))]
+    values = aligned([significant(value) for value in row.indicators.values()])
+    if height < LOW:
+        return _indicator_pairs(row, values, width)
+    long = width >= _WIDE
+    labels = {name: visible(name) if long else LABELS.get(name, visible(name)) for name in row.indicators}
+    name_width = max(len("indicator"), *map(cell_len, labels.values()))
+    value_width = max(len("value"), *map(len, values))
+    heading = f"{'indicator'.ljust(name_width)}  {'value'.rjust(value_width)}    pct  robust z"
+    lines = [Content.styled(heading, _MUTED)]
+    for (name, label), value in zip(labels.items(), values, strict=True):
+        percentile, z = row.percentiles.get(name, math.nan), row.robust_z.get(name, math.nan)
+        numbers = f"  {value.rjust(value_width)}  {_percentile(percentile)}  {_z(z)}  "
+        bar = (track(percentile), _ramp(percentile))
+        lines.append(Content.assemble(set_cell_size(label, name_width), numbers, bar))
+    return lines
+
+
+def _indicator_pairs(row: TokenRow, values: Sequence[str], width: int) -> list[Content]:
+    cells = []
+    for name, value in zip(row.indicators, values, strict=True):
+        percentile = row.percentiles.get(name, math.nan)
+        label = set_cell_size(LABELS.get(name, visible(name)), 10)
+        place = (f"p{_percentile(percentile)}  ", _ramp(percentile))
+        cells.append(Content.assemble((label, _MUTED), f" {value} ", place))
+    across = max(1, width // max(cell.cell_length for cell in cells))
+    return [Content.assemble(*cells[start : start + across]) for start in range(0, len(cells), across)]
+
+
+def _spelling(row: TokenRow) -> list[Content]:
+    token_bytes = bytes.fromhex(row.token_bytes)
+    lines = [_field("bytes", f"{token_bytes.hex(' ')}  ({len(token_bytes)})" if token_bytes else "none")]
+    if cell_len(shown(row)) > _TITLE_TOKEN:
+        lines.append(_field("token", shown(row)))
+    glyphs = safe_glyphs(row.text)
+    if glyphs.strip() and glyphs != shown(row).replace("·", " "):
+        lines.append(_field("glyphs", glyphs))
+    return lines
+
+
+def _published(detail: TokenDetail | None) -> list[Content]:
+    facts = detail.published if detail is not None else ()
+    return [
+        _field("published", visible(f"{fact.model}: {fact.statement} ({fact.list_name})", spaces=False))
+        for fact in facts
+    ]
+
+
+# ── pieces ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def shown(token: TokenRow | TokenRef) -> str:
+    """A token as one safe line, exact to the byte."""
+    return visible_bytes(bytes.fromhex(token.token_bytes))
+
+
+def safe_glyphs(text: str) -> str:
+    """`text` as its glyphs look, without what could move others or control a terminal.
+
+    Joiners, combining marks and right-to-left letters stay, and terminals disagree on their width: this
+    belongs on a line of its own.
+    """
+    kept = "".join(
+        character
+        for character in CONTROLS.sub("", text)
+        if unicodedata.category(character) not in ("Cc", "Cs", "Cn", "Co") and character != "\ufffd"
+    )
+    return "◌" + kept if kept and unicodedata.category(kept[0])[0] == "M" else kept
+
+
+def significant(value: float) -> str:
+    """Four decimals, and up to seven where that would leave fewer than three digits; never an exponent."""
+    if not math.isfinite(value):
+        return "–" if math.isnan(value) else ("∞" if value > 0 else "−∞")
+    decimals = 4 if value == 0 else min(7, max(4, 2 - math.floor(math.log10(abs(value)))))
+    return f"{value:.{decimals}f}"
+
+
+def aligned(numbers: Sequence[str]) -> list[str]:
+    """The numbers padded at both sides so that their decimal points stand in one line."""
+    parts = [number.partition(".") for number in numbers]
+    before, after = max(len(whole) for whole, _, _ in parts), max(len(point + rest) for _, point, rest in parts)
+    return [whole.rjust(before) + (point + rest).ljust(after) for whole, point, rest in parts]
+
+
+def track(percentile: float) -> str:
+    """Where a percentile lies, as a dot on a line."""
+    if math.isnan(percentile):
+        return " " * _TRACK
+    place = round(percentile / 100 * (_TRACK - 1))
+    return "─" * place + "●" + "─" * (_TRACK - 1 - place)
+
+
+def _percentile(percentile: float) -> str:
+    return "  –  " if math.isnan(percentile) else f"{percentile:5.1f}"
+
+
+def _z(z: float) -> str:
+    if math.isnan(z):
+        return "–   ".rjust(8)
+    return f"{z:+8.2f}" if math.isfinite(z) else ("+∞" if z > 0 else "−∞").rjust(5) + "   "
+
+
+def _ramp(percentile: float) -> str:
+    step = ramp_step(percentile)
+    return _MUTED if step is None else f"$ramp-{step}"
+
+
+def _refs(refs: Sequence[TokenRef], between: str) -> str:
+    return between.join(f"{_cut(shown(ref), 24)} {ref.token_id}" for ref in refs)
+
+
+def _field(name: str, value: str | tuple[str, str]) -> Content:
+    return Content.assemble((set_cell_size(name, _FIELD) + " ", _MUTED), value)
+
+
+def _cut(text: str, width: int) -> str:
+    return text if cell_len(text) <= width else set_cell_size(text, width - 1) + "…"

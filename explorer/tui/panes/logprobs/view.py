@@ -1,0 +1,81 @@
+"""The table of log-probabilities on a screen: its cursor, its sorting and the form of its cells."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.content import Content
+
+from explorer.tui.panes.logprobs.lines import FORMS, TableView, table_lines
+from explorer.tui.widgets.lines_view import Draw, LinesView
+
+
+class LogprobView(LinesView):
+    """Draws a `TableView`, or, where there is none, what `empty` draws."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("left", "move(-1)", "column to the left", show=False),
+        Binding("right", "move(1)", "column to the right", show=False),
+        Binding("o,enter", "sort", "sort by the column", show=False),
+        Binding("p", "form", "form of the cells", show=False),
+    ]
+
+    def __init__(self, empty: Draw, *, id: str | None = None) -> None:
+        super().__init__(self._draw_table, id=id)
+        self._empty = empty
+        self._view: TableView | None = None
+
+    @property
+    def view(self) -> TableView | None:
+        """What is on display."""
+        return self._view
+
+    def show_table(self, view: TableView | None) -> None:
+        """Display another table; the cursor, the sorting and the form stay where they make sense in it."""
+        old = self._view
+        if view is not None and old is not None:
+            last = len(view.table.columns) - 1
+            same = [column.model for column in old.table.columns] == [column.model for column in view.table.columns]
+            view = dataclasses.replace(
+                view,
+                cursor=max(0, min(old.cursor, last)),
+                sort=old.sort if same else None,
+                reverse=old.reverse and same,
+                form=old.form,
+            )
+        self._view = view
+        self.redraw()
+
+    def action_move(self, step: int) -> None:
+        """Go `step` models to the right; those that did not fit come into sight."""
+        if self._view is not None and self._view.table.columns:
+            last = len(self._view.table.columns) - 1
+            self._change(cursor=max(0, min(self._view.cursor + step, last)))
+
+    def action_sort(self) -> None:
+        """Sort by the cursor's model, best first; again: worst first; again: in the order asked."""
+        view = self._view
+        if view is None:
+            return
+        if view.sort != view.cursor:
+            self._change(sort=view.cursor, reverse=False)
+        elif view.reverse:
+            self._change(sort=None, reverse=False)
+        else:
+            self._change(reverse=True)
+
+    def action_form(self) -> None:
+        """Go through the forms of a cell: as fits, logprob / prob and rank, logprob and rank, logprob."""
+        if self._view is not None:
+            forms = (None, *FORMS)
+            self._change(form=forms[(forms.index(self._view.form) + 1) % len(forms)])
+
+    def _change(self, **fields: object) -> None:
+        if self._view is not None:
+            self._view = dataclasses.replace(self._view, **fields)  # type: ignore[arg-type]  # names are checked at run time
+            self.redraw()
+
+    def _draw_table(self, width: int) -> list[Content]:
+        return list(self._empty(width)) if self._view is None else table_lines(self._view, width)

@@ -1,0 +1,191 @@
+"""The Neighbours pane: the nearest tokens of the selected one, as a list and as a plot."""
+
+from __future__ import annotations
+
+from typing import ClassVar, cast
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.containers import Container, Horizontal, Vertical
+from textual.content import Content
+from textual.widgets import Label, Select, Static
+
+from explorer.base.records.neighbours import FindNeighbours, Metric, Neighbourhood, Space
+from explorer.base.records.record import Failure, Request
+from explorer.base.records.tokens import INDICATORS
+from explorer.base.records.unions import AnyRequest, Cancelled, Step
+from explorer.base.text import visible
+from explorer.tui.panes.base import Pane, failure_text
+from explorer.tui.panes.neighbours import view
+from explorer.tui.shell.messages import NeighbourOpened, Selection
+from explorer.tui.widgets.option_line import Choice, Field, Submitted
+from explorer.tui.widgets.plot import PlotView
+from explorer.tui.widgets.row_list import RowList
+
+MOST = 200
+"""Neighbours asked for at most: more points than this are no longer a picture."""
+_BESIDE_FROM = 96
+"""Cells of width from which the list stands beside the plot."""
+_HINT = "Select a token and press n: its nearest neighbours, listed and plotted."
+
+
+class NeighboursPane(Pane):
+    """Shows `Neighbourhood` records; asks `FindNeighbours` of the selected token."""
+
+    handles: ClassVar[tuple[type[Request], ...]] = (FindNeighbours,)
+    pane_title: ClassVar[str] = "Neighbours"
+    content: ClassVar[str] = "#neighbour-list"
+    DEFAULT_CSS = """
+    NeighboursPane {
+        height: 1fr;
+        layout: vertical;
+        & #neighbour-options { height: 1; & > Label { color: $text-muted; margin: 0 1 0 0; } }
+        & #metric { width: 13; margin: 0 1 0 0; }
+        & #space { width: 10; margin: 0 1 0 0; }
+        & #k { width: 4; margin: 0 1 0 0; }
+        & #colour { width: 1fr; }
+        & Static { height: 1; text-wrap: nowrap; text-overflow: ellipsis; }
+        & #neighbour-body { height: 1fr; layout: vertical; }
+        & #neighbour-list { height: 2fr; width: 1fr; }
+        & #neighbour-picture { height: 3fr; width: 1fr; }
+        &.-beside #neighbour-body { layout: horizontal; }
+        &.-beside #neighbour-list { height: 1fr; width: 52; margin: 0 1 0 0; }
+        &.-beside #neighbour-picture { height: 1fr; }
+    }
+    """
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._record: Neighbourhood | None = None
+
+    def compose(self) -> ComposeResult:
+        with Horizontal(id="neighbour-options"):
+            yield Label("metric")
+            yield Choice(("cosine", "euclidean", "dot"), value="cosine", id="metric")
+            yield Label("in")
+            yield Choice(("input", "output"), value="input", id="space")
+            yield Label("k")
+            yield Field("20", restrict="[0-9]{0,3}", id="k")
+            yield Label("colour")
+            yield Choice(tuple(INDICATORS), value="input_centroid_distance", id="colour")
+        yield Static(Content(""), id="neighbour-heading")
+        with Container(id="neighbour-body"):
+            yield RowList(id="neighbour-list", empty=_HINT)
+            with Vertical(id="neighbour-picture"):
+                yield PlotView(id="neighbour-plot")
+                yield Static(Content(""), id="neighbour-legend")
+
+    # ── asking ──
+
+    def run_default(self) -> None:
+        """Ask for the neighbours of the selected token, with the options as they stand."""
+        model, token = self.selection.model, self.selection.token
+        k = self.query_one("#k", Field).value
+        if model is None or token is None:
+            self._say("No token is selected: choose one in the token table.", problem=True)
+        elif not k or not 1 <= int(k) <= MOST:
+            self._say(f"k must be a whole number from 1 to {MOST}.", problem=True)
+        else:
+            metric = cast(Metric, self.query_one("#metric", Choice).chosen)
+            space = cast(Space, self.query_one("#space", Choice).chosen)
+            self.ask(FindNeighbours(model=model.name, token_id=token.token_id, k=int(k), metric=metric, space=space))
+
+    @on(Submitted)
+    def run_as_set(self, event: Submitted) -> None:
+        """Enter in an option asks."""
+        event.stop()
+        self.run_default()
+
+    # ── showing ──
+
+    def show_asked(self, request: AnyRequest) -> None:
+        if isinstance(request, FindNeighbours):
+            self._say(f"asking for {request.k} neighbours of token {request.token_id}… esc cancels")
+
+    def show(self, step: Step) -> None:
+        """The neighbourhood, or in its place what went wrong (an earlier one stays below)."""
+        outcome = step.outcome
+        if isinstance(outcome, Neighbourhood):
+            self._record = outcome
+            names = tuple(name for name in INDICATORS if name in outcome.indicator_ranges)
+            self.query_one("#colour", Choice).set_names(names or ("none",))
+            self.query_one(RowList).show_empty("The vocabulary holds no other token.")
+            self._show_record(cursor=0)
+        elif isinstance(outcome, Failure):
+            self._say(failure_text(outcome), problem=True)
+        elif isinstance(outcome, Cancelled):
+            self._say("cancelled; n asks again")
+
+    def clear(self) -> None:
+        self._record = None
+        self._say("")
+        self.query_one(RowList).show_empty(_HINT)
+        self.query_one(RowList).show_rows(())
+        self.query_one(PlotView).show(None)
+        self.query_one("#neighbour-legend", Static).update(Content(""))
+
+    def set_form(self, request: FindNeighbours) -> None:
+        """Show in the options how `request` was asked (a session is replayed or resumed)."""
+        self.query_one("#metric", Choice).choose(request.metric)
+        self.query_one("#space", Choice).choose(request.space)
+        self.query_one("#k", Field).value = str(request.k)
+
+    def watch_selection(self, old: Selection, new: Selection) -> None:
+        """Before anything is shown, offer the indicators that the selected token has."""
+        if self._record is None and new.token is not None and self.is_mounted:
+            names = tuple(name for name in INDICATORS if name in new.token.indicators)
+            self.query_one("#colour", Choice).set_names(names or ("none",))
+
+    def _say(self, text: str, *, problem: bool = False) -> None:
+        content = Content.styled(visible(text, spaces=False), "$error" if problem else "$foreground-muted")
+        self.query_one("#neighbour-heading", Static).update(content)
+
+    def _show_record(self, cursor: int | None = None) -> None:
+        if self._record is None:
+            return
+        self.query_one("#neighbour-heading", Static).update(view.heading(self._record))
+        self._show_list(cursor)
+        self.query_one("#neighbour-legend", Static).update(view.legend(self._record, self._colour))
+        self._show_plot()
+
+    def _show_list(self, cursor: int | None = None) -> None:
+        rows = self.query_one(RowList)
+        if self._record is not None:
+            # Two cells for the cursor's mark and one for the scrollbar.
+            header, lines = view.list_rows(self._record, self._colour, rows.size.width - 3)
+            rows.show_rows(lines, header=Content.assemble("  ", header), cursor=cursor)
+
+    def _show_plot(self) -> None:
+        if self._record is not None:
+            highlighted = self.query_one(RowList).cursor if self._record.neighbours else None
+            self.query_one(PlotView).show(view.scatter(self._record, self._colour, highlighted))
+
+    @property
+    def _colour(self) -> str:
+        return self.query_one("#colour", Choice).chosen
+
+    # ── acting ──
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.set_class(event.size.width >= _BESIDE_FROM, "-beside")
+        # The list has its own new width only after the class has been applied.
+        self.call_after_refresh(self.call_after_refresh, self._show_list)
+
+    @on(Select.Changed, "#colour")
+    def recolour(self, event: Select.Changed) -> None:
+        """Another indicator colours list and plot; nothing is asked."""
+        self._show_record()
+
+    @on(RowList.Highlighted)
+    def highlight(self, event: RowList.Highlighted) -> None:
+        """Show in the plot which point the cursor's row is."""
+        event.stop()
+        self._show_plot()
+
+    @on(RowList.Chosen)
+    def open_neighbour(self, event: RowList.Chosen) -> None:
+        """Take the token table to the neighbour."""
+        event.stop()
+        if self._record is not None:
+            neighbour = self._record.neighbours[event.index]
+            self.post_message(NeighbourOpened(self._record.model, neighbour.token.token_id))

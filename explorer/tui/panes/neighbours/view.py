@@ -1,0 +1,171 @@
+"""What the Neighbours pane draws, as pure functions of a `Neighbourhood`: rows, legend and scatter plot."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from rich.cells import cell_len, set_cell_size
+from textual.content import Content
+
+from explorer.base.records.neighbours import Neighbour, Neighbourhood
+from explorer.base.text import visible, visible_bytes
+from explorer.tui.shell.themes import RAMP
+from explorer.tui.widgets.labels import place_labels
+from explorer.tui.widgets.plot import Draw, Drawing, Label, Palette, Point
+
+GLYPHS = ("○", "○", "◔", "◑", "◕", "●", "●")
+"""One for each step of the ramp, so that high and low differ without colour too."""
+NO_VALUE_GLYPH = "·"
+SUBJECT_GLYPH = "◆"
+HIGHLIGHT_GLYPH = "◉"
+
+DISTANCE_TITLES = {"euclidean": "distance", "cosine": "1 − cos", "dot": "− dot"}
+_CATEGORY_FROM = 58
+"""Cells of width from which the category has a column."""
+
+
+def token_text(neighbour: Neighbour) -> str:
+    """The token as it may stand on a screen."""
+    return visible_bytes(bytes.fromhex(neighbour.token.token_bytes))
+
+
+def ramp_step(value: float | None, ends: tuple[float, float, float] | None) -> int | None:
+    """Where `value` lies between the 5th and the 95th percentile, 0 to 6; None where there is nothing to tell."""
+    if value is None or ends is None or not math.isfinite(value):
+        return None
+    low, _, high = ends
+    if not high > low:
+        return len(GLYPHS) // 2
+    share = min(1.0, max(0.0, (value - low) / (high - low)))
+    return min(len(GLYPHS) - 1, int(share * len(GLYPHS)))
+
+
+def decimals(values: Sequence[float], digits: int = 4) -> int:
+    """Decimals that give the largest of `values` about `digits` significant digits, the same for all of them."""
+    largest = max((abs(value) for value in values if math.isfinite(value)), default=0.0)
+    whole = math.floor(math.log10(largest)) + 1 if largest > 0 else 1
+    return max(0, min(7, digits - max(whole, -2)))
+
+
+def aligned(values: Sequence[float | None]) -> list[str]:
+    """The numbers with the same decimals and width, so that their points stand in one column; None is blank."""
+    places = decimals([value for value in values if value is not None])
+    texts = ["–" if value is None else f"{value:.{places}f}" for value in values]
+    room = max((len(text) for text in texts), default=0)
+    return [text.rjust(room) for text in texts]
+
+
+def list_rows(record: Neighbourhood, colour: str, width: int) -> tuple[Content, list[Content]]:
+    """Header and one row a neighbour, at most `width` cells: rank, id, token, category, distance, value, meaning."""
+    found = record.neighbours
+    distances = aligned([neighbour.distance for neighbour in found])
+    values = aligned([neighbour.indicators.get(colour) for neighbour in found])
+    with_meaning = any(neighbour.meaning is not None for neighbour in found)
+    meanings = aligned([neighbour.meaning for neighbour in found]) if with_meaning else [""] * len(found)
+    distance_room = max(8, *map(len, distances)) if distances else 8
+    value_room = max(6, *map(len, values)) if values else 6
+    category_room = 12 if width >= _CATEGORY_FROM else 0
+    numbers = 4 + 8 + category_room + distance_room + 3 + value_room + (9 if with_meaning else 0)
+    token_room = max(6, min(32, width - numbers - 1))
+    header = Content(
+        f"{'#':>3} {'id':>7} {'token':<{token_room}} "
+        + (f"{'category':<{category_room}}" if category_room else "")
+        + f"{DISTANCE_TITLES[record.metric]:>{distance_room}}   {_cut(colour, value_room)}"
+        + (f"{'meaning':>9}" if with_meaning else "")
+    )
+    rows = [
+        Content.assemble(
+            (f"{rank:>3} ", "$foreground-muted"),
+            f"{neighbour.token.token_id:>7} ",
+            (_cut(token_text(neighbour), token_room) + " ", "bold"),
+            (neighbour.category.ljust(category_room) if category_room else "", "$foreground-muted"),
+            distance.rjust(distance_room) + " ",
+            _mark(ramp_step(neighbour.indicators.get(colour), record.indicator_ranges.get(colour))),
+            " " + value.rjust(value_room),
+            (meaning.rjust(9) if with_meaning else ""),
+        )
+        for rank, (neighbour, distance, value, meaning) in enumerate(
+            zip(found, distances, values, meanings, strict=True), 1
+        )
+    ]
+    return header, rows
+
+
+def _mark(step: int | None) -> tuple[str, str]:
+    return (NO_VALUE_GLYPH, "$foreground-muted") if step is None else (GLYPHS[step], f"${RAMP[step]}")
+
+
+def _cut(text: str, cells: int) -> str:
+    """`text` in exactly `cells` cells, the last a `…` where it does not fit."""
+    return set_cell_size(text, cells) if cell_len(text) <= cells else set_cell_size(text, cells - 1) + "…"
+
+
+def legend(record: Neighbourhood, colour: str) -> Content:
+    """What colours and glyphs of the plot mean, one line, the most needed first."""
+    subject: list[tuple[str, str] | str] = [(SUBJECT_GLYPH, "bold $accent"), " subject  "]
+    ends = record.indicator_ranges.get(colour)
+    if ends is None:
+        return Content.assemble(*subject)
+    low, median, high = aligned(ends)
+    scale: list[tuple[str, str] | str] = []
+    for text, value in ((f"≤{low.strip()}", ends[0]), (median.strip(), ends[1]), (f"≥{high.strip()}", ends[2])):
+        scale += [_mark(ramp_step(value, ends)), f" {text}  "]
+    return Content.assemble(*subject, *scale, ("5 % – median – 95 % of the vocabulary", "$foreground-muted"))
+
+
+def heading(record: Neighbourhood) -> Content:
+    """The subject and what was asked of it, one line."""
+    return Content.assemble(
+        (f"{SUBJECT_GLYPH} ", "bold $accent"),
+        (token_text(record.subject), "bold"),
+        (f"  {record.subject.token.token_id}", ""),
+        (f" · {record.metric} · {record.space} · {visible(record.model)}", "$foreground-muted"),
+    )
+
+
+def scatter(record: Neighbourhood, colour: str, highlighted: int | None = None) -> Draw:
+    """The neighbourhood in its PCA plane; `highlighted` is the index of the neighbour under the cursor.
+
+    Each axis is scaled to fill the canvas: the shares of variance in the titles say how far to trust them.
+    """
+    members = [record.subject, *record.neighbours]
+    members = [member for member in members if math.isfinite(member.x) and math.isfinite(member.y)]
+    chosen = None if highlighted is None else record.neighbours[highlighted]
+    # The order of the labels' claims: the one under the cursor, the subject, then nearest first.
+    members.sort(key=lambda member: (member is not chosen, member is not record.subject))
+
+    def draw(columns: int, rows: int, palette: Palette) -> Drawing:
+        across = _cells([member.x for member in members], columns)
+        up = _cells([member.y for member in members], rows)
+        points: list[Point] = []
+        for member, column, row in zip(members, across, up, strict=True):
+            step = ramp_step(member.indicators.get(colour), record.indicator_ranges.get(colour))
+            glyph, ink = (NO_VALUE_GLYPH, palette.foreground) if step is None else (GLYPHS[step], palette.ramp[step])
+            if member is record.subject:
+                glyph, ink = SUBJECT_GLYPH, palette.accent
+            elif member is chosen:
+                glyph, ink = HIGHLIGHT_GLYPH, palette.accent
+            points.append(Point(column, row, glyph, ink))
+        cells = [(column, rows - 1 - row) for column, row in zip(across, up, strict=True)]
+        labels = []
+        for place in place_labels(cells, [token_text(member) for member in members], columns, rows):
+            marked = members[place.index] in (record.subject, chosen)
+            ink = palette.accent if marked else palette.foreground
+            labels.append(Label(place.column, place.row, place.text, ink, bold=marked))
+        # Drawn last to first: where points share a cell, the nearer one is seen.
+        return Drawing(points[::-1], labels, _title("PC1", record.variance[0]), _title("PC2 ↑", record.variance[1]))
+
+    return draw
+
+
+def _title(name: str, share: float) -> str:
+    return f"{name} {100 * share:.1f} %" if math.isfinite(share) else name
+
+
+def _cells(values: Sequence[float], count: int) -> list[int]:
+    """Cells 0 to `count` − 1 for `values`, spread over all of them; the middle where all are equal."""
+    low, high = min(values, default=0.0), max(values, default=0.0)
+    if not high > low:
+        return [(count - 1) // 2 for _ in values]
+    return [round((value - low) / (high - low) * (count - 1)) for value in values]

@@ -1,0 +1,282 @@
+"""What models said when asked to repeat a token, as lines: a pure function of what is known so far."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from textual.content import Content
+
+from explorer.base.records.record import Failure
+from explorer.base.records.repeat_back import RepeatBack, RepeatBackResult, Reply, ReplyClass, ReplyPart, TokenReplies
+from explorer.base.records.tokens import TokenRef
+from explorer.base.records.unions import AnyOutcome, Cancelled
+from explorer.base.text import decode, visible
+from explorer.tui.widgets.number_columns import GivenColumn
+from explorer.tui.widgets.prompt_lines import (
+    MUTED,
+    TOKEN_STYLE,
+    fill,
+    fit,
+    prompt_lines,
+    reply_text,
+    template_form,
+    token_text,
+)
+
+SIGNS: dict[ReplyClass, tuple[str, str]] = {
+    "exact": ("✓", "$success"),
+    "contains": ("⊃", "$warning"),
+    "variant": ("≈", "$warning"),
+    "spelled": ("⋯", "$warning"),
+    "loops": ("↻", "$error"),
+    "empty": ("∅", MUTED),
+    "other": ("✗", "$error"),
+}
+"""Sign and colour of each class of reply; the class stands beside it in words."""
+
+CURSOR = "▌"
+_SHORT_PROMPT = 4
+_CLASS_CELLS = 10
+_FINISH_CELLS = 7
+_SUMMARY_CELLS = 37
+"""Of a summary row, all but the token's name and the numbers."""
+_SOME = ("◐", "$warning")
+_WIDE = 84
+"""From this many cells on, probabilities and ranks stand beside each reply."""
+
+
+@dataclass
+class Attempt:
+    """One model asked about one token: what is known of it so far."""
+
+    request: RepeatBack
+    token_bytes: str
+    """Of the token asked about, hexadecimal."""
+    outcome: AnyOutcome | None = None
+    """None while it runs."""
+    seconds: float = 0.0
+    live: dict[tuple[int, int], list[ReplyPart]] = field(default_factory=dict)
+    """(subject, sample) → tokens streamed so far."""
+
+    @property
+    def result(self) -> RepeatBackResult | None:
+        """The replies gathered, whether all or until it was stopped."""
+        found = self.outcome.partial if isinstance(self.outcome, Cancelled) else self.outcome
+        return found if isinstance(found, RepeatBackResult) else None
+
+    @property
+    def samples(self) -> int:
+        """Replies to expect about each token: greedy decoding gives one."""
+        return self.request.samples if self.request.temperature > 0 else 1
+
+    @property
+    def token(self) -> TokenRef:
+        """The token asked about."""
+        text = decode(bytes.fromhex(self.token_bytes))
+        return TokenRef(token_id=self.request.token_id, token_bytes=self.token_bytes, text=text)
+
+    def add(self, part: ReplyPart) -> None:
+        """Append a token to its reply."""
+        self.live.setdefault((part.subject, part.sample), []).append(part)
+
+    def replies(self) -> list[Reply]:
+        """All replies told so far: about the token, then about its controls."""
+        probes = (self.result.probe, *self.result.controls) if self.result else ()
+        return [reply for probe in probes for reply in probe.replies]
+
+    def live_controls(self) -> list[int]:
+        """Control tokens met so far, in order of their first reply."""
+        return [key for key in dict.fromkeys(subject for subject, _ in self.live) if key != self.request.token_id]
+
+
+@dataclass(frozen=True)
+class Look:
+    """How an attempt is drawn."""
+
+    width: int
+    ids: bool
+    """With each reply's token ids below it."""
+    whole: bool
+    """Prompts and replies are not shortened."""
+    given: GivenColumn
+
+
+def attempt_lines(attempts: Sequence[Attempt], width: int, *, ids: bool = False, whole: bool = False) -> list[Content]:
+    """All `attempts` at one token, one below the other, in lines of at most `width` cells.
+
+    With `ids`, each reply's token ids stand below it; with `whole`, prompts and replies are not shortened.
+    """
+    lines: list[Content] = []
+    shown_prompt = ""
+    for attempt in attempts:
+        if lines:
+            lines.append(Content(""))
+        lines.append(_heading(attempt, width))
+        prompt = _prompt(attempt)
+        if prompt != shown_prompt:
+            shown_prompt = prompt
+            lines += _prompt_block(attempt, prompt, width, None if whole else _SHORT_PROMPT)
+        if isinstance(attempt.outcome, Failure):
+            lines += failure_lines(attempt.outcome, width)
+            continue
+        look = Look(width, ids, whole, GivenColumn.of(attempt.replies(), wide=width >= _WIDE))
+        lines += _reply_block(attempt, look)
+        lines += _summary_block(attempt, look)
+    return lines
+
+
+def failure_lines(failure: Failure, width: int) -> list[Content]:
+    """A failure's message and hint, wrapped."""
+    message = Content.styled(f"✗ {visible(failure.message, spaces=False)}", "$error")
+    hint = Content.styled(visible(failure.hint, spaces=False), MUTED)
+    indented = [*message.wrap(width - 2), *(hint.wrap(width - 2) if failure.hint else [])]
+    return [Content("  ") + line for line in indented]
+
+
+def _heading(attempt: Attempt, width: int) -> Content:
+    request = attempt.request
+    how = f"{attempt.samples} samples  T {request.temperature:g}" if request.temperature > 0 else "greedy"
+    if request.temperature > 0:
+        how += (f"  top-p {request.top_p:g}" if request.top_p < 1 else "") + f"  seed {request.seed}"
+    template = visible(request.template.name, spaces=False)
+    name = Content.assemble((visible(request.model, spaces=False), "bold"), (f"  {template}  {how}", MUTED))
+    state = _state(attempt)
+    return fit(name, width - state.cell_length - 1) + Content(" ") + state
+
+
+def _state(attempt: Attempt) -> Content:
+    if attempt.outcome is None:
+        tokens = sum(map(len, attempt.live.values()))
+        return Content.styled(f"streaming {tokens:>4}" if tokens else "waiting", "$accent")
+    if isinstance(attempt.outcome, Failure):
+        return Content.styled("failed", "$error")
+    if isinstance(attempt.outcome, Cancelled):
+        return Content.styled("■ stopped", "$warning")
+    return Content.styled(f"{attempt.seconds:.1f} s", MUTED)
+
+
+def _prompt(attempt: Attempt) -> str:
+    """What the model read, or until that is known what it is going to read, more or less."""
+    if attempt.result is not None:
+        return attempt.result.probe.prompt
+    return fill(template_form(attempt.request.template), attempt.token_bytes)
+
+
+def _prompt_block(attempt: Attempt, prompt: str, width: int, most: int | None) -> list[Content]:
+    form = template_form(attempt.request.template)
+    lines = prompt_lines(prompt, form, attempt.token, width - 2, most)
+    block = [Content.styled("│ ", MUTED) + line for line in lines]
+    if attempt.result is not None and not attempt.result.probe.reencodes:
+        note = "! this prompt's text would encode to other ids; the model read the token's own id"
+        block += [Content.styled("│ ", MUTED) + line for line in Content.styled(note, "$warning").wrap(width - 2)]
+    return block
+
+
+def _reply_block(attempt: Attempt, look: Look) -> Iterator[Content]:
+    """The replies about the token itself, one row each; rows not begun are kept free."""
+    subject = attempt.request.token_id
+    replies = {reply.sample: reply for reply in attempt.result.probe.replies} if attempt.result else {}
+    for sample in range(max([attempt.samples, *(number + 1 for number in replies)])):
+        reply = replies.get(sample)
+        if reply is not None:
+            yield from _reply_rows(reply, look)
+        else:
+            yield from _live_rows(sample, attempt.live.get((subject, sample), []), attempt.outcome is None, look)
+
+
+def _reply_rows(reply: Reply, look: Look) -> Iterator[Content]:
+    stopped = reply.finish == "cancelled"
+    verdict = Content.styled("■ stopped", "$warning") if stopped else class_label(reply.outcome)
+    finish = "" if stopped else reply.finish
+    yield from _rows(reply.sample, verdict, Content(reply_text(reply.reply)), reply.reply_ids, finish, reply, look)
+
+
+def _live_rows(sample: int, parts: Sequence[ReplyPart], running: bool, look: Look) -> Iterator[Content]:
+    """A reply in the making, or one that was stopped before its result was told."""
+    text = Content(reply_text("".join(part.text for part in parts)))
+    text += Content.styled(CURSOR if running and parts else "", "$accent")
+    verdict = Content.styled("" if running else "■ stopped", "$warning")
+    yield from _rows(sample, verdict, text, tuple(part.token_id for part in parts), "", None, look)
+
+
+def _rows(
+    sample: int, verdict: Content, text: Content, said: Sequence[int], finish: str, reply: Reply | None, look: Look
+) -> Iterator[Content]:
+    """One reply: its number, class, text, end and numbers; more rows where it is shown whole or with ids."""
+    before = Content(f"{sample:>3} ") + fit(verdict, _CLASS_CELLS) + Content(" ")
+    numbers = fit(look.given.text(reply), look.given.cells)
+    after = Content.assemble((f" {finish:<{_FINISH_CELLS}} ", MUTED), numbers)
+    indent = Content(" " * before.cell_length)
+    room = max(4, look.width - before.cell_length - after.cell_length)
+    pieces = text.wrap(room) if look.whole and text else [text]
+    yield before + fit(pieces[0], room) + after
+    yield from (indent + piece for piece in pieces[1:])
+    if look.ids:
+        listed = Content.styled("ids " + " ".join(map(str, said)), MUTED)
+        yield from (indent + line for line in listed.wrap(look.width - before.cell_length))
+
+
+def _summary_block(attempt: Attempt, look: Look) -> Iterator[Content]:
+    """The share of exact replies for the token, and below it the same for each control."""
+    result = attempt.result
+    controls = result.controls if result else ()
+    live = attempt.live_controls()
+    names = [token_text(attempt.token_bytes), *(token_text(probe.token.token_bytes) for probe in controls)]
+    cells = max(8, min(max(map(len, names)), look.width - _SUMMARY_CELLS - look.given.cells))
+    own = Content.styled(names[0], TOKEN_STYLE)
+    yield _summary("token", own, result.probe if result else None, "", cells, look)
+    for index in range(max(attempt.request.controls, len(controls))):
+        if index < len(controls):
+            yield _summary("control", Content(names[index + 1]), controls[index], "", cells, look)
+            if look.whole:
+                yield from (row for reply in controls[index].replies for row in _reply_rows(reply, look))
+        else:
+            said = _live_text(attempt, live[index]) if index < len(live) else ""
+            yield _summary("control", Content("…"), None, said, cells, look)
+    if attempt.request.controls:
+        exact, asked = sum(probe.exact for probe in controls), sum(_finished(probe) for probe in controls)
+        yield fit(f"  controls {f'exact {exact}/{asked}' if controls else 'exact –'}", look.width, MUTED)
+
+
+def _summary(kind: str, name: Content, probe: TokenReplies | None, said: str, cells: int, look: Look) -> Content:
+    """One token's share of exact replies with its interval, and the best log-probability it was given."""
+    head = Content.assemble((f"  {kind:<7} ", MUTED), fit(name, cells), "  ")
+    if probe is None:
+        return head + fit(said or "exact –", max(0, look.width - head.cell_length), MUTED)
+    finished = _finished(probe)
+    low, high = probe.interval
+    share = f"exact {probe.exact}/{finished} [{low:.2f}, {high:.2f}]"
+    sign, style = share_sign(probe.exact, finished)
+    best = max((reply for reply in probe.replies if reply.token_logprob is not None), key=_logprob, default=None)
+    numbers = fit(look.given.text(best), look.given.cells)
+    line = head + Content.assemble((f"{sign} ", style), f"{share:<22} ", numbers)
+    if probe.replies and kind == "control" and look.width - line.cell_length >= 12:
+        line += Content.styled(f"  {reply_text(probe.replies[0].reply)}", MUTED)
+    return fit(line, look.width)
+
+
+def class_label(outcome: ReplyClass) -> Content:
+    """A class of reply as sign and word, in its colour."""
+    sign, style = SIGNS[outcome]
+    return Content.styled(f"{sign} {outcome}", style)
+
+
+def share_sign(exact: int, finished: int) -> tuple[str, str]:
+    """Sign and colour of a share of exact replies: all, none, or some."""
+    if finished == 0:
+        return "–", MUTED
+    return SIGNS["exact"] if exact == finished else SIGNS["other"] if exact == 0 else _SOME
+
+
+def _live_text(attempt: Attempt, subject: int) -> str:
+    parts = attempt.live.get((subject, 0), [])
+    return reply_text("".join(part.text for part in parts)) + CURSOR
+
+
+def _finished(probe: TokenReplies) -> int:
+    return sum(reply.finish != "cancelled" for reply in probe.replies)
+
+
+def _logprob(reply: Reply) -> float:
+    return float("-inf") if reply.token_logprob is None else reply.token_logprob

@@ -1,0 +1,133 @@
+"""From a request for a view of the vocabulary to the rows a table shows. NumPy only, no widgets.
+
+Everything in here may take tens of milliseconds on a large vocabulary: the pane calls it off the event loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import msgspec
+
+from explorer.base.records.vocabulary import RankedTokens, RankTokens, VocabularyColumns
+from explorer.base.text import visible
+from explorer.tables.table import TokenColumns, ranked, select
+from explorer.tui.panes.tokens.table_rows import LoadedRows, ReplayedRows
+
+RECORDED_ROWS = 50
+"""Rows that a settled view leaves in the session."""
+
+
+@dataclass(frozen=True)
+class View:
+    """A view that stands: what was asked, and the rows in the order asked for."""
+
+    request: RankTokens
+    rows: LoadedRows | ReplayedRows
+    sort: str
+    """The column sorted by; the default indicator where the request names none."""
+    lead: str
+    """The indicator to show first: the one sorted by, or the default one."""
+    total: int
+    """Tokens in the vocabulary."""
+    rule: str
+    """Why the default indicator is the default."""
+    notes: tuple[str, ...] = ()
+    """Remarks on the vocabulary."""
+
+
+class ViewMaker:
+    """One model's vocabulary, ready for any sort and filter."""
+
+    def __init__(self, source: VocabularyColumns) -> None:
+        self.columns = TokenColumns(source)
+        self._rows: LoadedRows | None = None
+
+    @property
+    def sorts(self) -> tuple[str, ...]:
+        """What the vocabulary can be sorted by, in the order of the sort key."""
+        return (*self.columns.indicators, *self.columns.added, "id", "token", "category", "bytes")
+
+    def is_recordable(self, request: RankTokens) -> bool:
+        """Whether the engine could give this view again: it knows nothing of added columns."""
+        return self.sort_of(request) not in self.columns.added
+
+    def sort_of(self, request: RankTokens) -> str:
+        """The column a request sorts by: the default indicator where it names none."""
+        return request.sort or self.columns.default_indicator or "id"
+
+    def make(self, request: RankTokens, marked: Collection[int] = ()) -> View:
+        """The view that `request` asks for. Raises `explorer.tables.table.TableError`, `FilterError` among them."""
+        columns = self.columns
+        order = select(columns, request, marked)
+        self._rows = LoadedRows(columns, order) if self._rows is None else self._rows.reordered(order)
+        sort = self.sort_of(request)
+        lead = sort if sort in columns.indicators else columns.default_indicator
+        self._rows.prepare(lead)
+        return View(request, self._rows, sort, lead, columns.vocab_size, columns.default_rule, columns.notes)
+
+    def record(self, view: View, cursor: int, top: int | None = None) -> tuple[RankTokens, RankedTokens]:
+        """What goes into a session: the request with its window, and that window's rows.
+
+        The window begins at `top`, the first row on the screen, where the cursor is in it; else it is round the cursor.
+        """
+        assert isinstance(view.rows, LoadedRows), "a replayed view stands in a session already"
+        first = max(0, min(cursor - RECORDED_ROWS // 2, len(view.rows) - RECORDED_ROWS))
+        if top is not None and 0 <= top <= cursor < top + RECORDED_ROWS:
+            first = top
+        request = msgspec.structs.replace(
+            view.request, sort=view.sort, first=first, top=RECORDED_ROWS, cursor=cursor if len(view.rows) else None
+        )
+        # The lead comes first: a replay takes the first one where the view is not sorted by an indicator.
+        names = sorted(view.rows.indicators, key=lambda name: name != view.lead)
+        formats = {name: view.rows.number_format(name) for name in names}
+        shown = {name: (written.width, written.decimals) for name, written in formats.items()}
+        return request, msgspec.structs.replace(ranked(self.columns, request, view.rows.order), formats=shown)
+
+    def has_same_token(self, other: ViewMaker, token_id: int | None) -> bool:
+        """Whether an id names the same bytes in both vocabularies, so that a cursor may stay on it."""
+        mine, others = self.columns, other.columns
+        known = token_id is not None and token_id < min(mine.vocab_size, others.vocab_size)
+        return known and token_id is not None and mine.token_bytes(token_id) == others.token_bytes(token_id)
+
+    def is_same_view(self, one: RankTokens, other: RankTokens) -> bool:
+        """Whether two requests sort and filter alike, wherever their windows are."""
+
+        def key(request: RankTokens) -> tuple[object, ...]:
+            filtered = (request.filter.strip(), request.category, request.unused_ids)
+            return (request.model, self.sort_of(request), request.descending, *filtered)
+
+        return key(one) == key(other)
+
+    def warm(self) -> None:
+        """Make what the first text filter and the first selected row would wait for."""
+        self.columns.warm()
+        for name in self.columns.indicators:
+            self.columns.robust_z(name)
+
+
+def replayed(request: RankTokens, outcome: RankedTokens) -> View:
+    """The view that a session file holds."""
+    rows = ReplayedRows(request, outcome)
+    lead = outcome.sort if outcome.sort in rows.indicators else next(iter(rows.indicators), "")
+    return View(request, rows, outcome.sort, lead, outcome.total, outcome.default_rule, outcome.notes)
+
+
+def title_of(view: View) -> str:
+    """`Tokens 3,072 · mynah · sorted by input_norm ▲ · 12 match`; safe to show."""
+    request = view.request
+    parts = [
+        f"Tokens {view.total:,}",
+        visible(request.model, spaces=False),
+        f"sorted by {visible(view.sort)} {'▼' if request.descending else '▲'}",
+    ]
+    if request.filter.strip() or request.category:
+        parts.append(f"{len(view.rows):,} match")
+    return " · ".join(parts)
+
+
+def notes_of(view: View) -> tuple[str, ...]:
+    """The line below the title: remarks, and why this indicator is the default one; safe to show."""
+    rule = (f"default: {view.rule}",) if view.rule else ()
+    return tuple(visible(note, spaces=False) for note in (*view.notes, *rule))

@@ -1,0 +1,101 @@
+"""What can be chosen in the Verdicts pane, and the `Verify` that the choices make."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.widget import Widget
+from textual.widgets import Label
+
+from explorer.base.records.verification import Verify
+from explorer.tables.verdicts import AGREEMENTS
+from explorer.tui.shell.messages import Selection
+from explorer.tui.widgets.option_line import Choice, Field, FormError
+
+WHICH = ("suspicious %", "marked", "selected", "all tokens")
+SETS: dict[str, tuple[str, ...]] = {
+    "usual ones": (),
+    "quick ones": ("glitchminer", "substring", "geometric"),
+    "geometric": ("geometric",),
+    "magikarp": ("magikarp",),
+    "sampled": ("sampled",),
+    "plain": ("plain",),
+    "speakability": ("speakability",),
+    "all of them": ("all",),
+}
+"""Definitions that are asked, by the name of the choice."""
+OTHER = "as asked"
+"""The choice that stands for definitions that a headless run named."""
+VIEWS = ("matrix", "definitions", "curves")
+ROWS = 200
+"""Tokens that a recorded result lists."""
+
+
+class VerdictForm(Widget):
+    """What is tested and by which definitions; and what of it is shown."""
+
+    DEFAULT_CSS = """
+    VerdictForm {
+        height: 2;
+        layout: vertical;
+        & .options { height: 1; & > Label { color: $text-muted; margin: 0 1 0 0; } }
+        & #which { width: 17; margin: 0 1 0 0; }
+        & #percent { width: 5; margin: 0 1 0 0; }
+        & #definitions { width: 17; }
+        & #view { width: 16; margin: 0 1 0 0; }
+        & #agreement { width: 14; margin: 0 1 0 0; }
+        & #indicator { width: 1fr; display: none; }
+    }
+    """
+
+    def compose(self) -> ComposeResult:
+        with Horizontal(classes="options"):
+            yield Label("test")
+            yield Choice(WHICH, value=WHICH[0], id="which")
+            yield Field("2", restrict=r"[0-9.]{0,5}", id="percent")
+            yield Label("by")
+            yield Choice((*SETS, OTHER), value="usual ones", id="definitions")
+        with Horizontal(classes="options"):
+            yield Label("show")
+            yield Choice(VIEWS, value="matrix", id="view")
+            yield Choice(AGREEMENTS, value="called", id="agreement")
+            yield Choice(("input_norm",), value="input_norm", id="indicator")
+
+    def request(self, selection: Selection, as_asked: tuple[str, ...]) -> Verify:
+        """The sweep that the options describe; `as_asked`: definitions that a headless run named.
+
+        Raises `FormError` where they describe none.
+        """
+        model, token = selection.model, selection.token
+        which, percent = self.query_one("#which", Choice).chosen, self.query_one("#percent", Field).value
+        if model is None or token is None:
+            raise FormError("No token is selected: choose one in the token table.")
+        if which == "marked" and not selection.marked:
+            raise FormError("No token is marked: mark some with space.")
+        if which == WHICH[0] and not _is_percent(percent):
+            raise FormError("The share must be a number above 0 and at most 100.")
+        return Verify(
+            model=model.name,
+            token_ids={"selected": (token.token_id,), "marked": tuple(sorted(selection.marked))}.get(which),
+            top_percent=float(percent) if which == WHICH[0] else None,
+            definitions=SETS.get(self.query_one("#definitions", Choice).chosen, as_asked),
+            rows=ROWS,
+        )
+
+    def set_form(self, request: Verify) -> None:
+        """Show in the options how `request` was asked."""
+        which = WHICH[0] if request.top_percent is not None else "all tokens"
+        if request.token_ids is not None:
+            which = "selected" if len(request.token_ids) == 1 else "marked"
+        self.query_one("#which", Choice).choose(which)
+        if request.top_percent is not None:
+            self.query_one("#percent", Field).value = f"{request.top_percent:g}"
+        named = next((name for name, names in SETS.items() if names == request.definitions), OTHER)
+        self.query_one("#definitions", Choice).choose(named)
+
+
+def _is_percent(text: str) -> bool:
+    try:
+        return 0 < float(text) <= 100
+    except ValueError:
+        return False

@@ -1,0 +1,124 @@
+"""Putting a situation of a session on the screen: the same for a replay and for a session that is resumed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+
+import msgspec
+
+from explorer.base.records.logprobs import ReadLogprobs
+from explorer.base.records.models import LoadModel
+from explorer.base.records.neighbours import FindNeighbours
+from explorer.base.records.repeat_back import RepeatBack
+from explorer.base.records.speakability import ProveSpeakability
+from explorer.base.records.unions import AnyRequest
+from explorer.base.records.verification import Verify
+from explorer.sessions.file.portable import portable_source
+from explorer.sessions.file.reader import SessionFile
+from explorer.sessions.search import SessionIndex
+from explorer.settings import Settings
+from explorer.tui.panes.base import Pane
+from explorer.tui.panes.logprobs.pane import LogprobsPane
+from explorer.tui.panes.neighbours.pane import NeighboursPane
+from explorer.tui.panes.repeat_back.pane import RepeatBackPane
+from explorer.tui.panes.speakability.pane import SpeakingPane
+from explorer.tui.panes.verdicts.pane import VerdictsPane
+from explorer.tui.replay.situation import Showing, Situation, Situations
+from explorer.tui.shell.messages import Selection
+from explorer.tui.shell.stage import Stage
+
+_SLICE = 0.015
+"""Seconds that work goes on before keys are heard again."""
+
+
+def show_situation(stage: Stage, situation: Situation) -> int | None:
+    """Give every pane what it showed; the token that the table's cursor was put on.
+
+    A pane whose last step is earlier than the situation has the token of that step: it shows what it showed then.
+    """
+    for pane in stage.panes:
+        if not pane.handles:
+            pane.selection = situation.selection
+            continue
+        shown = [situation.showing[kind.__name__] for kind in pane.handles if kind.__name__ in situation.showing]
+        shown.sort(key=lambda showing: showing.steps[-1].number)
+        pane.clear()
+        is_right = pane.id not in ("tokens-pane", "detail-pane")
+        pane.selection = _selection(situation.selection, shown[-1] if is_right and shown else None)
+        for showing in shown:
+            _set_form(pane, showing)
+            for step in showing.steps:
+                if pane.id != "detail-pane" or _is_about(step.request, situation.selection):
+                    pane.show(step)
+    token = situation.selection.token
+    if token is not None:
+        stage.token_pane.seek(token.token_id)
+    return stage.token_pane.table.token_id
+
+
+async def resume(stage: Stage, session: SessionFile) -> tuple[Situation, str]:
+    """Show the screen as it was at the end of `session`; that, and the tab of its last answer."""
+    index = SessionIndex(session)
+    while not index.index_more(_SLICE):
+        await asyncio.sleep(_SLICE / 3)
+    situations = Situations(index)
+    situations.take_in()
+    last = len(session) - 1
+    situation = situations.at(last)
+    stage.marks.update({model: set(ids) for model, ids in situation.marks.items()})
+    kinds = [index.fact(place).kind for place in range(len(index))]
+    marked = [(model, token_id) for model, ids in situation.marks.items() for token_id in ids]
+    stage.session_pane.begin_with(session, notes=kinds.count("WriteNote"), marked=marked, cursor=max(0, last))
+    show_situation(stage, situation)
+    lasts = [showing.steps[-1] for showing in situation.showing.values()]
+    latest = max(lasts, key=lambda step: step.number, default=None)
+    return situation, stage.tab_of(latest.request) if latest is not None else "tokens"
+
+
+def loads_again(requests: Sequence[LoadModel], settings: Settings) -> tuple[list[LoadModel], list[str]]:
+    """The requests that load the models of a session again, and the sources that cannot be.
+
+    A session file does not tell the folders of the machine it was made on ('…/name'): a source of the settings
+    with that name stands for it. What the file says about pickles is not trusted; the settings' own word counts.
+    """
+    own = {portable_source(source): source for source in settings.models}
+    loads, missing = [], []
+    for request in requests:
+        source = own.pop(request.source, request.source)
+        if source.removeprefix("weights:").startswith("…/"):
+            missing.append(source)
+        else:
+            changed = msgspec.structs.replace(request, source=source, allow_pickle=settings.allow_pickle)
+            loads.append(changed)
+    return loads, missing
+
+
+def _selection(now: Selection, showing: Showing | None) -> Selection:
+    if showing is None:
+        return now
+    return replace(now, model=showing.selection.model, token=showing.selection.token)
+
+
+def _is_about(request: AnyRequest, selection: Selection) -> bool:
+    """Whether the details are those of the selected token: others would stand beside a cursor elsewhere."""
+    token_id = getattr(request, "token_id", None)
+    return token_id is None or (selection.token is not None and token_id == selection.token.token_id)
+
+
+def _set_form(pane: Pane, showing: Showing) -> None:
+    match pane, showing.steps[-1].request:
+        case RepeatBackPane(), RepeatBack() as request:
+            asked = {each.model for each in showing.press if isinstance(each, RepeatBack)}
+            pane.set_form(request, unticked=set(showing.loaded) - asked)
+        case LogprobsPane(), ReadLogprobs() as request:
+            pane.set_form(request)
+        case NeighboursPane(), FindNeighbours() as request:
+            pane.set_form(request)
+        case VerdictsPane(), Verify() as request:
+            pane.set_form(request)
+        case SpeakingPane(), ProveSpeakability() as request:
+            pane.set_form(request, [each for each in showing.press if isinstance(each, ProveSpeakability)])
+        case _:
+            pass

@@ -1,0 +1,241 @@
+"""How the screen stood at any step of a session: what was selected, loaded and marked, and what the panes showed.
+
+Worked out from the index and the few steps that matter, never by going through all of them: the step before
+the last of a file of 100,000 is as near as the first.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+
+from explorer.base.records.models import LoadModel, ModelInfo, ModelLoaded, ModelUnloaded, Roster
+from explorer.base.records.speakability import ProveSpeakability
+from explorer.base.records.tokens import TokenRow
+from explorer.base.records.unions import AnyRequest, Step
+from explorer.sessions.search import SessionIndex
+from explorer.tui.replay.subjects import bare_row, is_answer, press_of, ref_of, rows_in, subject_of
+from explorer.tui.shell.messages import Selection
+
+LOOK_BACK = 48
+"""Steps of one kind looked at, from the position backwards, for one that says what is sought."""
+_VIEWS = (
+    *("RankTokens", "InspectToken", "FindNeighbours", "ReadLogprobs"),
+    *("MarkToken", "WriteNote", "Verify", "ProveSpeakability"),
+)
+"""Kinds whose model is the one that was selected; a repeat-back goes to several at once."""
+_SUBJECTS = (
+    *("RankTokens", "InspectToken", "RepeatBack", "FindNeighbours", "ReadLogprobs"),
+    *("MarkToken", "WriteNote", "ProveSpeakability"),
+)
+"""Kinds that are about the token that was selected; evidence is read of any token of the matrix."""
+_OF_THE_TABLE = ("RankTokens", "InspectToken")
+"""Kinds that show numbers of the model in the table: those of another model would be taken for its own."""
+_NOT_SHOWN = {"LoadModel", "UnloadModel", "MarkToken", "WriteNote", ""}
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model that was loaded, and how."""
+
+    info: ModelInfo
+    request: LoadModel
+
+
+@dataclass(frozen=True)
+class Showing:
+    """Steps that a pane showed, and what was selected when the last of them came."""
+
+    steps: tuple[Step, ...]
+    selection: Selection
+    press: tuple[AnyRequest, ...] = ()
+    """What one press of a key asked, the last step's request among it: several models, or several modes."""
+    loaded: tuple[str, ...] = ()
+    """Names of the models that were loaded then."""
+
+
+@dataclass(frozen=True)
+class Situation:
+    """How the screen stood."""
+
+    selection: Selection
+    loaded: tuple[Loaded, ...]
+    marks: dict[str, frozenset[int]]
+    """Marked ids, by model."""
+    showing: dict[str, Showing] = field(default_factory=dict)
+    """By kind of request."""
+
+
+class Situations:
+    """Answers `at`; told of further steps by `take_in`."""
+
+    def __init__(self, index: SessionIndex) -> None:
+        self.index = index
+        self._known = 0
+        self._kinds: dict[str, list[int]] = defaultdict(list)
+        self._repeats: dict[int | None, list[int]] = defaultdict(list)
+        """Positions of repeat-backs, by token."""
+        self._rosters: list[tuple[int, tuple[Loaded, ...]]] = []
+        """Position from which on these models were loaded."""
+
+    def __len__(self) -> int:
+        return self._known
+
+    def take_in(self) -> None:
+        """Take in what the index has learned since."""
+        for position in range(self._known, len(self.index)):
+            fact = self.index.fact(position)
+            self._known = position + 1
+            self._kinds[fact.kind].append(position)
+            if fact.kind == "RepeatBack":
+                self._repeats[fact.token_id].append(position)
+            elif fact.kind in ("LoadModel", "UnloadModel"):
+                self._note_load(position)
+
+    def latest(self, position: int, without: Collection[str]) -> int | None:
+        """The last step at or before `position` whose request is of no kind in `without`."""
+        places = [
+            found[place - 1]
+            for kind, found in self._kinds.items()
+            if kind not in without and (place := bisect_right(found, position))
+        ]
+        return max(places, default=None)
+
+    def _note_load(self, position: int) -> None:
+        step = self.index.session[position]
+        before = self._rosters[-1][1] if self._rosters else ()
+        match step.request, step.outcome:
+            case LoadModel() as request, ModelLoaded(info=info):
+                others = tuple(each for each in before if each.info.name != info.name)
+                self._rosters.append((position, (*others, Loaded(info, request))))
+            case _, ModelUnloaded(model=name):
+                self._rosters.append((position, tuple(each for each in before if each.info.name != name)))
+            case _:
+                pass
+
+    # ── the situation ─────────────────────────────────────────────────────────────────────────────────────
+
+    def at(self, position: int) -> Situation:
+        """How the screen stood when the step at `position` had come; −1: before the first."""
+        loaded = self._loaded(position)
+        marks = self.index.marked_before(position + 1)
+        selection = self._selection(position, loaded, marks)
+        model = selection.model
+        showing = {}
+        for kind in self._kinds:
+            of = model.name if model is not None and kind in _OF_THE_TABLE else ""
+            if kind not in _NOT_SHOWN and (last := self._last(kind, position, of)) is not None:
+                then = selection if last == position else self._selection(last, loaded, marks)
+                names = tuple(each.info.name for each in self._loaded(last))
+                showing[kind] = Showing(
+                    self._shown(kind, last), then, press_of(self.index.session, self._kinds[kind], last), names
+                )
+        return Situation(selection, loaded, marks, showing)
+
+    def _loaded(self, position: int) -> tuple[Loaded, ...]:
+        place = bisect_right(self._rosters, position, key=lambda entry: entry[0])
+        return self._rosters[place - 1][1] if place else ()
+
+    def _last(self, kind: str, position: int, model: str = "") -> int | None:
+        """The last step of a kind; where a model is named, the last one that speaks of it."""
+        places = self._back(kind, position)
+        return next((place for place in places if not model or model in self.index.fact(place).models), None)
+
+    def _back(self, kind: str, position: int) -> Iterator[int]:
+        """Positions of steps of a kind, from `position` backwards."""
+        return _back_from(self._kinds.get(kind, ()), position)
+
+    def _shown(self, kind: str, last: int) -> tuple[Step, ...]:
+        """The step at `last`, and the earlier ones that stood beside it: other models asked about the same token, or
+        other modes in which it was proved."""
+        session = self.index.session
+        if kind == "RepeatBack":
+            same = self._repeats[self.index.fact(last).token_id]
+            return tuple(session[position] for position in reversed(list(_back_from(same, last))))
+        step = session[last]
+        if not isinstance(step.request, ProveSpeakability) or step.request.token_ids is None:
+            return (step,)
+        model, wanted = step.request.model, set(step.request.token_ids)
+        beside = []
+        for place in self._back(kind, last - 1):
+            if model in self.index.fact(place).models and is_answer(session[place], wanted):
+                beside.append(session[place])
+        return (*reversed(beside), step)
+
+    def _selection(self, position: int, loaded: tuple[Loaded, ...], marks: dict[str, frozenset[int]]) -> Selection:
+        roster = Roster(models=tuple(each.info for each in loaded), devices=())
+        model = self._model(position, roster)
+        token = self._token(position, model) if model is not None else None
+        marked = marks.get(model.name, frozenset()) if model is not None else frozenset()
+        return Selection(roster=roster, model=model, token=token, marked=marked)
+
+    def _model(self, position: int, roster: Roster) -> ModelInfo | None:
+        """The model whose vocabulary was in the table: the one last spoken of, else the first loaded."""
+        if not roster.models:
+            return None
+        known = {info.name: info for info in roster.models}
+        speaking = (
+            next((at for at in self._back(kind, position) if self.index.fact(at).models), -1) for kind in _VIEWS
+        )
+        viewed = max(speaking)
+        names = self.index.fact(viewed).models if viewed >= 0 else ()
+        model = next((known[name] for name in names if name in known), roster.models[0])
+        repeated = self._last("RepeatBack", position)
+        if repeated is not None and repeated > viewed:
+            names = self.index.fact(repeated).models
+            asked = next((known[name] for name in names if name in known), model)
+            # Several models with one tokenizer are asked at once while one of them is selected.
+            model = model if viewed >= 0 and _same_tokenizer(asked, model) else asked
+        return model
+
+    def _token(self, position: int, model: ModelInfo) -> TokenRow | None:
+        """The token that was selected: the one last spoken of, with all that the session says of it."""
+        newest = sorted(
+            (place for kind in _SUBJECTS for place in list(_back_from(self._kinds.get(kind, ()), position))[:4]),
+            reverse=True,
+        )
+        for place in newest:
+            row = subject_of(self.index.session[place])
+            if row is not None and self._means_same(place, model):
+                # The numbers of another model are not this one's.
+                own = row if self._is_own(place, model) else bare_row(ref_of(row), row.category)
+                return self._richest(own, position, model)
+        return None
+
+    def _means_same(self, place: int, model: ModelInfo) -> bool:
+        """Whether ids mean the same to `model` and to the model that the step at `place` speaks of."""
+        names = self.index.fact(place).models
+        known = (each.info for _, loaded in self._rosters for each in loaded if each.info.name in names)
+        return not names or model.name in names or any(_same_tokenizer(info, model) for info in known)
+
+    def _richest(self, row: TokenRow, position: int, model: ModelInfo) -> TokenRow | None:
+        """`row`, or one that says more of the same token of `model`, from a table, details or replies of that time."""
+        if row.indicators:
+            return row
+        own = [self._back(kind, position) for kind in _OF_THE_TABLE]
+        places = [at for back in own for at in islice((at for at in back if self._is_own(at, model)), 4)]
+        places += list(_back_from(self._repeats.get(row.token_id, []), position))[:4]
+        for place in places:
+            for known in rows_in(self.index.session[place]):
+                same_bytes = known.token_bytes == row.token_bytes
+                if known.token_id == row.token_id and (
+                    same_bytes or (not row.token_bytes and self._is_own(place, model))
+                ):
+                    return known
+        return row if row.token_bytes else None
+
+    def _is_own(self, place: int, model: ModelInfo) -> bool:
+        return model.name in self.index.fact(place).models
+
+
+def _back_from(ordered: Sequence[int], position: int) -> Iterator[int]:
+    """At most `LOOK_BACK` of the `ordered` positions, from the last that is not beyond `position` backwards."""
+    end = bisect_right(ordered, position)
+    return reversed(ordered[max(0, end - LOOK_BACK) : end])
+
+
+def _same_tokenizer(one: ModelInfo, other: ModelInfo) -> bool:
+    return one.name == other.name or (one.tokenizer_digest == other.tokenizer_digest != "")

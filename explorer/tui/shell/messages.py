@@ -1,0 +1,115 @@
+"""What panes, widgets and the App say to each other. Facts are past tense; `Ask` is the one wish."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from textual.message import Message
+
+from explorer.base.records.models import ModelInfo, Roster
+from explorer.base.records.tokens import TokenRow
+from explorer.base.records.unions import AnyPart, AnyRequest, Step
+from explorer.base.records.vocabulary import RankedTokens, RankTokens
+
+if TYPE_CHECKING:
+    from explorer.tables.table import AddedColumn
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What the user is looking at: given to every pane whenever any of it changes."""
+
+    roster: Roster = field(default_factory=lambda: Roster(models=(), devices=()))
+    model: ModelInfo | None = None
+    """The model whose vocabulary is in the token table."""
+    token: TokenRow | None = None
+    """The token under the cursor of the token table."""
+    marked: frozenset[int] = frozenset()
+    """Ids of `model` that the user marked."""
+
+
+class Ask(Message):
+    """A pane wants `request` answered; the App asks the engine and records the step.
+
+    With `record=False` the outcome is shown and not recorded (details of the token under the cursor).
+    """
+
+    def __init__(self, request: AnyRequest, *, record: bool = True) -> None:
+        super().__init__()
+        self.request = request
+        self.record = record
+
+
+class Answered(Message):
+    """An outcome arrived, from the engine or from a session file: the one road to every pane's `show`."""
+
+    def __init__(self, step: Step, *, record: bool = True) -> None:
+        super().__init__()
+        self.step = step
+        self.record = record
+
+
+class PartArrived(Message):
+    """A part of an answer arrived while its request runs."""
+
+    def __init__(self, request: AnyRequest, part: AnyPart) -> None:
+        super().__init__()
+        self.request = request
+        self.part = part
+
+
+class TokenSelected(Message):
+    """The cursor of the token table came to rest on a token; `opened` when the user pressed Enter on it."""
+
+    def __init__(self, row: TokenRow, *, opened: bool = False) -> None:
+        super().__init__()
+        self.row = row
+        self.opened = opened
+
+
+class ViewSettled(Message):
+    """A sort or filter stood still: `outcome` is a window of its rows round the cursor, for the session."""
+
+    def __init__(self, request: RankTokens, outcome: RankedTokens) -> None:
+        super().__init__()
+        self.request = request
+        self.outcome = outcome
+
+
+class ColumnsFound(Message):
+    """A pane has columns for the token table of `model`; each takes the place of the one with its name."""
+
+    def __init__(self, model: str, columns: Mapping[str, AddedColumn]) -> None:
+        super().__init__()
+        self.model = model
+        self.columns = columns
+
+
+class NeighbourOpened(Message):
+    """Enter was pressed on another token than the selected one: the token table should go to it."""
+
+    def __init__(self, model: str, token_id: int) -> None:
+        super().__init__()
+        self.model = model
+        self.token_id = token_id
+
+
+class StepOpened(Message):
+    """Enter was pressed on a step: it should be shown again in its pane."""
+
+    def __init__(self, step: Step, place: int = 0) -> None:
+        super().__init__()
+        self.step = step
+        self.place = place
+        """Where it stands in the list, 0 the first."""
+
+
+class Remark(Message):
+    """One line for the user, shown as a notification; never markup."""
+
+    def __init__(self, text: str, *, problem: bool = False) -> None:
+        super().__init__()
+        self.text = text
+        self.problem = problem

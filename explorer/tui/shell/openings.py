@@ -1,0 +1,36 @@
+"""What can be opened on the screen. A screen that ends names the next one; `cli` opens it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from explorer.base.records.models import LoadModel
+
+
+@dataclass(frozen=True)
+class OpenReplay:
+    """A session file, looked at without a model."""
+
+    path: Path
+
+
+@dataclass(frozen=True)
+class OpenResumed:
+    """A session file, gone on with: its steps on the screen, its models loaded again, what follows appended."""
+
+    path: Path
+    sources: tuple[str, ...] = ()
+    """Where models are now whose folders the file does not tell, and further ones to load."""
+
+
+@dataclass(frozen=True)
+class OpenLive:
+    """The explorer in a new session that goes on from another one."""
+
+    parent: Path
+    models: tuple[LoadModel, ...]
+    """How the models were loaded there, in order."""
+
+
+Opening = OpenReplay | OpenResumed | OpenLive
