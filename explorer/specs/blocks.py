@@ -1,4 +1,4 @@
-"""What a report is made of: plain blocks that a page or a Markdown file is rendered from.
+"""What an outcome says, as plain blocks: rich prints them on the command line, jinja2 puts them into a report.
 
 Every text in a block has been through `visible` and is no markup of any kind; who renders it escapes it once more.
 """
@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from explorer.base.records.neighbours import Neighbourhood
 from explorer.base.records.tokens import TokenRef, TokenRow
 from explorer.base.text import visible, visible_bytes
 
 
 @dataclass(frozen=True)
 class Words:
-    """A paragraph."""
+    """A paragraph; `warns` where the reader must not miss it."""
 
     text: str
     warns: bool = False
@@ -35,30 +34,40 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
     right: frozenset[str] = frozenset()
     strong: frozenset[int] = frozenset()
+    title: str = ""
+
+
+@dataclass(frozen=True)
+class Point:
+    """One point of a plot."""
+
+    x: float
+    y: float
+    label: str
+    detail: str
+    """More about the point than fits beside it."""
+    value: float | None = None
+    """What its colour shows; None where there is no number."""
+    is_subject: bool = False
 
 
 @dataclass(frozen=True)
 class Plot:
-    """A neighbourhood in the plane."""
+    """Points in a plane, the most important first."""
 
-    neighbourhood: Neighbourhood
+    title: str
+    points: tuple[Point, ...]
+    x_axis: str
+    y_axis: str
+    colour: str = ""
+    """What the colour shows; empty where it shows nothing."""
+    colour_range: tuple[float, float, float] | None = None
+    """The values at the dark end, in the middle and at the light end of the ramp."""
+    equal_scales: bool = False
+    """Whether both axes have one scale, so that distances can be compared."""
 
 
 Block = Words | Quote | Table | Plot
-
-
-@dataclass(frozen=True)
-class Section:
-    """One step of the report."""
-
-    number: int
-    at: str
-    title: str
-    summary: str
-    kind: str
-    """`note`, `trouble` (failed, stopped) or `answer`."""
-    blocks: tuple[Block, ...]
-    tags: tuple[str, ...] = ()
 
 
 def prose(text: str) -> str:
@@ -67,10 +76,23 @@ def prose(text: str) -> str:
 
 
 def token_text(token: TokenRef | TokenRow) -> str:
-    """A token from its exact bytes, safe to show."""
-    return visible_bytes(bytes.fromhex(token.token_bytes)) or "(no bytes)"
+    """A token from its exact bytes, safe to show; its id in brackets for padding, which has no bytes."""
+    return visible_bytes(bytes.fromhex(token.token_bytes)) or f"⟨{token.token_id}⟩"
 
 
-def number(value: float | None) -> str:
-    """Six significant digits; a dash where there is no number."""
-    return "–" if value is None else f"{value:.6g}"
+def hex_text(token_bytes: str) -> str:
+    """The token with these bytes, safe to show; the text itself where it is not hexadecimal (not yet checked)."""
+    try:
+        return visible_bytes(bytes.fromhex(token_bytes))
+    except ValueError:
+        return prose(token_bytes)
+
+
+def count(number: int, what: str) -> str:
+    """`1 token`, `2,000 tokens`."""
+    return f"{number:,} {what}" + ("" if number == 1 else "s")
+
+
+def number(value: float | None, digits: int = 6) -> str:
+    """`digits` significant digits; a dash where there is no number."""
+    return "–" if value is None else f"{value:.{digits}g}"

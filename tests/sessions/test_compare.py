@@ -199,7 +199,7 @@ def test_numbers_under_another_models_name_differ() -> None:
 def test_a_model_goes_by_the_name_that_it_was_given_and_by_no_other() -> None:
     recorded = logprob_table(-1.0, models=("mynah", "lyrebird"))
     live = logprob_table(-1.0, models=("mynah-2", "lyrebird"))
-    mapped = Circumstances({"mynah": "mynah-2"})
+    mapped = Circumstances(names={"mynah": "mynah-2"})
     assert compare(LOGPROBS, recorded, live, FLOAT32, mapped).difference == ""
     assert "model" in compare(LOGPROBS, recorded, live, FLOAT32).difference
     assert "model" in compare(LOGPROBS, recorded, recorded, FLOAT32, mapped).difference
@@ -208,7 +208,7 @@ def test_a_model_goes_by_the_name_that_it_was_given_and_by_no_other() -> None:
 def test_a_list_speaks_of_models_by_its_own_names() -> None:
     request, detail = exchanges("mynah")[2]
     live = msgspec.structs.replace(detail, model="heron")
-    assert compare(request, detail, live, FLOAT32, Circumstances({"mynah": "heron"})).difference == ""
+    assert compare(request, detail, live, FLOAT32, Circumstances(names={"mynah": "heron"})).difference == ""
 
 
 @pytest.mark.parametrize("field", ["name", "title", "source"])

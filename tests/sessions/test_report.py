@@ -12,11 +12,13 @@ import pytest
 from markdown_it import MarkdownIt
 
 from explorer.base.errors import ExplorerError
+from explorer.base.records.neighbours import FindNeighbours
 from explorer.base.records.notes import WriteNote
 from explorer.base.records.record import Failure
 from explorer.sessions.file.reader import SessionFile
 from explorer.sessions.report.page import html_report, markdown_paragraph, markdown_text, write_report
-from explorer.sessions.report.svg import neighbourhood_svg
+from explorer.sessions.report.svg import plot_svg
+from explorer.specs.neighbours import plot
 from tests.sessions.example_sessions import HOSTILE, exchanges, neighbourhood, write_session
 
 PLAIN_TAGS = {
@@ -25,6 +27,9 @@ PLAIN_TAGS = {
     "rect", "circle", "text", "span", "footer",
 }  # fmt: skip
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+ASKED = FindNeighbours(model="mynah", token_id=742)
 
 
 def page(folder: Path, text: str) -> str:
@@ -155,13 +160,13 @@ def test_a_damaged_and_torn_session_still_gives_a_report(tmp_path: Path) -> None
 
 def test_points_without_a_place_and_points_all_in_one_make_a_picture(tmp_path: Path) -> None:
     for distances in ((), (0.0, 0.0), (float("nan"), 0.5), (float("inf"), 0.1), (1e99, 1e-99)):
-        svg = neighbourhood_svg(neighbourhood(distances=distances))
+        svg = plot_svg(plot(ASKED, neighbourhood(distances=distances)))
         assert "nan" not in re.sub(r"<title>.*?</title>", "", svg)
         assert "inf" not in re.sub(r"<title>.*?</title>", "", svg)
 
 
 def test_labels_in_the_picture_do_not_overlap() -> None:
-    svg = neighbourhood_svg(neighbourhood("word", tuple(0.01 * place for place in range(1, 40))))
+    svg = plot_svg(plot(ASKED, neighbourhood("word", tuple(0.01 * place for place in range(1, 40)))))
     boxes = [
         (float(x), float(y), len(name) * 7.0) for x, y, name in re.findall(r'<text x="([^"]+)" y="([^"]+)">(\w+)<', svg)
     ]

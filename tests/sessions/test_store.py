@@ -102,7 +102,7 @@ def test_what_is_no_session_is_refused_in_one_line(tmp_path: Path, content: byte
 
 def test_a_newer_format_is_refused(tmp_path: Path) -> None:
     path = written(tmp_path / "s.jsonl").path
-    path.write_bytes(path.read_bytes().replace(b'"format":2', b'"format":3', 1))
+    path.write_bytes(path.read_bytes().replace(b'"format":%d' % FORMAT, b'"format":%d' % (FORMAT + 1), 1))
     with pytest.raises(ExplorerError, match="newer version"):
         read_session(path)
 
@@ -282,7 +282,7 @@ def test_a_file_replaced_under_the_program_is_left_alone(tmp_path: Path) -> None
 
 def as_format_1(path: Path) -> bytes:
     """The file as the first version of the program would have written it."""
-    old = path.read_bytes().replace(b'"format":2', b'"format":1', 1).replace(b',"title":""', b"", 1)
+    old = path.read_bytes().replace(b'"format":%d' % FORMAT, b'"format":1', 1).replace(b',"title":""', b"", 1)
     path.unlink()
     path.write_bytes(old.replace(b',"tags":[]', b""))
     return path.read_bytes()
@@ -299,7 +299,7 @@ def test_an_older_format_is_brought_up_to_date_before_anything_is_added(tmp_path
     new = written(tmp_path / "s.jsonl").path.read_bytes()
     as_format_1(tmp_path / "s.jsonl")
     writer = SessionWriter(tmp_path / "s.jsonl")
-    assert "format 1 to 2" in writer.recovered
+    assert f"format 1 to {FORMAT}" in writer.recovered
     upgraded = read_session(writer.path)
     assert upgraded.header.format == FORMAT
     assert [step.request for step in upgraded.steps] == [WriteNote(text=f"note {number}") for number in range(3)]

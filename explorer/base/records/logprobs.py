@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from explorer.base.records.record import Outcome, Record, Request
 from explorer.base.records.repeat_back import Chat
 from explorer.base.records.tokens import TokenRef
@@ -29,12 +31,16 @@ class ReadLogprobs(Request, kw_only=True):
 
 
 class TopToken(Record, kw_only=True):
+    ordered_by: ClassVar[str] = "logprob"
+
     token: TokenRef
     logprob: float
 
 
 class LogprobCell(Record, kw_only=True):
     """One target in one model."""
+
+    rank_follows: ClassVar[tuple[str, str]] = ("rank", "logprob")
 
     target: str
     target_ids: tuple[int, ...]

@@ -6,6 +6,11 @@ from typing import Literal
 
 from explorer.base.records.record import Outcome, Record, Request
 
+Ability = Literal["vocabulary", "weights", "next_tokens", "generation", "hidden"]
+ABILITIES: tuple[Ability, ...] = ("vocabulary", "weights", "next_tokens", "generation", "hidden")
+"""`vocabulary`: ids, bytes and categories; `weights`: W_E, W_U and bias; `next_tokens`: log-probabilities of what comes
+next; `generation`: replies; `hidden`: residual streams, hooks and gradients."""
+
 
 class ModelInfo(Record, kw_only=True):
     """A loaded model: where it came from and what it is. Enough to load the same one again elsewhere."""
@@ -39,6 +44,8 @@ class ModelInfo(Record, kw_only=True):
     """False for `weights:` sources: geometry only."""
     memory_bytes: int = 0
     """Bytes its parameters take on the device."""
+    abilities: tuple[Ability, ...] = ()
+    """What it can do; empty in sessions recorded before models said so."""
 
 
 class DeviceMemory(Record, kw_only=True):

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from explorer.base.records.record import Outcome, Record, Request
 from explorer.base.records.tokens import Category, TokenRef
 
 Metric = Literal["euclidean", "cosine", "dot"]
-
-
 Space = Literal["input", "output"]
 
 
@@ -24,9 +22,13 @@ class FindNeighbours(Request, kw_only=True):
     """`input`: rows of W_E; `output`: columns of W_U."""
     encoder: str = ""
     """A sentence-transformers directory or id: also compare the tokens' texts by meaning."""
+    colour: str = ""
+    """The indicator that colours the plot; empty: the first one there is. Nothing is computed by it."""
 
 
 class Neighbour(Record, kw_only=True):
+    ordered_by: ClassVar[str] = "distance"
+
     token: TokenRef
     category: Category
     distance: float

@@ -9,7 +9,7 @@ to a screen only through `explorer.base.text.visible`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, dataclass_transform
+from typing import TYPE_CHECKING, Any, ClassVar, dataclass_transform
 
 import msgspec
 
@@ -22,6 +22,16 @@ if TYPE_CHECKING:
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
 class Record(msgspec.Struct, frozen=True, kw_only=True):
     """Base of all records: frozen, keyword-only."""
+
+    ordered_by: ClassVar[str] = ""
+    """For entries of a list in the order of a number: that number's field. Near ties may change places."""
+    rank_follows: ClassVar[tuple[str, ...]] = ()
+    """A field with a rank, the field with the log-probability that it follows from, and (if there are several places to
+    look at) the field with the place."""
+
+    def problem(self) -> str:
+        """What does not make sense in this record beyond its types, in one line; empty where all does."""
+        return ""
 
 
 class Array(Record, kw_only=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from explorer.base.records.record import Outcome, Record, Request
 from explorer.base.records.tokens import TokenRef
@@ -48,6 +48,8 @@ class ReplyPart(Record, kw_only=True, tag_field="kind", tag=True):
 
 
 class Reply(Record, kw_only=True):
+    rank_follows: ClassVar[tuple[str, str, str]] = ("token_rank", "token_logprob", "token_position")
+
     sample: int
     reply_ids: tuple[int, ...]
     reply: str

@@ -49,3 +49,21 @@ class TokenRow(Record, kw_only=True):
     """(value − median) / (1.4826 · median absolute deviation), among the same tokens."""
     flags: tuple[str, ...] = ()
     """Names of the flags the token carries ('withheld'), as far as they were recorded."""
+
+
+def bare_row(token: TokenRef, category: Category = "ok") -> TokenRow:
+    """A row that says which token it is, and no more."""
+    return TokenRow(
+        token_id=token.token_id,
+        token_bytes=token.token_bytes,
+        text=token.text,
+        category=category,
+        indicators={},
+        percentiles={},
+        robust_z={},
+    )
+
+
+def ref_of(row: TokenRow) -> TokenRef:
+    """Which token a row is about."""
+    return TokenRef(token_id=row.token_id, token_bytes=row.token_bytes, text=row.text)

@@ -137,7 +137,7 @@ class Verifier:
         took_part = [self._models[name] for name in models_of(step.request) if name in self._models]
         dtypes = [info.dtype for loaded in took_part for info in (loaded.recorded, loaded.live)]
         same_run = all(is_same_run(loaded.recorded, loaded.live) for loaded in took_part)
-        circumstances = Circumstances(self._names(), reproducible=same_run and self._same_libraries())
+        circumstances = Circumstances(names=self._names(), reproducible=same_run and self._same_libraries())
         found = compare(step.request, step.outcome, live, loosest(dtypes), circumstances)
         if found.difference:
             return Checked(step, "differ", found.difference + (f" ({found.how})" if found.how else ""))

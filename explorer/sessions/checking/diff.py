@@ -74,7 +74,7 @@ def diff_sessions(first: Iterable[Step], second: Iterable[Step], names: Mapping[
         infos = [our_models.get(name) for name in models_of(step.request)]
         infos += [their_models.get(name) for name in models_of(other.request)]
         tolerance = loosest([info.dtype for info in infos if info is not None])
-        found = compare(step.request, step.outcome, other.outcome, tolerance, Circumstances(chosen))
+        found = compare(step.request, step.outcome, other.outcome, tolerance, Circumstances(names=chosen))
         pairs.append(StepPair(step, other, found))
     left = sorted((step for steps in waiting.values() for step in steps), key=lambda step: step.number)
     return Difference(

@@ -15,10 +15,11 @@ from explorer import __version__
 from explorer.base.errors import ExplorerError
 from explorer.base.records.models import ModelInfo, ModelLoaded
 from explorer.sessions.file.reader import SessionFile
+from explorer.sessions.report.section import Section
 from explorer.sessions.report.sections import models_table, section_of
 from explorer.sessions.report.style import STYLE
-from explorer.sessions.report.svg import neighbourhood_svg
-from explorer.specs.blocks import Block, Plot, Quote, Section, Table, Words, prose
+from explorer.sessions.report.svg import plot_svg
+from explorer.specs.blocks import Block, Plot, Quote, Table, Words, prose
 
 CONTENTS_UP_TO = 400
 """Steps; the list of contents of a longer session would be a page nobody reads."""
@@ -120,8 +121,8 @@ def _html_block(block: Block) -> str:
             return f"<p{' class=warns' if warns else ''}>{escape(text)}</p>"
         case Quote(text=text):
             return f"<blockquote>{escape(text)}</blockquote>"
-        case Plot(neighbourhood=neighbourhood):
-            return f"<figure>{neighbourhood_svg(neighbourhood)}</figure>"
+        case Plot():
+            return f"<figure>{plot_svg(block)}</figure>"
         case Table():
             return _html_table(block)
 

@@ -20,9 +20,11 @@ from explorer.base.records.unions import Cancelled, Step
 from explorer.base.records.verification import VerdictEvidence, VerificationResult
 from explorer.base.records.vocabulary import RankedTokens, RankTokens
 from explorer.base.text import visible
+from explorer.sessions.report.section import Section
 from explorer.sessions.report.speakability import speakability_blocks
 from explorer.sessions.report.verification import evidence_blocks, self_test_blocks, verification_blocks
-from explorer.specs.blocks import Block, Plot, Quote, Section, Table, Words, number, prose, token_text
+from explorer.specs import neighbours
+from explorer.specs.blocks import Block, Quote, Table, Words, number, prose, token_text
 from explorer.specs.describe import describe, summarise
 
 
@@ -50,7 +52,7 @@ def _blocks(step: Step, outcome: Any) -> tuple[Block, ...]:
         TokenDetail: _detail,
         RepeatBackResult: _replies,
         LogprobTable: _logprobs,
-        Neighbourhood: _neighbours,
+        Neighbourhood: lambda step, found: _neighbours(step.request, found),
         Roster: lambda step, roster: [models_table(roster.models)],
         ModelCatalogue: _catalogue,
         VerificationResult: lambda step, found: verification_blocks(found),
@@ -178,23 +180,8 @@ def _several(cell: Any) -> str:
     return f" Σ{len(cell.target_ids)}" if len(cell.target_ids) > 1 else ""
 
 
-def _neighbours(step: Step, outcome: Neighbourhood) -> Iterable[Block]:
-    yield Plot(outcome)
-    with_meaning = any(neighbour.meaning is not None for neighbour in outcome.neighbours)
-    heads = (
-        "nearest",
-        "id",
-        "token",
-        "category",
-        f"{outcome.metric} distance",
-        *(("meaning",) if with_meaning else ()),
-    )
-    rows = tuple(
-        (str(place), str(entry.token.token_id), token_text(entry.token), entry.category, number(entry.distance),
-         *((number(entry.meaning),) if with_meaning else ()))
-        for place, entry in enumerate(outcome.neighbours, start=1)
-    )  # fmt: skip
-    yield Table(heads, rows, right=frozenset(heads) - {"token", "category"})
+def _neighbours(request: Any, outcome: Neighbourhood) -> Iterable[Block]:
+    return neighbours.blocks(request, outcome)
 
 
 def _catalogue(step: Step, outcome: ModelCatalogue) -> Iterable[Block]:

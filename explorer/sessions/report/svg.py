@@ -1,4 +1,4 @@
-"""A neighbourhood as an inline SVG picture: points, labels that do not overlap, a colour scale. Pure text."""
+"""A plot as an inline SVG picture: points, labels that do not overlap, a colour scale. Pure text."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ import math
 from collections.abc import Sequence
 from html import escape
 
-from explorer.base.records.neighbours import Neighbour, Neighbourhood
-from explorer.base.records.tokens import INDICATORS
-from explorer.specs.blocks import token_text
+from explorer.specs.blocks import Plot, Point
 
 WIDTH, HEIGHT, MARGIN = 720, 420, 40
 RAMP = ("#440154", "#443983", "#31688e", "#21918c", "#35b779", "#90d743", "#fde725")
@@ -21,73 +19,65 @@ LABEL = 22
 Box = tuple[float, float, float, float]
 
 
-def neighbourhood_svg(outcome: Neighbourhood) -> str:
+def plot_svg(plot: Plot) -> str:
     """The picture as one `<svg>` element; every text in it is escaped, and it holds no script and no link."""
-    entries = [entry for entry in (outcome.subject, *outcome.neighbours) if _is_placed(entry)]
-    places = _places(entries)
-    indicator = next((name for name in INDICATORS if name in outcome.indicator_ranges), "")
-    low, _, high = outcome.indicator_ranges.get(indicator, (0.0, 0.0, 0.0))
-    marks = [
-        _mark(entry, place, _colour(entry.indicators.get(indicator), low, high), entry is outcome.subject)
-        for entry, place in zip(entries, places, strict=True)
-    ]
-    first, second = outcome.variance
-    axes = f"PC 1 ({_share(first)} of the variance) → · PC 2 ({_share(second)}) ↑"
-    scale = f" · colour: {indicator} from {low:.4g} (dark) to {high:.4g} (light)" if indicator else ""
+    places = _places(plot.points, equal_scales=plot.equal_scales)
+    marks = [_mark(point, place, plot.colour_range) for point, place in zip(plot.points, places, strict=True)]
+    axes = f"{plot.x_axis} → · {plot.y_axis} ↑"
+    scale = ""
+    if plot.colour and plot.colour_range is not None:
+        low, _, high = plot.colour_range
+        scale = f" · colour: {plot.colour} from {low:.4g} (dark) to {high:.4g} (light)"
     return (
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="neighbourhood in the plane">'
+        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(plot.title)}">'
         f'<rect class="frame" x="1" y="1" width="{WIDTH - 2}" height="{HEIGHT - 2}" rx="6"/>'
-        f"{''.join(marks)}{''.join(_labels(entries, places))}"
+        f"{''.join(marks)}{''.join(_labels(plot.points, places))}"
         f'<text class="axis" x="12" y="{HEIGHT - 12}">{escape(axes + scale)}</text></svg>'
     )
 
 
-def _is_placed(entry: Neighbour) -> bool:
-    return math.isfinite(entry.x) and math.isfinite(entry.y)
-
-
-def _share(variance: float) -> str:
-    return f"{variance:.0%}" if math.isfinite(variance) else "?"
-
-
-def _places(entries: Sequence[Neighbour]) -> list[tuple[float, float]]:
-    """Where the points go, in units of the picture; both axes at one scale, so that distances can be compared."""
-    if not entries:
+def _places(points: Sequence[Point], *, equal_scales: bool) -> list[tuple[float, float]]:
+    """Where the points go, in units of the picture: each axis fills it, or both have one scale."""
+    if not points:
         return []
-    xs, ys = [entry.x for entry in entries], [entry.y for entry in entries]
-    spans = (max(xs) - min(xs), max(ys) - min(ys))
-    scales = [
-        room / span for room, span in zip((WIDTH - 4 * MARGIN, HEIGHT - 3 * MARGIN), spans, strict=True) if span > 0
-    ]
-    scale = min(scales, default=0.0)
-    scale = scale if math.isfinite(scale) else 0.0
+    xs, ys = [point.x for point in points], [point.y for point in points]
+    across = _scale(xs, WIDTH - 4 * MARGIN)
+    up = _scale(ys, HEIGHT - 3 * MARGIN)
+    if equal_scales:
+        across = up = min(filter(None, (across, up)), default=0.0)
     middle = ((max(xs) + min(xs)) / 2, (max(ys) + min(ys)) / 2)
     return [
-        (WIDTH / 2 + (x - middle[0]) * scale, HEIGHT / 2 - (y - middle[1]) * scale) for x, y in zip(xs, ys, strict=True)
+        (WIDTH / 2 + (x - middle[0]) * across, HEIGHT / 2 - (y - middle[1]) * up) for x, y in zip(xs, ys, strict=True)
     ]
 
 
-def _colour(value: float | None, low: float, high: float) -> str:
-    if value is None or not math.isfinite(value) or not high > low:
+def _scale(values: Sequence[float], room: float) -> float:
+    span = max(values) - min(values)
+    scale = room / span if span > 0 else 0.0
+    return scale if math.isfinite(scale) else 0.0
+
+
+def _colour(value: float | None, ends: tuple[float, float, float] | None) -> str:
+    if value is None or ends is None or not math.isfinite(value) or not ends[2] > ends[0]:
         return RAMP[len(RAMP) // 2]
-    share = min(1.0, max(0.0, (value - low) / (high - low)))
-    return RAMP[round(share * (len(RAMP) - 1))]
+    share = min(1.0, max(0.0, (value - ends[0]) / (ends[2] - ends[0])))
+    return RAMP[min(len(RAMP) - 1, int(share * len(RAMP)))]
 
 
-def _mark(entry: Neighbour, place: tuple[float, float], colour: str, is_subject: bool) -> str:
+def _mark(point: Point, place: tuple[float, float], ends: tuple[float, float, float] | None) -> str:
     x, y = place
-    title = escape(f"{token_text(entry.token)} · id {entry.token.token_id} · distance {entry.distance:.4g}")
-    kind, radius = (' class="subject"', 7) if is_subject else ("", 5)
+    title = escape(f"{point.label} · {point.detail}")
+    kind, radius = (' class="subject"', 7) if point.is_subject else ("", 5)
     where = f'cx="{x:.1f}" cy="{y:.1f}" r="{radius}"'
-    return f'<circle{kind} {where} fill="{colour}"><title>{title}</title></circle>'
+    return f'<circle{kind} {where} fill="{_colour(point.value, ends)}"><title>{title}</title></circle>'
 
 
-def _labels(entries: Sequence[Neighbour], places: Sequence[tuple[float, float]]) -> list[str]:
-    """A label beside each point, nearest tokens first; one that fits nowhere is left to the list."""
+def _labels(points: Sequence[Point], places: Sequence[tuple[float, float]]) -> list[str]:
+    """A label beside each point, the first points first; one that fits nowhere is left to the list."""
     taken: list[Box] = [(x - 6, y - 6, x + 6, y + 6) for x, y in places]
     labels = []
-    for entry, (x, y) in zip(entries, places, strict=True):
-        name = token_text(entry.token)
+    for point, (x, y) in zip(points, places, strict=True):
+        name = point.label
         name = name if len(name) <= LABEL else name[: LABEL - 1] + "…"
         width = len(name) * CHARACTER
         for left, top in ((x + 10, y - 7), (x - 10 - width, y - 7), (x - width / 2, y - 22), (x - width / 2, y + 8)):

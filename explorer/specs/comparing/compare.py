@@ -9,12 +9,11 @@ on the same numbers; else when a two-sample test on the classes of the replies d
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
 import msgspec
 
 from explorer.base.records.models import ModelInfo, ModelLoaded
+from explorer.base.records.neighbours import FindNeighbours, Neighbourhood
 from explorer.base.records.record import Failure
 from explorer.base.records.repeat_back import RepeatBack, RepeatBackResult
 from explorer.base.records.speakability import SpeakabilityResult
@@ -22,47 +21,13 @@ from explorer.base.records.unions import AnyOutcome, AnyRequest
 from explorer.base.records.verification import VerificationResult
 from explorer.base.records.vocabulary import RankedTokens
 from explorer.base.text import visible
+from explorer.specs import neighbours
+from explorer.specs.comparing.agreement import TOLERANCES, Agreement, Comparison, Tolerance, loosest
 from explorer.specs.comparing.samples import compare_samples
-from explorer.specs.comparing.walk import Tolerance, Walk, said
+from explorer.specs.comparing.walk import Walk, said
 
-TOLERANCES: dict[str, Tolerance] = {
-    "float32": Tolerance(logprob=1e-3),
-    "float16": Tolerance(logprob=3e-2),
-    "bfloat16": Tolerance(logprob=2.5e-1),
-}
-"""By dtype. A float32 logit of 20 is good to 2e-6, a float16 one to 8e-3, a bfloat16 one to 6e-2; sums in another
-order (other threads, another device) multiply that."""
-
-
-def loosest(dtypes: Sequence[str]) -> Tolerance:
-    """The tolerance for answers in which models of these dtypes took part; an unknown dtype counts as float32."""
-    known = [TOLERANCES.get(dtype, TOLERANCES["float32"]) for dtype in dtypes]
-    return max(known, key=lambda tolerance: tolerance.logprob, default=TOLERANCES["float32"])
-
-
-@dataclass(frozen=True)
-class Agreement:
-    """How two answers compare."""
-
-    difference: str
-    """The first difference, in words; empty where they agree."""
-    how: str = ""
-    """By what they agree or differ, where that is not plain equality ('two-sample test, p = 0.41')."""
-    by_test: bool = False
-    """Whether a two-sample test decided: nothing but counts was held against the live answer."""
-
-
-@dataclass(frozen=True)
-class Circumstances:
-    """What two answers need not have in common."""
-
-    names: Mapping[str, str] = field(default_factory=dict)
-    """A model's name in the first → in the second; one that is not there is the same in both."""
-    reproducible: bool = False
-    """Whether a seed must give the same replies: same weights, dtype, device and libraries."""
-
-
-ALIKE = Circumstances()
+Circumstances = Comparison
+ALIKE = Comparison()
 
 
 def compare(
@@ -92,6 +57,8 @@ def compare(
             loose = Tolerance(tolerance.logprob, max(tolerance.relative, math.expm1(tolerance.logprob)))
             walk = Walk(loose, circumstances.names)
             return Agreement(walk.difference(_findings_of(recorded), _findings_of(live)))
+        case FindNeighbours(), Neighbourhood(), Neighbourhood():
+            return neighbours.compare(request, recorded, live, Comparison(tolerance, circumstances.names))
         case _, SpeakabilityResult(), SpeakabilityResult():
             return Agreement(walk.difference(*_verdicts_of(recorded, live)))
         case _:
@@ -153,3 +120,15 @@ def model_difference(recorded: ModelInfo, live: ModelInfo) -> str:
 def _run_difference(recorded: ModelInfo, live: ModelInfo) -> str:
     runs = (("dtype", recorded.dtype, live.dtype), ("device", recorded.device, live.device))
     return "; ".join(said(name, was, came) for name, was, came in runs if was != came)
+
+
+__all__ = [
+    "ALIKE",
+    "TOLERANCES",
+    "Agreement",
+    "Circumstances",
+    "compare",
+    "digest_difference",
+    "loosest",
+    "model_difference",
+]

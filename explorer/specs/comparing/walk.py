@@ -8,31 +8,18 @@ turn or a flip of the whole.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any
 
 import msgspec
-import numpy as np
 
 from explorer.base.records.inspect import PublishedFact
-from explorer.base.records.logprobs import LogprobCell, TopToken
-from explorer.base.records.neighbours import Neighbour, Neighbourhood
-from explorer.base.records.record import Failure
-from explorer.base.records.repeat_back import Reply
+from explorer.base.records.record import Failure, Record
 from explorer.base.text import visible
-from explorer.specs.describe import summarise
-
-
-@dataclass(frozen=True)
-class Tolerance:
-    """How far apart two numbers may be."""
-
-    logprob: float
-    """Nats, for log-probabilities and entropies."""
-    relative: float = 1e-4
-    """Share of the larger one, for every other number."""
-
+from explorer.specs.comparing.agreement import Tolerance
+from explorer.specs.registry import summarise
 
 _FOLLOWS = frozenset({"rank", "token_rank", "token_position", "x", "y"})
 """Looked at beside what they follow from."""
@@ -40,8 +27,6 @@ _OF_THE_MACHINE = frozenset({"memory_bytes", "answered", "reused", "tokens_per_s
 _LOGPROBS = frozenset({"logprob", "token_logprob", "logprobs", "entropy"})
 _TOKENS_PER_NAT = 8.0
 """Ranks grow by less than e^8 a nat where tokens lie densest, with room to spare."""
-_PICTURE = 1e-3
-"""Share of a picture's half width by which a point may be elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -79,19 +64,16 @@ class Walk:
         return self._of_followers(recorded, live, path)
 
     def _of_followers(self, recorded: msgspec.Struct, live: Any, path: str) -> str:
-        match recorded:
-            case LogprobCell():
-                return self._of_ranks("rank", recorded, live, recorded.logprob == live.logprob, path)
-            case Reply():
-                same = recorded.token_logprob == live.token_logprob
-                if same and recorded.token_position != live.token_position:
-                    return said(_join(path, "token_position"), recorded.token_position, live.token_position)
-                if recorded.token_position != live.token_position:  # another place, nearly as probable: another rank
-                    return ""
-                return self._of_ranks("token_rank", recorded, live, same, path)
-            case Neighbourhood():
-                return _picture_difference(recorded, live)
-        return ""
+        """What follows from a log-probability: a rank, and the place where it was the greatest."""
+        if not isinstance(recorded, Record) or not recorded.rank_follows:
+            return ""
+        rank, logprob, *places = recorded.rank_follows
+        same = getattr(recorded, logprob) == getattr(live, logprob)
+        for place in places:
+            was, came = getattr(recorded, place), getattr(live, place)
+            if was != came:  # another place, nearly as probable, has another rank
+                return said(_join(path, place), was, came) if same else ""
+        return self._of_ranks(rank, recorded, live, same, path)
 
     def _of_ranks(self, name: str, recorded: msgspec.Struct, live: Any, same: bool, path: str) -> str:
         was, came = getattr(recorded, name), getattr(live, name)
@@ -107,20 +89,19 @@ class Walk:
     def _of_sequences(self, recorded: Any, live: Any, path: str) -> str:
         if len(recorded) != len(live):
             return said(path, f"{len(recorded)} entries", f"{len(live)}")
-        if recorded and isinstance(recorded[0], TopToken):
-            return self._of_rankings(recorded, live, path, lambda entry: entry.logprob)
-        if recorded and isinstance(recorded[0], Neighbour):
-            return self._of_rankings(recorded, live, path, lambda entry: entry.distance)
+        if recorded and isinstance(recorded[0], Record) and recorded[0].ordered_by:
+            return self._of_rankings(recorded, live, path, recorded[0].ordered_by)
         if recorded and isinstance(recorded[0], int):
             return "" if recorded == live else said(path, recorded, live)
         pairs = enumerate(zip(recorded, live, strict=True), start=1)
         return next(filter(None, (self.difference(was, came, f"{path} {place}") for place, (was, came) in pairs)), "")
 
-    def _of_rankings(self, recorded: Any, live: Any, path: str, value_of: Callable[[Any], float]) -> str:
+    def _of_rankings(self, recorded: Any, live: Any, path: str, ordered_by: str) -> str:
         """Two lists in the order of a number: near ties may have swapped places, or fallen off the end."""
+        value_of = attrgetter(ordered_by)
         by_id = {entry.token.token_id: entry for entry in live}
         for place, (was, came) in enumerate(zip(recorded, live, strict=True), start=1):
-            name = f"{path} {place} {'logprob' if isinstance(was, TopToken) else 'distance'}"
+            name = f"{path} {place} {ordered_by}"
             if not self._same(value_of(was), value_of(came), name):
                 return said(name, value_of(was), value_of(came))
             same = by_id.get(was.token.token_id)
@@ -142,29 +123,6 @@ class Walk:
             return abs(recorded - live) <= self.tolerance.logprob
         relative = self.tolerance.relative
         return math.isclose(recorded, live, rel_tol=relative, abs_tol=relative * 1e-2)
-
-
-def _picture_difference(recorded: Neighbourhood, live: Neighbourhood) -> str:
-    """Whether the points can be turned and flipped onto each other; not where a near tie put another token in."""
-    ours = {entry.token.token_id: (entry.x, entry.y) for entry in (recorded.subject, *recorded.neighbours)}
-    theirs = {entry.token.token_id: (entry.x, entry.y) for entry in (live.subject, *live.neighbours)}
-    if ours.keys() != theirs.keys():
-        return ""
-    was = np.array(list(ours.values()), dtype=np.float64)
-    came = np.array([theirs[token_id] for token_id in ours], dtype=np.float64)
-    if not np.isfinite(was).all() or not np.isfinite(came).all():
-        return "" if np.array_equal(was, came, equal_nan=True) else "x, y: a point has no place"
-    size = max(float(np.abs(was).max()), float(np.abs(came).max()))
-    if size == 0:
-        return ""
-    left, _, right = np.linalg.svd((was / size).T @ (came / size))  # Procrustes: the turn that brings them nearest
-    off = np.abs(was / size @ (left @ right) - came / size).max(axis=1)
-    worst = int(off.argmax())
-    return "" if off[worst] <= _PICTURE else said("x, y", _point(was[worst]), _point(came[worst]))
-
-
-def _point(place: Any) -> str:
-    return f"({place[0]:.4g}, {place[1]:.4g})"
 
 
 def _join(path: str, name: str) -> str:

@@ -66,7 +66,7 @@ class Stage(Themed):
     ENABLE_COMMAND_PALETTE = True
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (NARROW, "-wide"), (160, "-huge")]  # noqa: RUF012 (Textual declares it so)
     VERTICAL_BREAKPOINTS = [(0, "-short"), (32, "-tall")]  # noqa: RUF012
-    CSS_PATH = "explorer.tcss"
+    CSS_PATH = Path(__file__).with_name("explorer.tcss")
     commands: ClassVar[tuple[Command, ...]] = COMMANDS
 
     def __init__(self, settings: Settings, settings_path: Path | None = None) -> None:

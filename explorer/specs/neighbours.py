@@ -1,0 +1,216 @@
+"""Neighbours: the nearest tokens of one token among the embeddings, listed and plotted."""
+
+from __future__ import annotations
+
+import math
+from argparse import ArgumentParser
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from explorer.base.records.neighbours import FindNeighbours, Neighbour, Neighbourhood
+from explorer.base.records.plain import to_plain
+from explorer.base.records.tokens import INDICATORS, TokenRow, bare_row
+from explorer.settings import Settings
+from explorer.specs.blocks import Block, Plot, Point, Table, count, number, prose, token_text
+from explorer.specs.command_line import Asked, Row, Verb, add_token, positive
+from explorer.specs.comparing.agreement import Agreement, Comparison
+from explorer.specs.spec import Spec, Tab
+
+if TYPE_CHECKING:
+    import numpy as np
+
+MATRICES = {"input": "W_E", "output": "W_U"}
+
+
+# ── in words ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def describe(request: FindNeighbours) -> str:
+    """'20 cosine neighbours of token 742 in mynah's input embeddings'."""
+    by_meaning = ", also by meaning" if request.encoder else ""
+    return (
+        f"{request.k} {request.metric} neighbours of token {request.token_id}"
+        f" in {prose(request.model)}'s {request.space} embeddings{by_meaning}"
+    )
+
+
+def summarise(outcome: Neighbourhood) -> str:
+    """How many there are, and the nearest."""
+    subject = token_text(outcome.subject.token)
+    if not outcome.neighbours:
+        return f"{subject} has no neighbours"
+    nearest = outcome.neighbours[0]
+    found = count(len(outcome.neighbours), "neighbour")
+    return f"{found} of {subject}, nearest {token_text(nearest.token)} {nearest.distance:.4g}"
+
+
+def blocks(request: FindNeighbours, outcome: Neighbourhood) -> Iterable[Block]:
+    """The plot and the list."""
+    yield plot(request, outcome)
+    with_meaning = any(neighbour.meaning is not None for neighbour in outcome.neighbours)
+    extra = ("meaning",) if with_meaning else ()
+    heads = ("nearest", "id", "token", "category", f"{outcome.metric} distance", *extra)
+    rows = tuple(
+        (str(place), str(entry.token.token_id), token_text(entry.token), entry.category, number(entry.distance),
+         *((number(entry.meaning, 3),) if with_meaning else ()))
+        for place, entry in enumerate(outcome.neighbours, start=1)
+    )  # fmt: skip
+    title = f"{prose(outcome.model)}: nearest to {token_text(outcome.subject.token)} in {MATRICES[outcome.space]}"
+    yield Table(heads, rows, right=frozenset(heads) - {"token", "category"}, title=title)
+
+
+def plot(request: FindNeighbours, outcome: Neighbourhood) -> Plot:
+    """The neighbourhood in its PCA plane, the subject first, coloured by the indicator that the screen showed."""
+    first = next((name for name in INDICATORS if name in outcome.indicator_ranges), "")
+    colour = request.colour if request.colour in outcome.indicator_ranges else first
+    members = [outcome.subject, *outcome.neighbours]
+    return Plot(
+        title=f"neighbourhood of {token_text(outcome.subject.token)}",
+        points=tuple(
+            _point(member, colour, is_subject=member is outcome.subject)
+            for member in members
+            if math.isfinite(member.x) and math.isfinite(member.y)
+        ),
+        x_axis=axis_title("PC1", outcome.variance[0]),
+        y_axis=axis_title("PC2", outcome.variance[1]),
+        colour=colour,
+        colour_range=outcome.indicator_ranges.get(colour),
+    )
+
+
+def axis_title(name: str, share: float) -> str:
+    """An axis of the plane with its share of the variance."""
+    return f"{name} {100 * share:.1f} %" if math.isfinite(share) else name
+
+
+def _point(member: Neighbour, colour: str, *, is_subject: bool) -> Point:
+    return Point(
+        x=member.x,
+        y=member.y,
+        label=token_text(member.token),
+        detail=f"id {member.token.token_id} · distance {member.distance:.4g}",
+        value=member.indicators.get(colour),
+        is_subject=is_subject,
+    )
+
+
+# ── in a session ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def subject_of(request: FindNeighbours, outcome: object) -> TokenRow | None:
+    """The token whose neighbours were found."""
+    if not isinstance(outcome, Neighbourhood):
+        return None
+    return msgspec.structs.replace(bare_row(outcome.subject.token), category=outcome.subject.category)
+
+
+PICTURE = 1e-3
+"""Share of a plot's half width by which a point may be elsewhere."""
+
+
+def compare(request: FindNeighbours, recorded: Neighbourhood, live: Neighbourhood, comparison: Comparison) -> Agreement:
+    """Distances within the tolerance, near ties in any order, and the plot the same but for a turn or a flip."""
+    return Agreement(comparison.difference(recorded, live) or _plot_difference(recorded, live))
+
+
+def _plot_difference(recorded: Neighbourhood, live: Neighbourhood) -> str:
+    """Whether the points can be turned and flipped onto each other; not where a near tie put another token in."""
+    import numpy as np
+
+    ours = {entry.token.token_id: (entry.x, entry.y) for entry in (recorded.subject, *recorded.neighbours)}
+    theirs = {entry.token.token_id: (entry.x, entry.y) for entry in (live.subject, *live.neighbours)}
+    if ours.keys() != theirs.keys():
+        return ""
+    was = np.array(list(ours.values()), dtype=np.float64)
+    came = np.array([theirs[token_id] for token_id in ours], dtype=np.float64)
+    if not np.isfinite(was).all() or not np.isfinite(came).all():
+        return "" if np.array_equal(was, came, equal_nan=True) else "x, y: a point has no place"
+    size = max(float(np.abs(was).max()), float(np.abs(came).max()))
+    if size == 0:
+        return ""
+    left, _, right = np.linalg.svd((was / size).T @ (came / size))  # Procrustes: the turn that brings them nearest
+    off = np.abs(was / size @ (left @ right) - came / size).max(axis=1)
+    worst = int(off.argmax())
+    return "" if off[worst] <= PICTURE else f"x, y: {_place(was[worst])} was recorded, {_place(came[worst])} came"
+
+
+def _place(point: np.ndarray) -> str:
+    return f"({point[0]:.4g}, {point[1]:.4g})"
+
+
+# ── on the command line ───────────────────────────────────────────────────────────────────────────────────
+
+
+def _arguments(parser: ArgumentParser) -> None:
+    add_token(parser, required=True)
+    parser.add_argument("--k", type=positive, default=20, metavar="K", help="how many neighbours (default 20)")
+    parser.add_argument("--metric", choices=("euclidean", "cosine", "dot"), default="cosine")
+    parser.add_argument("--space", choices=("input", "output"), default="input", help="rows of W_E, or columns of W_U")
+    parser.add_argument("--encoder", metavar="DIR", help="a sentence-transformers model: also compare by meaning")
+
+
+def _requests(asked: Asked) -> Iterable[FindNeighbours]:
+    given = asked.arguments
+    for model, token_id in zip(asked.models, asked.token_ids, strict=True):
+        assert token_id is not None
+        yield FindNeighbours(
+            model=model.name,
+            token_id=token_id,
+            k=given.k,
+            metric=given.metric,
+            space=given.space,
+            encoder=given.encoder or asked.settings.encoder,
+        )
+
+
+def _json_rows(outcome: Neighbourhood) -> Iterable[Row]:
+    for neighbour in outcome.neighbours:
+        plain = to_plain(neighbour)
+        token = plain.pop("token")
+        yield {"model": outcome.model, **token, **{key: value for key, value in plain.items() if value is not None}}
+
+
+def _with_settings(request: FindNeighbours, settings: Settings) -> FindNeighbours:
+    return request if request.encoder else msgspec.structs.replace(request, encoder=settings.encoder)
+
+
+NEIGHBOURS = Tab(
+    name="neighbours",
+    title="Neighbours",
+    pane="explorer.tui.panes.neighbours.pane:NeighboursPane",
+    help="The nearest tokens of the selected one, listed and plotted.",
+    number=4,
+    key="n",
+    command="neighbours",
+    command_title="neighbours",
+    command_help="Find the nearest neighbours of the token, listed and plotted.",
+)
+
+SPECS = (
+    Spec(
+        request=FindNeighbours,
+        outcome=Neighbourhood,
+        describe=describe,
+        summarise=summarise,
+        blocks=blocks,
+        answer="explorer.engine.answers.neighbours:answer",
+        needs=lambda request: frozenset({"vocabulary", "weights"}),
+        token="token_id",
+        subject=subject_of,
+        sources=("encoder",),
+        compare=compare,
+        verb=Verb(
+            name="neighbours",
+            help="find the nearest neighbours of a token",
+            arguments=_arguments,
+            requests=_requests,
+            token="each",
+        ),
+        json_rows=_json_rows,
+        tab=NEIGHBOURS,
+        with_settings=_with_settings,
+        selects_model=True,
+    ),
+)
