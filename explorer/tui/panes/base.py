@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar
 
 from textual.reactive import reactive
@@ -11,6 +12,18 @@ from explorer.base.errors import ExplorerError
 from explorer.base.records.record import Failure, Progress, Request
 from explorer.base.records.unions import AnyPart, AnyRequest, Step
 from explorer.tui.shell.messages import Ask, Selection
+
+
+@dataclass(frozen=True)
+class Showing:
+    """Steps of one kind that a pane showed, and what was selected when the last of them came."""
+
+    steps: tuple[Step, ...]
+    selection: Selection
+    press: tuple[AnyRequest, ...] = ()
+    """What one press of a key asked, the last step's request among it: several models, or several modes."""
+    loaded: tuple[str, ...] = ()
+    """Names of the models that were loaded then."""
 
 
 class Pane(Widget):
@@ -51,6 +64,10 @@ class Pane(Widget):
 
     def show(self, step: Step) -> None:
         """The outcome of a request arrived, live or replayed: `Failure` and `Cancelled` among them."""
+
+    def restore(self, showing: Showing) -> None:
+        """Show in the options how the steps of `showing` were asked, before `show` is called with them (a session is
+        replayed or resumed)."""
 
     def clear(self) -> None:
         """Forget every outcome: another moment of a session is about to be shown."""

@@ -8,24 +8,14 @@ from dataclasses import replace
 
 import msgspec
 
-from explorer.base.records.logprobs import ReadLogprobs
 from explorer.base.records.models import LoadModel
-from explorer.base.records.neighbours import FindNeighbours
-from explorer.base.records.repeat_back import RepeatBack
-from explorer.base.records.speakability import ProveSpeakability
 from explorer.base.records.unions import AnyRequest
-from explorer.base.records.verification import Verify
 from explorer.sessions.file.portable import portable_source
 from explorer.sessions.file.reader import SessionFile
 from explorer.sessions.search import SessionIndex
 from explorer.settings import Settings
-from explorer.tui.panes.base import Pane
-from explorer.tui.panes.logprobs.pane import LogprobsPane
-from explorer.tui.panes.neighbours.pane import NeighboursPane
-from explorer.tui.panes.repeat_back.pane import RepeatBackPane
-from explorer.tui.panes.speakability.pane import SpeakingPane
-from explorer.tui.panes.verdicts.pane import VerdictsPane
-from explorer.tui.replay.situation import Showing, Situation, Situations
+from explorer.tui.panes.base import Showing
+from explorer.tui.replay.situation import Situation, Situations
 from explorer.tui.shell.messages import Selection
 from explorer.tui.shell.stage import Stage
 
@@ -48,7 +38,7 @@ def show_situation(stage: Stage, situation: Situation) -> int | None:
         is_right = pane.id not in ("tokens-pane", "detail-pane")
         pane.selection = _selection(situation.selection, shown[-1] if is_right and shown else None)
         for showing in shown:
-            _set_form(pane, showing)
+            pane.restore(showing)
             for step in showing.steps:
                 if pane.id != "detail-pane" or _is_about(step.request, situation.selection):
                     pane.show(step)
@@ -105,20 +95,3 @@ def _is_about(request: AnyRequest, selection: Selection) -> bool:
     """Whether the details are those of the selected token: others would stand beside a cursor elsewhere."""
     token_id = getattr(request, "token_id", None)
     return token_id is None or (selection.token is not None and token_id == selection.token.token_id)
-
-
-def _set_form(pane: Pane, showing: Showing) -> None:
-    match pane, showing.steps[-1].request:
-        case RepeatBackPane(), RepeatBack() as request:
-            asked = {each.model for each in showing.press if isinstance(each, RepeatBack)}
-            pane.set_form(request, unticked=set(showing.loaded) - asked)
-        case LogprobsPane(), ReadLogprobs() as request:
-            pane.set_form(request)
-        case NeighboursPane(), FindNeighbours() as request:
-            pane.set_form(request)
-        case VerdictsPane(), Verify() as request:
-            pane.set_form(request)
-        case SpeakingPane(), ProveSpeakability() as request:
-            pane.set_form(request, [each for each in showing.press if isinstance(each, ProveSpeakability)])
-        case _:
-            pass

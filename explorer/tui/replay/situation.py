@@ -15,8 +15,9 @@ from itertools import islice
 from explorer.base.records.models import LoadModel, ModelInfo, ModelLoaded, ModelUnloaded, Roster
 from explorer.base.records.speakability import ProveSpeakability
 from explorer.base.records.tokens import TokenRow
-from explorer.base.records.unions import AnyRequest, Step
+from explorer.base.records.unions import Step
 from explorer.sessions.search import SessionIndex
+from explorer.tui.panes.base import Showing
 from explorer.tui.replay.subjects import bare_row, is_answer, press_of, ref_of, rows_in, subject_of
 from explorer.tui.shell.messages import Selection
 
@@ -43,18 +44,6 @@ class Loaded:
 
     info: ModelInfo
     request: LoadModel
-
-
-@dataclass(frozen=True)
-class Showing:
-    """Steps that a pane showed, and what was selected when the last of them came."""
-
-    steps: tuple[Step, ...]
-    selection: Selection
-    press: tuple[AnyRequest, ...] = ()
-    """What one press of a key asked, the last step's request among it: several models, or several modes."""
-    loaded: tuple[str, ...] = ()
-    """Names of the models that were loaded then."""
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from explorer.base.records.tokens import TokenRef, TokenRow
 from explorer.base.records.unions import AnyOutcome, AnyRequest, Cancelled, Step
 from explorer.base.templates import TEMPLATES, Template
 from explorer.base.text import visible
-from explorer.tui.panes.base import Pane
+from explorer.tui.panes.base import Pane, Showing
 from explorer.tui.panes.logprobs.form import LogprobForm, LogprobOptions
 from explorer.tui.panes.logprobs.lines import TableView
 from explorer.tui.panes.logprobs.view import LogprobView
@@ -126,9 +126,10 @@ class LogprobsPane(Pane):
         self._subject = (None, "")
         self._update()
 
-    def set_form(self, request: ReadLogprobs) -> None:
-        """Show in the form how `request` was asked (a session is replayed or resumed)."""
-        self._form.show_request(request)
+    def restore(self, showing: Showing) -> None:
+        request = showing.steps[-1].request
+        if isinstance(request, ReadLogprobs):
+            self._form.show_request(request)
 
     def watch_selection(self, old: Selection, new: Selection) -> None:
         if not self._form.is_mounted:

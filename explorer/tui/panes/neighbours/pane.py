@@ -15,7 +15,7 @@ from explorer.base.records.record import Failure, Request
 from explorer.base.records.tokens import INDICATORS
 from explorer.base.records.unions import AnyRequest, Cancelled, Step
 from explorer.base.text import visible
-from explorer.tui.panes.base import Pane, failure_text
+from explorer.tui.panes.base import Pane, Showing, failure_text
 from explorer.tui.panes.neighbours import view
 from explorer.tui.shell.messages import NeighbourOpened, Selection
 from explorer.tui.widgets.option_line import Choice, Field, Submitted
@@ -124,8 +124,10 @@ class NeighboursPane(Pane):
         self.query_one(PlotView).show(None)
         self.query_one("#neighbour-legend", Static).update(Content(""))
 
-    def set_form(self, request: FindNeighbours) -> None:
-        """Show in the options how `request` was asked (a session is replayed or resumed)."""
+    def restore(self, showing: Showing) -> None:
+        request = showing.steps[-1].request
+        if not isinstance(request, FindNeighbours):
+            return
         self.query_one("#metric", Choice).choose(request.metric)
         self.query_one("#space", Choice).choose(request.space)
         self.query_one("#k", Field).value = str(request.k)

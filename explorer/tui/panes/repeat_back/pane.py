@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual import on
@@ -18,7 +18,7 @@ from explorer.base.records.tokens import TokenRow
 from explorer.base.records.unions import AnyPart, AnyRequest, Step
 from explorer.base.templates import TEMPLATES, Template
 from explorer.base.text import visible
-from explorer.tui.panes.base import Pane
+from explorer.tui.panes.base import Pane, Showing
 from explorer.tui.panes.repeat_back.form import RepeatForm, RepeatOptions
 from explorer.tui.panes.repeat_back.lines import Attempt, attempt_lines
 from explorer.tui.shell.messages import Remark, Selection
@@ -121,10 +121,13 @@ class RepeatBackPane(Pane):
         self._form.untick(())
         self._view.redraw()
 
-    def set_form(self, request: RepeatBack, unticked: Collection[str]) -> None:
-        """Show in the form how `request` was asked, and who was not (a session is replayed or resumed)."""
-        self._form.show_request(request)
-        self._form.untick(unticked)
+    def restore(self, showing: Showing) -> None:
+        """Who was loaded and was not asked is not ticked."""
+        request = showing.steps[-1].request
+        if isinstance(request, RepeatBack):
+            asked = {each.model for each in showing.press if isinstance(each, RepeatBack)}
+            self._form.show_request(request)
+            self._form.untick(set(showing.loaded) - asked)
 
     def watch_selection(self, old: Selection, new: Selection) -> None:
         if not self._form.is_mounted:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
 from typing import ClassVar
 
 from textual import events, on
@@ -23,7 +22,7 @@ from explorer.base.records.speakability import (
 )
 from explorer.base.records.unions import AnyPart, AnyRequest, Cancelled, Step
 from explorer.base.text import visible
-from explorer.tui.panes.base import Pane, failure_text, run_progress
+from explorer.tui.panes.base import Pane, Showing, failure_text, run_progress
 from explorer.tui.panes.speakability.form import SpeakForm
 from explorer.tui.panes.speakability.known import Known, Place
 from explorer.tui.panes.speakability.lines import Line, contents, prose, summary_lines
@@ -91,9 +90,12 @@ class SpeakingPane(Pane):
         event.stop()
         self.run_default()
 
-    def set_form(self, request: ProveSpeakability, press: Sequence[ProveSpeakability]) -> None:
-        """Show in the options how `request` was asked, one of those of a `press` (a session is replayed or resumed)."""
-        self.query_one(SpeakForm).set_form(request, press)
+    def restore(self, showing: Showing) -> None:
+        """Every mode that was asked at one press is chosen."""
+        request = showing.steps[-1].request
+        if isinstance(request, ProveSpeakability):
+            press = [each for each in showing.press if isinstance(each, ProveSpeakability)]
+            self.query_one(SpeakForm).set_form(request, press)
 
     # ── showing ──
 

@@ -30,7 +30,7 @@ from explorer.base.records.vocabulary import VocabularyColumns
 from explorer.base.text import visible
 from explorer.tables.exports import write_export
 from explorer.tables.verdicts import Agreement, VerdictMatrix, matrix_of_tokens
-from explorer.tui.panes.base import Pane, failure_text, run_progress
+from explorer.tui.panes.base import Pane, Showing, failure_text, run_progress
 from explorer.tui.panes.verdicts import view
 from explorer.tui.panes.verdicts.columns import KnownVerdicts
 from explorer.tui.panes.verdicts.curves import CurvesView
@@ -114,9 +114,10 @@ class VerdictsPane(Pane):
         event.stop()
         self.run_default()
 
-    def set_form(self, request: Verify) -> None:
-        """Show in the options how `request` was asked (a session is replayed or resumed)."""
-        self.query_one(VerdictForm).set_form(request)
+    def restore(self, showing: Showing) -> None:
+        request = showing.steps[-1].request
+        if isinstance(request, Verify):
+            self.query_one(VerdictForm).set_form(request)
 
     # ── showing ──
 
