@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from behaviour_fakes import cancel_at, run_through
 
 from explorer.base.records.logprobs import LogprobTable, ReadLogprobs
 from explorer.base.records.repeat_back import RepeatBack, RepeatBackResult, ReplyPart
@@ -21,6 +20,7 @@ from explorer.engine.models.checkpoints.tokenizer_files import load_tokenizer
 from explorer.engine.models.loading import load_model
 from explorer.engine.models.local import LocalModel
 from explorer.engine.models.vocabulary import Vocabulary
+from tests.behaviour.behaviour_fakes import cancel_at, run_through
 
 
 @pytest.fixture(scope="module")

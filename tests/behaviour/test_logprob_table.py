@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 import torch
-from behaviour_fakes import FakeModel, FakeVocabulary, cancel_at, one_hot, random_rule, run_through
 
 from explorer.base.records.logprobs import LogprobTable, ReadLogprobs
 from explorer.base.records.record import Progress
@@ -16,6 +15,7 @@ from explorer.base.templates import Template
 from explorer.engine.answers.logprobs import read_logprobs
 from explorer.engine.behaviour import batching
 from explorer.engine.behaviour.errors import BehaviourError
+from tests.behaviour.behaviour_fakes import FakeModel, FakeVocabulary, cancel_at, one_hot, random_rule, run_through
 
 V = FakeVocabulary()
 OTHER = FakeVocabulary(words=(" dog", " cat", "Solid", "the"), unreachable=(), bos=False)

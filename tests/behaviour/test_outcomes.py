@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import get_args
 
 import pytest
-from behaviour_fakes import FakeVocabulary
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from explorer.base.records.repeat_back import ReplyClass
 from explorer.base.reply_classes import Subject, classify, continues_repeats, core, is_closed, loop_period
 from explorer.base.templates import Template, find_template
+from tests.behaviour.behaviour_fakes import FakeVocabulary
 
 OPEN = find_template("repeat-1")
 QUOTED = find_template("string-is")

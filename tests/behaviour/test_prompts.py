@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import cast
 
 import pytest
-from behaviour_fakes import ASSISTANT, BOS, USER, FakeVocabulary
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,6 +12,7 @@ from explorer.base.templates import SLOT, TEMPLATES, Template
 from explorer.engine.behaviour.errors import BehaviourError
 from explorer.engine.behaviour.prompts import build_free_prompt, build_prompt, fill_text, same_token, spell
 from explorer.engine.models.vocabulary import Vocabulary
+from tests.behaviour.behaviour_fakes import ASSISTANT, BOS, USER, FakeVocabulary
 
 FAKE = FakeVocabulary()
 PLAIN = cast(Vocabulary, FAKE)

@@ -7,7 +7,16 @@ from typing import Any
 
 import pytest
 import torch
-from behaviour_fakes import (
+
+from explorer.base.records.record import Progress
+from explorer.base.records.repeat_back import RepeatBack, RepeatBackResult, Reply, ReplyPart
+from explorer.base.records.unions import Cancelled
+from explorer.base.templates import Template
+from explorer.engine.answers.repeat_back import repeat_back
+from explorer.engine.behaviour import batching
+from explorer.engine.behaviour.errors import BehaviourError
+from explorer.engine.core.statistics import wilson_interval
+from tests.behaviour.behaviour_fakes import (
     EOS,
     FakeModel,
     FakeVocabulary,
@@ -18,15 +27,6 @@ from behaviour_fakes import (
     run_through,
     says,
 )
-
-from explorer.base.records.record import Progress
-from explorer.base.records.repeat_back import RepeatBack, RepeatBackResult, Reply, ReplyPart
-from explorer.base.records.unions import Cancelled
-from explorer.base.templates import Template
-from explorer.engine.answers.repeat_back import repeat_back
-from explorer.engine.behaviour import batching
-from explorer.engine.behaviour.errors import BehaviourError
-from explorer.engine.core.statistics import wilson_interval
 
 V = FakeVocabulary()
 FOO, THE, QUOTE, GLITCH = V.id_of(" Foo"), V.id_of(" the"), V.id_of("'"), V.id_of(" Glitch")

@@ -6,13 +6,12 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import numpy as np
 import pytest
 import torch
-from behaviour_fakes import FakeModel, FakeVocabulary, cancel_at, copies_slot, random_rule, run_through
 
 from explorer.base.records.repeat_back import RepeatBack, RepeatBackResult
 from explorer.engine.answers.repeat_back import repeat_back
@@ -41,7 +40,9 @@ from explorer.engine.behaviour.prompts import build_prompt
 from explorer.engine.models.language_model import Decoding, OutOfMemory
 from explorer.engine.models.loading import load_model
 from explorer.engine.models.local import LocalModel
+from explorer.engine.models.vocabulary import Vocabulary
 from explorer.zoo import ground_truth, zoo_dir
+from tests.behaviour.behaviour_fakes import FakeModel, FakeVocabulary, cancel_at, copies_slot, random_rule, run_through
 
 GREEDY = (SHOTS, DIALOGUE, REPEATS, MINER, SUBSTRING, PLAIN)
 
@@ -218,7 +219,7 @@ def test_progress_counts_every_row_once(tmp_path: Path) -> None:
 
 def test_a_reply_ends_at_end_of_text_and_the_end_is_counted(tmp_path: Path) -> None:
     vocabulary = FakeVocabulary()
-    slot = prompt_form(vocabulary, QUESTION).slots[0]  # type: ignore[arg-type]
+    slot = prompt_form(cast(Vocabulary, vocabulary), QUESTION).slots[0]
     model = FakeModel(vocabulary, copies_slot(vocabulary, int(slot)))
     token_id = vocabulary.id_of(" cat")
     row = swept(model, [Question(MINER.template, 5)], [token_id], tmp_path)

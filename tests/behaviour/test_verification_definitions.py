@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from behaviour_fakes import EOS, FakeVocabulary
 
 from explorer.base.records.verification import VERDICTS
 from explorer.base.templates import SLOT
@@ -25,6 +24,7 @@ from explorer.engine.answers.verification.definitions import (
 )
 from explorer.engine.answers.verification.judging import Facts
 from explorer.engine.answers.verification.questions import ENDED, REPLY_CLASSES, Evidence, Question
+from tests.behaviour.behaviour_fakes import EOS, FakeVocabulary
 
 VOCABULARY: Any = FakeVocabulary()
 FOO, CAT, THE = (VOCABULARY.id_of(text) for text in (" Foo", " cat", " the"))

@@ -144,7 +144,7 @@ def test_model_that_gives_no_cache_reads_its_sequence_again() -> None:
         def forward(self, input_ids: torch.Tensor, past_key_values: object = None, use_cache: bool = True) -> object:
             return SimpleNamespace(logits=torch.eye(32)[input_ids.sum(dim=1)][:, None])
 
-    batch = Runner(Counter(), context=0).start([[1, 2], [3]])  # type: ignore[arg-type]
+    batch = Runner(Counter(), context=0).start([[1, 2], [3]])
     batch.push(torch.tensor([4, 5]))
     batch.push(torch.tensor([6, 7]))
     assert batch.logits.argmax(dim=-1).tolist() == [13, 15]

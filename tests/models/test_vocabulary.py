@@ -19,7 +19,7 @@ SENTENCES = ("the lyrebird", " the the", "naïve café 東京", "a\n\n\tb  c ", 
 
 
 def category(vocabulary: Vocabulary, token_id: int) -> str:
-    return CATEGORIES[vocabulary.categories[token_id]]
+    return CATEGORIES[int(vocabulary.categories[token_id])]
 
 
 def ids_where(vocabulary: Vocabulary, name: str) -> list[int]:
@@ -53,7 +53,7 @@ def test_a_token_is_reachable_exactly_when_some_text_gives_it(fast: Fast, kind: 
 def test_blob_holds_the_bytes_of_every_token_in_order(fast: Fast, kind: str) -> None:
     vocabulary = Vocabulary(fast(kind), rows=310)
     joined, offsets = vocabulary.blob()
-    assert (joined.dtype, offsets.dtype, len(offsets)) == (np.uint8, np.int64, 311)
+    assert (joined.dtype, offsets.dtype, len(offsets)) == (np.dtype(np.uint8), np.dtype(np.int64), 311)
     for token_id in range(vocabulary.size):
         assert joined[offsets[token_id] : offsets[token_id + 1]].tobytes() == vocabulary.token_bytes(token_id)
 

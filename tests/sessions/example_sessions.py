@@ -41,6 +41,9 @@ from explorer.base.templates import find_template
 from explorer.sessions.file.store import SessionWriter
 
 PLAIN = " the"
+Exchange = tuple[AnyRequest, AnyOutcome]
+"""What was asked, and what was returned."""
+
 HOSTILE = (
     "<script>document.title='owned'</script>\"><img src=x onerror=\"document.title='owned'\">"
     "[/foo][bold]\x1b[31m\x1b]52;c;AAAA\x07\u202e\u200d\t\n|`*_ &amp; javascript:alert(1) ]]> --> '"
@@ -108,7 +111,7 @@ def neighbourhood(text: str = PLAIN, distances: tuple[float, ...] = (0.1, 0.2, 0
     )  # fmt: skip
 
 
-def exchanges(text: str = PLAIN) -> list[tuple[AnyRequest, AnyOutcome]]:
+def exchanges(text: str = PLAIN) -> list[Exchange]:
     """One question and answer of each kind, with `text` wherever a text may stand."""
     ranking = RankedTokens(
         model="mynah", sort="input_norm", default_rule=text, rows=(row(text=text), row(6, text)), matching=2,
@@ -142,7 +145,7 @@ def exchanges(text: str = PLAIN) -> list[tuple[AnyRequest, AnyOutcome]]:
     ]  # fmt: skip
 
 
-def verification_exchanges(text: str) -> list[tuple[AnyRequest, AnyOutcome]]:
+def verification_exchanges(text: str) -> list[Exchange]:
     """The same for what verification asks and answers."""
     definition = DefinitionSummary(
         name=text, title=text, rule=text, source=text, value=text, verified=1, weak=2, rejected=3, inconclusive=4
@@ -180,7 +183,7 @@ def verification_exchanges(text: str) -> list[tuple[AnyRequest, AnyOutcome]]:
     ]
 
 
-def speaking_exchanges(text: str) -> list[tuple[AnyRequest, AnyOutcome]]:
+def speaking_exchanges(text: str) -> list[Exchange]:
     """The same for speakability."""
     token = ref(text=text)
     weights = SpeakabilityCertificate(kind="weights", token_ids=(3, 7), weights=(0.25, 0.75))
@@ -202,7 +205,7 @@ def speaking_exchanges(text: str) -> list[tuple[AnyRequest, AnyOutcome]]:
     return [(ProveSpeakability(model="mynah", token_ids=(5,), solid_angle=True), found)]
 
 
-def write_session(path: Path, pairs: list[tuple[AnyRequest, AnyOutcome]], title: str = "") -> Path:
+def write_session(path: Path, pairs: list[Exchange], title: str = "") -> Path:
     """A session file of these questions and answers."""
     path.parent.mkdir(parents=True, exist_ok=True)
     writer = SessionWriter(path, seed=7, title=title)

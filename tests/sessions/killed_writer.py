@@ -15,23 +15,28 @@ import signal
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from explorer.base.records.notes import Noted, WriteNote
 from explorer.sessions.file.reader import SessionFile
 from explorer.sessions.file.store import SessionWriter
+
+if TYPE_CHECKING:
+    from _typeshed import HasFileno
+    from typing_extensions import Buffer
 
 
 def slow_disk() -> None:
     """Every write goes a few bytes at a time and every sync takes a while: moments inside a line abound."""
     write, sync = os.write, os.fsync
 
-    def write_little(descriptor: int, data: bytes) -> int:
+    def write_little(descriptor: int, data: Buffer) -> int:
         time.sleep(0.0002)
-        return write(descriptor, data[:40])
+        return write(descriptor, memoryview(data)[:40])
 
-    def sync_late(descriptor: int) -> None:
+    def sync_late(fd: int | HasFileno) -> None:
         time.sleep(0.001)
-        sync(descriptor)
+        sync(fd)
 
     os.write, os.fsync = write_little, sync_late
 

@@ -151,11 +151,11 @@ def test_a_rank_is_held_to_what_its_logprob_leaves_open(moved: float, was: int |
     found = compare(LOGPROBS, ranked_cell(-7.0, was), ranked_cell(-7.0 + moved, came), FLOAT32)
     assert (found.difference == "") == agrees
     assert agrees or "rank" in found.difference
-    replies = [
+    recorded, got = (
         result(msgspec.structs.replace(reply(), token_logprob=logprob, token_rank=rank))
         for logprob, rank in ((-7.0, was), (-7.0 + moved, came))
-    ]
-    assert (compare(GREEDY, *replies, FLOAT32).difference == "") == agrees
+    )
+    assert (compare(GREEDY, recorded, got, FLOAT32).difference == "") == agrees
 
 
 def test_the_place_of_the_greatest_logprob_is_the_same_where_the_logprob_is() -> None:

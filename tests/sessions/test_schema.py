@@ -26,8 +26,10 @@ def fits(value: Any, part: dict[str, Any]) -> bool:
             return choose(fits(value, option) for option in part[word])
     if "enum" in part:
         return value in part["enum"]
-    types = {"object": dict, "array": list, "string": str, "integer": int, "number": (int, float), "boolean": bool,
-             "null": type(None)}  # fmt: skip
+    types: dict[str, type | tuple[type, ...]] = {
+        "object": dict, "array": list, "string": str, "integer": int, "number": (int, float), "boolean": bool,
+        "null": type(None),
+    }  # fmt: skip
     if "type" in part and (not isinstance(value, types[part["type"]]) or (value is True and part["type"] == "integer")):
         return False
     if isinstance(value, dict):

@@ -145,7 +145,8 @@ def longest_look(path: Path) -> float:
         ended = index.index_more()
         longest = max(longest, time.thread_time() - began)
     assert index.positions(Query(token_id=77, model="mynah"))[:3] == [76, 3076, 6076]
-    looks, go_on = 0, 0
+    looks = 0
+    go_on: int | None = 0
     while go_on is not None:
         began = time.thread_time()
         found = index.find(Query(text="not to be found"), go_on)

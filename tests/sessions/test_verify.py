@@ -25,7 +25,16 @@ from explorer.pipe.client import Answered, OnPart, Pending
 from explorer.sessions.checking.check import Checked, Verifier, same_libraries, tally
 from explorer.sessions.checking.naming import models_of, parse_model_map, renamed
 from explorer.tables.table import TokenColumns, ranked, select
-from tests.sessions.example_sessions import exchanges, info, logprob_table, probe, ref, reply, speaking_exchanges
+from tests.sessions.example_sessions import (
+    Exchange,
+    exchanges,
+    info,
+    logprob_table,
+    probe,
+    ref,
+    reply,
+    speaking_exchanges,
+)
 
 Answer = Callable[[AnyRequest], AnyOutcome]
 
@@ -47,7 +56,7 @@ class ToldEngine:
         raise AssertionError("nothing is cancelled here")
 
 
-def steps(*pairs: tuple[AnyRequest, AnyOutcome]) -> list[Step]:
+def steps(*pairs: Exchange) -> list[Step]:
     return [
         Step(number=number, at="", seconds=0.0, request=request, outcome=outcome)
         for number, (request, outcome) in enumerate(pairs, start=1)
@@ -58,7 +67,7 @@ async def verified(engine: ToldEngine, told: Iterable[Step], **chosen: object) -
     return [check async for check in Verifier(engine, **chosen).run(told)]  # type: ignore[arg-type]
 
 
-def recorded_answers(pairs: Iterable[tuple[AnyRequest, AnyOutcome]], refused: tuple[int, ...] = ()) -> Answer:
+def recorded_answers(pairs: Iterable[Exchange], refused: tuple[int, ...] = ()) -> Answer:
     known = [(request, outcome) for request, outcome in pairs if not isinstance(outcome, Cancelled)]
 
     def answer(request: AnyRequest) -> AnyOutcome:
@@ -216,12 +225,12 @@ async def test_samples_are_held_to_the_seed_on_the_same_run_and_else_to_their_ow
     assert (await check(sampled((0, 0), " a a", "other"), "cpu")).verdict == "agree"
     assert (await check(other, "cpu")).verdict == "differ"
     for elsewhere in ({"device": "cuda:0"}, {"device": "cpu", "same_libraries": lambda: False}):
-        found = await check(other, **elsewhere)  # type: ignore[arg-type]
+        found = await check(other, **elsewhere)
         assert (found.verdict, "two-sample" in found.said) == ("agree", True)
         for wrong in (
             sampled((2, 0), "OWNED", "other"), sampled((2, 0), " c a", "empty"), sampled((2, 9), " c", "other")
         ):  # fmt: skip
-            assert (await check(wrong, **elsewhere)).verdict == "differ"  # type: ignore[arg-type]
+            assert (await check(wrong, **elsewhere)).verdict == "differ"
 
 
 def test_libraries_are_the_same_where_both_name_them_alike() -> None:
@@ -285,7 +294,7 @@ def test_renaming_there_and_back_changes_nothing(request_: AnyRequest) -> None:
 async def test_what_a_stopped_engine_could_not_answer_is_nothing_to_run(message: str) -> None:
     failure = Failure(message=message, hint="Start it again; the session is whole.")
     load, ask = LoadModel(source="zoo:mynah"), ReadLogprobs(models=("mynah",), prompt="x")
-    answers = [(load, ModelLoaded(info=info("mynah"))), (ask, logprob_table())]
+    answers: list[Exchange] = [(load, ModelLoaded(info=info("mynah"))), (ask, logprob_table())]
     told = steps(*answers, (ask, failure), (load, failure), (UnloadModel(model="mynah"), failure), *answers)
     engine = ToldEngine(recorded_answers(answers))
     checks = await verified(engine, told)

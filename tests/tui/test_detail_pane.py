@@ -12,7 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from textual.content import Content
 from textual.message import Message
-from token_samples import (
+
+from explorer.base.records.inspect import InspectToken, PublishedFact, TokenDetail
+from explorer.base.records.record import Failure
+from explorer.base.records.tokens import TokenRow
+from explorer.base.records.unions import Cancelled
+from explorer.tables.table import TokenColumns
+from explorer.tui.panes.detail.lines import LOW, aligned, detail_lines, safe_glyphs, significant, track
+from explorer.tui.panes.detail.pane import DetailPane
+from explorer.tui.shell.messages import Ask, Selection
+from explorer.tui.widgets.guard import CONTROLS
+from tests.tui.token_samples import (
     HOSTILE,
     MODEL,
     SIZES,
@@ -26,16 +36,6 @@ from token_samples import (
     step,
     vocabulary,
 )
-
-from explorer.base.records.inspect import InspectToken, PublishedFact, TokenDetail
-from explorer.base.records.record import Failure
-from explorer.base.records.tokens import TokenRow
-from explorer.base.records.unions import Cancelled
-from explorer.tables.table import TokenColumns
-from explorer.tui.panes.detail.lines import LOW, aligned, detail_lines, safe_glyphs, significant, track
-from explorer.tui.panes.detail.pane import DetailPane
-from explorer.tui.shell.messages import Ask, Selection
-from explorer.tui.widgets.guard import CONTROLS
 
 TOKEN = row(b" VelvetTurbine", 742)
 SELECTION = Selection(model=MODEL, token=TOKEN)

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pane_samples import HOSTILE, MODELS, SELECTION, SIZES, TOKEN, Harness, ref, step, token_row
 
 from explorer.base.records.logprobs import LogprobCell, LogprobColumn, LogprobTable, ReadLogprobs, TopToken
 from explorer.base.records.record import Failure
@@ -22,6 +21,7 @@ from explorer.tui.shell.messages import Selection
 from explorer.tui.widgets.number_columns import align_points
 from explorer.tui.widgets.option_line import Choice, Field, FormError, Ticks
 from explorer.tui.widgets.prompt_area import PromptArea
+from tests.tui.pane_samples import HOSTILE, MODELS, SELECTION, SIZES, TOKEN, Harness, ref, step, token_row
 
 NAMES = ("mynah", "mynah-instruct", "lyrebird", "starling")
 TEMPLATE = find_template("string-is")

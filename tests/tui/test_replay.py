@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -18,6 +19,7 @@ from explorer.base.records.logprobs import ReadLogprobs
 from explorer.base.records.models import LoadModel
 from explorer.base.records.neighbours import FindNeighbours
 from explorer.base.records.notes import MarkToken, Noted, WriteNote
+from explorer.base.records.record import Request
 from explorer.base.records.repeat_back import RepeatBack
 from explorer.base.records.unions import Step
 from explorer.base.records.vocabulary import RankTokens
@@ -26,6 +28,7 @@ from explorer.sessions.file.reader import SessionFile
 from explorer.sessions.file.recent import sample_sessions
 from explorer.sessions.search import Query, SessionIndex
 from explorer.settings import Settings
+from explorer.tui.live.app import ExplorerApp
 from explorer.tui.replay.app import LONGEST_WAIT, ReplayApp, pause_between
 from explorer.tui.replay.foot import Place, ReplayFoot, place_line
 from explorer.tui.replay.situation import Situations
@@ -44,13 +47,25 @@ def engine() -> Engine:
     return Engine()
 
 
+def has_asked(app: ExplorerApp, kind: type[Request], count: int) -> bool:
+    return len(asked(app, kind)) == count and not app.desk.running
+
+
+def is_at(app: ReplayApp, position: int) -> bool:
+    return app.position == position
+
+
 def position_of(app: ReplayApp, step: Step) -> int:
     return next(place for place, other in enumerate(app.session) if other.number == step.number)
 
 
 # ── the panes look as they did ────────────────────────────────────────────────────────────────────────────
 
-KEYS = {"r": ("repeat", RepeatBack, 2), "l": ("logprobs", ReadLogprobs, 1), "n": ("neighbours", FindNeighbours, 1)}
+KEYS: dict[str, tuple[str, type[Request], int]] = {
+    "r": ("repeat", RepeatBack, 2),
+    "l": ("logprobs", ReadLogprobs, 1),
+    "n": ("neighbours", FindNeighbours, 1),
+}
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -64,7 +79,7 @@ async def test_a_replayed_step_looks_as_the_live_one_did(engine: Engine, tmp_pat
             if app.screen.has_class("-narrow"):
                 await pilot.press("1")
             await pilot.press(key)
-            await until(pilot, lambda kind=kind, count=count: len(asked(app, kind)) == count and not app.desk.running)
+            await until(pilot, partial(has_asked, app, kind, count))
             await settled(pilot)
             seen[tab] = (asked(app, kind)[-1], rendered(app.query_one(f"#{tab}-pane")))
         await app.recorder.finish(60)
@@ -132,7 +147,7 @@ async def test_a_sample_replays_from_end_to_end(path: Path, size: tuple[int, int
     async with replaying(path, size) as (app, pilot):
         for position in range(1, len(app.session)):
             await pilot.press("full_stop")
-            await until(pilot, lambda position=position: app.position == position)
+            await until(pilot, partial(is_at, app, position))
         await settled(pilot)
         screen = screen_text(app)
         assert f"step {len(app.session)}/{len(app.session)}" in screen

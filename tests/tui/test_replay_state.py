@@ -22,7 +22,7 @@ from explorer.tui.replay.foot import notes_in
 from explorer.tui.widgets.option_line import Choice
 from tests.app_driver import SIZES, asked, resuming, running, screen_text, settled, steps, until
 from tests.replay_driver import at, rendered, replaying
-from tests.sessions.example_sessions import info, write_session
+from tests.sessions.example_sessions import Exchange, info, write_session
 
 
 @pytest.fixture(scope="module")
@@ -240,7 +240,7 @@ async def test_the_matrix_and_its_evidence_stand_as_they_stood(engine: Engine, t
 
 async def test_a_sweep_that_was_stopped_says_so(tmp_path: Path) -> None:
     partial = VerificationResult(model="mynah", tokens=0, definitions=(), pairs=())
-    pairs = [(LoadModel(source="zoo:mynah"), ModelLoaded(info=info("mynah")))]
+    pairs: list[Exchange] = [(LoadModel(source="zoo:mynah"), ModelLoaded(info=info("mynah")))]
     pairs += [(Verify(model="mynah"), Cancelled(partial=partial))]
     async with replaying(write_session(tmp_path / "s.jsonl", pairs)) as (app, pilot):
         await at(app, pilot, 1)
@@ -254,7 +254,7 @@ async def test_a_sweep_that_was_stopped_says_so(tmp_path: Path) -> None:
 
 
 async def test_a_damaged_line_says_what_is_wrong_and_has_no_notes(tmp_path: Path) -> None:
-    pairs = [(WriteNote(text="first"), Noted()), (WriteNote(text="second"), Noted())]
+    pairs: list[Exchange] = [(WriteNote(text="first"), Noted()), (WriteNote(text="second"), Noted())]
     pairs += [(WriteNote(text="on the third", step=2), Noted())]
     path = write_session(tmp_path / "s.jsonl", pairs)
     lines = path.read_bytes().splitlines(keepends=True)

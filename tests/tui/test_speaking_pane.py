@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,11 +15,13 @@ from explorer.base.records.speakability import ProveSpeakability, SpeakabilityRe
 from explorer.base.records.unions import Cancelled, Step
 from explorer.base.text import visible
 from explorer.engine.answers.speakability import answer as speaking
+from explorer.engine.core.speakability.certify import certify
 from explorer.engine.handlers import Engine
 from explorer.tui.panes.speakability.pane import SpeakingPane
 from explorer.tui.widgets.option_line import Choice
 from explorer.zoo import zoo_dir
 from tests.app_driver import SIZES, asked, running, screen_text, until
+from tests.direct_client import Gate
 from tests.hostile import hostile_model
 
 MYNAH = ("zoo:mynah",)
@@ -93,26 +93,26 @@ async def test_a_run_over_all_fills_columns_and_is_known_to_each_token(engine: E
 
 
 async def test_a_run_is_paused_and_goes_on(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    may_run = threading.Event()
-    certified = speaking.certified
+    gate = Gate()
 
-    def slowly(*given: Any, **named: Any) -> Iterator[Any]:
-        for verdicts in certified(*given, **named):
+    def held(*given: Any, **named: Any) -> Iterator[Any]:
+        for verdicts in certify(*given, **named):
             yield verdicts
-            if not may_run.is_set():
-                time.sleep(0.1)
+            gate.wait()
 
-    monkeypatch.setattr(speaking, "certified", slowly)
+    monkeypatch.setattr(speaking, "certified", held)
     async with running(engine, tmp_path, (120, 40), MYNAH) as (app, pilot):
         pane = app.query_one(SpeakingPane)
         pane.query_one("#which", Choice).choose("all tokens")
         pane.query_one("#mode", Choice).choose("box")
-        await pilot.press("c", "p")
+        await pilot.press("c")
+        await until(pilot, gate.reached.is_set)
+        await pilot.press("p")
+        gate.opened.set()
         await until(pilot, lambda: len(asked(app, ProveSpeakability)) == 1 and not app.desk.running)
         assert isinstance(asked(app, ProveSpeakability)[0].outcome, Cancelled)
         assert list(app.paused) == [asked(app, ProveSpeakability)[0].request]
         assert "paused with" in screen_text(app)
-        may_run.set()
         await pilot.press("p")
         await until(pilot, lambda: len(asked(app, ProveSpeakability)) == 2 and not app.desk.running)
         assert isinstance(asked(app, ProveSpeakability)[1].outcome, SpeakabilityResult)

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from rich.cells import cell_len
 from textual.message import Message
-from token_samples import HOSTILE, SIZES, ThemedApp, assert_harmless, ordinary, row, screen_lines, vocabulary
 
 from explorer.base.records.vocabulary import RankedTokens, RankTokens
 from explorer.tables.table import AddedColumn, TokenColumns, select
 from explorer.tui.panes.tokens.table import TokenTable
 from explorer.tui.panes.tokens.table_layout import RAMP_EDGES, Column, fit, flag_letters, lay_out, ramp_step
 from explorer.tui.panes.tokens.table_rows import LoadedRows, NumberFormat, ReplayedRows
+from tests.tui.token_samples import HOSTILE, SIZES, ThemedApp, assert_harmless, ordinary, row, screen_lines, vocabulary
 
 ID_END = 4 + 4
 """Cells of the marker column and the id column, without the last gap."""

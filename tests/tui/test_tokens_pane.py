@@ -11,8 +11,6 @@ import numpy.typing as npt
 import pytest
 from textual.message import Message
 from textual.widgets import Input
-from token_samples import HOSTILE, MODEL, SIZES, ThemedApp, assert_harmless, ordinary, read, screen_lines, step
-from token_samples import vocabulary as make_vocabulary
 
 from explorer.base.records.notes import MarkToken
 from explorer.base.records.record import Failure, Progress
@@ -25,6 +23,18 @@ from explorer.tui.panes.tokens.table import TokenTable
 from explorer.tui.panes.tokens.views import View, ViewMaker
 from explorer.tui.shell.messages import Ask, Remark, Selection, TokenSelected, ViewSettled
 from tests.app_driver import settled
+from tests.tui.token_samples import (
+    HOSTILE,
+    MODEL,
+    SIZES,
+    ThemedApp,
+    assert_harmless,
+    ordinary,
+    read,
+    screen_lines,
+    step,
+)
+from tests.tui.token_samples import vocabulary as make_vocabulary
 
 
 class TokensApp(ThemedApp):

@@ -76,7 +76,7 @@ async def test_a_sweep_fills_matrix_columns_curves_and_evidence(
             pane.query_one("#agreement", Choice).value = agreement
             await pilot.pause()
             assert pane._matrix is not None
-            assert len(rows.rows) == int(pane._matrix.where(agreement).sum())  # type: ignore[arg-type]
+            assert len(rows.rows) == int(pane._matrix.where(agreement).sum())
         # Evidence of a cell of the second definition.
         await pilot.press("6")
         rows.focus()

@@ -5,6 +5,7 @@ Nothing here is shared with the solver. Numbers are floats taken as the dyadic r
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
@@ -29,7 +30,7 @@ def speakable(
         if shift is not None:
             level = [b + _dot(row, [Fraction(s) for s in shift.tolist()]) for b, row in zip(level, exact, strict=True)]
     if question.mean_zero:
-        exact = [[value - sum(row) / len(row) for value in row] for row in exact]
+        exact = [[value - sum(row, Fraction(0)) / len(row) for value in row] for row in exact]
     others = [other for other in range(len(exact)) if other != token_id]
     if not others:
         return True
@@ -137,11 +138,14 @@ def squared_distance(normals: Any, bounds: Sequence[int]) -> Fraction | None:
 
 
 def _length(column: Sequence[int]) -> float:
-    return float(sum(value * value for value in column)) ** 0.5 + 1e-300
+    return math.sqrt(sum(value * value for value in column)) + 1e-300
 
 
-def _dot(a: Sequence[Any], b: Sequence[Any]) -> Any:
-    return sum((x * y for x, y in zip(a, b, strict=True)), Fraction(0))
+def _dot(a: Sequence[Fraction | int], b: Sequence[Fraction | int]) -> Fraction:
+    total = Fraction(0)
+    for x, y in zip(a, b, strict=True):
+        total += x * y
+    return total
 
 
 def _least_squares(columns: list[list[int]], passive: list[int]) -> dict[int, Fraction] | None:

@@ -28,7 +28,7 @@ def _duplicates(random: Random, vocab: int, width: int) -> Rows:
 
 def _collinear(random: Random, vocab: int, width: int) -> Rows:
     start, along = random.integers(-4, 5, (2, width))
-    rows = start + along * random.integers(-8, 9, (vocab, 1)) / 4.0
+    rows: Rows = start + along * random.integers(-8, 9, (vocab, 1)) / 4.0
     some = random.random(vocab) < 0.4
     rows[some] = random.integers(-4, 5, (int(some.sum()), width))
     return rows

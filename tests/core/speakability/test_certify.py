@@ -10,14 +10,14 @@ from unittest.mock import patch
 
 import numpy as np
 import pytest
-from exact_truth import speakable
-from small_families import FAMILIES, bias_for
 
 from benchmarks.planted import Planted, planted
 from explorer.engine.core.speakability.certify import FEW, certify
 from explorer.engine.core.speakability.checker import Checker
 from explorer.engine.core.speakability.geometry import Ground
 from explorer.engine.core.speakability.questions import Question, RowWitness, Verdict, Weights
+from tests.core.speakability.exact_truth import speakable
+from tests.core.speakability.small_families import FAMILIES, bias_for
 
 ROUNDING = Fraction(1, 10**9)
 """Undecided is allowed where the exact lead is within this, relative to the largest score there can be."""

@@ -46,7 +46,7 @@ def wins(rows: Any, bias: Any, token_id: int, question: Question, x: Any) -> boo
     """Whether the token leads at x, in fractions; is x admissible?"""
     point = [Fraction(value) for value in x.tolist()]
     if question.mean_zero:
-        point = [value - sum(point) / len(point) for value in point]
+        point = [value - sum(point, Fraction(0)) / len(point) for value in point]
     if question.mode == "ball" and sum(value**2 for value in point) > Fraction(question.radius) ** 2:
         return False
     if question.mode == "box" and max(map(abs, point)) > Fraction(question.radius):

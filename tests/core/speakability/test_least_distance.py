@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from exact_truth import squared_distance
 
 from explorer.engine.core.speakability.least_distance import NO_FACTOR, Factor, LeastDistance
+from tests.core.speakability.exact_truth import squared_distance
 
 
 def problem_of(normals: np.ndarray, bounds: np.ndarray, block: int = 16) -> LeastDistance:

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from small_families import FAMILIES
 
 from benchmarks.planted import planted
 from explorer.engine.core.speakability.geometry import Geometry, prepared
 from explorer.engine.core.speakability.own_direction import own_direction_winners
 from explorer.engine.core.speakability.screening import own_row_wins
+from tests.core.speakability.small_families import FAMILIES
 
 
 def winners_of(rows: Any, bias: Any = None) -> dict[int, tuple[int, float]]:
