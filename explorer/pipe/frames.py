@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 import msgspec
 
+from explorer.base.records.kinds import decode_outcome, decode_part, decode_request
 from explorer.base.records.models import Roster
 from explorer.base.records.record import Failure, Record
 from explorer.base.records.unions import AnyOutcome, AnyPart, AnyRequest
@@ -78,18 +79,38 @@ class RosterChanged(Record, kw_only=True, tag_field="kind", tag=True):
 ToEngine = Ask | Cancel | Quit
 ToClient = Hello | Told | Answer | RosterChanged
 
+
+# An envelope is read before what is in it: which records there are is known when the program runs (plug-ins add some).
+
+
+class _RawAsk(Record, kw_only=True, tag_field="kind", tag="Ask"):
+    number: int
+    request: msgspec.Raw
+
+
+class _RawTold(Record, kw_only=True, tag_field="kind", tag="Told"):
+    number: int
+    part: msgspec.Raw
+
+
+class _RawAnswer(Record, kw_only=True, tag_field="kind", tag="Answer"):
+    number: int
+    outcome: msgspec.Raw
+    seconds: float
+
+
 _encoder = msgspec.msgpack.Encoder()
 
 
 # Made when the first frame arrives: building them takes milliseconds, and the first paint waits for nothing.
 @cache
-def _engine_decoder() -> msgspec.msgpack.Decoder[ToEngine]:
-    return msgspec.msgpack.Decoder(ToEngine)
+def _engine_decoder() -> msgspec.msgpack.Decoder[_RawAsk | Cancel | Quit]:
+    return msgspec.msgpack.Decoder(_RawAsk | Cancel | Quit)
 
 
 @cache
-def _client_decoder() -> msgspec.msgpack.Decoder[ToClient]:
-    return msgspec.msgpack.Decoder(ToClient)
+def _client_decoder() -> msgspec.msgpack.Decoder[Hello | _RawTold | _RawAnswer | RosterChanged]:
+    return msgspec.msgpack.Decoder(Hello | _RawTold | _RawAnswer | RosterChanged)
 
 
 def pack(envelope: ToEngine | ToClient) -> bytes:
@@ -112,7 +133,10 @@ def body_length(prefix: bytes) -> int:
 def unpack_for_engine(body: bytes) -> ToEngine:
     """The envelope in `body`; raises `FrameError`."""
     try:
-        return _engine_decoder().decode(body)
+        envelope = _engine_decoder().decode(body)
+        if isinstance(envelope, _RawAsk):
+            return Ask(number=envelope.number, request=decode_request(envelope.request, "msgpack"))
+        return envelope
     except msgspec.DecodeError as error:
         raise FrameError(f"the pipe carries something that is no request: {error}") from error
 
@@ -120,7 +144,13 @@ def unpack_for_engine(body: bytes) -> ToEngine:
 def unpack_for_client(body: bytes) -> ToClient:
     """The envelope in `body`; raises `FrameError`."""
     try:
-        return _client_decoder().decode(body)
+        envelope = _client_decoder().decode(body)
+        if isinstance(envelope, _RawTold):
+            return Told(number=envelope.number, part=decode_part(envelope.part, "msgpack"))
+        if isinstance(envelope, _RawAnswer):
+            outcome = decode_outcome(envelope.outcome, "msgpack")
+            return Answer(number=envelope.number, outcome=outcome, seconds=envelope.seconds)
+        return envelope
     except msgspec.DecodeError as error:
         raise FrameError(f"the pipe carries something that is no answer: {error}") from error
 

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from explorer.base.errors import ExplorerError
+from explorer.base.records.kinds import decode_outcome, decode_request
 from explorer.base.records.plain import load_json
 from explorer.base.records.record import Record
 from explorer.base.records.unions import Step
@@ -42,6 +43,16 @@ class Header(Record, kw_only=True, tag_field="kind", tag=True):
     """Name of the session this one continues."""
     title: str = ""
     """What the session is about, in a few words; since format 2."""
+
+
+class _StepLine(Record, kw_only=True, tag_field="kind", tag="Step"):
+    """A step of which question and answer are not read yet: plug-ins may add kinds of both."""
+
+    number: int
+    at: str
+    seconds: float
+    request: msgspec.Raw
+    outcome: msgspec.Raw
 
 
 Line = dict[str, Any]
@@ -117,7 +128,14 @@ def read_header(line: bytes) -> tuple[Header, int]:
 def read_step(line: bytes, version: int = FORMAT) -> Step:
     """The step in `line` of a file of format `version`. Raises `LineError`."""
     try:
-        step: Step = load_json(migrate_line(line, version), Step)
+        read: _StepLine = load_json(migrate_line(line, version), _StepLine)
+        step = Step(
+            number=read.number,
+            at=read.at,
+            seconds=read.seconds,
+            request=decode_request(read.request, "json"),
+            outcome=decode_outcome(read.outcome, "json"),
+        )
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise LineError(str(error)) from error
     if problem := problem_of(step):
