@@ -1,7 +1,8 @@
 """What other installed packages add, found by entry points. One that is broken is named and left out.
 
 The groups: `glitch_explore.specs` (verbs: a `Spec` or several), `glitch_explore.indicators` and
-`glitch_explore.definitions` (see `docs/plugins.md`). Reading them takes 10 to 30 ms: that is done after the first paint.
+`glitch_explore.definitions` (see `docs/plugins.md`). Reading them takes 10 to 30 ms, which the first paint
+does not wait for.
 """
 
 from __future__ import annotations

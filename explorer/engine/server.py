@@ -76,7 +76,10 @@ def serve(inbox: BinaryIO, writer: Writer) -> None:
     """Answer requests from `inbox` until it ends or says Quit."""
     gc.disable()  # the imports below make hundreds of thousands of objects that never go away
     from explorer.engine.handlers import Engine
+    from explorer.specs.plugins import add_plugins
 
+    for problem in add_plugins():
+        print(problem, file=sys.stderr)
     gc.freeze()
     gc.enable()
     engine = Engine()

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from explorer.base.records.models import Ability, ModelInfo
-from explorer.base.records.record import Outcome, Request
+from explorer.base.records.record import Outcome, Record, Request
 from explorer.base.records.tokens import TokenRow
 from explorer.settings import Settings
 from explorer.specs.blocks import Block
@@ -118,6 +118,8 @@ class Spec(Generic[Q, A]):
 
     request: type[Q]
     outcome: type[A]
+    parts: tuple[type[Record], ...] = ()
+    """The kinds of parts that come before the outcome, besides `Progress`."""
 
     # ── in words ──
     describe: Callable[[Q], str]

@@ -194,8 +194,10 @@ class _Flag:
         return found
 
 
-def parse_filter(text: str) -> Filter:
+def parse_filter(text: str, indicators: Collection[str] = ()) -> Filter:
     """Read a filter, see the top of this module; empty text passes every token.
+
+    `indicators`: names that may be compared besides ours (plug-ins add some).
 
     Raises `FilterError` with one sentence that says what to write.
     """
@@ -204,14 +206,14 @@ def parse_filter(text: str) -> Filter:
     while position < len(text):
         match = _TERM.match(text, position)
         assert match is not None, "\\S+ matches whatever the other forms do not"
-        term = _parse_term(match["body"])
+        term = _parse_term(match["body"], tuple(dict.fromkeys((*INDICATORS, *indicators))))
         terms.append(_Not(term) if match["minus"] else term)
         rest = text[match.end() :]
         position = match.end() + len(rest) - len(rest.lstrip())
     return Filter(tuple(terms))
 
 
-def _parse_term(body: str) -> Term:
+def _parse_term(body: str, names: Collection[str]) -> Term:
     if body[0] == '"':
         if len(body) < 3 or not body.endswith('"'):
             raise FilterError('a quote is not closed or holds nothing: write "two words", or \\" for a quote itself')
@@ -223,9 +225,11 @@ def _parse_term(body: str) -> Term:
     if body == "marked":
         return _Flag("marked")
     prefix, colon, rest = body.partition(":")
+    if colon and prefix in ("pct", "z"):
+        return _parse_comparison(prefix, rest, names)
     if colon and prefix in _PREFIXES:
         return _PREFIXES[prefix](rest)
-    return _read_comparison("value", body) or _text_term(body)
+    return _read_comparison("value", body, names) or _text_term(body)
 
 
 def _text_term(text: str) -> Term:
@@ -276,14 +280,14 @@ def _parse_categories(text: str) -> Term:
     return _Categories(tuple(names.index(name) for name in asked))
 
 
-def _parse_comparison(scale: str, text: str) -> Term:
-    term = _read_comparison(scale, text)
+def _parse_comparison(scale: str, text: str, names: Collection[str]) -> Term:
+    term = _read_comparison(scale, text, names)
     if term is None:
         raise FilterError(f"{scale}:{text} is not a comparison: write {scale}:input_norm<2, with < <= > >= or =")
     return term
 
 
-def _read_comparison(scale: str, text: str) -> Term | None:
+def _read_comparison(scale: str, text: str, names: Collection[str]) -> Term | None:
     """`input_norm<0.9`; None for what may be better read as text, such as `a<b` or `x=1`."""
     match = _COMPARISON.fullmatch(text)
     if match is None or "_" not in match["name"]:
@@ -292,8 +296,8 @@ def _read_comparison(scale: str, text: str) -> Term | None:
         number = float(match["number"])
     except ValueError:
         return None
-    if match["name"] not in INDICATORS:
-        raise FilterError(f"there is no indicator {match['name']!r}: write one of {', '.join(INDICATORS)}")
+    if match["name"] not in names:
+        raise FilterError(f"there is no indicator {match['name']!r}: write one of {', '.join(names)}")
     return _Comparison(scale, match["name"], match["sign"], number)
 
 
@@ -303,7 +307,5 @@ _PREFIXES: dict[str, Callable[[str], Term]] = {
     "bytes": _parse_bytes,
     "cat": _parse_categories,
     "category": _parse_categories,
-    "pct": lambda text: _parse_comparison("pct", text),
-    "z": lambda text: _parse_comparison("z", text),
     "flag": _Flag,
 }

@@ -230,7 +230,7 @@ def select(columns: TokenColumns, query: RankTokens, marked: Collection[int] = (
     takes 0.6 s and is given up after `filters.REGEX_SECONDS`: call it off the event loop.
     """
     keys = _sort_keys(columns, query.sort or columns.default_indicator or "id", query.descending)
-    passing = parse_filter(query.filter).mask(columns, marked)
+    passing = parse_filter(query.filter, columns.indicators).mask(columns, marked)
     if query.category is not None:
         passing &= columns.categories == CATEGORIES.index(query.category)
     ids = np.flatnonzero(passing)

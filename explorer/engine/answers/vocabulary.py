@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from explorer.base.errors import ExplorerError
+from explorer.base.plugins import find_plugins, problem
 from explorer.base.records.record import Array, Progress
+from explorer.base.records.tokens import INDICATORS
 from explorer.base.records.vocabulary import UnusedReference, VocabularyColumns
-from explorer.engine.core.indicators import Column, default_indicator, indicator_parts
+from explorer.engine.core.indicators import Column, Indicator, RawMatrices, default_indicator, indicator_parts
 from explorer.engine.data.published import published_ids
 from explorer.engine.models.language_model import LanguageModel
+from explorer.engine.models.vocabulary import Vocabulary
 from explorer.tables.table import TokenColumns
 from explorer.zoo import ground_truth, zoo_names
 
@@ -91,6 +94,8 @@ def read_columns(
         if part is not None:
             values[part[0]] = part[1]
         yield Progress(done=len(values), total=0, what=f"indicators of {info.name}")
+    added, problems = added_columns(embeddings, [entry.token_id for entry in unused], vocabulary)
+    values |= added
     has_output = embeddings.output is not None
     name, rule = default_indicator(
         tied=embeddings.tied, has_unused="unused_cosine_distance" in values, has_output=has_output
@@ -105,9 +110,35 @@ def read_columns(
         default_indicator=name,
         default_rule=rule,
         unused=unused,
-        notes=tuple(getattr(model, "notes", ())),
+        notes=(*getattr(model, "notes", ()), *problems),
         flags={flag: Array.of(column) for flag, column in _flags(info.source, vocabulary.size).items()},
     )
+
+
+def added_columns(
+    embeddings: RawMatrices, unused_ids: Sequence[int], vocabulary: Vocabulary
+) -> tuple[dict[str, Column], tuple[str, ...]]:
+    """The indicators of other packages, and what was wrong with those left out, one line each."""
+    found = find_plugins("indicators")
+    columns: dict[str, Column] = {}
+    problems = list(found.problems)
+    for offered in found.offered:
+        try:
+            columns[offered.thing.name] = _checked_column(offered.thing, embeddings, unused_ids, vocabulary)
+        except Exception as error:  # another package's code: whatever is wrong with it must not end the request
+            problems.append(problem(offered.name, offered.package, error))
+    return columns, tuple(problems)
+
+
+def _checked_column(
+    indicator: Indicator, embeddings: RawMatrices, unused_ids: Sequence[int], vocabulary: Vocabulary
+) -> Column:
+    if not isinstance(indicator, Indicator) or indicator.name in INDICATORS or not indicator.name.isidentifier():
+        raise TypeError("it is not an Indicator with a name of its own, in letters, digits and _")
+    column = np.asarray(indicator.compute(embeddings, unused_ids, vocabulary.tokenizer_size), dtype=np.float32)
+    if column.shape != (vocabulary.size,):
+        raise ValueError(f"it gave {column.shape} numbers where {vocabulary.size} were needed")
+    return column
 
 
 def zoo_name(source: str) -> str | None:

@@ -16,7 +16,8 @@ floor of 1e-6 under the product of the norms, which we do not need).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -32,6 +33,18 @@ Rows = Bool[Tensor, " vocab"]
 
 _LANCZOS_STEPS = 100
 _LANCZOS_ANGLE = 1e-7
+
+
+@dataclass(frozen=True)
+class Indicator:
+    """An indicator of another package (entry point `glitch_explore.indicators`)."""
+
+    name: str
+    meaning: str
+    """In one sentence."""
+    compute: Callable[[RawMatrices, Sequence[int], int], Column]
+    """From the raw matrices, the ids of the reference tokens and the number of rows that the tokenizer knows to one
+    float32 number a row, [vocab]. It may raise `ValueError` where the model does not allow it."""
 
 
 class RawMatrices(Protocol):

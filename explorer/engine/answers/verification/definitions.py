@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 from jaxtyping import Bool, Float
 
+from explorer.base.plugins import find_plugins, problem
 from explorer.base.templates import SLOT, Template, find_template
 from explorer.engine.answers.verification.judging import (
     Facts,
@@ -202,4 +204,19 @@ def all_definitions(
         if name in indicators:
             column = indicators[name]
             found.append(geometric(name, find_knee(column[counted & np.isfinite(column)].astype(np.float64))))
-    return {definition.name: definition for definition in found}
+    ours = {definition.name: definition for definition in found}
+    return ours | {definition.name: definition for definition in added_definitions()[0] if definition.name not in ours}
+
+
+@cache
+def added_definitions() -> tuple[tuple[Definition, ...], tuple[str, ...]]:
+    """The definitions of other packages, and what was wrong with those left out, one line each."""
+    found = find_plugins("definitions")
+    definitions, problems = [], list(found.problems)
+    for offered in found.offered:
+        if isinstance(offered.thing, Definition):
+            definitions.append(offered.thing)
+        else:
+            wrong = TypeError(f"{type(offered.thing).__name__} is not a Definition")
+            problems.append(problem(offered.name, offered.package, wrong))
+    return tuple(definitions), tuple(problems)

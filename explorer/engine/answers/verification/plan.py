@@ -15,7 +15,12 @@ from explorer.base.records.tokens import CATEGORIES
 from explorer.base.records.verification import VERDICTS, Verify
 from explorer.engine.answers.speakability.answer import cache_folder as speaking_folder
 from explorer.engine.answers.speakability.answer import read_certificates
-from explorer.engine.answers.verification.definitions import SPEAKABILITY, Definition, all_definitions
+from explorer.engine.answers.verification.definitions import (
+    SPEAKABILITY,
+    Definition,
+    added_definitions,
+    all_definitions,
+)
 from explorer.engine.answers.verification.judging import Facts
 from explorer.engine.answers.verification.questions import Question
 from explorer.engine.answers.verification.sweep import Asker, Slab, evidence_folder
@@ -102,6 +107,7 @@ def make_plan(model: LanguageModel, read: Read, request: Verify, cache: Path, sp
         )
     definitions = _definitions(read, request)
     questions, notes = _questions(model, definitions)
+    notes += added_definitions()[1]
     speakable: dict[int, tuple[Speakability, float]] = {}
     if any(definition.name == SPEAKABILITY for definition in definitions):
         speakable = _speakable(model, speaking or speaking_folder())

@@ -159,7 +159,7 @@ class TokenPane(VocabularyPane):
         if not event.value.strip():
             self.query_one("#filter", LineInput).close()
         with suppress(FilterError):  # what is wrong with it is shown when it is applied
-            parse_filter(event.value)
+            parse_filter(event.value, self._maker.columns.indicators if self._maker is not None else ())
             self.focus_table()
         self._want(msgspec.structs.replace(self._wanted, filter=event.value), settle=True)
 
