@@ -35,6 +35,7 @@ from explorer.base.records.speakability import (
 from explorer.base.records.unions import AnyOutcome, Cancelled
 from explorer.engine.answers.speakability.answer import ask, certify, read_certificates
 from explorer.engine.answers.speakability.check import check_certificates
+from explorer.engine.answers.speakability.store import SpeakStore
 from explorer.engine.answers.speakability.unembedding import Unembeddings, unembedding
 from explorer.engine.handlers import Engine
 from explorer.engine.models.language_model import LanguageModel
@@ -439,12 +440,10 @@ def test_a_run_killed_and_taken_up_ends_like_one_never_interrupted(engine: Engin
     assert process.stdout is not None
     path = ask(model, "ball", bias=True, folded=True).path(tmp_path, "ball")
     for _ in process.stdout:
-        if path.exists() and path.stat().st_size:
+        if SpeakStore(path, write=False).rows:
             os.kill(process.pid, signal.SIGKILL)
             break
     assert process.wait() == -signal.SIGKILL
-    with path.open("ab") as file:  # as if it had been killed in the middle of a line
-        file.write(b'00000000 {"token":')
     resumed, _, made = settle(model, tmp_path)
     whole, _, uninterrupted = settle(model, cache)
     assert 0 < resumed.reused < resumed.tokens == 3072

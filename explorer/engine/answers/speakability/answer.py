@@ -66,7 +66,7 @@ class Asked:
 
     def path(self, cache: Path, mode: str) -> Path:
         """The file of this question, or of `own_direction` about the same numbers."""
-        return cache / self.digest / f"{mode}.jsonl"
+        return cache / self.digest / f"{mode}.sqlite"
 
     def places(self, token_ids: Sequence[int]) -> Int64[np.ndarray, " n"]:
         """Rows of tokens. Raises `ExplorerError` for one that has none."""
@@ -152,8 +152,9 @@ def certify(
             named = wanted if request.token_ids is not None or request.solid_angle else []
             yield from refine(asked.found, asked.question, request, store, named, control.cancelled)
         rows = [store.rows[one] for one in wanted if one in store.rows]
+        notes = tuple(dict.fromkeys(note for note in (own.note, store.note) if note))
     seconds = max(time.monotonic() - began, 1e-6)
-    result = _result(asked, request, rows, reused, round(max(len(rows) - reused, 0) / seconds, 1))
+    result = _result(asked, request, rows, notes, reused, round(max(len(rows) - reused, 0) / seconds, 1))
     return Cancelled(partial=result) if control.cancelled() else result
 
 
@@ -256,7 +257,12 @@ def _row(asked: Asked, own: SpeakStore, verdict: Verdict) -> SpeakabilityRow:
 
 
 def _result(
-    asked: Asked, request: ProveSpeakability, rows: list[SpeakabilityRow], reused: int, speed: float
+    asked: Asked,
+    request: ProveSpeakability,
+    rows: list[SpeakabilityRow],
+    notes: tuple[str, ...],
+    reused: int,
+    speed: float,
 ) -> SpeakabilityResult:
     counts = {verdict: sum(row.verdict == verdict for row in rows) for verdict in SPEAKABILITIES}
     if request.token_ids is not None:
@@ -277,7 +283,7 @@ def _result(
         model=asked.model.info.name, mode=request.mode, bias=request.bias, folded=request.folded,
         question=asked.words, tokens=len(rows), **counts, hard=sum(map(is_hard, rows)), rows=tuple(listed),
         names=_names(asked, listed),
-        notes=asked.found.notes, reused=reused, tokens_per_second=speed, digest=sums.hexdigest()[:32],
+        notes=asked.found.notes + notes, reused=reused, tokens_per_second=speed, digest=sums.hexdigest()[:32],
     )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Generator
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -41,13 +42,20 @@ def cache_folder() -> Path:
 
 def verify(model: LanguageModel, read: Read, request: Verify, control: Control, cache: Path | None = None) -> Work:
     """Sweep, judging slab by slab; the result, or what there is of it once cancelled. Raises `ExplorerError`."""
-    plan = make_plan(model, read, request, cache or cache_folder())
-    if request.fresh:
-        for question in plan.questions:
-            evidence_path(plan.folder, question).unlink(missing_ok=True)
+    plan = _open_for_sweep(make_plan(model, read, request, cache or cache_folder()))
     swept = yield from run_plan(plan, control)
     result = yield from summarise_matrix(plan, plan.token_ids[: swept.tokens], swept.judged, swept.work)
     return result if swept.completed else Cancelled(partial=result)
+
+
+def _open_for_sweep(plan: Plan) -> Plan:
+    """Drop what the request wants found again; the plan, with notes of what was damaged. Raises `ExplorerError`."""
+    notes = plan.notes
+    for question in plan.questions:
+        path, size = evidence_path(plan.folder, question), plan.model.info.vocab_size
+        with EvidenceFile(path, question.dtype, size, write=True, fresh=plan.request.fresh) as file:
+            notes += (file.note,) if file.note else ()
+    return replace(plan, notes=notes)
 
 
 class Swept:

@@ -1,14 +1,10 @@
-"""Evidence on disk: appended batch by batch, whole or not at all, so that a killed sweep goes on where it was.
+"""Evidence on disk: kept batch by batch, whole or not at all, so that a killed sweep goes on where it was.
 
-A file holds one question's evidence for one model. It is a row of frames: a header (magic, rows, bytes a row,
-CRC-32) and the rows of one batch. A frame that a kill tore is left out when the file is next opened, and
-cut off when it is opened to write. Rows are found by an index in memory, 8 bytes a token; the evidence itself
-stays on disk.
+A file holds one question's evidence for one model, an entry a batch; it is read as a whole when it is opened.
 """
 
 from __future__ import annotations
 
-import os
 import struct
 import zlib
 from collections.abc import Iterator
@@ -19,40 +15,36 @@ from typing import Any, Self
 import numpy as np
 from jaxtyping import Bool, Int
 
+from explorer.engine.answers.cache import Cache, Entry
 from explorer.engine.answers.verification.questions import Evidence
 from explorer.engine.behaviour.errors import BehaviourError
 
-try:
-    import fcntl
-except ImportError:  # Windows: two sweeps at once are not kept apart there
-    fcntl = None  # type: ignore[assignment]
-
-HEADER = struct.Struct("<4sIII")
-MAGIC = b"GXE1"
 ROWS_AT_ONCE = 4096
-NOWHERE = -1
 
 
 class EvidenceFile:
-    """The evidence of one question; a context manager. Raises `BehaviourError` where another sweep writes it."""
+    """The evidence of one question; a context manager."""
 
-    def __init__(self, path: Path, dtype: np.dtype[Any], vocab: int, *, write: bool) -> None:
-        """`vocab`: rows of the embedding matrix, above every id. Without `write` a missing file is an empty one."""
+    def __init__(self, path: Path, dtype: np.dtype[Any], vocab: int, *, write: bool, fresh: bool = False) -> None:
+        """`vocab`: rows of the embedding matrix, above every id. Without `write` a missing file is an empty one.
+        `fresh` drops what is there.
+
+        Raises `BehaviourError` where another sweep writes it, `ExplorerError` where it cannot be read or written.
+        """
         self.path = path
-        self._dtype = dtype
-        self._place = np.full(vocab, NOWHERE, dtype=np.int64)
-        self._file: int | None = None
-        if write:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-            self._lock()
-        elif path.exists():
-            self._file = os.open(path, os.O_RDONLY)
-        self._end = 0
-        for start, rows in self._frames():
-            self._place[rows["token_id"]] = start + np.arange(len(rows)) * dtype.itemsize
-        if write and self._file is not None:
-            os.ftruncate(self._file, self._end)
+        self._known = np.zeros(vocab, dtype=np.bool_)
+        self._rows: Evidence = np.empty(vocab, dtype=dtype)
+        self._cache = Cache(path, lambda: read_frames(path.with_suffix(".evidence"), dtype), write=write)
+        try:
+            self._start(write=write, fresh=fresh)
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def note(self) -> str:
+        """What was moved aside because it was damaged, for the user."""
+        return self._cache.note
 
     def __enter__(self) -> Self:
         return self
@@ -62,69 +54,60 @@ class EvidenceFile:
 
     def close(self) -> None:
         """Give the file back; a second time does nothing."""
-        if self._file is not None:
-            os.close(self._file)
-            self._file = None
+        self._cache.close()
 
     def has(self, token_ids: Int[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:
         """Which tokens there is evidence about."""
-        known: Bool[np.ndarray, " n"] = self._place[token_ids] != NOWHERE
+        known: Bool[np.ndarray, " n"] = self._known[token_ids]
         return known
 
     def append(self, rows: Evidence) -> None:
-        """Add the rows of one batch; after this returns, a kill does not lose them. Raises `BehaviourError` where
+        """Add the rows of one batch; after this returns, a kill does not lose them. Raises `ExplorerError` where
         the disk is full or gone."""
-        assert self._file is not None
-        payload = rows.astype(self._dtype, copy=False).tobytes()
-        frame = HEADER.pack(MAGIC, len(rows), self._dtype.itemsize, zlib.crc32(payload)) + payload
-        try:
-            written = os.pwrite(self._file, frame, self._end)
-            os.fsync(self._file)
-        except OSError as error:
-            raise BehaviourError(f"{self.path.name} cannot be written: {error.strerror}", "Make room.") from error
-        if written < len(frame):
-            raise BehaviourError(f"{self.path.name} cannot be written: the disk is full", "Make room.")
-        self._place[rows["token_id"]] = self._end + HEADER.size + np.arange(len(rows)) * self._dtype.itemsize
-        self._end += len(frame)
+        self._cache.put([(None, rows.astype(self._rows.dtype, copy=False).tobytes())])
+        self._take(rows)
 
     def read(self, token_ids: Int[np.ndarray, " n"]) -> Evidence:
         """The evidence about `token_ids`, all of which must be there, in their order."""
-        if not len(token_ids):
-            return np.empty(0, dtype=self._dtype)
-        everything = np.memmap(self.path, dtype=np.uint8, mode="r")
-        found: Evidence = np.empty(len(token_ids), dtype=self._dtype)
-        within = np.arange(self._dtype.itemsize)
-        for start in range(0, len(token_ids), ROWS_AT_ONCE):
-            places = self._place[token_ids[start : start + ROWS_AT_ONCE]]
-            assert (places != NOWHERE).all()
-            found[start : start + len(places)] = everything[places[:, None] + within].view(self._dtype)[:, 0]
+        assert self._known[token_ids].all()
+        found: Evidence = self._rows[token_ids]
         return found
 
-    def _lock(self) -> None:
-        if fcntl is None or self._file is None:
-            return
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            self.close()
+    def _start(self, *, write: bool, fresh: bool) -> None:
+        if write and not self._cache.is_alone:
             raise BehaviourError(
                 f"another sweep is writing {self.path.name}", "Wait for it, or stop it; what it found will be used."
-            ) from error
+            )
+        size = self._rows.dtype.itemsize
+        batches = [content for _, content in self._cache.load() if len(content) % size == 0]
+        if fresh:
+            self._cache.put([], instead=True)
+            return
+        self._take(np.frombuffer(b"".join(batches), dtype=self._rows.dtype))
 
-    def _frames(self) -> Iterator[tuple[int, Evidence]]:
-        """Where the rows of each whole frame begin, and the rows; `_end` moves along."""
-        while self._file is not None:
-            header = os.pread(self._file, HEADER.size, self._end)
-            if len(header) < HEADER.size:
-                return
-            magic, count, size, check = HEADER.unpack(header)
-            if magic != MAGIC or size != self._dtype.itemsize:
-                return
-            payload = os.pread(self._file, count * size, self._end + HEADER.size)
-            if len(payload) < count * size or zlib.crc32(payload) != check:
-                return
-            rows = np.frombuffer(payload, dtype=self._dtype)
-            if rows["token_id"].min(initial=0) < 0 or rows["token_id"].max(initial=0) >= len(self._place):
-                return
-            yield self._end + HEADER.size, rows
-            self._end += HEADER.size + len(payload)
+    def _take(self, rows: Evidence) -> None:
+        """Use rows, the later ones of a token in place of the earlier; ids that no token has are left out."""
+        inside = rows[(rows["token_id"] >= 0) & (rows["token_id"] < len(self._known))]
+        self._rows[inside["token_id"]] = inside
+        self._known[inside["token_id"]] = True
+
+
+# ── files of version 0.1 ──────────────────────────────────────────────────────────────────────────────────
+
+HEADER = struct.Struct("<4sIII")
+"""Before each batch: the magic number, rows, bytes a row, CRC-32 of the rows."""
+MAGIC = b"GXE1"
+
+
+def read_frames(path: Path, dtype: np.dtype[Any]) -> Iterator[Entry]:
+    """The batches in a file of version 0.1, up to the first that is torn or damaged; none where there is no file."""
+    content = path.read_bytes() if path.exists() else b""
+    start = 0
+    while len(content) >= start + HEADER.size:
+        magic, count, size, check = HEADER.unpack_from(content, start)
+        start += HEADER.size
+        rows = content[start : start + count * size]
+        if magic != MAGIC or size != dtype.itemsize or len(rows) < count * size or zlib.crc32(rows) != check:
+            return
+        yield None, rows
+        start += len(rows)

@@ -262,7 +262,7 @@ def _missing(
 
 def evidence_path(folder: Path, question: Question) -> Path:
     """Where the evidence of `question` is kept in a model's folder."""
-    return folder / f"{question.key}.evidence"
+    return folder / f"{question.key}.sqlite"
 
 
 def evidence_folder(cache: Path, info: ModelInfo) -> Path:
