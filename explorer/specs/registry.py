@@ -13,20 +13,28 @@ import msgspec
 
 from explorer.base.records.record import Failure, Outcome, Request
 from explorer.base.records.unions import Cancelled
-from explorer.specs import neighbours
+from explorer.specs import inspect, logprobs, models, neighbours, notes, repeat_back, vocabulary
 from explorer.specs.blocks import prose
 from explorer.specs.command_line import Verb
 from explorer.specs.spec import Spec, Tab
 
 _OURS: tuple[Spec[Any, Any], ...] = (
+    *models.SPECS,
+    *vocabulary.SPECS,
+    *inspect.SPECS,
+    *repeat_back.SPECS,
+    *logprobs.SPECS,
     *neighbours.SPECS,
+    *notes.SPECS,
 )  # fmt: skip
 
 
 class Registry:
     """Specs by request, outcome, verb and tab."""
 
-    def __init__(self, specs: Iterable[Spec[Any, Any]]) -> None:
+    def __init__(self, specs: Iterable[Spec[Any, Any]], tabs: Iterable[Tab] = ()) -> None:
+        """`tabs`: those that show no request's outcomes."""
+        self._other_tabs = tuple(tabs)
         self.specs: list[Spec[Any, Any]] = []
         self._by_request: dict[type, Spec[Any, Any]] = {}
         self._by_kind: dict[str, Spec[Any, Any]] = {}
@@ -68,11 +76,11 @@ class Registry:
 
     def tabs(self) -> tuple[Tab, ...]:
         """Every tab once: by number, those without a number behind, in order."""
-        found = dict.fromkeys(spec.tab for spec in self.specs if spec.tab is not None)
+        found = dict.fromkeys((*self._other_tabs, *(spec.tab for spec in self.specs if spec.tab is not None)))
         return tuple(sorted(found, key=lambda tab: tab.number or 1_000))
 
 
-REGISTRY = Registry(_OURS)
+REGISTRY = Registry(_OURS, notes.TABS)
 
 
 def spec_of(request: Request) -> Spec[Any, Any]:

@@ -24,7 +24,8 @@ from explorer.base.text import visible
 from explorer.specs import neighbours
 from explorer.specs.comparing.agreement import TOLERANCES, Agreement, Comparison, Tolerance, loosest
 from explorer.specs.comparing.samples import compare_samples
-from explorer.specs.comparing.walk import Walk, said
+from explorer.specs.comparing.walk import Walk
+from explorer.specs.comparing.wording import said
 
 Circumstances = Comparison
 ALIKE = Comparison()

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from explorer.base.records.models import ModelInfo
 from explorer.base.records.repeat_back import RepeatBack, RepeatBackResult, TokenReplies
+from explorer.base.records.vocabulary import ReadVocabulary, VocabularyColumns
 from explorer.base.reply_classes import Subject, classify
-from explorer.specs.comparing.two_sample import two_sample_p
-from explorer.specs.comparing.walk import Walk, said
-from explorer.tables.table import TokenColumns
+from explorer.specs.comparing.agreement import Agreement, Comparison, compare_plainly
+from explorer.specs.comparing.wording import said
+
+if TYPE_CHECKING:
+    from explorer.specs.comparing.walk import Walk
+    from explorer.specs.spec import Live
+    from explorer.tables.table import TokenColumns
 
 LEVEL = 0.01
 """Sampled replies whose p-value is below this differ."""
@@ -48,11 +54,38 @@ def compare_samples(
         return difference, "the same ids from the same seed", False
     if reproducible:
         return difference, "the seed gives other replies, on the same weights, dtype and device", False
+    from explorer.specs.comparing.two_sample import two_sample_p  # NumPy, which the first paint does not wait for
+
     subject = two_sample_p(_classes([recorded.probe]), _classes([live.probe]))
     controls = two_sample_p(_classes(recorded.controls), _classes(live.controls))
     p = min(1.0, 2 * min(subject, controls)) if recorded.controls else subject
     how = f"other replies from the seed; two-sample test on outcomes, p = {p:.2g}"
     return difference if p < LEVEL else "", how, True
+
+
+def compare_replies(
+    request: RepeatBack, recorded: RepeatBackResult, live: RepeatBackResult, comparison: Comparison
+) -> Agreement:
+    """Greedy replies as every outcome; sampled ones by their seed, or by a two-sample test."""
+    if request.temperature == 0:
+        return compare_plainly(request, recorded, live, comparison)
+    from explorer.specs.comparing.walk import Walk
+
+    walk = Walk(comparison.tolerance, comparison.names)
+    return Agreement(*compare_samples(request, recorded, live, walk, reproducible=comparison.reproducible))
+
+
+async def find_contradiction(request: RepeatBack, outcome: RepeatBackResult, live: Live, found: Agreement) -> str:
+    """What is wrong in itself with recorded replies that only their counts speak for."""
+    recorded, here = live.recorded(request.model), live.live(request.model)
+    if not found.by_test or recorded.tokenizer_digest != here.tokenizer_digest:
+        return ""  # with another tokenizer the recorded ids stand for other tokens
+    columns = await live.ask(ReadVocabulary(model=here.name))
+    if not isinstance(columns, VocabularyColumns):
+        return f"the vocabulary cannot be read: {getattr(columns, 'message', 'stopped')}"
+    from explorer.tables.table import TokenColumns
+
+    return contradiction(request, outcome, TokenColumns(columns))
 
 
 def contradiction(request: RepeatBack, recorded: RepeatBackResult, vocabulary: TokenColumns) -> str:

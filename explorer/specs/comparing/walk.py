@@ -16,10 +16,9 @@ from typing import Any
 import msgspec
 
 from explorer.base.records.inspect import PublishedFact
-from explorer.base.records.record import Failure, Record
-from explorer.base.text import visible
+from explorer.base.records.record import Record
 from explorer.specs.comparing.agreement import Tolerance
-from explorer.specs.registry import summarise
+from explorer.specs.comparing.wording import said
 
 _FOLLOWS = frozenset({"rank", "token_rank", "token_position", "x", "y"})
 """Looked at beside what they follow from."""
@@ -127,22 +126,3 @@ class Walk:
 
 def _join(path: str, name: str) -> str:
     return f"{path}.{name}" if path else name
-
-
-_SHOWN = 60
-
-
-def said(path: str, recorded: Any, live: Any) -> str:
-    """A difference in words."""
-    return f"{path}: {_shown(recorded)} was recorded, {_shown(live)} came"
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, Failure):
-        return summarise(value)
-    if isinstance(value, msgspec.Struct):
-        return type(value).__name__
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    shown = visible(value if isinstance(value, str) else str(value), spaces=False)
-    return shown if len(shown) <= _SHOWN else shown[: _SHOWN - 1] + "…"

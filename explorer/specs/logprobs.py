@@ -1,0 +1,175 @@
+"""Log-probabilities of the next token: targets by models, and each model's likeliest tokens."""
+
+from __future__ import annotations
+
+import math
+from argparse import ArgumentParser
+from collections.abc import Iterable
+from typing import Any
+
+from explorer.base.numbers import format_logprob_and_percent
+from explorer.base.records.logprobs import LogprobCell, LogprobTable, ReadLogprobs
+from explorer.base.records.plain import to_plain
+from explorer.base.records.tokens import TokenRef, TokenRow, bare_row
+from explorer.base.templates import SLOT, find_template
+from explorer.base.text import visible
+from explorer.specs.blocks import Block, Quote, Table, Words, count, prose, token_text
+from explorer.specs.command_line import Asked, Row, Verb, add_token, positive
+from explorer.specs.spec import Spec, Tab
+
+# ── in words ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def describe(request: ReadLogprobs) -> str:
+    """'logprobs of 3 targets after repeat-1 with token 742 in mynah, lyrebird'."""
+    models = ", ".join(prose(model) for model in request.models)
+    prompt = f"'{prose(request.prompt)}'" if request.template is None else prose(request.template.name)
+    slot = "" if request.token_id is None else f" with token {request.token_id}"
+    wanted = count(len(request.targets), "target") if request.targets else f"top {request.top_k}"
+    return f"logprobs of {wanted} after {prompt}{slot} in {models}"
+
+
+def summarise(outcome: LogprobTable) -> str:
+    """How many targets and models, and each model's likeliest token."""
+    best = [
+        f"{prose(column.model)} {token_text(column.top[0].token)} {column.top[0].logprob:.3f}"
+        for column in outcome.columns
+        if column.top
+    ]
+    size = f"{count(len(outcome.targets), 'target')} × {count(len(outcome.columns), 'model')}"
+    return f"{size}; first: {', '.join(best)}" if best else size
+
+
+def blocks(request: ReadLogprobs, outcome: LogprobTable) -> Iterable[Block]:
+    """Each prompt with the models that read it, the targets, and the likeliest tokens."""
+    yield from _prompts(outcome)
+    models = tuple(prose(column.model) for column in outcome.columns)
+    rows = [
+        (target_text(outcome, place), *(cell_text(column.cells[place]) for column in outcome.columns))
+        for place in range(len(outcome.targets))
+    ]
+    rows.append(("entropy (nats)", *(f"{column.entropy:.3f}" for column in outcome.columns)))
+    yield Table(("target", *models), tuple(rows), right=frozenset(models))
+    deepest = max((len(column.top) for column in outcome.columns), default=0)
+    if deepest:
+        tops = tuple(tuple(_top_text(column.top, place) for column in outcome.columns) for place in range(deepest))
+        yield Table(tuple(f"likeliest in {model}" for model in models), tops)
+
+
+def _prompts(outcome: LogprobTable) -> Iterable[Block]:
+    """Models that read different prompts are never shown under one."""
+    readers: dict[str, list[str]] = {}
+    for column in outcome.columns:
+        readers.setdefault(column.prompt, []).append(prose(column.model))
+    for prompt, models in readers.items():
+        if len(readers) > 1:
+            yield Words(f"{', '.join(models)} read:")
+        yield Quote(prose(prompt))
+
+
+def target_text(outcome: LogprobTable, place: int) -> str:
+    """A target as a screen may show it; its id in brackets where it has no text."""
+    target = outcome.targets[place]
+    ids = outcome.columns[0].cells[place].target_ids if outcome.columns else ()
+    return visible(target) if target or not ids else f"⟨{ids[0]}⟩"
+
+
+def cell_text(cell: LogprobCell) -> str:
+    """`-1.410 / 24.43%`, with the number of tokens where the target is several."""
+    several = f" Σ{len(cell.target_ids)}" if len(cell.target_ids) > 1 else ""
+    return format_logprob_and_percent(cell.logprob) + several
+
+
+def _top_text(top: tuple[Any, ...], place: int) -> str:
+    if place >= len(top):
+        return ""
+    return f"{token_text(top[place].token)}  {format_logprob_and_percent(top[place].logprob)}"
+
+
+def subject_of(request: ReadLogprobs, outcome: Any) -> TokenRow | None:
+    """The token in the prompt's slot."""
+    if request.token_id is None:
+        return None
+    return bare_row(TokenRef(token_id=request.token_id, token_bytes="", text=""))
+
+
+# ── on the command line ───────────────────────────────────────────────────────────────────────────────────
+
+
+def _arguments(parser: ArgumentParser) -> None:
+    add_token(parser, required=False)
+    form = parser.add_mutually_exclusive_group(required=True)
+    form.add_argument("--prompt", metavar="TEXT", help=f"free text; {SLOT} in it is the token")
+    form.add_argument("--template", metavar="NAME", help="a template by name, with --token-id or --token")
+    parser.add_argument("--target", action="append", default=[], metavar="TEXT", help="a target; may be repeated")
+    parser.add_argument(
+        "--top", type=positive, metavar="K", help="also the first model's K likeliest tokens (10 without --target)"
+    )
+    parser.add_argument("--plain", action="store_true", help="no chat template, also for instruct models")
+
+
+def _requests(asked: Asked) -> Iterable[ReadLogprobs]:
+    given = asked.arguments
+    yield ReadLogprobs(
+        models=tuple(model.name for model in asked.models),
+        prompt=given.prompt or "",
+        template=find_template(given.template, asked.settings.templates) if given.template else None,
+        token_id=asked.token_ids[0],
+        token_is_target=asked.token_ids[0] is not None,
+        targets=tuple(given.target),
+        top_of=asked.models[0].name if given.top is not None else "",
+        top_k=10 if given.top is None else given.top,
+        chat="never" if given.plain else "auto",
+    )
+
+
+def _json_rows(outcome: LogprobTable) -> Iterable[Row]:
+    for column in outcome.columns:
+        for cell in column.cells:
+            yield {
+                "model": column.model,
+                "target": cell.target,
+                "target_ids": list(cell.target_ids),
+                "logprob": to_plain(cell.logprob),
+                "prob": math.exp(cell.logprob),
+                "rank": cell.rank,
+                "entropy": to_plain(column.entropy),
+            }
+
+
+LOGPROBS = Tab(
+    name="logprobs",
+    title="Logprobs",
+    pane="explorer.tui.panes.logprobs.pane:LogprobsPane",
+    help="Log-probabilities of the next token across the loaded models.",
+    number=3,
+    key="l",
+    command="logprobs",
+    command_title="logprobs",
+    command_help="Read next-token log-probabilities across the loaded models.",
+)
+
+SPECS = (
+    Spec(
+        request=ReadLogprobs,
+        outcome=LogprobTable,
+        describe=describe,
+        summarise=summarise,
+        blocks=blocks,
+        answer="explorer.engine.answers.logprobs:answer",
+        needs=lambda request: frozenset({"vocabulary", "next_tokens"}),
+        models=("models", "top_of"),
+        token="token_id",
+        subject=subject_of,
+        verb=Verb(
+            name="logprobs",
+            help="read next-token log-probabilities across models",
+            arguments=_arguments,
+            requests=_requests,
+            token="first",
+        ),
+        json_rows=_json_rows,
+        tab=LOGPROBS,
+        selects_model=True,
+    ),
+)

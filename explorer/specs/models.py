@@ -1,0 +1,123 @@
+"""Models: load and unload them, and say which are loaded and which could be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from explorer.base.records.models import (
+    ListModels,
+    LoadModel,
+    ModelCatalogue,
+    ModelInfo,
+    ModelLoaded,
+    ModelUnloaded,
+    ReadRoster,
+    Roster,
+    UnloadModel,
+)
+from explorer.base.records.plain import to_plain
+from explorer.specs.blocks import Block, Table, count, number, prose
+from explorer.specs.command_line import Row, Verb
+from explorer.specs.comparing.models import compare_models
+from explorer.specs.spec import Spec
+
+# ── in words ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def describe_load(request: LoadModel) -> str:
+    """'load zoo:mynah, float16, cuda:1'."""
+    return f"load {prose(request.source)}" + _unless_auto(request.dtype) + _unless_auto(request.device)
+
+
+def _unless_auto(value: str) -> str:
+    return "" if value == "auto" else f", {prose(value)}"
+
+
+def summarise_loaded(outcome: ModelLoaded) -> str:
+    """The model's name, kind and size, and where it runs."""
+    info = outcome.info
+    kind, where = prose(info.architecture), prose(info.device)
+    return f"{prose(info.name)}: {kind}, {info.vocab_size:,} × {info.d_model:,}, {where}"
+
+
+def summarise_roster(outcome: Roster) -> str:
+    """The names of the loaded models."""
+    return ", ".join(prose(info.name) for info in outcome.models) or "no model is loaded"
+
+
+def roster_blocks(request: ReadRoster, outcome: Roster) -> Iterable[Block]:
+    """The loaded models."""
+    yield models_table(outcome.models)
+
+
+def models_table(infos: Iterable[ModelInfo]) -> Table:
+    """Loaded models, with what says whether another one is the same."""
+    heads = ("model", "source", "architecture", "vocabulary", "dtype", "device", "weights", "tokenizer")
+    rows = tuple(
+        (prose(info.name), prose(info.source), prose(info.architecture), f"{info.vocab_size:,} × {info.d_model:,}",
+         prose(info.dtype), prose(info.device), prose(info.weights_digest)[:12], prose(info.tokenizer_digest)[:12])
+        for info in infos
+    )  # fmt: skip
+    return Table(heads, rows, right=frozenset({"vocabulary"}))
+
+
+def catalogue_blocks(request: ListModels, outcome: ModelCatalogue) -> Iterable[Block]:
+    """What can be loaded without the network."""
+    rows = tuple(
+        (prose(entry.source), entry.origin, number(entry.size_bytes / 2**30, 3), prose(entry.description))
+        for entry in outcome.entries
+    )
+    yield Table(("source", "from", "GiB", "description"), rows, right=frozenset({"GiB"}))
+
+
+def _catalogue_json(outcome: ModelCatalogue) -> Iterable[Row]:
+    for entry in outcome.entries:
+        yield to_plain(entry)
+
+
+SPECS = (
+    Spec(
+        request=LoadModel,
+        outcome=ModelLoaded,
+        describe=describe_load,
+        summarise=summarise_loaded,
+        answer="explorer.engine.answers.models:answer_load",
+        models=(),
+        sources=("source",),
+        compare=compare_models,
+    ),
+    Spec(
+        request=UnloadModel,
+        outcome=ModelUnloaded,
+        describe=lambda request: f"unload {prose(request.model)}",
+        summarise=lambda outcome: f"{prose(outcome.model)} unloaded",
+        answer="explorer.engine.answers.models:answer_unload",
+    ),
+    Spec(
+        request=ReadRoster,
+        outcome=Roster,
+        describe=lambda request: "which models are loaded",
+        summarise=summarise_roster,
+        blocks=roster_blocks,
+        answer="explorer.engine.answers.models:answer_read_roster",
+        models=(),
+        checked=False,
+    ),
+    Spec(
+        request=ListModels,
+        outcome=ModelCatalogue,
+        describe=lambda request: "which models could be loaded",
+        summarise=lambda outcome: count(len(outcome.entries), "model"),
+        blocks=catalogue_blocks,
+        answer="explorer.engine.answers.models:answer_list",
+        models=(),
+        checked=False,
+        verb=Verb(
+            name="models",
+            help="list the models that can be loaded without the network",
+            sources="0",
+            requests=lambda asked: [ListModels()],
+        ),
+        json_rows=_catalogue_json,
+    ),
+)
