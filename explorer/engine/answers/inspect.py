@@ -7,15 +7,23 @@ from weakref import WeakKeyDictionary
 from explorer.base.errors import ExplorerError
 from explorer.base.records.inspect import InspectToken, MergeStep, TokenDetail
 from explorer.base.records.tokens import TokenRef
+from explorer.engine.answers.holdings import Holdings
 from explorer.engine.answers.vocabulary import Read, zoo_name
 from explorer.engine.data.published import published_facts
 from explorer.engine.models.forensics import MergeIndex, merge_path
 from explorer.engine.models.language_model import LanguageModel
 from explorer.engine.models.vocabulary import Vocabulary
+from explorer.engine.queue import Control, Work
 from explorer.zoo import ground_truth
 
 CONTAINING_SHOWN = 50
 _merge_indexes: WeakKeyDictionary[Vocabulary, MergeIndex] = WeakKeyDictionary()
+
+
+def answer(engine: Holdings, request: InspectToken, control: Control) -> Work:
+    """The detail view of one token. Raises `ExplorerError` as `find_token` does."""
+    model = engine.models.get(request.model)
+    return inspect_token(model, (yield from engine.vocabularies.read(model, request.unused_ids)), request)
 
 
 def find_token(model: LanguageModel, request: InspectToken) -> int:

@@ -18,6 +18,7 @@ from explorer.base.records.logprobs import LogprobCell, LogprobColumn, LogprobTa
 from explorer.base.records.record import Progress
 from explorer.base.records.unions import Cancelled
 from explorer.base.templates import SLOT
+from explorer.engine.answers.holdings import Holdings
 from explorer.engine.behaviour.batching import never, rows_at_once
 from explorer.engine.behaviour.errors import BehaviourError
 from explorer.engine.behaviour.next_token import next_logprobs
@@ -32,6 +33,7 @@ from explorer.engine.behaviour.prompts import (
     spell,
 )
 from explorer.engine.core.logprobs import entropy, ranks, top_k
+from explorer.engine.queue import Control, Work
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -69,6 +71,12 @@ class _Asked:
     model: LanguageModel
     prompt: Prompt
     slot_as_text: bool
+
+
+def answer(engine: Holdings, request: ReadLogprobs, control: Control) -> Work:
+    """A table of log-probabilities across models. Raises `ExplorerError` as `read_logprobs` does."""
+    models = [engine.models.get(name) for name in request.models]
+    return (yield from read_logprobs(models, request, control.cancelled))
 
 
 def read_logprobs(

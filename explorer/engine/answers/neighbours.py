@@ -12,10 +12,18 @@ import torch
 from explorer.base.errors import ExplorerError
 from explorer.base.records.neighbours import FindNeighbours, Neighbour, Neighbourhood
 from explorer.base.records.tokens import CATEGORIES
+from explorer.engine.answers.holdings import Holdings
 from explorer.engine.answers.vocabulary import Read
 from explorer.engine.core.neighbours import nearest
 from explorer.engine.core.projection import pca_plane
 from explorer.engine.models.language_model import LanguageModel
+from explorer.engine.queue import Control, Work
+
+
+def answer(engine: Holdings, request: FindNeighbours, control: Control) -> Work:
+    """The nearest tokens of one token. Raises `ExplorerError` as `find_neighbours` does."""
+    model = engine.models.get(request.model)
+    return find_neighbours(model, (yield from engine.vocabularies.read(model, None)), request)
 
 
 def find_neighbours(model: LanguageModel, read: Read, request: FindNeighbours) -> Neighbourhood:

@@ -20,6 +20,8 @@ from explorer.base.records.record import Progress
 from explorer.base.records.repeat_back import RepeatBack, RepeatBackResult, TokenReplies
 from explorer.base.records.unions import AnyPart, Cancelled
 from explorer.base.reply_classes import Subject
+from explorer.engine.answers.holdings import Holdings
+from explorer.engine.answers.vocabulary import unsuspected
 from explorer.engine.behaviour.batching import never, rows_at_once
 from explorer.engine.behaviour.controls import draw_controls
 from explorer.engine.behaviour.errors import BehaviourError
@@ -28,6 +30,7 @@ from explorer.engine.behaviour.next_token import next_logprobs
 from explorer.engine.behaviour.prompts import Prompt, build_prompt, check_context
 from explorer.engine.behaviour.sampling import choose_greedy, choose_sampled
 from explorer.engine.core.statistics import wilson_interval
+from explorer.engine.queue import Control, Work
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -44,6 +47,15 @@ class Asked:
     subject: Subject
     prompt: Prompt
     replies: list[LiveReply] = field(default_factory=list)
+
+
+def answer(engine: Holdings, request: RepeatBack, control: Control) -> Work:
+    """Every reply of a model that is asked for one token. Raises `ExplorerError` as `repeat_back` does."""
+    model = engine.models.get(request.model)
+    trained = None
+    if request.controls:
+        trained = unsuspected((yield from engine.vocabularies.read(model, None)))
+    return (yield from repeat_back(model, request, control.cancelled, trained))
 
 
 def repeat_back(

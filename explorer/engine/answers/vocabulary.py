@@ -13,18 +13,33 @@ from explorer.base.errors import ExplorerError
 from explorer.base.plugins import find_plugins, problem
 from explorer.base.records.record import Array, Progress
 from explorer.base.records.tokens import INDICATORS
-from explorer.base.records.vocabulary import UnusedReference, VocabularyColumns
+from explorer.base.records.vocabulary import RankTokens, ReadVocabulary, UnusedReference, VocabularyColumns
+from explorer.engine.answers.holdings import Holdings
 from explorer.engine.core.indicators import Column, Indicator, RawMatrices, default_indicator, indicator_parts
 from explorer.engine.data.published import published_ids
 from explorer.engine.models.language_model import LanguageModel
 from explorer.engine.models.vocabulary import Vocabulary
-from explorer.tables.table import TokenColumns
+from explorer.engine.queue import Control, Work
+from explorer.tables.table import TokenColumns, ranked, select
 from explorer.zoo import ground_truth, zoo_names
 
 UNSUSPECTED = (20.0, 80.0)
 """Percentiles of the default indicator between which a token may serve as a control."""
 KEPT = 8
 """Column sets kept in memory, the least recently used one given up first."""
+
+
+def answer_read(engine: Holdings, request: ReadVocabulary, control: Control) -> Work:
+    """The whole vocabulary as columns."""
+    yield Progress(done=0, total=0, what=f"reading the vocabulary of {request.model}")
+    read = yield from engine.vocabularies.read(engine.models.get(request.model), request.unused_ids)
+    return read.sent
+
+
+def answer_rank(engine: Holdings, request: RankTokens, control: Control) -> Work:
+    """The tokens that a filter lets through, sorted."""
+    read = yield from engine.vocabularies.read(engine.models.get(request.model), request.unused_ids)
+    return ranked(read.columns, request, select(read.columns, request))
 
 
 @dataclass(frozen=True)

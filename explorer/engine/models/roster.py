@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from explorer.base.records import models as records
 from explorer.base.records.models import DeviceMemory, ModelInfo
 from explorer.engine.models.checkpoints.weight_files import INDEX, SINGLE, SafetensorsFiles
 from explorer.engine.models.decoding import release_memory
@@ -88,6 +89,10 @@ class Roster:
     def infos(self) -> tuple[ModelInfo, ...]:
         """What is loaded, in the order loaded."""
         return tuple(model.info for model in self._models.values())
+
+    def state(self) -> records.Roster:
+        """Which models are loaded, and the memory of each device."""
+        return records.Roster(models=self.infos(), devices=self.memory())
 
     def memory(self) -> tuple[DeviceMemory, ...]:
         """Memory of the CPU and of every CUDA device."""

@@ -14,6 +14,7 @@ from explorer.base.errors import ExplorerError
 from explorer.base.records.self_test import SelfTest, SelfTestResult
 from explorer.base.records.unions import Cancelled
 from explorer.base.records.verification import Verify
+from explorer.engine.answers.holdings import Holdings
 from explorer.engine.answers.self_test.hard_list import compare_hard_tokens
 from explorer.engine.answers.speakability.answer import cache_folder as speaking_folder
 from explorer.engine.answers.verification.answer import Swept, cache_folder, run_plan
@@ -32,6 +33,12 @@ if TYPE_CHECKING:
 TOP_PERCENT = 2.0
 """Of the candidates, as the list's authors took them."""
 DISAGREEMENTS = 50
+
+
+def answer(engine: Holdings, request: SelfTest, control: Control) -> Work:
+    """Compare our verdicts with a published list. Raises `ExplorerError` as `self_test` does."""
+    model = engine.models.get(request.model)
+    return (yield from self_test(model, (yield from engine.vocabularies.read(model, None)), request, control))
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ from explorer.base.records.speakability import (
 )
 from explorer.base.records.tokens import TokenRef
 from explorer.base.records.unions import AnyPart, Cancelled
+from explorer.engine.answers.holdings import Holdings
 from explorer.engine.answers.speakability.proofs import proof_record, reaches_sphere, refine
 from explorer.engine.answers.speakability.store import SpeakStore
 from explorer.engine.answers.speakability.unembedding import Unembedding, Unembeddings
@@ -45,6 +46,17 @@ TOLD_EVERY = 0.1
 TOLD_AT_ONCE = 8192
 NAMED_SHADOWS = 16
 """Tokens named of a proof."""
+
+
+def answer_prove(engine: Holdings, request: ProveSpeakability, control: Control) -> Work:
+    """Settle which tokens are speakable. Raises `ExplorerError` as `certify` does."""
+    return (yield from certify(engine.models.get(request.model), request, control, kept=engine.unembeddings))
+
+
+def answer_read_certificates(engine: Holdings, request: ReadCertificates, control: Control) -> Work:
+    """The certificates on disk of a run."""
+    yield Progress(done=0, total=0, what=f"reading the certificates about {request.of.model}")
+    return read_certificates(engine.models.get(request.of.model), request, kept=engine.unembeddings)
 
 
 def cache_folder() -> Path:

@@ -11,6 +11,7 @@ from explorer.base.errors import ExplorerError
 from explorer.base.records.record import Progress
 from explorer.base.records.speakability import CertificatesChecked, CheckCertificates, SpeakabilityRow
 from explorer.base.records.unions import AnyPart, Cancelled
+from explorer.engine.answers.holdings import Holdings
 from explorer.engine.answers.speakability.answer import Asked, ask
 from explorer.engine.answers.speakability.proofs import proof_of, reaches_sphere
 from explorer.engine.answers.speakability.unembedding import Unembedding, Unembeddings
@@ -24,6 +25,12 @@ from explorer.engine.queue import Control, Work
 SAME = 1e-9
 """Rounding by which a checked number may differ from the claimed one, as a share of 1 plus its size."""
 TOGETHER = 16
+
+
+def answer(engine: Holdings, request: CheckCertificates, control: Control) -> Work:
+    """Check certificates. Raises `ExplorerError` as `check_certificates` does."""
+    model = engine.models.get(request.model)
+    return (yield from check_certificates(model, request, control, engine.unembeddings))
 
 
 def check_certificates(

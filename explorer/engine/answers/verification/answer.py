@@ -23,6 +23,7 @@ from explorer.base.records.verification import (
     VerdictPart,
     Verify,
 )
+from explorer.engine.answers.holdings import Holdings
 from explorer.engine.answers.verification.evidence_file import ROWS_AT_ONCE, EvidenceFile
 from explorer.engine.answers.verification.plan import Judged, Plan, make_plan
 from explorer.engine.answers.verification.questions import ENDED, REPLY_CLASSES, Question
@@ -38,6 +39,24 @@ from explorer.tables.verdicts import verdict_columns
 def cache_folder() -> Path:
     """Where evidence is kept on this machine."""
     return user_cache_path("glitch-explore") / "verification"
+
+
+def answer_verify(engine: Holdings, request: Verify, control: Control) -> Work:
+    """Test the tokens of a vocabulary. Raises `ExplorerError` as `verify` does."""
+    model = engine.models.get(request.model)
+    return (yield from verify(model, (yield from engine.vocabularies.read(model, None)), request, control))
+
+
+def answer_read_verdicts(engine: Holdings, request: ReadVerdicts, control: Control) -> Work:
+    """The verdicts on disk of a sweep."""
+    model = engine.models.get(request.of.model)
+    return (yield from read_verdicts(model, (yield from engine.vocabularies.read(model, None)), request))
+
+
+def answer_read_evidence(engine: Holdings, request: ReadEvidence, control: Control) -> Work:
+    """What stands behind one verdict. Raises `ExplorerError` as `read_evidence` does."""
+    model = engine.models.get(request.of.model)
+    return read_evidence(model, (yield from engine.vocabularies.read(model, None)), request)
 
 
 def verify(model: LanguageModel, read: Read, request: Verify, control: Control, cache: Path | None = None) -> Work:
