@@ -13,6 +13,7 @@ import msgspec
 from platformdirs import user_config_path, user_state_path
 
 from explorer.base.errors import ExplorerError
+from explorer.base.files import write_whole
 from explorer.base.templates import Template, TemplateError, check_template
 
 APP = "glitch-explore"
@@ -110,17 +111,21 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
 
 
 def remember_theme(theme: str, path: Path | None = None) -> None:
-    """Write `theme` into the settings file, leaving everything else in it as it stands. Raises OSError."""
+    """Write `theme` into the settings file; everything else in it stays as it is, with its comments and order.
+
+    Raises `ExplorerError` where the file is no TOML, which is then left alone; OSError where it cannot be written.
+    """
+    import tomlkit  # only needed here
+    from tomlkit.exceptions import ParseError
+
     place = path or settings_file()
-    lines = place.read_text(encoding="utf-8").splitlines() if place.exists() else []
-    line = f'theme = "{theme}"'
-    top = next((i for i, text in enumerate(lines) if text.lstrip().startswith("[")), len(lines))
-    old = [i for i, text in enumerate(lines[:top]) if text.split("=")[0].strip() == "theme"]
-    if old:
-        lines[old[0]] = line
-    else:
-        lines.insert(0, line)
+    try:
+        content = tomlkit.parse(place.read_bytes().decode() if place.exists() else "")
+    except (UnicodeDecodeError, ParseError) as error:
+        raise ExplorerError(f"settings file {place}: {error}", hint="Correct the file, or move it away.") from error
+    if "theme" in content or not content:
+        content["theme"] = theme
+    else:  # after the tables it would belong to the last of them
+        content = tomlkit.parse(f"{tomlkit.dumps({'theme': theme})}{tomlkit.dumps(content)}")
     place.parent.mkdir(parents=True, exist_ok=True)
-    fresh = place.with_suffix(".new")
-    fresh.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    fresh.replace(place)
+    write_whole(place, [tomlkit.dumps(content).encode()])

@@ -75,6 +75,61 @@ def test_remembering_a_theme_leaves_the_rest_of_the_file(file: Path) -> None:
     assert read_settings(fresh, environment={}).theme == "magpie"
 
 
+COMMENTED = """\
+# mine, do not touch
+
+seed = 3   # lucky
+theme = 'gull' # for the evening
+models = [
+    "zoo:mynah",  # small
+]
+
+[keys]  # as in my editor
+repeat = "ctrl+e"
+theme = "f9"
+"""
+
+
+def test_remembering_a_theme_keeps_comments_and_order(tmp_path: Path) -> None:
+    path = tmp_path / "settings.toml"
+    path.write_text(COMMENTED, encoding="utf-8")
+    path.chmod(0o640)
+    remember_theme("magpie", path)
+    assert path.read_text(encoding="utf-8") == COMMENTED.replace("'gull'", '"magpie"')
+    assert path.stat().st_mode & 0o777 == 0o640
+    without = COMMENTED.replace("theme = 'gull' # for the evening\n", "")
+    path.write_text(without, encoding="utf-8")
+    remember_theme("magpie", path)
+    assert path.read_text(encoding="utf-8") == f'theme = "magpie"\n{without}'
+    assert read_settings(path, environment={}).keys == {"repeat": "ctrl+e", "theme": "f9"}
+    assert [one.name for one in tmp_path.iterdir()] == ["settings.toml"]
+
+
+def test_a_file_of_tables_alone_takes_a_theme(tmp_path: Path) -> None:
+    path = tmp_path / "settings.toml"
+    path.write_text('[keys]\nrepeat = "ctrl+e"\n', encoding="utf-8")
+    remember_theme("magpie", path)
+    settings = read_settings(path, environment={})
+    assert (settings.theme, settings.keys) == ("magpie", {"repeat": "ctrl+e"})
+
+
+@pytest.mark.parametrize("content", [b"theme = ", b"[keys\n", b"a = 1\na = 2\n", b'theme = "\xff"\n'])
+def test_a_file_that_is_no_toml_is_not_overwritten(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "settings.toml"
+    path.write_bytes(content)
+    with pytest.raises(ExplorerError, match=r"settings\.toml"):
+        remember_theme("magpie", path)
+    assert path.read_bytes() == content
+
+
+def test_a_link_to_the_settings_stays_a_link(tmp_path: Path) -> None:
+    (tmp_path / "dotfiles.toml").write_text("seed = 3\n", encoding="utf-8")
+    (tmp_path / "settings.toml").symlink_to("dotfiles.toml")
+    remember_theme("magpie", tmp_path / "settings.toml")
+    assert (tmp_path / "settings.toml").is_symlink()
+    assert (tmp_path / "dotfiles.toml").read_text() == 'theme = "magpie"\nseed = 3\n'
+
+
 @pytest.mark.parametrize(("command", "said"), [('"', "no closing quotation"), ("ssh BOX \\", "no escaped character")])
 @pytest.mark.parametrize("words", [(), ("tokens", "zoo:mynah"), ("replay", "base-and-instruct", "--verify")])
 def test_an_engine_that_is_no_command_line_is_said_in_one_line(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -139,3 +140,18 @@ def test_an_unknown_form_and_an_unwritable_place_are_said(tmp_path: Path) -> Non
     with pytest.raises(ExplorerError, match="cannot be written"):
         write_export(MATRIX, ALL, tmp_path / "nowhere" / "x.csv")
     assert write_export(MATRIX, ALL, tmp_path / "x.txt", "ban-list") == "ban-list"
+
+
+@pytest.mark.parametrize("name", ["x.csv", "x.md", "x.parquet"])
+def test_an_export_that_fails_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(ExplorerError, match="cannot be written: No space left"):
+        write_export(MATRIX, ALL, tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / name).write_text("before")
+    with pytest.raises(ExplorerError, match="cannot be written: No space left"):
+        write_export(MATRIX, ALL, tmp_path / name)
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [(name, "before")]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import secrets
 import shutil
 import sys
 from collections.abc import Iterable, Iterator
@@ -38,7 +37,7 @@ def replaced(path: Path) -> Iterator[Path]:
     target = path.resolve()
     if target.exists() and not os.access(target, os.W_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-    fresh = target.with_name(f".{target.name[:40]}.{secrets.token_hex(4)}.new")
+    fresh = target.with_name(f".{target.name[:40]}.{os.urandom(4).hex()}.new")
     os.close(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
     try:
         if target.exists():

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -11,6 +9,7 @@ from typing import Literal, TypeVar
 import msgspec
 
 from explorer.base.errors import ExplorerError
+from explorer.base.files import write_whole
 from explorer.base.records.plain import dump_json, load_json
 from explorer.base.records.record import Record
 from explorer.base.records.speakability import SpeakabilityMode, SpeakabilityRow
@@ -45,18 +44,9 @@ class CertificateFile:
 
 def write_certificate_file(path: Path, file: CertificateFile) -> None:
     """Write it whole or not at all. Raises `ExplorerError` where it cannot be written."""
-    made = ""
     try:
-        handle, made = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "wb") as out:
-            for record in (file.header, *file.rows):
-                out.write(dump_json(record) + b"\n")
-            out.flush()
-            os.fsync(out.fileno())
-        Path(made).replace(path)
+        write_whole(path, (dump_json(record) + b"\n" for record in (file.header, *file.rows)))
     except OSError as error:
-        if made:
-            Path(made).unlink(missing_ok=True)
         raise ExplorerError(f"{path.name} cannot be written: {error.strerror}", hint="Choose another place.") from error
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from explorer.base.errors import ExplorerError
+from explorer.base.files import write_whole
 from explorer.base.text import visible_bytes
 from explorer.tables.verdicts import VerdictMatrix
 
@@ -175,7 +176,7 @@ SUFFIXES = {".csv": "csv", ".parquet": "parquet", ".md": "markdown", ".jsonl": "
 def write_export(matrix: VerdictMatrix, places: Sequence[int], path: Path, form: str = "") -> str:
     """Write the tokens at `places` to `path` in `form` (empty: by its suffix); returns the form.
 
-    Raises `ExplorerError` for an unknown form and where the file cannot be written.
+    Raises `ExplorerError` for an unknown form and where the file cannot be written; then there is no part of it.
     """
     form = form or next((known for suffix, known in SUFFIXES.items() if path.name.lower().endswith(suffix)), "")
     if form not in FORMATS:
@@ -183,7 +184,7 @@ def write_export(matrix: VerdictMatrix, places: Sequence[int], path: Path, form:
         raise ExplorerError(f"{path.name} has no known form", hint=hint)
     content = FORMATS[form](matrix, places)
     try:
-        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        write_whole(path, [content if isinstance(content, bytes) else content.encode()])
     except OSError as error:
         raise ExplorerError(f"{path.name} cannot be written: {error.strerror}", hint="Name another place.") from error
     return form

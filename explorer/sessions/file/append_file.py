@@ -10,11 +10,7 @@ import weakref
 from pathlib import Path
 
 from explorer.base.errors import ExplorerError
-
-try:
-    import fcntl
-except ImportError:  # Windows has no such locks; there two programs on one file are not noticed
-    fcntl = None  # type: ignore[assignment]
+from explorer.base.files import lock_open_file, sync_folder
 
 CHUNK = 1 << 20
 AT_ONCE = getattr(os, "O_NONBLOCK", 0)
@@ -45,7 +41,7 @@ class AppendFile:
             self.close()
             raise TakenError(f"{path.name}: another program began this file", "Name another file.")
         if new:
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
 
     @property
     def size(self) -> int:
@@ -119,16 +115,11 @@ def open_regular(path: Path, flags: int) -> int:
 
 def _open_locked(path: Path, flags: int) -> int:
     descriptor = open_regular(path, os.O_RDWR | os.O_APPEND | flags)
-    try:
-        if fcntl is not None:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
+    if not lock_open_file(descriptor):
         os.close(descriptor)
         raise TakenError(
             f"{path.name}: another program is writing to this session", "Close that one, or name another file."
-        ) from error
-    except OSError:  # a file system without locks (some network ones): go on without
-        return descriptor
+        )
     return descriptor
 
 
@@ -146,13 +137,3 @@ def _write_all(descriptor: int, data: bytes) -> None:
     done = 0
     while done < len(data):
         done += os.write(descriptor, data[done:])
-
-
-def _sync_folder(folder: Path) -> None:
-    """A new file's name must survive a power loss too; file systems that cannot sync a folder need not."""
-    with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

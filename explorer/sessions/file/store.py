@@ -6,10 +6,7 @@ last line (power loss) is left out by readers and cut off by a writer that goes 
 
 from __future__ import annotations
 
-import os
 import platform
-import shutil
-import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +15,7 @@ import msgspec
 
 from explorer import __version__
 from explorer.base.errors import ExplorerError
+from explorer.base.files import replaced
 from explorer.base.records.plain import dump_json
 from explorer.base.records.record import Record
 from explorer.base.records.speakability import CheckCertificates, ReadCertificates
@@ -228,18 +226,9 @@ class SessionWriter:
 
 def upgrade(file: AppendFile, session: SessionFile) -> AppendFile:
     """Write the file anew in this program's format, at once or not at all; the new one, locked. Raises OSError."""
-    target = file.path.resolve()  # what a link leads to is replaced, not the link
-    descriptor, name = tempfile.mkstemp(prefix=f"{target.name}.", suffix=".new", dir=target.parent)
-    os.close(descriptor)
-    fresh = Path(name)
-    try:
-        shutil.copymode(target, fresh)
+    with replaced(file.path) as fresh:
         new = AppendFile(fresh, new=True)
         new.append(b"".join(migrate_line(line, session.version) + b"\n" for line in session.raw_lines()))
-        fresh.replace(target)
-    except OSError:
-        fresh.unlink(missing_ok=True)
-        raise
     new.path = file.path
     file.close()
     return new

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from explorer import __version__
 from explorer.base.errors import ExplorerError
+from explorer.base.files import write_whole
 from explorer.base.records.models import ModelInfo, ModelLoaded
 from explorer.sessions.file.reader import SessionFile
 from explorer.sessions.report.section import Section
@@ -40,8 +41,7 @@ def write_report(session: SessionFile, path: Path) -> None:
         raise ExplorerError(f"{path.name} is the session itself", "Name another file.")
     session.index_all()
     try:
-        with path.open("w", encoding="utf-8", newline="\n") as file:
-            file.writelines(maker(session))
+        write_whole(path, (piece.encode() for piece in maker(session)))
     except OSError as error:
         raise ExplorerError(f"{path.name}: {error.strerror or error}", "Choose another place.") from error
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from textual.app import App
 
+from explorer.base.errors import ExplorerError
 from explorer.settings import Settings, remember_theme, settings_file
 from explorer.tui.shell.messages import Remark
 from explorer.tui.shell.themes import RAMP, ThemeError, load_themes, read_theme, themes_dir
@@ -61,7 +62,7 @@ class Themed(App[None]):
         self.theme = ours[(ours.index(self.theme) + 1) % len(ours)] if self.theme in ours else ours[0]
         try:
             remember_theme(self.theme, self.settings_path)
-        except OSError as error:
+        except (OSError, ExplorerError) as error:
             self.tell(f"The theme could not be kept in the settings: {error}", problem=True)
         else:
             self.tell(f"Theme {self.theme}.")
