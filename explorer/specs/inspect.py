@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
-from explorer.base.records.inspect import InspectToken, MergeStep, TokenDetail
+from explorer.base.records.inspect import InspectToken, TokenDetail
 from explorer.base.records.plain import to_plain
-from explorer.base.records.tokens import TokenRef, TokenRow
+from explorer.base.records.tokens import TokenRow
 from explorer.specs.blocks import Block, Table, hex_text, number, prose, token_text
 from explorer.specs.command_line import Asked, Row, Verb, add_token
+from explorer.specs.merges import merge_facts
 from explorer.specs.spec import Spec, Tab
 from explorer.specs.vocabulary import percent
 
 NAMED = 8
-"""Tokens named where many contain this one."""
+"""Tokens named where many swallow or contain this one."""
 
 
 def describe(request: InspectToken) -> str:
@@ -47,28 +48,13 @@ def _facts(outcome: TokenDetail) -> Iterable[tuple[str, str]]:
     row = outcome.row
     yield "category", row.category
     yield "bytes", bytes.fromhex(row.token_bytes).hex(" ") or "(none)"
-    yield "merge parents", named(outcome.merge_parents, " + ") or "no merge"
-    if len(outcome.merge_path) > 1:
-        yield "merge path", "; ".join(map(merge_text, outcome.merge_path))
-    yield "swallowed by", named(outcome.swallowed_by[:NAMED]) or "no merge"
-    yield f"contained in {outcome.contained_in_count:,}", named(outcome.contained_in[:NAMED]) or "no token"
-    yield "re-encodes to", named(outcome.reencodes_to) or "nothing"
+    yield from merge_facts(outcome, NAMED)
     if outcome.is_unused_reference:
         yield "reference token", "yes"
     for fact in outcome.published:
         yield prose(fact.list_name), prose(f"{fact.statement} ({fact.model})")
     if outcome.ground_truth:
         yield "zoo card", prose(outcome.ground_truth)
-
-
-def merge_text(step: MergeStep) -> str:
-    """One merge: 'm + ag → mag'."""
-    return f"{token_text(step.left)} + {token_text(step.right)} → {token_text(step.whole)}"
-
-
-def named(tokens: Sequence[TokenRef], between: str = "  ") -> str:
-    """Tokens with their ids."""
-    return between.join(f"{token_text(token)} {token.token_id}" for token in tokens)
 
 
 def subject_of(request: InspectToken, outcome: Any) -> TokenRow | None:

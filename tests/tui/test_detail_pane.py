@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from textual.content import Content
 from textual.message import Message
 
-from explorer.base.records.inspect import InspectToken, PublishedFact, TokenDetail
+from explorer.base.records.inspect import InspectToken, MergeStep, PublishedFact, TokenDetail
 from explorer.base.records.record import Failure
 from explorer.base.records.tokens import TokenRow
 from explorer.base.records.unions import Cancelled
@@ -41,6 +41,11 @@ TOKEN = row(b" VelvetTurbine", 742)
 SELECTION = Selection(model=MODEL, token=TOKEN)
 FACTS: dict[str, Any] = {
     "merge_parents": (ref(b" Velvet", 300), ref(b"Turbine", 1412)),
+    "merge_path": (
+        MergeStep(left=ref(b"Tur", 400), right=ref(b"bine", 401), whole=ref(b"Turbine", 1412)),
+        MergeStep(left=ref(b" Velvet", 300), right=ref(b"Turbine", 1412), whole=ref(b" VelvetTurbine", 742)),
+    ),
+    "swallowed_by": (ref(b" VelvetTurbineOil", 901), ref(b" VelvetTurbinette", 902)),
     "contained_in": (ref(b" VelvetTurbines", 812),),
     "contained_in_count": 61,
     "reencodes_to": (ref(b" Velvet", 300), ref(b"Turbine", 1412)),
@@ -97,6 +102,8 @@ async def test_hostile_tokens_are_harmless(size: tuple[int, int]) -> None:
                 inspected(
                     token,
                     merge_parents=(other, other),
+                    merge_path=(MergeStep(left=other, right=other, whole=other),) * 3,
+                    swallowed_by=(other,) * 50,
                     contained_in=(other,) * 50,
                     contained_in_count=50,
                     reencodes_to=(other,),
@@ -121,8 +128,10 @@ async def test_the_row_is_there_at_once_and_the_rest_fills_in_without_moving_it(
         after = screen_lines(app)
         assert "withheld: whimsical (zoo card) · known-unused reference · published, 1 ×" in after[1]
         assert "·Velvet 300 + Turbine 1412" in after[2]
-        assert "61: ·VelvetTurbines 812 …" in after[3]
-        assert after[5:10] == before[5:10]
+        assert after[3].strip() == "swallowed by  2: ·VelvetTurbineOil 901, ·VelvetTurbinette 902"
+        assert after[4].strip() == "contained in  61: ·VelvetTurbines 812 …"
+        assert after[6:11] == before[6:11]
+        assert "Tur + bine → Turbine; ·Velvet + Turbine → ·VelvetTurbine" in app.text
         assert "gpt2: cannot be said [/x] (a list)" in app.text
 
 
@@ -198,7 +207,7 @@ async def test_another_model_empties_the_pane() -> None:
 @pytest.mark.parametrize("height", [LOW - 4, LOW + 8])
 def test_every_indicator_is_shown_and_aligned(width: int, height: int) -> None:
     token = TokenColumns(vocabulary(ordinary(50))).row(7)
-    lines = detail_lines(token, None, marked=False, width=width, height=height)[5:]
+    lines = detail_lines(token, None, marked=False, width=width, height=height)[6:]
     shown = "\n".join(line.plain for line in lines)
     for value in token.indicators.values():
         assert significant(value) in shown
@@ -223,8 +232,8 @@ def test_a_token_without_numbers_says_so() -> None:
 def test_what_a_token_re_encodes_to_is_told_apart_from_itself() -> None:
     same = TokenDetail(model="mynah", row=TOKEN, reencodes_to=(ref(b" VelvetTurbine", 742),))
     nothing = TokenDetail(model="mynah", row=TOKEN)
-    assert lines_of(detail=same)[4].split() == ["re-encodes", "to", "itself"]
-    assert lines_of(detail=nothing)[4].split() == ["re-encodes", "to", "nothing"]
+    assert lines_of(detail=same)[5].split() == ["re-encodes", "to", "itself"]
+    assert lines_of(detail=nothing)[5].split() == ["re-encodes", "to", "nothing"]
 
 
 @given(st.text(max_size=30))

@@ -15,6 +15,8 @@ from textual.content import Content
 from explorer.base.records.inspect import TokenDetail
 from explorer.base.records.tokens import TokenRef, TokenRow
 from explorer.base.text import visible, visible_bytes
+from explorer.specs import merges
+from explorer.specs.blocks import token_text
 from explorer.tui.panes.tokens.table_layout import LABELS, ramp_step
 from explorer.tui.widgets.guard import CONTROLS
 
@@ -24,17 +26,18 @@ _WIDE = 74
 """Cells from which the indicators' names are written in full."""
 _FIELD = 13
 _TITLE_TOKEN = 40
+_NAME = 24
+"""Cells of a token that is named beside another."""
 _TRACK = 11
 _MUTED = "$foreground 60%"
-_SEEN_IN_CONTAINED = 8
 
 
 def detail_lines(
     row: TokenRow, detail: TokenDetail | None, *, marked: bool, width: int, height: int, unanswered: str = "…"
 ) -> list[Content]:
     """Everything known of the token `row`; `unanswered` stands for what `detail` will say."""
-    lines = [_title(row, marked=marked), *_lineage(row, detail, unanswered), *_indicators(row, width, height)]
-    lines += [*_spelling(row), *_published(detail)]
+    lines = [_title(row, marked=marked), *_origin(row, detail, unanswered), *_indicators(row, width, height)]
+    lines += [*_spelling(row), *_merge_path(detail), *_published(detail)]
     return lines
 
 
@@ -45,35 +48,36 @@ def _title(row: TokenRow, *, marked: bool) -> Content:
     return Content.assemble((f"{row.token_id}  ", _MUTED), (token, "bold"), (f"  {row.category}", category), tick)
 
 
-def _lineage(row: TokenRow, detail: TokenDetail | None, unanswered: str) -> list[Content]:
-    """Four lines, whether the answer is here or not, so that nothing moves when it arrives."""
-    names = ("known as", "from", "swallowed by", "re-encodes to")
+def _origin(row: TokenRow, detail: TokenDetail | None, unanswered: str) -> list[Content]:
+    """Five lines, whether the answer is here or not, so that nothing moves when it arrives."""
+    merged = (merges.MADE_FROM, merges.SWALLOWED_BY, merges.CONTAINED_IN, merges.REENCODES_TO)
     if detail is None:
-        return [_field(name, (unanswered if name == names[0] else "…", _MUTED)) for name in names]
-    facts = [detail.ground_truth and f"{detail.ground_truth} (zoo card)"]
-    facts += ["known-unused reference" if detail.is_unused_reference else ""]
-    facts += [f"published, {len(detail.published)} ×" if detail.published else ""]
-    known = " · ".join(visible(fact, spaces=False) for fact in facts if fact)
+        return [_field("known as", (unanswered, _MUTED)), *(_field(name, ("…", _MUTED)) for name in merged)]
+    known = _known(detail)
     return [
-        _field(names[0], (known, "$warning") if known else ("–", _MUTED)),
-        _field(names[1], (_refs(detail.merge_parents, " + ") or "no merge", "" if detail.merge_parents else _MUTED)),
-        _field(names[2], _swallowed(detail)),
-        _field(names[3], _reencoded(row, detail)),
+        _field("known as", (known, "$warning") if known else ("–", _MUTED)),
+        _field(merges.MADE_FROM, _or_muted(merges.parents_text(detail, _named), "no merge")),
+        _field(merges.SWALLOWED_BY, _or_muted(merges.swallowed_text(detail, name=_named), "no merge")),
+        _field(merges.CONTAINED_IN, _or_muted(merges.contained_text(detail, name=_named), "no longer token")),
+        _field(merges.REENCODES_TO, _reencoded(row, detail)),
     ]
 
 
-def _swallowed(detail: TokenDetail) -> tuple[str, str]:
-    if not detail.contained_in_count:
-        return "no longer token", _MUTED
-    more = "" if detail.contained_in_count <= _SEEN_IN_CONTAINED else " …"
-    return f"{detail.contained_in_count:,}: {_refs(detail.contained_in[:_SEEN_IN_CONTAINED], ' · ')}{more}", ""
+def _known(detail: TokenDetail) -> str:
+    facts = [detail.ground_truth and f"{detail.ground_truth} (zoo card)"]
+    facts += ["known-unused reference" if detail.is_unused_reference else ""]
+    facts += [f"published, {len(detail.published)} ×" if detail.published else ""]
+    return " · ".join(visible(fact, spaces=False) for fact in facts if fact)
+
+
+def _or_muted(words: str, otherwise: str) -> tuple[str, str]:
+    return (words, "") if words else (otherwise, _MUTED)
 
 
 def _reencoded(row: TokenRow, detail: TokenDetail) -> tuple[str, str]:
-    ids = tuple(ref.token_id for ref in detail.reencodes_to)
-    if ids == (row.token_id,):
+    if tuple(ref.token_id for ref in detail.reencodes_to) == (row.token_id,):
         return "itself", _MUTED
-    return (_refs(detail.reencodes_to, " + "), "$warning") if ids else ("nothing", "$warning")
+    return merges.reencoded_text(detail, _named) or "nothing", "$warning"
 
 
 def _indicators(row: TokenRow, width: int, height: int) -> list[Content]:
@@ -116,6 +120,13 @@ def _spelling(row: TokenRow) -> list[Content]:
     if glyphs.strip() and glyphs != shown(row).replace("·", " "):
         lines.append(_field("glyphs", glyphs))
     return lines
+
+
+def _merge_path(detail: TokenDetail | None) -> list[Content]:
+    """Every merge that leads to the token; not where its own is the only one, which stands above."""
+    if detail is None or len(detail.merge_path) < 2:
+        return []
+    return [_field(merges.MERGE_PATH, merges.path_text(detail, lambda ref: _cut(token_text(ref), _NAME)))]
 
 
 def _published(detail: TokenDetail | None) -> list[Content]:
@@ -186,8 +197,8 @@ def _ramp(percentile: float) -> str:
     return _MUTED if step is None else f"$ramp-{step}"
 
 
-def _refs(refs: Sequence[TokenRef], between: str) -> str:
-    return between.join(f"{_cut(shown(ref), 24)} {ref.token_id}" for ref in refs)
+def _named(ref: TokenRef) -> str:
+    return f"{_cut(token_text(ref), _NAME)} {ref.token_id}"
 
 
 def _field(name: str, value: str | tuple[str, str]) -> Content:
