@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from explorer.base.records.inspect import InspectToken, TokenDetail
+from explorer.base.records.unions import AnyOutcome
 from explorer.engine.handlers import Engine
-from explorer.engine.queue import Control
+from explorer.engine.queue import Control, Work
 from explorer.specs.blocks import Table
 from explorer.specs.inspect import blocks
 from explorer.specs.merges import contained_text, path_text, swallowed_text
@@ -19,12 +20,16 @@ def detail() -> TokenDetail:
     engine = Engine()
     engine.models.load("zoo:mynah")
     work = engine.begin(InspectToken(model="mynah", token_bytes=b"he".hex()), Control(lambda: False, lambda part: None))
-    while True:
-        try:
-            next(work)
-        except StopIteration as done:
-            assert isinstance(done.value, TokenDetail)
-            return done.value
+    found: list[AnyOutcome] = []
+
+    def run() -> Work:
+        found.append((yield from work))
+        return found[0]
+
+    for _ in run():
+        pass
+    assert isinstance(found[0], TokenDetail)
+    return found[0]
 
 
 def test_swallowing_is_by_merges_and_containing_by_bytes(detail: TokenDetail) -> None:
