@@ -45,7 +45,7 @@ def test_pane_and_blocks_say_the_same(detail: TokenDetail) -> None:
     pane = "\n".join(line.plain for line in lines)
     facts, *_ = blocks(InspectToken(model="mynah", token_id=detail.row.token_id), detail)
     assert isinstance(facts, Table)
-    said = {name: words for name, words in facts.rows}
+    said = {row[0]: row[1] for row in facts.rows}
     assert said["swallowed by"] == swallowed_text(detail)
     assert said["contained in"] == contained_text(detail)
     assert swallowed_text(detail) in pane
