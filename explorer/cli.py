@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from explorer.tui.live.app import ExplorerApp
     from explorer.tui.shell.openings import Opening
 
-USAGE = 2
 VERB_NAMES = ("tokens", "inspect", "repeat", "logprobs", "neighbours", "models", "verify", "selftest", "speakable")
 SESSION_VERB_NAMES = ("session", "replay")
 

@@ -15,6 +15,7 @@ import pytest
 from explorer.base.errors import ExplorerError
 from explorer.base.records.record import Array
 from explorer.base.records.verification import DefinitionSummary, VerdictColumns, VerdictPart
+from explorer.tables.agreement import jaccard
 from explorer.tables.exports import FORMATS, rows_of, write_export
 from explorer.tables.verdicts import VerdictMatrix
 
@@ -63,7 +64,7 @@ def test_agreement_looks_at_what_is_decided() -> None:
 
 
 def test_overlap_and_curves_are_those_of_the_calls() -> None:
-    assert MATRIX.overlap("magikarp", "plain") == 1 / 4
+    assert jaccard(*MATRIX.called()) == 1 / 4
     curve = MATRIX.roc("input_norm", "magikarp")
     assert curve is not None
     assert (curve.x[0], curve.y[-1]) == (0, 1)

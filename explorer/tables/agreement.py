@@ -23,7 +23,6 @@ class Confusion(NamedTuple):
     true_positives: int
     false_positives: int
     false_negatives: int
-    true_negatives: int
 
     @property
     def precision(self) -> float | None:
@@ -39,11 +38,8 @@ class Confusion(NamedTuple):
 
 
 def confusion(called: Bool[np.ndarray, " n"], truth: Bool[np.ndarray, " n"]) -> Confusion:
-    """The four counts."""
-    return Confusion(
-        int((called & truth).sum()), int((called & ~truth).sum()), int((~called & truth).sum()),
-        int((~called & ~truth).sum()),
-    )  # fmt: skip
+    """How many are called and true, called and not true, true and not called."""
+    return Confusion(int((called & truth).sum()), int((called & ~truth).sum()), int((~called & truth).sum()))
 
 
 class Curve(NamedTuple):
@@ -69,11 +65,6 @@ def precision_recall_points(scores: Num[np.ndarray, " n"], labels: Bool[np.ndarr
     """Recall (x) against precision (y), a point for each distinct score. As `roc_points` otherwise."""
     hits, misses = _cumulative(scores, labels)
     return _thinned(hits / hits[-1], hits / (hits + misses), most)
-
-
-def area_under(curve: Curve) -> float:
-    """Area under a ROC curve, by trapezoids; for a thinned curve nearly that."""
-    return float(np.trapezoid(curve.y, curve.x))
 
 
 def rank_correlation(first: Num[np.ndarray, " n"], second: Num[np.ndarray, " n"]) -> float | None:

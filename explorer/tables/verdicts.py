@@ -20,7 +20,7 @@ from explorer.base.records.verification import (
 )
 from explorer.base.records.vocabulary import VocabularyColumns
 from explorer.base.text import decode
-from explorer.tables.agreement import Curve, jaccard, precision_recall_points, roc_points
+from explorer.tables.agreement import Curve, precision_recall_points, roc_points
 from explorer.tables.table import TokenColumns
 
 if TYPE_CHECKING:
@@ -52,10 +52,6 @@ class VerdictMatrix:
 
     def __len__(self) -> int:
         return len(self.token_ids)
-
-    def place_of(self, definition: str) -> int:
-        """The row of a definition in `verdicts` and `values`; raises `KeyError` for one that is not there."""
-        return self._places[definition]
 
     def token_bytes(self, place: int) -> bytes:
         """The exact bytes of the token in column `place`."""
@@ -116,11 +112,6 @@ class VerdictMatrix:
         mixed = _any(called) & _any(decided & ~called)
         passing: Bool[np.ndarray, " n"] = several & (mixed if agreement == "disagree" else ~mixed)
         return passing
-
-    def overlap(self, first: str, second: str) -> float:
-        """Jaccard index of what two definitions call."""
-        called = self.called()
-        return jaccard(called[self._places[first]], called[self._places[second]])
 
     def roc(self, indicator: str, definition: str, *, low_is_suspicious: bool = True) -> Curve | None:
         """How well an indicator foretells the calls (`core.agreement.roc_points`); None where all or none is called."""

@@ -15,7 +15,7 @@ from explorer.base.records.unions import Cancelled
 from explorer.base.templates import SLOT, TEMPLATES, find_template
 from explorer.engine.answers.logprobs import read_logprobs
 from explorer.engine.answers.repeat_back import repeat_back
-from explorer.engine.behaviour.prompts import build_free_prompt, build_prompt
+from explorer.engine.behaviour.prompts import build_prompt, fill_text
 from explorer.engine.models.checkpoints.tokenizer_files import load_tokenizer
 from explorer.engine.models.loading import load_model
 from explorer.engine.models.local import LocalModel
@@ -62,7 +62,7 @@ def test_every_template_holds_every_id_and_the_prefix_once(stories: LocalModel) 
 
 
 def test_text_without_a_slot_is_what_the_tokenizer_makes_of_it(stories: LocalModel) -> None:
-    prompt = build_free_prompt(stories.vocabulary, "Once upon a time", None)
+    prompt = fill_text(stories.vocabulary, "Once upon a time", None)
     assert prompt.ids == tuple(stories.vocabulary.encode("Once upon a time"))
     assert prompt.reencodes
 

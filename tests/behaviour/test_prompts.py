@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from explorer.base.templates import SLOT, TEMPLATES, Template
 from explorer.engine.behaviour.errors import BehaviourError
-from explorer.engine.behaviour.prompts import build_free_prompt, build_prompt, fill_text, same_token, spell
+from explorer.engine.behaviour.prompts import build_prompt, fill_text, same_token, spell
 from explorer.engine.models.vocabulary import Vocabulary
 from tests.behaviour.behaviour_fakes import ASSISTANT, BOS, USER, FakeVocabulary
 
@@ -40,8 +40,8 @@ def test_literal_text_is_tokenised_piece_by_piece_and_the_prefix_stands_once() -
 
 def test_a_slot_at_the_very_start_follows_the_prefix() -> None:
     foo = FAKE.id_of(" Foo")
-    assert build_free_prompt(PLAIN, "{token}{token}", foo).ids == (BOS, foo, foo)
-    assert build_free_prompt(PLAIN, "{token}{token}", foo).slot_positions == (1, 2)
+    assert fill_text(PLAIN, "{token}{token}", (foo,)).ids == (BOS, foo, foo)
+    assert fill_text(PLAIN, "{token}{token}", (foo,)).slot_positions == (1, 2)
 
 
 def test_a_chat_prompt_has_one_prefix_the_users_turn_and_the_stripped_prefill() -> None:
@@ -71,14 +71,14 @@ def test_reencodes_tells_a_spliced_id_from_one_its_text_would_give() -> None:
     assert not build_prompt(PLAIN, QUOTED, FAKE.id_of(" Glitch")).reencodes
     assert not build_prompt(PLAIN, QUOTED, FAKE.id_of(b"\xe4")).reencodes
     assert not build_prompt(PLAIN, QUOTED, FAKE.size - 1).reencodes, "a padding row has no text"
-    assert not build_free_prompt(PLAIN, "a{token}", FAKE.id_of("b")).reencodes, "'ab' is one token"
+    assert not fill_text(PLAIN, "a{token}", (FAKE.id_of("b"),)).reencodes, "'ab' is one token"
     assert build_prompt(CHAT, QUOTED, FAKE.id_of(" Foo")).reencodes
 
 
 @settings(deadline=None)  # the machine may be busy
 @given(text=st.text(alphabet="abF o'{}.ø中", max_size=30), token_id=st.integers(0, FAKE.size - 1))
 def test_a_prompts_bytes_are_its_texts_bytes_with_the_tokens_in_place(text: str, token_id: int) -> None:
-    prompt = build_free_prompt(PLAIN, "x" + text + "{token}" + text, token_id)
+    prompt = fill_text(PLAIN, "x" + text + "{token}" + text, (token_id,))
     wanted = b"x" + text.encode() + FAKE.token_bytes(token_id) + text.encode()
     assert FAKE.decode_bytes(prompt.ids[1:]) == wanted
     assert prompt.text == wanted.decode("utf-8", "replace")
@@ -102,7 +102,7 @@ def test_a_slot_can_take_several_ids() -> None:
 )
 def test_a_free_prompt_that_makes_no_sense_is_refused(text: str, token_id: int | None, said: str) -> None:
     with pytest.raises(BehaviourError, match=said) as caught:
-        build_free_prompt(PLAIN, text, token_id)
+        fill_text(PLAIN, text, None if token_id is None else (token_id,))
     assert caught.value.hint
 
 

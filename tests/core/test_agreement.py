@@ -8,7 +8,7 @@ from scipy.stats import spearmanr
 
 from explorer.engine.core.statistics import average_precision, roc_auc
 from explorer.tables.agreement import (
-    area_under,
+    Curve,
     confusion,
     jaccard,
     midranks,
@@ -32,15 +32,19 @@ def test_an_overlap_is_symmetric_and_one_only_for_equal_sets() -> None:
     assert jaccard(nothing, nothing) == 1
 
 
-def test_the_four_counts_cover_everything_once() -> None:
+def test_what_is_called_and_what_is_true_are_counted() -> None:
     called = RANDOM.random(300) < 0.3
     counts = confusion(called, LABELS)
-    assert sum(counts) == 300
+    assert tuple(counts) == ((called & LABELS).sum(), (called & ~LABELS).sum(), (~called & LABELS).sum())
     assert counts.precision == pytest.approx(LABELS[called].mean())
     assert counts.recall == pytest.approx(called[LABELS].mean())
     nothing = np.zeros(300, dtype=bool)
     assert confusion(nothing, LABELS).precision is None
     assert confusion(called, nothing).recall is None
+
+
+def area_under(curve: Curve) -> float:
+    return float(np.trapezoid(curve.y, curve.x))
 
 
 def test_the_area_under_the_roc_points_is_the_rank_statistic() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,16 +15,15 @@ from torch import Tensor
 from explorer.base.records.neighbours import Metric
 from explorer.base.records.tokens import INDICATORS
 from explorer.engine.core.indicators import (
-    all_indicators,
     centroid_cosines,
     cosine_distances,
     default_indicator,
     distances,
     finite_rows,
-    first_principal_component,
     indicator_parts,
     mean_row,
     norms,
+    principal_component_passes,
 )
 from explorer.engine.core.neighbours import distances_to
 
@@ -37,6 +38,11 @@ class Matrices:
     output: Tensor | None = None
     output_bias: Tensor | None = None
     tied: bool = False
+
+
+def all_indicators(embeddings: Any, unused_ids: Sequence[int], tokenizer_size: int) -> dict[str, Any]:
+    """Every column that `indicator_parts` gives."""
+    return dict(part for part in indicator_parts(embeddings, unused_ids, tokenizer_size) if part is not None)
 
 
 def matrix(seed: int, dtype: torch.dtype = torch.float32) -> Tensor:
@@ -202,7 +208,7 @@ def test_the_number_of_threads_is_left_as_it_was() -> None:
 def test_the_first_principal_component_is_the_svd_s(seed: int) -> None:
     rows = matrix(seed)
     counted = torch.arange(VOCAB) < KNOWN
-    component = first_principal_component(rows, counted, mean_row(rows, counted))
+    *_, component = principal_component_passes(rows, counted, mean_row(rows, counted))
     exact = rows[:KNOWN].double() - rows[:KNOWN].double().mean(dim=0)
     expected = torch.linalg.svd(exact, full_matrices=False).Vh[0]
     assert abs(float(component @ expected)) == pytest.approx(1, abs=1e-12)
@@ -211,7 +217,8 @@ def test_the_first_principal_component_is_the_svd_s(seed: int) -> None:
 def test_rows_without_variance_have_no_first_component() -> None:
     rows = torch.full((50, WIDTH), 0.1)
     counted = torch.ones(50, dtype=torch.bool)
-    assert not first_principal_component(rows, counted, mean_row(rows, counted)).any()
+    *_, component = principal_component_passes(rows, counted, mean_row(rows, counted))
+    assert not component.any()
 
 
 def test_work_on_a_matrix_can_be_stopped_between_passes() -> None:

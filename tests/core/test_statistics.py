@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from explorer.engine.core.statistics import average_precision, precision_recall_at, roc_auc, wilson_interval
+from explorer.engine.core.statistics import average_precision, roc_auc, wilson_interval
 
 ITEMS = st.lists(st.tuples(st.integers(-4, 4), st.booleans()), min_size=2, max_size=30).filter(
     lambda items: len({label for _, label in items}) == 2
@@ -57,14 +57,6 @@ def test_average_precision_is_the_mean_precision_at_each_label(items: list[tuple
     scores, labels = arrays(items)
     expected = np.mean([labels[scores >= score].mean() for score in scores[labels]])
     assert average_precision(scores, labels) == pytest.approx(expected)
-
-
-def test_precision_and_recall_of_the_highest_scores() -> None:
-    scores, labels = np.array([3.0, 9.0, 1.0, 5.0]), np.array([True, True, False, False])
-    assert precision_recall_at(scores, labels, 2) == (0.5, 0.5)
-    assert precision_recall_at(scores, labels, 4) == (0.5, 1.0)
-    with pytest.raises(ValueError, match="highest"):
-        precision_recall_at(scores, labels, 5)
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,7 @@ from explorer.engine.answers.vocabulary import Read
 from explorer.engine.handlers import Engine
 from explorer.engine.models.language_model import LanguageModel
 from explorer.engine.queue import Control
+from explorer.tables.agreement import jaccard
 from explorer.tables.verdicts import VerdictMatrix
 from tests.direct_client import DirectClient
 
@@ -211,8 +212,9 @@ def test_parts_and_matrix_and_summary_say_the_same(mynah: LanguageModel, read: R
         told = np.concatenate([part.verdicts[found.name].numpy() for part in streamed])
         assert told.tolist() == matrix.verdicts[place].tolist()
         assert found.verified + found.weak == matrix.called()[place].sum()
+    called = dict(zip((one.name for one in matrix.definitions), matrix.called(), strict=True))
     for pair in result.pairs:
-        assert matrix.overlap(pair.first, pair.second) == pytest.approx(pair.jaccard)
+        assert jaccard(called[pair.first], called[pair.second]) == pytest.approx(pair.jaccard)
     values = matrix.indicators[matrix.main_indicator]
     assert (np.diff(values) >= 0).all(), "the most suspicious first"
     assert len(matrix) == pytest.approx(0.3 * mynah.info.vocab_size, rel=0.01)
@@ -241,9 +243,10 @@ def test_a_cell_opens_its_evidence(mynah: LanguageModel, read: Read, cache: Path
 def test_what_was_not_asked_is_said_to_be_so(mynah: LanguageModel, read: Read, tmp_path: Path) -> None:
     ask(mynah, read, tmp_path, definitions=("glitchminer",), token_ids=tuple(range(100, 150)))
     matrix = matrix_of(mynah, read, tmp_path, Verify(model="mynah", definitions=("glitchminer", "geometric")))
-    asked = matrix.verdicts[matrix.place_of("glitchminer")] != 4
+    names = [definition.name for definition in matrix.definitions]
+    asked = matrix.verdicts[names.index("glitchminer")] != 4
     assert sorted(matrix.token_ids[asked].tolist()) == list(range(100, 150))
-    assert (matrix.verdicts[matrix.place_of("geometric:input_norm")] != 4).all(), "weights need no asking"
+    assert (matrix.verdicts[names.index("geometric:input_norm")] != 4).all(), "weights need no asking"
 
 
 @pytest.mark.parametrize(

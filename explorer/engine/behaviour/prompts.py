@@ -46,14 +46,6 @@ def build_prompt(vocabulary: Vocabulary, template: Template, token_id: int, chat
     return fill_template(vocabulary, template, (token_id,), chat)
 
 
-def build_free_prompt(vocabulary: Vocabulary, text: str, token_id: int | None) -> Prompt:
-    """Free `text` with `token_id` in every `{token}` it holds (it need hold none).
-
-    Raises `BehaviourError` for an empty text, a slot without a token and an id outside the vocabulary.
-    """
-    return fill_text(vocabulary, text, None if token_id is None else (token_id,))
-
-
 def fill_template(vocabulary: Vocabulary, template: Template, slot_ids: Sequence[int], chat: Chat = "auto") -> Prompt:
     """Like `build_prompt`, with any ids in the slots."""
     try:
@@ -68,7 +60,10 @@ def fill_template(vocabulary: Vocabulary, template: Template, slot_ids: Sequence
 
 
 def fill_text(vocabulary: Vocabulary, text: str, slot_ids: Sequence[int] | None) -> Prompt:
-    """Like `build_free_prompt`, with any ids in the slots."""
+    """Free `text` with `slot_ids` in every `{token}` it holds (it need hold none).
+
+    Raises `BehaviourError` for an empty text, a slot without ids and an id outside the vocabulary.
+    """
     if not text:
         raise BehaviourError("the prompt is empty", "Type some text for the model to continue.")
     if SLOT in text and slot_ids is None:

@@ -1,11 +1,11 @@
 """Numbers that tell under-trained tokens from others, one pure function each.
 
 Every function takes the raw matrix (one row a token; float32, bfloat16 or float16, on any device), computes
-in float64 a few megabytes at a time, and returns float64 on the CPU; `all_indicators` rounds to float32.
+in float64 a few megabytes at a time, and returns float64 on the CPU; `indicator_parts` rounds to float32.
 
 Rows that hold NaN or an infinity ("broken") get NaN or an infinity themselves and are left out of every
 mean and of the principal component. So are padding rows out of the centroid and the principal component:
-`rows` says which rows count there, and `all_indicators` counts those the tokenizer knows.
+`rows` says which rows count there, and `indicator_parts` counts those the tokenizer knows.
 
 The four `unused_…` indicators are those of Land & Bartolo, "Fishing for Magikarp" (arXiv 2405.05417), after
 `embedding_distance_metrics` in github.com/cohere-ai/magikarp, with these differences: means and the
@@ -124,14 +124,6 @@ def centroid_cosines(
     return 1 - cosine_distances(embeddings, centroid)
 
 
-def first_principal_component(
-    embeddings: Float[Tensor, "vocab d_model"], rows: Rows, centroid: Float[Tensor, " d_model"]
-) -> Float[Tensor, " d_model"]:
-    """The unit vector along which the rows that count vary most about `centroid`, see `principal_component_passes`."""
-    *_, component = principal_component_passes(embeddings, rows, centroid)
-    return component
-
-
 def principal_component_passes(
     embeddings: Float[Tensor, "vocab d_model"], rows: Rows, centroid: Float[Tensor, " d_model"]
 ) -> Iterator[Float[Tensor, " d_model"]]:
@@ -242,8 +234,3 @@ def _unused_parts(
 def _rounded(column: Float[Tensor, " vocab"]) -> Column:
     rounded: Column = column.detach().to("cpu", torch.float32).numpy()
     return rounded
-
-
-def all_indicators(embeddings: RawMatrices, unused_ids: Sequence[int], tokenizer_size: int) -> dict[str, Column]:
-    """`indicator_parts`, all of them: name -> float32 [vocab]."""
-    return dict(part for part in indicator_parts(embeddings, unused_ids, tokenizer_size) if part is not None)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from statistics import NormalDist
-from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Num
@@ -31,13 +30,6 @@ def wilson_interval(successes: int, n: int, confidence: float = 0.95) -> tuple[f
     return low, high
 
 
-class PrecisionRecall(NamedTuple):
-    """Of the tokens with the highest scores, how many are labelled, and how many of the labelled are there."""
-
-    precision: float
-    recall: float
-
-
 def roc_auc(scores: Num[np.ndarray, " n"], labels: Bool[np.ndarray, " n"]) -> float:
     """The chance that a labelled item scores above an unlabelled one, a tie counting half.
 
@@ -48,16 +40,6 @@ def roc_auc(scores: Num[np.ndarray, " n"], labels: Bool[np.ndarray, " n"]) -> fl
     positives, negatives = int(labels.sum()), int((~labels).sum())
     rank_sum = float(rankdata(scores)[labels].sum())
     return (rank_sum - positives * (positives + 1) / 2) / (positives * negatives)
-
-
-def precision_recall_at(scores: Num[np.ndarray, " n"], labels: Bool[np.ndarray, " n"], k: int) -> PrecisionRecall:
-    """Precision and recall of the `k` highest scores, ties in the order given. Raises as `roc_auc` does, and
-    for `k` outside 1 to n."""
-    scores, labels = _checked(scores, labels)
-    if not 1 <= k <= len(scores):
-        raise ValueError(f"the {k} highest of {len(scores)} scores do not exist")
-    hits = int(labels[np.argsort(-scores, kind="stable")[:k]].sum())
-    return PrecisionRecall(hits / k, hits / int(labels.sum()))
 
 
 def average_precision(scores: Num[np.ndarray, " n"], labels: Bool[np.ndarray, " n"]) -> float:
