@@ -214,3 +214,18 @@ def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path, monkeypatch: py
     path.parent.joinpath("file").touch()
     with pytest.raises(ExplorerError, match="cannot be written"):
         opened(tmp_path / "file" / "one.sqlite")
+
+
+def test_a_file_system_without_locks_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = written(tmp_path / "one.sqlite", (1, b"one"))
+
+    def refuse(*_: object, **__: object) -> sqlite3.Connection:
+        error = sqlite3.OperationalError("disk I/O error")
+        error.sqlite_errorname = "SQLITE_IOERR_LOCK"
+        raise error
+
+    monkeypatch.setattr(sqlite3, "connect", refuse)
+    with pytest.raises(ExplorerError, match=r"one\.sqlite: disk I/O error") as raised:
+        entries(path)
+    assert "XDG_CACHE_HOME" in raised.value.hint
+    assert path.exists(), "it is not taken for damage"

@@ -195,6 +195,8 @@ class Cache:
             return ExplorerError(f"{name} is locked by another program", hint="Wait for it or end it, then ask again.")
         if _is_damage(error):
             return ExplorerError(f"{name} is damaged: {error}", hint="Ask again: it will be moved aside.")
+        if kind.startswith(("SQLITE_IOERR", "SQLITE_PROTOCOL")):  # also a file system without SQLite's locks
+            return ExplorerError(f"{name}: {error}", hint="Set XDG_CACHE_HOME to a folder on a local disk.")
         number = next((number for known, number in REASONS.items() if kind.startswith(known)), None)
         reason = str(error) if number is None else os.strerror(number)
         done = "written" if self._write else "read"
