@@ -25,14 +25,14 @@ from explorer.base.records.speakability import (
 )
 from explorer.base.records.unions import AnyRequest
 from explorer.base.text import visible
-from explorer.headless.certificate_file import (
+from explorer.headless.tables import _number, _table, _token
+from explorer.headless.verb import Asked, Row, Verb
+from explorer.tables.certificate_file import (
     CertificateFile,
     FileHeader,
     read_certificate_file,
     write_certificate_file,
 )
-from explorer.headless.tables import _number, _table, _token
-from explorer.headless.verb import Asked, Row, Verb
 
 CHECKED_AT_ONCE = 4096
 """Rows of a file that are sent to the engine together."""

@@ -13,7 +13,18 @@ import msgspec
 
 from explorer.base.records.record import Failure, Outcome, Request
 from explorer.base.records.unions import Cancelled
-from explorer.specs import inspect, logprobs, models, neighbours, notes, repeat_back, vocabulary
+from explorer.specs import (
+    inspect,
+    logprobs,
+    models,
+    neighbours,
+    notes,
+    repeat_back,
+    self_test,
+    speakability,
+    verification,
+    vocabulary,
+)
 from explorer.specs.blocks import prose
 from explorer.specs.command_line import Verb
 from explorer.specs.spec import Spec, Tab
@@ -25,6 +36,9 @@ _OURS: tuple[Spec[Any, Any], ...] = (
     *repeat_back.SPECS,
     *logprobs.SPECS,
     *neighbours.SPECS,
+    *verification.SPECS,
+    *self_test.SPECS,
+    *speakability.SPECS,
     *notes.SPECS,
 )  # fmt: skip
 

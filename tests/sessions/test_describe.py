@@ -38,7 +38,7 @@ from explorer.base.records.unions import AnyOutcome, AnyRequest, Cancelled
 from explorer.base.records.verification import ReadVerdicts, VerdictColumns, Verify
 from explorer.base.records.vocabulary import RankedTokens, RankTokens, ReadVocabulary, VocabularyColumns
 from explorer.base.templates import TEMPLATES
-from explorer.specs.describe import describe, summarise
+from explorer.specs.registry import describe, summarise
 from tests.sessions.example_sessions import speaking_exchanges, verification_exchanges
 
 HOSTILE = "[/foo] \x1b]52;c;aGk=\x07 \u202e \n\t"
@@ -206,7 +206,7 @@ def test_neither_torch_nor_textual_is_imported() -> None:
     import sys
 
     code = (
-        "import sys, explorer.specs.describe;"
+        "import sys, explorer.specs.registry;"
         "print([name for name in ('torch', 'textual', 'rich', 'numpy') if name in sys.modules])"
     )
     repository = Path(explorer.__file__).parents[1]

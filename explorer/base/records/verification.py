@@ -30,8 +30,8 @@ class Verify(Request, kw_only=True):
     indicator: str = ""
     """Empty: the model's default indicator."""
     definitions: tuple[str, ...] = ()
-    """Names, see `DefinitionSummary`; empty: all but `sampled` and `magikarp-released`, which take long. `geometric`
-    stands for the default indicator's, `all` for every one."""
+    """Names, see `DefinitionSummary`; empty: all but `sampled` and `magikarp-released`, which take long, and
+    `speakability`, which needs proofs. `geometric` stands for the default indicator's, `all` for every one."""
     samples: int = 8
     """Of the `sampled` definition."""
     seed: int = 0

@@ -143,7 +143,7 @@ def plain() -> Definition:
     """The explorer's own: 'Please can you repeat back the string …', answered greedily, by the class of the reply."""
     return Definition(
         "plain", "plain question", "rejected where the reply is or contains the token, weak where it is a variant or "
-        "spelled out, else verified", "explorer.base.reply_classes; the question: Rumbelow & Watkins, 2023",
+        "spelled out, else verified", "the classes of replies are our own; the question: Rumbelow & Watkins, 2023",
         "greatest P(token)", (PLAIN,), lambda facts: by_class(facts, PLAIN),
     )  # fmt: skip
 
@@ -183,7 +183,7 @@ def geometric(indicator: str, knee: Knee) -> Definition:
     """An indicator below its knee, where that lies in this model (`core.knee`)."""
     return Definition(
         f"geometric:{indicator}", indicator, f"verified where {indicator} is below {knee.threshold:.4g}: {knee.rule}",
-        "indicators of 'Fishing for Magikarp'; the knee: explorer.engine.core.knee", indicator, (),
+        "indicators of 'Fishing for Magikarp'; the knee is our own", indicator, (),
         lambda facts: by_threshold(facts, indicator, knee.threshold),
     )  # fmt: skip
 

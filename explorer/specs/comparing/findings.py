@@ -1,0 +1,53 @@
+"""Findings about many tokens: verdicts are compared, not how long they took, what was on disk, or how they are told."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import msgspec
+
+from explorer.base.records.speakability import ProveSpeakability, SpeakabilityResult
+from explorer.base.records.verification import VerificationResult, Verify
+from explorer.specs.comparing.agreement import Agreement, Comparison, Tolerance
+
+
+def compare_findings(
+    request: Verify, recorded: VerificationResult, live: VerificationResult, comparison: Comparison
+) -> Agreement:
+    """The same verdicts by the same definitions. A definition is known by its name; its prose may be reworded."""
+    tolerance = comparison.tolerance
+    # A probability is the exponential of a log-probability, and as far off as that allows.
+    relative = max(tolerance.relative, math.expm1(tolerance.logprob))
+    loose = replace(comparison, tolerance=Tolerance(tolerance.logprob, relative))
+    return Agreement(loose.difference(_findings_of(recorded), _findings_of(live)))
+
+
+def _findings_of(result: VerificationResult) -> VerificationResult:
+    """`result` without how long it took, what was on disk, the definitions' prose and remarks."""
+    bare = tuple(msgspec.structs.replace(found, title="", rule="", source="", value="") for found in result.definitions)
+    return msgspec.structs.replace(result, definitions=bare, notes=(), answered=0, reused=0, tokens_per_second=0.0)
+
+
+def compare_proved(
+    request: ProveSpeakability, recorded: SpeakabilityResult, live: SpeakabilityResult, comparison: Comparison
+) -> Agreement:
+    """The same verdicts; whether a recorded proof holds is for the checker."""
+    return Agreement(comparison.difference(*_verdicts_of(recorded, live)))
+
+
+def _verdicts_of(
+    recorded: SpeakabilityResult, live: SpeakabilityResult
+) -> tuple[SpeakabilityResult, SpeakabilityResult]:
+    """Both without how it was found and how it is told: of one verdict there are many proofs, each with its own margin
+    and its own names of tokens. The names that both have stay, by id."""
+    both = {token.token_id for token in recorded.names} & {token.token_id for token in live.names}
+
+    def of(result: SpeakabilityResult) -> SpeakabilityResult:
+        rows = tuple(msgspec.structs.replace(row, margin=0.0, certificate=None, on_sphere=None) for row in result.rows)
+        names = tuple(token for token in result.names if token.token_id in both)
+        return msgspec.structs.replace(
+            result, question="", rows=rows, names=names, notes=(), reused=0, tokens_per_second=0.0
+        )
+
+    return of(recorded), of(live)

@@ -1,0 +1,299 @@
+"""Speakability: which tokens can be the argmax of the logits, with proof; the proofs can be exported and checked."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, BooleanOptionalAction, Namespace
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from explorer.base.errors import ExplorerError
+from explorer.base.records.models import Ability
+from explorer.base.records.speakability import (
+    Certificates,
+    CertificatesChecked,
+    CheckCertificates,
+    ProveSpeakability,
+    ReadCertificates,
+    SolidAngleEstimate,
+    SpeakabilityCertificate,
+    SpeakabilityPart,
+    SpeakabilityResult,
+    SpeakabilityRow,
+)
+from explorer.base.records.tokens import TokenRow, bare_row
+from explorer.specs.blocks import Block, Table, Words, count, number, prose, token_text
+from explorer.specs.certificate_exports import certificate_rows, check_requests, checked_row, export_certificates
+from explorer.specs.command_line import Asked, Verb
+from explorer.specs.comparing.findings import compare_proved
+from explorer.specs.comparing.proofs import find_failing_proofs
+from explorer.specs.spec import Spec, Tab
+from explorer.tables.certificate_file import read_certificate_file
+
+HEAVIEST = 4
+"""Tokens of a proof that are named."""
+
+# ── in words ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def describe(request: ProveSpeakability) -> str:
+    """'speakability of token 742 of mynah, ball, with bias, folded weights'."""
+    named = request.token_ids
+    which = "the whole vocabulary" if named is None else count(len(named), "token")
+    which = f"the hard ones of {which}" if request.hard else which
+    if named is not None and len(named) == 1:
+        which = f"token {named[0]}"
+    angle = ", with solid angles" if request.solid_angle else ""
+    return f"speakability of {which} of {prose(request.model)}, {form_words(request)}{angle}"
+
+
+def form_words(question: ProveSpeakability | SpeakabilityResult) -> str:
+    """'ball, with bias, folded weights'."""
+    bias, weights = "with bias" if question.bias else "without bias", "folded" if question.folded else "raw"
+    return f"{question.mode.replace('_', ' ')}, {bias}, {weights} weights"
+
+
+def summarise(outcome: SpeakabilityResult) -> str:
+    """How many tokens there are of each verdict."""
+    counts = f"speakable {outcome.speakable:,}, unspeakable {outcome.unspeakable:,}"
+    return (
+        f"{count(outcome.tokens, 'token')} of {prose(outcome.model)}: {counts},"
+        f" undecided {outcome.undecided:,}; hard to speak {outcome.hard:,}"
+    )
+
+
+def summarise_checked(outcome: CertificatesChecked) -> str:
+    """How many proofs hold."""
+    refused = len(outcome.refused)
+    return f"{outcome.proved:,} proved, {outcome.undecided:,} undecided, {refused:,} refused"
+
+
+def blocks(request: ProveSpeakability, outcome: SpeakabilityResult) -> Iterable[Block]:
+    """The question, the counts, and the listed tokens with what proves their verdicts."""
+    yield Words(f"{prose(outcome.model)}, {form_words(outcome)}: {prose(outcome.question)}")
+    yield from (Words(prose(note), warns=True) for note in outcome.notes)
+    heads = ("speakable", "unspeakable", "undecided", "hard to speak", "tokens", "from disk")
+    counts = (
+        outcome.speakable, outcome.unspeakable, outcome.undecided, outcome.hard, outcome.tokens, outcome.reused,
+    )  # fmt: skip
+    yield Table(heads, (tuple(f"{number:,}" for number in counts),), right=frozenset(heads))
+    if outcome.rows:
+        names = ("id", "token", "wins along its row", "verdict", "margin", "on the sphere", "proof", "log10 share")
+        yield Table(names, tuple(map(_row, outcome.rows)), right=frozenset({"id", "margin", "log10 share"}))
+
+
+def _row(row: SpeakabilityRow) -> tuple[str, ...]:
+    on_sphere = {True: "yes", False: "not found", None: "–"}
+    return (
+        str(row.token.token_id),
+        token_text(row.token),
+        token_text(row.own_direction_winner),
+        row.verdict,
+        number(row.margin, 5),
+        on_sphere[row.on_sphere],
+        proof_words(row.certificate),
+        share_words(row.solid_angle),
+    )
+
+
+def share_words(angle: SolidAngleEstimate | None) -> str:
+    """The share of directions as a power of ten: '-12.30 ± 0.11', or a bound where the region was not reached."""
+    if angle is None:
+        return "–"
+    return f"{angle.log10:.2f} ± {angle.stderr:.2f}" if angle.found else f"below {angle.log10:.2f}"
+
+
+def proof_words(proof: SpeakabilityCertificate | None) -> str:
+    """A proof in a few words."""
+    if proof is None:
+        return "–"
+    if proof.kind == "witness":
+        return f"a point of {len(proof.x):,} numbers"
+    if proof.kind == "row_witness":
+        return "its own row less the mean"
+    heaviest = sorted(zip(proof.weights, proof.token_ids, strict=True), reverse=True)[:HEAVIEST]
+    weighed = ", ".join(f"{weight:.3g} × {token_id}" for weight, token_id in heaviest)
+    rest = len(proof.token_ids) - len(heaviest)
+    return (weighed + (f" and {rest:,} more" if rest else "")) or "the mean row alone"
+
+
+def checked_blocks(request: CheckCertificates, outcome: CertificatesChecked) -> Iterable[Block]:
+    """How many proofs hold, and what of them was not checked."""
+    yield Words("; ".join([summarise_checked(outcome), *map(prose, outcome.notes)]))
+
+
+# ── in the engine ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def needs(request: Any) -> frozenset[Ability]:
+    """All is proved from the weights; the vocabulary names tokens and tells which rows are padding."""
+    return frozenset({"vocabulary", "weights"})
+
+
+# ── in a session ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def subject_of(request: ProveSpeakability, outcome: Any) -> TokenRow | None:
+    """The token, where the question was about one alone."""
+    if not isinstance(outcome, SpeakabilityResult) or request.token_ids is None or len(request.token_ids) != 1:
+        return None
+    return bare_row(outcome.rows[0].token) if len(outcome.rows) == 1 else None
+
+
+def press(request: ProveSpeakability) -> tuple[str, ProveSpeakability]:
+    """One press of a key asks in several modes, of which not every one has a bias or solid angles."""
+    return request.mode, msgspec.structs.replace(request, mode="ball", bias=True, solid_angle=False)
+
+
+def stands_beside(earlier: ProveSpeakability, later: ProveSpeakability) -> bool:
+    """Answers about one of the same tokens, in other modes, stay on the screen."""
+    if earlier.model != later.model or earlier.token_ids is None or later.token_ids is None:
+        return False
+    return not set(earlier.token_ids).isdisjoint(later.token_ids)
+
+
+# ── on the command line ───────────────────────────────────────────────────────────────────────────────────
+
+
+def _arguments(parser: ArgumentParser) -> None:
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--token-id", type=int, metavar="N", help="the token, by its id (in the first model)")
+    which.add_argument("--token", metavar="TEXT", help="the token, by its exact text, leading space included")
+    which.add_argument("--all", action="store_true", help="every token but padding")
+    which.add_argument("--hard", action="store_true",
+                       help="the tokens that another one beats along their own direction (default)")  # fmt: skip
+    which.add_argument("--check", metavar="FILE", help="check the certificates of an exported file, and nothing else")
+    parser.add_argument(
+        "--mode", choices=("ball", "box", "cone", "own_direction"), default="ball",
+        help="which x are admissible: what the final norm can deliver (default), |x_i| <= 1, any, the token's own row",
+    )  # fmt: skip
+    parser.add_argument("--bias", action=BooleanOptionalAction, help="with the biases (default, but in the cone)")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--folded", dest="folded", action="store_true", default=True,
+                      help="fold the final norm's scale into the weights (default)")  # fmt: skip
+    form.add_argument("--raw", dest="folded", action="store_false", help="the weights as they are")
+    parser.add_argument("--solid-angle", action="store_true",
+                        help="also the share of directions in which a speakable token wins")  # fmt: skip
+    parser.add_argument("--seed", type=int, metavar="S", help="of the solid angle")
+    parser.add_argument("--fresh", action="store_true", help="prove again what is on disk")
+    parser.add_argument("--export", metavar="FILE", help="write all that was asked, with certificates, as JSON Lines")
+
+
+def _before(given: Namespace, wrong: Callable[[str], Any]) -> None:
+    """Read the file to be checked, whose model is loaded where none is named."""
+    if given.check is None:
+        if not given.sources:
+            wrong("prove needs SOURCE, or --check FILE")
+        if given.solid_angle and given.all:
+            wrong("a solid angle takes seconds a token: ask for it by --token-id or --hard")
+        if given.solid_angle and given.mode == "own_direction":
+            wrong("there is no solid angle along one direction: choose --mode cone or ball")
+        return
+    if given.export or len(given.sources) > 1:
+        wrong("--check takes a file, at most one SOURCE, and no --export")
+    given.checked = read_certificate_file(Path(given.check))
+    given.sources = given.sources or [given.checked.header.source]
+
+
+def _requests(asked: Asked) -> Iterable[ProveSpeakability | ReadCertificates | CheckCertificates]:
+    given = asked.arguments
+    if given.check is not None:
+        yield from check_requests(given.checked, asked.models[0])
+        return
+    given.loaded = {model.name: model for model in asked.models}
+    for model, token_id in zip(asked.models, asked.token_ids, strict=True):
+        request = ProveSpeakability(
+            model=model.name,
+            mode=given.mode,
+            token_ids=None if token_id is None else (token_id,),
+            hard=token_id is None and not given.all,
+            bias=given.mode != "cone" if given.bias is None else given.bias,
+            folded=given.folded,
+            solid_angle=given.solid_angle,
+            seed=asked.settings.seed if given.seed is None else given.seed,
+            fresh=given.fresh,
+        )
+        yield request
+        if given.json or given.export:
+            yield ReadCertificates(of=request)
+
+
+def _after(given: Namespace, request: Any, outcome: Any) -> None:
+    """Write the file that `--export` names, one a model. Raises `ExplorerError` where a proof was refused."""
+    if isinstance(outcome, CertificatesChecked) and outcome.refused:
+        some = ", ".join(map(str, outcome.refused[:8])) + (" …" if len(outcome.refused) > 8 else "")
+        raise ExplorerError(f"{count(len(outcome.refused), 'certificate')} do not hold: {some}")
+    if given.export and isinstance(outcome, Certificates):
+        export_certificates(given, given.loaded[request.of.model], outcome)
+
+
+SPEAKABILITY = Tab(
+    name="speakability",
+    title="Speakability",
+    pane="explorer.tui.panes.speakability.pane:SpeakingPane",
+    help="Which tokens can be the argmax of the logits, with proof either way.",
+    number=7,
+    key="c",
+    command="prove",
+    command_title="prove",
+    command_help="Prove whether the token can be the argmax of the logits.",
+)
+
+SPECS = (
+    Spec(
+        request=ProveSpeakability,
+        outcome=SpeakabilityResult,
+        parts=(SpeakabilityPart,),
+        describe=describe,
+        summarise=summarise,
+        blocks=blocks,
+        answer="explorer.engine.answers.speakability.answer:answer_prove",
+        needs=needs,
+        background=lambda request: request.token_ids is None,
+        resumable=True,
+        subject=subject_of,
+        compare=compare_proved,
+        look_closer=find_failing_proofs,
+        verb=Verb(
+            name="prove",
+            help="prove which tokens can be the argmax of the logits; check exported proofs",
+            aliases=("speakable",),
+            sources="*",
+            arguments=_arguments,
+            requests=_requests,
+            token="each",
+            before=_before,
+            after=_after,
+        ),
+        tab=SPEAKABILITY,
+        selects_model=True,
+        press=press,
+        stands_beside=stands_beside,
+    ),
+    Spec(
+        request=ReadCertificates,
+        outcome=Certificates,
+        describe=lambda request: f"read the certificates of: {describe(request.of)}",
+        summarise=lambda outcome: f"verdicts with certificates on {count(len(outcome.rows), 'token')}",
+        answer="explorer.engine.answers.speakability.answer:answer_read_certificates",
+        needs=needs,
+        models=("of.model",),
+        recorded=False,
+        json_rows=certificate_rows,
+        tab=SPEAKABILITY,
+    ),
+    Spec(
+        request=CheckCertificates,
+        outcome=CertificatesChecked,
+        describe=lambda request: f"check {count(len(request.rows), 'certificate')} about {prose(request.model)}",
+        summarise=summarise_checked,
+        blocks=checked_blocks,
+        answer="explorer.engine.answers.speakability.check:answer",
+        needs=needs,
+        recorded=False,
+        json_rows=checked_row,
+        tab=SPEAKABILITY,
+    ),
+)

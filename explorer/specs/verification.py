@@ -1,0 +1,281 @@
+"""Verification: many tokens of a vocabulary tested by named definitions of a glitch token."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from explorer.base.numbers import format_logprob_and_percent
+from explorer.base.records.models import Ability
+from explorer.base.records.verification import (
+    ReadEvidence,
+    ReadVerdicts,
+    VerdictColumns,
+    VerdictEvidence,
+    VerdictPart,
+    VerificationResult,
+    Verify,
+)
+from explorer.specs.blocks import Block, Quote, Words, count, prose, token_text
+from explorer.specs.command_line import Asked, Row, Verb, ids, names
+from explorer.specs.comparing.findings import compare_findings
+from explorer.specs.spec import Live, Spec, Tab
+from explorer.specs.verdict_tables import (
+    definitions_table,
+    indicators_table,
+    pairs_table,
+    truth_table,
+    verdict_tables,
+)
+
+NAMED_DEFINITIONS = (
+    "magikarp", "magikarp-released", "glitchminer", "glitchminer-strict", "substring", "plain", "sampled",
+    "speakability", "geometric",
+)  # fmt: skip
+"""Names of definitions; `geometric` is the default indicator's, `geometric:INDICATOR` that of another one."""
+LEFT_OUT = ("sampled", "magikarp-released", "speakability")
+"""Asked for by name only: two take long, and the third needs proofs."""
+
+# ── in words ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def describe(request: Verify) -> str:
+    """'verify the whole vocabulary of mynah by magikarp, plain'."""
+    if request.token_ids is not None:
+        tokens = count(len(request.token_ids), "token")
+    elif request.top_percent is not None:
+        tokens = f"the {request.top_percent:g} % lowest by {prose(request.indicator) or 'the default indicator'}"
+    else:
+        tokens = "the whole vocabulary"
+    by = ", ".join(prose(name) for name in request.definitions) or "the usual definitions"
+    return f"verify {tokens} of {prose(request.model)} by {by}"
+
+
+def summarise(outcome: VerificationResult) -> str:
+    """How many tokens were tested, and how many each definition calls."""
+    called = [f"{prose(found.name)} {found.verified + found.weak:,}" for found in outcome.definitions]
+    return f"{count(outcome.tokens, 'token')} of {prose(outcome.model)}; called: {', '.join(called) or 'none'}"
+
+
+def describe_evidence(request: ReadEvidence) -> str:
+    """'evidence about token 742 of mynah by plain'."""
+    return f"evidence about token {request.token_id} of {prose(request.of.model)} by {prose(request.definition)}"
+
+
+def summarise_evidence(outcome: VerdictEvidence) -> str:
+    """The verdict with its number."""
+    cell = outcome.cell
+    value = "" if cell.value is None else f", {prose(outcome.definition.value)} {cell.value:.3g}"
+    return f"{token_text(outcome.token)} {cell.verdict} by {prose(outcome.definition.name)}{value}"
+
+
+def blocks(request: Verify, outcome: VerificationResult) -> Iterable[Block]:
+    """What was done, then the findings by definition, by pair, against the truth, by indicator, and the tokens."""
+    speed = f", {outcome.tokens_per_second:,.1f} tokens/s" if outcome.tokens_per_second else ""
+    yield Words(
+        f"{prose(outcome.model)}: {count(outcome.tokens, 'token')}, {outcome.answered:,} prompts answered,"
+        f" {outcome.reused:,} answers from disk{speed}"
+    )
+    yield from (Words(prose(note), warns=True) for note in outcome.notes)
+    yield definitions_table(outcome)
+    if outcome.pairs:
+        yield pairs_table(outcome)
+    if outcome.truths:
+        yield truth_table(outcome.truths)
+    if outcome.indicators:
+        yield indicators_table(outcome)
+    yield from verdict_tables(outcome.rows, "tokens that most definitions call")
+
+
+def evidence_blocks(request: ReadEvidence, outcome: VerdictEvidence) -> Iterable[Block]:
+    """A verdict, and the prompts that it rests on."""
+    found = outcome.definition
+    value = "" if outcome.cell.value is None else f", {prose(found.value)} {outcome.cell.value:.4g}"
+    yield Words(f"{token_text(outcome.token)} by {prose(found.title)}: {outcome.cell.verdict}{value}")
+    for prompt in outcome.prompts:
+        yield Quote(prose(prompt.prompt))
+        logprobs = ", ".join(map(format_logprob_and_percent, prompt.logprobs))
+        facts = [f"reply: {prose(prompt.reply)}"] if prompt.reply else []
+        facts += [f"logprob / prob of the token: {logprobs}"] if logprobs else []
+        facts += [f"classes of the replies: {', '.join(prompt.classes)}"] if prompt.classes else []
+        yield Words("; ".join(facts) or "this prompt was not asked")
+
+
+# ── in the engine ─────────────────────────────────────────────────────────────────────────────────────────
+
+_FROM_WEIGHTS: frozenset[Ability] = frozenset({"weights"})
+_FROM_REPLIES: frozenset[Ability] = frozenset({"next_tokens", "generation"})
+_NEEDS: dict[str, frozenset[Ability]] = {
+    "geometric": _FROM_WEIGHTS,
+    "speakability": _FROM_WEIGHTS,
+    "glitchminer": frozenset({"next_tokens"}),
+    **dict.fromkeys(
+        ("magikarp", "magikarp-released", "glitchminer-strict", "substring", "plain", "sampled"), _FROM_REPLIES
+    ),
+}
+"""What a definition needs besides the vocabulary. Definitions of other packages are checked by the engine."""
+
+
+def needs(request: Verify) -> frozenset[Ability]:
+    """What the definitions need; weights also where an indicator chooses or orders the tokens."""
+    chosen = request.definitions or tuple(name for name in NAMED_DEFINITIONS if name not in LEFT_OUT)
+    chosen = NAMED_DEFINITIONS if "all" in chosen else chosen
+    found = frozenset[Ability]({"vocabulary"}).union(*(_NEEDS.get(_kind(name), frozenset()) for name in chosen))
+    return found if request.token_ids is not None and not request.indicator else found | _FROM_WEIGHTS
+
+
+def _kind(definition: str) -> str:
+    return definition.partition(":")[0]
+
+
+# ── in a session ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def _ask_afresh(request: Verify, recorded: Verify, live: Live) -> Any:
+    """What the engine has on disk may be the very answers that are to be checked."""
+    return await live.ask(msgspec.structs.replace(request, fresh=True))
+
+
+# ── on the command line ───────────────────────────────────────────────────────────────────────────────────
+
+
+def _arguments(parser: ArgumentParser) -> None:
+    from explorer.tables.exports import FORMATS  # NumPy, which the first paint does not wait for
+    from explorer.tables.verdicts import AGREEMENTS
+
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--all", action="store_true", help="every token but padding (default)")
+    which.add_argument("--top-percent", type=float, metavar="P", help="the P %% of the tokens lowest by the indicator")
+    which.add_argument("--token-ids", type=ids, metavar="IDS", help="these ids, comma-separated")
+    parser.add_argument("--indicator", default="", metavar="NAME", help="the indicator that orders the tokens")
+    parser.add_argument(
+        "--definitions", type=names, default=(), metavar="NAMES",
+        help=f"comma-separated: {', '.join(NAMED_DEFINITIONS)}, geometric:INDICATOR, all "
+        f"(default: all but {', '.join(LEFT_OUT[:-1])} and {LEFT_OUT[-1]})",
+    )  # fmt: skip
+    parser.add_argument("--samples", type=int, default=8, metavar="K", help="replies of the sampled definition")
+    parser.add_argument("--seed", type=int, metavar="S", help="of the sampled definition")
+    again = parser.add_mutually_exclusive_group()
+    again.add_argument("--resume", action="store_true", help="resume an earlier verification (this is always done)")
+    again.add_argument("--fresh", action="store_true", help="ask again what has been answered before")
+    parser.add_argument("--export", metavar="FILE", help="write the chosen tokens: .csv, .parquet, .md or .jsonl")
+    parser.add_argument(
+        "--format", choices=FORMATS, default="", help="of the export (default: by the ending of its name)"
+    )
+    parser.add_argument(
+        "--choose", choices=AGREEMENTS, default="called",
+        help="which tokens are exported (default: those that any definition calls)",
+    )  # fmt: skip
+
+
+def _requests(asked: Asked) -> Iterable[Verify | ReadVerdicts]:
+    given = asked.arguments
+    for model in asked.models:
+        request = Verify(
+            model=model.name,
+            token_ids=given.token_ids,
+            top_percent=given.top_percent,
+            indicator=given.indicator,
+            definitions=given.definitions,
+            samples=given.samples,
+            seed=asked.settings.seed if given.seed is None else given.seed,
+            fresh=given.fresh,
+        )
+        yield request
+        if given.json or given.export:
+            yield ReadVerdicts(of=request)
+
+
+def _export(given: Namespace, request: Any, outcome: Any) -> None:
+    """Write the chosen tokens to the file that `--export` names, one file a model."""
+    if not given.export or not isinstance(outcome, VerdictColumns):
+        return
+    import numpy as np
+
+    from explorer.tables.exports import write_export
+    from explorer.tables.verdicts import VerdictMatrix
+
+    matrix = VerdictMatrix(outcome)
+    places = np.flatnonzero(matrix.where(given.choose)).tolist()
+    path = Path(given.export)
+    if len(given.sources) > 1:
+        path = path.with_stem(f"{path.stem}-{outcome.model}")
+    form = write_export(matrix, places, path, given.format)
+    print(f"{count(len(places), 'token')} written to {prose(path.name)} as {form}", file=sys.stderr)
+
+
+def _json_rows(outcome: VerdictColumns) -> Iterable[Row]:
+    from explorer.tables.exports import rows_of
+    from explorer.tables.verdicts import VerdictMatrix
+
+    matrix = VerdictMatrix(outcome)
+    for row in rows_of(matrix, range(len(matrix))):
+        yield {"model": outcome.model, **row}
+
+
+VERIFICATION = Tab(
+    name="verdicts",
+    title="Verification",
+    pane="explorer.tui.panes.verdicts.pane:VerdictsPane",
+    help="Many tokens tested by every definition of a glitch token, and what each verdict rests on.",
+    number=6,
+    key="v",
+    command="verify",
+    command_title="verify",
+    command_help="Test tokens by every definition of a glitch token.",
+)
+
+SPECS = (
+    Spec(
+        request=Verify,
+        outcome=VerificationResult,
+        parts=(VerdictPart,),
+        describe=describe,
+        summarise=summarise,
+        blocks=blocks,
+        answer="explorer.engine.answers.verification.answer:answer_verify",
+        needs=needs,
+        background=lambda request: True,
+        resumable=True,
+        compare=compare_findings,
+        ask_again=_ask_afresh,
+        verb=Verb(
+            name="verify",
+            help="test a vocabulary by every definition of a glitch token",
+            arguments=_arguments,
+            requests=_requests,
+            after=_export,
+        ),
+        tab=VERIFICATION,
+        selects_model=True,
+    ),
+    Spec(
+        request=ReadVerdicts,
+        outcome=VerdictColumns,
+        describe=lambda request: f"read the verdicts of: {describe(request.of)}",
+        summarise=lambda outcome: f"verdicts on {count(outcome.token_ids.shape[0], 'token')}",
+        answer="explorer.engine.answers.verification.answer:answer_read_verdicts",
+        needs=lambda request: needs(request.of),
+        models=("of.model",),
+        recorded=False,
+        json_rows=_json_rows,
+        tab=VERIFICATION,
+    ),
+    Spec(
+        request=ReadEvidence,
+        outcome=VerdictEvidence,
+        describe=describe_evidence,
+        summarise=summarise_evidence,
+        blocks=evidence_blocks,
+        answer="explorer.engine.answers.verification.answer:answer_read_evidence",
+        needs=lambda request: needs(request.of),
+        models=("of.model",),
+        token="token_id",
+        tab=VERIFICATION,
+    ),
+)
