@@ -173,10 +173,9 @@ class Cache:
         name = next(name for name in names if not self.path.with_name(name).exists())
         self.note = f"{self.path.name} was damaged: it was moved to {name}, and what it held is found again"
         try:
-            for part in ("-journal", "-wal", "-shm"):  # first, so that no new database is taken for theirs
-                with contextlib.suppress(FileNotFoundError):
+            for part in ("-journal", "-wal", "-shm", ""):  # journals first, so that no new database is taken for theirs
+                with contextlib.suppress(FileNotFoundError):  # another program may be doing the same
                     os.replace(f"{self.path}{part}", self.path.with_name(f"{name}{part}"))
-            self.path.replace(self.path.with_name(name))
         except OSError as error:
             self.note = f"{self.path.name} is damaged and was not read"
             if self._write:
