@@ -31,7 +31,7 @@ _OURS = Contender(
     name="glitch-explore",
     setup="""
 from explorer.engine.core.indicators import all_indicators
-from explorer.engine.models.language_model import Embeddings
+from explorer.engine.models.abilities import Embeddings
 model = Embeddings(input=matrix, output=matrix, output_bias=None, tied=True)
 """,
     work="found = all_indicators(model, unused, len(matrix))",

@@ -13,9 +13,9 @@ from torch import Tensor
 
 from explorer.base.records.models import ModelInfo
 from explorer.base.records.tokens import CATEGORIES, TokenRef
+from explorer.engine.models.prediction import Prediction, Wanted, predict
 
 if TYPE_CHECKING:
-    from explorer.engine.models.language_model import Embeddings
     from explorer.engine.models.vocabulary import Vocabulary
 
 Rule = Callable[[tuple[int, ...], int], Sequence[float] | Tensor]
@@ -111,9 +111,12 @@ class FakeDecoding:
         told = [self.model.rule(row, length) for row, length in zip(self.rows, self.prompt_lengths, strict=True)]
         return torch.stack([torch.as_tensor(logits, dtype=torch.float32) for logits in told])
 
-    def push(self, token_ids: Tensor) -> None:
+    def read(self, wanted: Wanted) -> Prediction:
+        return predict(self.logits, wanted)
+
+    def push(self, token_ids: Sequence[int]) -> None:
         self.model.pushes += 1
-        self.rows = [(*row, int(new)) for row, new in zip(self.rows, token_ids.tolist(), strict=True)]
+        self.rows = [(*row, new) for row, new in zip(self.rows, token_ids, strict=True)]
         context = self.model.info.context
         assert not context or all(len(row) <= context for row in self.rows), "pushed past the context"
 
@@ -144,9 +147,6 @@ class FakeModel:
     @property
     def calls(self) -> int:
         return len(self.batches) + self.pushes
-
-    def embeddings(self) -> Embeddings:
-        raise NotImplementedError("behaviour reads no embeddings")
 
     def start(self, prompts: Sequence[Sequence[int]]) -> FakeDecoding:
         assert all(prompts), "an empty prompt reached the model"

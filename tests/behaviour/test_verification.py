@@ -37,7 +37,8 @@ from explorer.engine.answers.verification.sweep import (
 )
 from explorer.engine.behaviour.errors import BehaviourError
 from explorer.engine.behaviour.prompts import build_prompt
-from explorer.engine.models.language_model import Decoding, OutOfMemory
+from explorer.engine.models.abilities import Continuation
+from explorer.engine.models.errors import OutOfMemory
 from explorer.engine.models.loading import load_model
 from explorer.engine.models.local import LocalModel
 from explorer.engine.models.vocabulary import Vocabulary
@@ -254,14 +255,14 @@ def test_prompts_are_read_after_their_shared_beginning(mynah: LocalModel, tmp_pa
             self.read = 0
             self.info, self.vocabulary = mynah.info, mynah.vocabulary
 
-        def start(self, prompts: Sequence[Sequence[int]]) -> Decoding:
+        def start(self, prompts: Sequence[Sequence[int]]) -> Continuation:
             raise AssertionError("the whole prompts were read")
 
         def read_prefix(self, ids: Sequence[int]) -> Any:
             self.read += len(ids)
             return mynah.read_prefix(ids)
 
-        def start_after(self, prefix: Any, rests: Sequence[Sequence[int]]) -> Decoding:
+        def start_after(self, prefix: Any, rests: Sequence[Sequence[int]]) -> Continuation:
             self.read += sum(map(len, rests))
             return mynah.start_after(prefix, rests)
 

@@ -16,7 +16,7 @@ from explorer.base.records.verification import ReadEvidence, VerdictEvidence, Ve
 from explorer.engine.answers.speakability.answer import certify, read_certificates
 from explorer.engine.answers.verification.answer import read_evidence, verify
 from explorer.engine.handlers import Engine
-from explorer.engine.models.language_model import LanguageModel
+from explorer.engine.models.abilities import HasWeights, weights_of
 from explorer.engine.queue import Control
 
 OLD = Path(__file__).parent / "old_caches"
@@ -52,7 +52,7 @@ def recorded(name: str) -> Any:
 
 
 def verified(engine: Engine, cache: Path) -> VerificationResult:
-    model = engine.models.get("mynah")
+    model = weights_of(engine.models.get("mynah"))
     request = Verify(model="mynah", definitions=("glitchminer", "substring", "sampled"), token_ids=IDS, samples=2)
     result = outcome_of(
         verify(model, outcome_of(engine.vocabularies.read(model, None)), request, CONTROL, cache / "verification")
@@ -61,7 +61,7 @@ def verified(engine: Engine, cache: Path) -> VerificationResult:
     return result
 
 
-def proved(model: LanguageModel, cache: Path) -> tuple[SpeakabilityResult, Certificates]:
+def proved(model: HasWeights, cache: Path) -> tuple[SpeakabilityResult, Certificates]:
     request = ProveSpeakability(model="mynah", token_ids=(300, 301, 907, 1213))
     result = outcome_of(certify(model, request, CONTROL, cache / "speakability"))
     return result, read_certificates(model, ReadCertificates(of=request), cache / "speakability")
@@ -76,7 +76,7 @@ def test_old_evidence_is_used(engine: Engine, cache: Path) -> None:
         assert (found.digest, found.definitions, found.notes) == (before.digest, before.definitions, before.notes)
     assert len(files) == 3
     assert {path: path.read_bytes() for path in cache.rglob("*.evidence")} == files
-    model = engine.models.get("mynah")
+    model = weights_of(engine.models.get("mynah"))
     request = ReadEvidence(of=Verify(model="mynah"), token_id=907, definition="substring")
     evidence = read_evidence(model, outcome_of(engine.vocabularies.read(model, None)), request, cache / "verification")
     assert isinstance(evidence, VerdictEvidence)
@@ -94,7 +94,7 @@ def test_old_evidence_with_a_torn_last_batch_is_asked_again_for_that_batch(engin
 def test_old_proofs_are_used(engine: Engine, cache: Path) -> None:
     before: SpeakabilityResult = recorded("speakability.json")
     for _ in range(2):
-        result, made = proved(engine.models.get("mynah"), cache)
+        result, made = proved(weights_of(engine.models.get("mynah")), cache)
         assert made == recorded("certificates.json")
         assert result.reused == result.tokens == 4
         assert (
@@ -106,7 +106,7 @@ def test_old_proofs_with_a_torn_last_line_are_found_again_for_that_token(engine:
     (path,) = cache.rglob("ball.jsonl")
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(path.read_bytes()[: -len(lines[-1])] + lines[-1][:-20])
-    result, made = proved(engine.models.get("mynah"), cache)
+    result, made = proved(weights_of(engine.models.get("mynah")), cache)
     assert 0 < result.reused <= result.tokens == 4
     before: Certificates = recorded("certificates.json")
     assert [(row.token, row.verdict) for row in made.rows] == [(row.token, row.verdict) for row in before.rows]
@@ -114,9 +114,9 @@ def test_old_proofs_with_a_torn_last_line_are_found_again_for_that_token(engine:
 
 def test_damaged_caches_are_said_in_the_answer(engine: Engine, cache: Path) -> None:
     verified(engine, cache)
-    proved(engine.models.get("mynah"), cache)
+    proved(weights_of(engine.models.get("mynah")), cache)
     for path in cache.rglob("*.sqlite"):
         path.write_bytes(b"no database" * 100)
     assert sum("damaged" in note for note in verified(engine, cache).notes) == 3
-    assert sum("damaged" in note for note in proved(engine.models.get("mynah"), cache)[0].notes) == 2
+    assert sum("damaged" in note for note in proved(weights_of(engine.models.get("mynah")), cache)[0].notes) == 2
     assert not any("damaged" in note for note in verified(engine, cache).notes)

@@ -38,7 +38,7 @@ from explorer.engine.answers.speakability.check import check_certificates
 from explorer.engine.answers.speakability.store import SpeakStore
 from explorer.engine.answers.speakability.unembedding import Unembeddings, unembedding
 from explorer.engine.handlers import Engine
-from explorer.engine.models.language_model import LanguageModel
+from explorer.engine.models.abilities import HasWeights, weights_of
 from explorer.engine.models.lens import folded_unembedding
 from explorer.engine.models.local import LocalModel
 from explorer.engine.models.memory import Memory
@@ -73,7 +73,7 @@ def finished(work: Generator[Any, None, Any]) -> tuple[Any, list[Any]]:
             return done.value, parts
 
 
-def settle(model: LanguageModel, cache: Path, **chosen: Any) -> tuple[SpeakabilityResult, list[Any], Certificates]:
+def settle(model: HasWeights, cache: Path, **chosen: Any) -> tuple[SpeakabilityResult, list[Any], Certificates]:
     """The result, the parts and all rows of a run."""
     request = ProveSpeakability(model=model.info.name, **chosen)
     result, parts = finished(certify(model, request, CONTROL, cache))
@@ -81,7 +81,7 @@ def settle(model: LanguageModel, cache: Path, **chosen: Any) -> tuple[Speakabili
 
 
 def checked(
-    model: LanguageModel, made: Certificates, rows: tuple[SpeakabilityRow, ...] | None = None
+    model: HasWeights, made: Certificates, rows: tuple[SpeakabilityRow, ...] | None = None
 ) -> CertificatesChecked:
     request = CheckCertificates(
         model=made.model, mode=made.mode, bias=made.bias, folded=made.folded, digest=made.digest,
@@ -102,7 +102,7 @@ def groups(name: str) -> tuple[list[int], list[int]]:
 
 
 def test_the_next_token_is_told_from_what_is_known_until_the_model_is_gone(engine: Engine, cache: Path) -> None:
-    model, kept = engine.models.get("mynah"), Unembeddings()
+    model, kept = weights_of(engine.models.get("mynah")), Unembeddings()
     before = kept.of(model, folded=True, bias=True)
     assert kept.of(model, folded=True, bias=True) is before
     without = kept.of(model, folded=True, bias=False)
@@ -114,7 +114,7 @@ def test_the_next_token_is_told_from_what_is_known_until_the_model_is_gone(engin
     assert set(before.ground.geometries) == {False}
     again, _ = finished(certify(model, request, CONTROL, cache, kept))
     assert again.rows == first.rows
-    assert kept.of(engine.models.get("starling"), folded=True, bias=True).ground is not before.ground
+    assert kept.of(weights_of(engine.models.get("starling")), folded=True, bias=True).ground is not before.ground
     assert kept.of(model, folded=True, bias=True) is not before
     kept.forget()
     assert not kept.of(model, folded=True, bias=False).ground.geometries
@@ -124,7 +124,7 @@ def test_what_would_fill_the_memory_is_not_kept(engine: Engine, monkeypatch: pyt
     monkeypatch.setattr(
         "explorer.engine.answers.speakability.unembedding.free_memory", lambda device: Memory(0, 10**6, 10**7)
     )
-    kept, model = Unembeddings(), engine.models.get("mynah")
+    kept, model = Unembeddings(), weights_of(engine.models.get("mynah"))
     assert kept.of(model, folded=True, bias=True) is not kept.of(model, folded=True, bias=True)
 
 
@@ -135,7 +135,7 @@ def test_what_would_fill_the_memory_is_not_kept(engine: Engine, monkeypatch: pyt
 @pytest.mark.parametrize("folded", [True, False])
 def test_rows_shift_and_bias_reproduce_the_models_logits(engine: Engine, name: str, folded: bool) -> None:
     """At x the final norm's output (folded: without its scale and shift), for a real prompt."""
-    model = engine.models.get(name)
+    model = weights_of(engine.models.get(name))
     assert isinstance(model, LocalModel)
     found = unembedding(model, folded=folded, bias=True)
     body: Any = model.hf.base_model
@@ -155,7 +155,7 @@ def test_rows_shift_and_bias_reproduce_the_models_logits(engine: Engine, name: s
 
 
 def test_folding_here_and_by_transformer_lens_differ_by_nothing_a_mean_zero_x_can_see(engine: Engine) -> None:
-    model = engine.models.get("mynah")
+    model = weights_of(engine.models.get("mynah"))
     assert isinstance(model, LocalModel)
     ours = unembedding(model, folded=True, bias=True)
     matrix, level = folded_unembedding(model)
@@ -166,7 +166,7 @@ def test_folding_here_and_by_transformer_lens_differ_by_nothing_a_mean_zero_x_ca
 
 
 def test_padding_rows_are_no_rivals_and_cannot_be_named(engine: Engine, cache: Path) -> None:
-    model = engine.models.get("starling")
+    model = weights_of(engine.models.get("starling"))
     assert (model.info.tokenizer_size, model.info.vocab_size) == (3072, 3088)
     assert len(unembedding(model, folded=True, bias=True).rows) == 3072
     with pytest.raises(ExplorerError, match="padding"):
@@ -185,7 +185,7 @@ def test_every_withheld_and_ordinary_token_is_speakable_and_the_proof_holds(
     engine: Engine, cache: Path, name: str, mode: SpeakabilityMode, bias: bool, folded: bool
 ) -> None:
     """The card found witnesses for nearly all withheld tokens by ascent; none is unspeakable, and here is why."""
-    model = engine.models.get(name)
+    model = weights_of(engine.models.get(name))
     withheld, ordinary = groups(name)
     ids = tuple(sorted({*withheld[::8], *ordinary[::80]}))
     result, _, made = settle(model, cache, mode=mode, bias=bias, folded=folded, token_ids=ids)
@@ -201,7 +201,7 @@ def test_the_card_is_right_about_who_wins_along_the_centred_row(engine: Engine, 
     card = " ".join((zoo_dir(name) / "card.md").read_text().split())
     found = re.search(r"wins for ([\d.]+) of the ordinary tokens and ([\d.]+) of the withheld", card)
     assert found is not None
-    model = engine.models.get(name)
+    model = weights_of(engine.models.get(name))
     _, _, made = settle(model, cache, mode="cone", bias=False, folded=False)
     proofs = {row.token.token_id: row.certificate for row in made.rows}
     wins = {one for one, proof in proofs.items() if proof is not None and proof.kind == "row_witness"}
@@ -217,7 +217,7 @@ def test_the_card_is_right_about_who_wins_along_the_centred_row(engine: Engine, 
 def test_withheld_tokens_are_hard_to_speak_and_the_winners_are_what_a_plain_product_says(
     engine: Engine, cache: Path
 ) -> None:
-    model = engine.models.get("mynah")
+    model = weights_of(engine.models.get("mynah"))
     result, parts, made = settle(model, cache, mode="own_direction", bias=True, folded=True, fresh=True)
     found = unembedding(model, folded=True, bias=True)
     plain = (found.rows @ found.rows.T + found.total_bias).argmax(axis=1)
@@ -234,7 +234,7 @@ def test_withheld_tokens_are_hard_to_speak_and_the_winners_are_what_a_plain_prod
 
 
 def test_hard_means_the_hard_ones_and_a_token_alone_gets_the_same_verdict(engine: Engine, cache: Path) -> None:
-    model = engine.models.get("mynah")
+    model = weights_of(engine.models.get("mynah"))
     hard, _, made = settle(model, cache, hard=True)
     assert hard.tokens == hard.hard == len(made.rows)
     assert all(row.own_direction_winner != row.token for row in made.rows)
@@ -248,7 +248,7 @@ def test_hard_means_the_hard_ones_and_a_token_alone_gets_the_same_verdict(engine
 
 
 def test_a_solid_angle_is_seeded_and_small_for_withheld_tokens(engine: Engine, cache: Path) -> None:
-    model = engine.models.get("mynah")
+    model = weights_of(engine.models.get("mynah"))
     withheld, ordinary = groups("mynah")
     chosen = {"token_ids": (withheld[0], ordinary[0]), "solid_angle": True, "mode": "cone", "bias": False, "seed": 3}
     _, _, made = settle(model, cache, **chosen)
@@ -277,10 +277,10 @@ def test_a_real_small_llama_is_settled(engine: Engine, cache: Path, shared: Path
 
 
 @pytest.fixture(scope="module")
-def planted(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> LanguageModel:
+def planted(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> HasWeights:
     """mynah with a token in the midst of three others and a pair of equal rows."""
     folder = tmp_path_factory.mktemp("planted") / "planted"
-    model = engine.models.get("mynah")
+    model = weights_of(engine.models.get("mynah"))
     assert isinstance(model, LocalModel)
     folder.mkdir()
     for file in zoo_dir("mynah").iterdir():
@@ -296,7 +296,7 @@ def planted(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Languag
     return engine.models.load(str(folder))
 
 
-def test_a_token_within_the_hull_and_equal_rows_are_unspeakable(planted: LanguageModel, tmp_path: Path) -> None:
+def test_a_token_within_the_hull_and_equal_rows_are_unspeakable(planted: HasWeights, tmp_path: Path) -> None:
     for mode, bias, folded in (("ball", False, True), ("cone", False, False), ("box", False, True)):
         result, _, made = settle(planted, tmp_path, mode=mode, bias=bias, folded=folded, token_ids=(1000, 1001, 2003))
         verdicts = {row.token.token_id: row.verdict for row in made.rows}
@@ -312,7 +312,7 @@ def test_a_token_within_the_hull_and_equal_rows_are_unspeakable(planted: Languag
 # ── a proof that was tampered with ────────────────────────────────────────────────────────────────────────
 
 
-def test_every_kind_of_corruption_is_refused(engine: Engine, planted: LanguageModel, tmp_path: Path) -> None:
+def test_every_kind_of_corruption_is_refused(engine: Engine, planted: HasWeights, tmp_path: Path) -> None:
     withheld = next(one for one in groups("mynah")[0] if one not in (1000, 1001, 2003))
     _, _, made = settle(planted, tmp_path, mode="ball", bias=False, token_ids=(1001, 2003, withheld))
     rows = {row.token.token_id: row for row in made.rows}
@@ -339,10 +339,10 @@ def test_every_kind_of_corruption_is_refused(engine: Engine, planted: LanguageMo
     ):
         assert checked(planted, made, (bad,)).refused == (bad.token.token_id,)
     with pytest.raises(ExplorerError, match="not about the weights"):
-        checked(engine.models.get("mynah"), made)
+        checked(weights_of(engine.models.get("mynah")), made)
 
 
-def test_what_a_row_says_beside_its_proof_is_checked(planted: LanguageModel, tmp_path: Path) -> None:
+def test_what_a_row_says_beside_its_proof_is_checked(planted: HasWeights, tmp_path: Path) -> None:
     withheld = next(one for one in groups("mynah")[0] if one not in (1000, 1001, 2003))
     chosen = {"token_ids": (1001, withheld), "solid_angle": True, "mode": "ball", "bias": False}
     _, _, made = settle(planted, tmp_path, **chosen)
@@ -381,7 +381,7 @@ def test_what_a_row_says_beside_its_proof_is_checked(planted: LanguageModel, tmp
 
 
 def test_a_place_on_the_sphere_is_looked_for_again(engine: Engine, tmp_path: Path) -> None:
-    model = engine.models.get("mynah")
+    model = weights_of(engine.models.get("mynah"))
     _, _, made = settle(model, tmp_path, token_ids=tuple(groups("mynah")[0][::8]))
     inside = [row for row in made.rows if row.on_sphere is False]
     assert inside
@@ -396,7 +396,7 @@ def test_a_place_on_the_sphere_is_looked_for_again(engine: Engine, tmp_path: Pat
 
 
 def test_own_directions_come_with_nothing_else(engine: Engine, cache: Path) -> None:
-    model = engine.models.get("starling")
+    model = weights_of(engine.models.get("starling"))
     _, _, made = settle(model, cache, mode="own_direction", token_ids=(300,))
     (row,) = made.rows
     for part in ({"certificate": SpeakabilityCertificate(kind="row_witness")}, {"on_sphere": True}):
@@ -406,7 +406,7 @@ def test_own_directions_come_with_nothing_else(engine: Engine, cache: Path) -> N
 
 @pytest.mark.parametrize("token_ids", [(2**63,), (2**70,), (-(2**70),), (2**40,)])
 def test_ids_that_no_token_can_have_are_refused(engine: Engine, cache: Path, token_ids: tuple[int, ...]) -> None:
-    model = engine.models.get("mynah")
+    model = weights_of(engine.models.get("mynah"))
     _, _, made = settle(model, cache, mode="ball", token_ids=(300,))
     proof = SpeakabilityCertificate(kind="weights", token_ids=token_ids, weights=(1.0,))
     bad = msgspec.structs.replace(made.rows[0], verdict="unspeakable", margin=0.0, on_sphere=None, certificate=proof)
@@ -435,7 +435,7 @@ for part in speaking.certify(model, ProveSpeakability(model="mynah"), control, P
 
 
 def test_a_run_killed_and_taken_up_ends_like_one_never_interrupted(engine: Engine, cache: Path, tmp_path: Path) -> None:
-    model = engine.models.get("mynah")
+    model = weights_of(engine.models.get("mynah"))
     process = subprocess.Popen([sys.executable, "-c", _RUN, str(tmp_path)], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     path = ask(model, "ball", bias=True, folded=True).path(tmp_path, "ball")
@@ -457,7 +457,7 @@ def test_a_run_killed_and_taken_up_ends_like_one_never_interrupted(engine: Engin
 
 
 def test_cancelling_gives_what_there_is_and_keeps_it(engine: Engine, tmp_path: Path) -> None:
-    model, looks = engine.models.get("starling"), iter(range(10**6))
+    model, looks = weights_of(engine.models.get("starling")), iter(range(10**6))
     request = ProveSpeakability(model="starling")
     outcome, _ = finished(certify(model, request, Control(lambda: next(looks) > 60, lambda part: None), tmp_path))
     assert isinstance(outcome, Cancelled)
@@ -469,7 +469,7 @@ def test_cancelling_gives_what_there_is_and_keeps_it(engine: Engine, tmp_path: P
 def test_a_look_at_one_token_does_not_wait_for_a_run_and_a_second_run_is_refused(
     engine: Engine, tmp_path: Path
 ) -> None:
-    model = engine.models.get("starling")
+    model = weights_of(engine.models.get("starling"))
     running = certify(model, ProveSpeakability(model="starling", mode="cone", bias=False), CONTROL, tmp_path)
     while not isinstance(next(running), SpeakabilityPart):
         pass
@@ -500,7 +500,7 @@ def test_requests_that_make_no_sense_are_refused(
     engine: Engine, cache: Path, chosen: dict[str, Any], said: str
 ) -> None:
     with pytest.raises(ExplorerError, match=said):
-        settle(engine.models.get("mynah"), cache, **chosen)
+        settle(weights_of(engine.models.get("mynah")), cache, **chosen)
 
 
 def test_weights_alone_are_asked_about_raw_and_say_which_bias_is_missing(engine: Engine, tmp_path: Path) -> None:

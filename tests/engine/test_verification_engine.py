@@ -39,7 +39,7 @@ from explorer.engine.answers.verification import plan as verification_plan
 from explorer.engine.answers.verification.answer import read_evidence, read_verdicts, verify
 from explorer.engine.answers.vocabulary import Read
 from explorer.engine.handlers import Engine
-from explorer.engine.models.language_model import LanguageModel
+from explorer.engine.models.abilities import HasHidden
 from explorer.engine.queue import Control
 from explorer.tables.agreement import jaccard
 from explorer.tables.verdicts import VerdictMatrix
@@ -73,12 +73,14 @@ def engine() -> Engine:
 
 
 @pytest.fixture(scope="module")
-def mynah(engine: Engine) -> LanguageModel:
-    return engine.models.get("mynah")
+def mynah(engine: Engine) -> HasHidden:
+    model = engine.models.get("mynah")
+    assert isinstance(model, HasHidden)
+    return model
 
 
 @pytest.fixture(scope="module")
-def read(engine: Engine, mynah: LanguageModel) -> Read:
+def read(engine: Engine, mynah: HasHidden) -> Read:
     found: Read = outcome_of(engine.vocabularies.read(mynah, None))[0]
     return found
 
@@ -98,20 +100,20 @@ def outcome_of(work: Generator[Any, None, Any]) -> tuple[Any, list[Any]]:
             return finished.value, parts
 
 
-def ask(mynah: LanguageModel, read: Read, cache: Path, **chosen: Any) -> tuple[VerificationResult, list[Any]]:
+def ask(mynah: HasHidden, read: Read, cache: Path, **chosen: Any) -> tuple[VerificationResult, list[Any]]:
     result, parts = outcome_of(verify(mynah, read, Verify(model="mynah", **chosen), CONTROL, cache))
     assert isinstance(result, VerificationResult)
     return result, parts
 
 
-def matrix_of(mynah: LanguageModel, read: Read, cache: Path, request: Verify) -> VerdictMatrix:
+def matrix_of(mynah: HasHidden, read: Read, cache: Path, request: Verify) -> VerdictMatrix:
     columns, _ = outcome_of(read_verdicts(mynah, read, ReadVerdicts(of=request), cache))
     assert isinstance(columns, VerdictColumns)
     return VerdictMatrix(columns)
 
 
 def test_every_definition_keeps_its_floors_on_the_whole_vocabulary(
-    mynah: LanguageModel, read: Read, cache: Path, capsys: pytest.CaptureFixture[str]
+    mynah: HasHidden, read: Read, cache: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     result, _ = ask(mynah, read, cache)
     assert result.tokens == mynah.info.tokenizer_size
@@ -131,7 +133,7 @@ def test_every_definition_keeps_its_floors_on_the_whole_vocabulary(
     assert scores["glitchminer"].undecided == 0
 
 
-def test_the_slow_definitions_keep_their_floors_too(mynah: LanguageModel, read: Read, cache: Path) -> None:
+def test_the_slow_definitions_keep_their_floors_too(mynah: HasHidden, read: Read, cache: Path) -> None:
     flags = read.columns.flags
     withheld = np.flatnonzero(flags["withheld"])[::5]
     ordinary = np.flatnonzero(~flags["withheld"] & ~flags["under_trained"] & (read.columns.categories == 0))[::17]
@@ -144,7 +146,7 @@ def test_the_slow_definitions_keep_their_floors_too(mynah: LanguageModel, read: 
 
 
 def test_what_cannot_be_said_is_a_definition_once_it_is_certified(
-    mynah: LanguageModel, read: Read, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    mynah: HasHidden, read: Read, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(verification_plan, "speaking_folder", lambda: tmp_path)
     ids, wanted = tuple(range(300, 420)), ("speakability",)
@@ -162,7 +164,7 @@ def test_what_cannot_be_said_is_a_definition_once_it_is_certified(
     assert certified.speakable > 0
 
 
-def test_the_self_test_scores_against_the_zoo_card_and_says_so(mynah: LanguageModel, read: Read, cache: Path) -> None:
+def test_the_self_test_scores_against_the_zoo_card_and_says_so(mynah: HasHidden, read: Read, cache: Path) -> None:
     result, _ = outcome_of(self_test(mynah, read, SelfTest(model="mynah"), CONTROL, cache))
     assert isinstance(result, SelfTestResult)
     assert "zoo card" in result.list_name
@@ -174,7 +176,7 @@ def test_the_self_test_scores_against_the_zoo_card_and_says_so(mynah: LanguageMo
     assert result.rank_correlation > 0.1, "tokens seen more often have larger embeddings"
 
 
-def test_a_published_list_is_scored_where_there_is_one(mynah: LanguageModel, read: Read, cache: Path) -> None:
+def test_a_published_list_is_scored_where_there_is_one(mynah: HasHidden, read: Read, cache: Path) -> None:
     """No weights of a listed model are here: mynah under such a name, whose list names other tokens."""
 
     class Renamed:
@@ -190,7 +192,7 @@ def test_a_published_list_is_scored_where_there_is_one(mynah: LanguageModel, rea
         outcome_of(self_test(renamed, read, SelfTest(model="else"), CONTROL, cache))
 
 
-def test_the_outcome_is_small_and_comes_back_from_a_session(mynah: LanguageModel, read: Read, cache: Path) -> None:
+def test_the_outcome_is_small_and_comes_back_from_a_session(mynah: HasHidden, read: Read, cache: Path) -> None:
     result, _ = ask(mynah, read, cache, definitions=QUICK, rows=20)
     line = dump_json(result)
     assert len(line) < 60_000
@@ -202,7 +204,7 @@ def test_the_outcome_is_small_and_comes_back_from_a_session(mynah: LanguageModel
     }
 
 
-def test_parts_and_matrix_and_summary_say_the_same(mynah: LanguageModel, read: Read, cache: Path) -> None:
+def test_parts_and_matrix_and_summary_say_the_same(mynah: HasHidden, read: Read, cache: Path) -> None:
     request = Verify(model="mynah", definitions=QUICK, top_percent=30)
     result, parts = outcome_of(verify(mynah, read, request, CONTROL, cache))
     matrix = matrix_of(mynah, read, cache, request)
@@ -220,7 +222,7 @@ def test_parts_and_matrix_and_summary_say_the_same(mynah: LanguageModel, read: R
     assert len(matrix) == pytest.approx(0.3 * mynah.info.vocab_size, rel=0.01)
 
 
-def test_a_cell_opens_its_evidence(mynah: LanguageModel, read: Read, cache: Path) -> None:
+def test_a_cell_opens_its_evidence(mynah: HasHidden, read: Read, cache: Path) -> None:
     request = Verify(model="mynah", definitions=("glitchminer-strict",), token_ids=(907, 400))
     outcome_of(verify(mynah, read, request, CONTROL, cache))
     wanted = ReadEvidence(of=request, definition="glitchminer-strict", token_id=907)
@@ -240,7 +242,7 @@ def test_a_cell_opens_its_evidence(mynah: LanguageModel, read: Read, cache: Path
         read_evidence(mynah, read, ReadEvidence(of=request, definition="magikarp-released", token_id=3000), cache)
 
 
-def test_what_was_not_asked_is_said_to_be_so(mynah: LanguageModel, read: Read, tmp_path: Path) -> None:
+def test_what_was_not_asked_is_said_to_be_so(mynah: HasHidden, read: Read, tmp_path: Path) -> None:
     ask(mynah, read, tmp_path, definitions=("glitchminer",), token_ids=tuple(range(100, 150)))
     matrix = matrix_of(mynah, read, tmp_path, Verify(model="mynah", definitions=("glitchminer", "geometric")))
     names = [definition.name for definition in matrix.definitions]
@@ -261,7 +263,7 @@ def test_what_was_not_asked_is_said_to_be_so(mynah: LanguageModel, read: Read, t
     ],
 )
 def test_requests_that_make_no_sense_are_refused(
-    mynah: LanguageModel, read: Read, cache: Path, chosen: dict[str, Any], said: str
+    mynah: HasHidden, read: Read, cache: Path, chosen: dict[str, Any], said: str
 ) -> None:
     with pytest.raises(ExplorerError, match=said):
         ask(mynah, read, cache, **chosen)
@@ -303,7 +305,7 @@ for part in verify(model, read, request, Control(lambda: False, lambda part: Non
 
 
 def test_a_sweep_killed_and_taken_up_ends_like_one_never_interrupted(
-    mynah: LanguageModel, read: Read, cache: Path, tmp_path: Path
+    mynah: HasHidden, read: Read, cache: Path, tmp_path: Path
 ) -> None:
     process = subprocess.Popen([sys.executable, "-c", _SWEEP, str(tmp_path)], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
@@ -325,7 +327,7 @@ def test_a_sweep_killed_and_taken_up_ends_like_one_never_interrupted(
     assert resumed.values.tobytes() == uninterrupted.values.tobytes()
 
 
-def test_cancelling_gives_what_there_is_and_keeps_it(mynah: LanguageModel, read: Read, tmp_path: Path) -> None:
+def test_cancelling_gives_what_there_is_and_keeps_it(mynah: HasHidden, read: Read, tmp_path: Path) -> None:
     calls = iter(range(10**6))
     stopping = Control(lambda: next(calls) > 20, lambda part: None)
     request = Verify(model="mynah", definitions=("substring",))

@@ -9,9 +9,10 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import BertConfig, BertForMaskedLM, PreTrainedModel
 
+from explorer.engine.models.abilities import Embeddings
 from explorer.engine.models.checkpoints.directory import EmbeddingNames, read_config, read_embeddings
 from explorer.engine.models.checkpoints.weight_files import open_weights
-from explorer.engine.models.language_model import Embeddings, ModelError
+from explorer.engine.models.errors import ModelError
 
 Tiny = Callable[[str], Path]
 ModelOf = Callable[..., PreTrainedModel]

@@ -15,7 +15,7 @@ from huggingface_hub import constants
 from transformers import PreTrainedModel
 
 from explorer.engine.models.checkpoints.hub import download
-from explorer.engine.models.language_model import ModelError
+from explorer.engine.models.errors import ModelError
 from explorer.engine.models.loading import load_embeddings_only
 from explorer.engine.models.source import Located, Progress, parse_source
 

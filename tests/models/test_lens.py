@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from explorer.engine.models.language_model import ModelError
+from explorer.engine.models.errors import ModelError
 from explorer.engine.models.lens import folded_unembedding, residuals
 from explorer.engine.models.loading import load_model
 from explorer.engine.models.local import LocalModel

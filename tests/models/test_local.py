@@ -10,8 +10,9 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import PreTrainedModel
 
+from explorer.engine.models.abilities import running
 from explorer.engine.models.decoding import Runner, out_of_memory_as_failure
-from explorer.engine.models.language_model import ModelError
+from explorer.engine.models.errors import ModelError
 from explorer.engine.models.loading import choose_device, choose_dtype, load_embeddings_only, load_model
 from explorer.engine.models.local import LocalModel
 
@@ -183,7 +184,7 @@ def test_weights_source_has_the_same_matrices_and_refuses_to_run(tiny: Tiny) -> 
     assert only.info.tokenizer_digest == model.info.tokenizer_digest
     assert only.info.memory_bytes == 2 * 320 * 32 * 4
     with pytest.raises(ModelError, match="only its embedding matrices") as refused:
-        only.start([[1]])
+        running(only)
     assert "./llama" in refused.value.hint
 
 

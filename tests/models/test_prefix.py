@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from explorer.engine.models.language_model import ModelError, SharesPrefix
+from explorer.engine.models.abilities import SharesPrefix
+from explorer.engine.models.errors import ModelError
 from explorer.engine.models.loading import load_model
 from explorer.engine.models.local import LocalModel
 

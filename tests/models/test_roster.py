@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from explorer.engine.models.language_model import ModelError
+from explorer.engine.models.errors import ModelError
 from explorer.engine.models.local import EmbeddingsOnly, LocalModel
 from explorer.engine.models.memory import Memory, free_memory
 from explorer.engine.models.roster import Roster, weights_size

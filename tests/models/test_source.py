@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from explorer.engine.models.language_model import ModelError
+from explorer.engine.models.errors import ModelError
 from explorer.engine.models.source import Source, locate, parse_source
 
 

@@ -11,7 +11,7 @@ import sentencepiece
 from transformers import PreTrainedTokenizerFast
 
 from explorer.base.records.tokens import CATEGORIES, TokenRef
-from explorer.engine.models.language_model import ModelError
+from explorer.engine.models.errors import ModelError
 from explorer.engine.models.vocabulary import Vocabulary
 
 Fast = Callable[..., PreTrainedTokenizerFast]

@@ -16,7 +16,7 @@ from explorer.engine.models.checkpoints.weight_files import (
     read_header,
     weights_digest,
 )
-from explorer.engine.models.language_model import ModelError
+from explorer.engine.models.errors import ModelError
 
 TENSORS = {
     "b.weight": torch.arange(12.0).reshape(3, 4),

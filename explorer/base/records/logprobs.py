@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from explorer.base.records.record import Outcome, Record, Request
 from explorer.base.records.repeat_back import Chat
-from explorer.base.records.tokens import TokenRef
+from explorer.base.records.tokens import Bound, TokenRef
 from explorer.base.templates import Template
 
 
@@ -37,7 +37,7 @@ class TopToken(Record, kw_only=True):
     logprob: float
 
 
-class LogprobCell(Record, kw_only=True):
+class LogprobCell(Record, kw_only=True, omit_defaults=True):
     """One target in one model."""
 
     rank_follows: ClassVar[tuple[str, str]] = ("rank", "logprob")
@@ -47,7 +47,9 @@ class LogprobCell(Record, kw_only=True):
     logprob: float
     """Sum over the target's tokens where it is several in this model."""
     rank: int | None
-    """None where the target is several tokens."""
+    """None where the target is several tokens, and where it is not known."""
+    bound: Bound = "exact"
+    """`at_most`: a server named only its likeliest tokens, and this is an upper bound."""
 
 
 class LogprobColumn(Record, kw_only=True):
@@ -59,8 +61,8 @@ class LogprobColumn(Record, kw_only=True):
     slot_as_text: bool = False
     """True where this model has no token of the same bytes and the slot took several ids."""
     reencodes: bool = True
-    entropy: float
-    """Of the next-token distribution, nats."""
+    entropy: float | None
+    """Of the next-token distribution, nats; None where the whole distribution is not known."""
     cells: tuple[LogprobCell, ...]
     top: tuple[TopToken, ...]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 from explorer.base.records.record import Outcome, Record, Request
-from explorer.base.records.tokens import TokenRef
+from explorer.base.records.tokens import Bound, TokenRef
 from explorer.base.templates import Template
 
 Chat = Literal["auto", "never"]
@@ -47,7 +47,7 @@ class ReplyPart(Record, kw_only=True, tag_field="kind", tag=True):
     logprob: float
 
 
-class Reply(Record, kw_only=True):
+class Reply(Record, kw_only=True, omit_defaults=True):
     rank_follows: ClassVar[tuple[str, str, str]] = ("token_rank", "token_logprob", "token_position")
 
     sample: int
@@ -58,11 +58,13 @@ class Reply(Record, kw_only=True):
     token_logprob: float | None
     """Greatest log-probability given to the subject's id within the template's window of reply positions."""
     token_rank: int | None
-    """The subject's rank at that position."""
+    """The subject's rank at that position; None where it is not known."""
     token_position: int | None
     """That position, 0 the first reply token."""
     logprobs: tuple[float, ...]
     """Log-probability of each reply token."""
+    token_bound: Bound = "exact"
+    """`at_most`: `token_logprob` is only known to be at most this."""
 
 
 class TokenReplies(Record, kw_only=True):

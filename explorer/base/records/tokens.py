@@ -13,6 +13,10 @@ CATEGORIES: tuple[Category, ...] = ("ok", "special", "byte", "fragment", "unreac
 """`fragment`: not valid UTF-8 alone; `unreachable`: does not re-encode to itself; `padding`: beyond the tokenizer."""
 
 
+Bound = Literal["exact", "at_most"]
+"""Whether a log-probability is what it says, or only known to be at most that."""
+
+
 INDICATORS: dict[str, str] = {
     "input_norm": "L2 norm of the token's row of W_E",
     "input_centroid_distance": "Euclidean distance of the row of W_E to the mean row",

@@ -10,8 +10,8 @@ from explorer.base.records.tokens import TokenRef
 from explorer.engine.answers.holdings import Holdings
 from explorer.engine.answers.vocabulary import Read, zoo_name
 from explorer.engine.data.published import published_facts
+from explorer.engine.models.abilities import HasVocabulary
 from explorer.engine.models.forensics import MergeIndex, merge_path
-from explorer.engine.models.language_model import LanguageModel
 from explorer.engine.models.vocabulary import Vocabulary
 from explorer.engine.queue import Control, Work
 from explorer.zoo import ground_truth
@@ -26,7 +26,7 @@ def answer(engine: Holdings, request: InspectToken, control: Control) -> Work:
     return inspect_token(model, (yield from engine.vocabularies.read(model, request.unused_ids)), request)
 
 
-def find_token(model: LanguageModel, request: InspectToken) -> int:
+def find_token(model: HasVocabulary, request: InspectToken) -> int:
     """The id that the request names. Raises `ExplorerError` where the model has no such token."""
     vocabulary = model.vocabulary
     if request.token_id is not None:
@@ -51,7 +51,7 @@ def find_token(model: LanguageModel, request: InspectToken) -> int:
     return found
 
 
-def inspect_token(model: LanguageModel, read: Read, request: InspectToken) -> TokenDetail:
+def inspect_token(model: HasVocabulary, read: Read, request: InspectToken) -> TokenDetail:
     """The detail view of one token. Raises `ExplorerError`."""
     token_id = find_token(model, request)
     vocabulary = model.vocabulary

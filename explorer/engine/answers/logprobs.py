@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import torch
+import numpy as np
 
 from explorer.base.records.logprobs import LogprobCell, LogprobColumn, LogprobTable, ReadLogprobs, TopToken
 from explorer.base.records.record import Progress
@@ -21,7 +21,6 @@ from explorer.base.templates import SLOT
 from explorer.engine.answers.holdings import Holdings
 from explorer.engine.behaviour.batching import never, rows_at_once
 from explorer.engine.behaviour.errors import BehaviourError
-from explorer.engine.behaviour.next_token import next_logprobs
 from explorer.engine.behaviour.prompts import (
     Prompt,
     check_context,
@@ -32,14 +31,12 @@ from explorer.engine.behaviour.prompts import (
     same_token,
     spell,
 )
-from explorer.engine.core.logprobs import entropy, ranks, top_k
+from explorer.engine.models.abilities import running
+from explorer.engine.models.prediction import UNKNOWN, Prediction, Wanted
 from explorer.engine.queue import Control, Work
 
 if TYPE_CHECKING:
-    from jaxtyping import Float
-    from torch import Tensor
-
-    from explorer.engine.models.language_model import LanguageModel
+    from explorer.engine.models.abilities import Continuation, PredictsTokens
     from explorer.engine.models.vocabulary import Vocabulary
 
 
@@ -68,19 +65,19 @@ class _Asked:
 
     place: int
     name: str
-    model: LanguageModel
+    model: PredictsTokens
     prompt: Prompt
     slot_as_text: bool
 
 
 def answer(engine: Holdings, request: ReadLogprobs, control: Control) -> Work:
     """A table of log-probabilities across models. Raises `ExplorerError` as `read_logprobs` does."""
-    models = [engine.models.get(name) for name in request.models]
+    models = [running(engine.models.get(name)) for name in request.models]
     return (yield from read_logprobs(models, request, control.cancelled))
 
 
 def read_logprobs(
-    models: Sequence[LanguageModel], request: ReadLogprobs, cancelled: Callable[[], bool] = never
+    models: Sequence[PredictsTokens], request: ReadLogprobs, cancelled: Callable[[], bool] = never
 ) -> Generator[Progress, None, LogprobTable | Cancelled]:
     """One column a model, in the order of `request.models` (`models` are those models).
 
@@ -96,18 +93,17 @@ def read_logprobs(
     for each in asked:
         _check_fits(each, [target.ids_in(each.place, each.model.vocabulary) for target in targets])
     columns: list[LogprobColumn] = []
-    distributions: dict[int, Float[Tensor, " vocab"]] = {}
+    started: dict[int, Continuation] = {}
     if home is not None:
         if cancelled():
             return _partial(targets, columns)
-        distributions[home] = _next_token(asked[home])
-        targets += _likeliest(asked[home], distributions[home], request.top_k, targets)
+        started[home] = _start(asked[home])
+        targets += _likeliest(asked[home], started[home], request.top_k, targets)
     for each in asked:
         if cancelled():
             return _partial(targets, columns)
-        if each.place not in distributions:
-            distributions[each.place] = _next_token(each)
-        column = _column(each, distributions.pop(each.place), targets, request.top_k, cancelled)
+        decoding = started.pop(each.place) if each.place in started else _start(each)
+        column = _column(each, decoding, targets, request.top_k, cancelled)
         if column is None:
             return _partial(targets, columns)
         columns.append(column)
@@ -115,7 +111,7 @@ def read_logprobs(
     return LogprobTable(targets=tuple(target.text for target in targets), columns=tuple(columns))
 
 
-def _token_target(models: Sequence[LanguageModel], request: ReadLogprobs) -> list[_Target]:
+def _token_target(models: Sequence[PredictsTokens], request: ReadLogprobs) -> list[_Target]:
     if not request.token_is_target or request.token_id is None:
         return []
     vocabulary = models[0].vocabulary
@@ -144,7 +140,7 @@ def _check_request(request: ReadLogprobs) -> int | None:
     return request.models.index(request.top_of) if request.top_of else 0
 
 
-def _ask(models: Sequence[LanguageModel], request: ReadLogprobs) -> list[_Asked]:
+def _ask(models: Sequence[PredictsTokens], request: ReadLogprobs) -> list[_Asked]:
     """Each model's prompt, known to fit. The slot's token is the first model's id, elsewhere that of its bytes."""
     template = request.template
     if template is not None and request.token_id is None:
@@ -165,7 +161,7 @@ def _ask(models: Sequence[LanguageModel], request: ReadLogprobs) -> list[_Asked]
     return asked
 
 
-def _slot_ids(models: Sequence[LanguageModel], place: int, name: str, token_id: int) -> tuple[tuple[int, ...], bool]:
+def _slot_ids(models: Sequence[PredictsTokens], place: int, name: str, token_id: int) -> tuple[tuple[int, ...], bool]:
     """The ids for the slot in the model at `place`, and whether they only spell the first model's token."""
     first, vocabulary = models[0].vocabulary, models[place].vocabulary
     check_token_id(first, token_id)
@@ -184,25 +180,39 @@ def _slot_ids(models: Sequence[LanguageModel], place: int, name: str, token_id: 
     return spelled, True
 
 
-def _next_token(asked: _Asked) -> Float[Tensor, " vocab"]:
-    """Log-probabilities of the token after the prompt, float32 on the CPU."""
-    return next_logprobs(asked.model.start([asked.prompt.ids]).logits)[0].cpu()
+def _start(asked: _Asked) -> Continuation:
+    """The model with the prompt read."""
+    return asked.model.start([asked.prompt.ids])
 
 
-def _likeliest(asked: _Asked, logprobs: Float[Tensor, " vocab"], count: int, typed: Sequence[_Target]) -> list[_Target]:
+def _likeliest(asked: _Asked, decoding: Continuation, count: int, typed: Sequence[_Target]) -> list[_Target]:
     """The `count` likeliest tokens of a model as targets, without those that were typed."""
     vocabulary = asked.model.vocabulary
     known = {target.ids_in(asked.place, vocabulary) for target in typed}
     return [
         _Target(vocabulary.text(token_id), asked.place, token_id, vocabulary.token_bytes(token_id))
-        for token_id in top_k(logprobs, count).tolist()
+        for token_id in decoding.read(Wanted(top=count)).top_ids[0].tolist()
         if (token_id,) not in known
     ]
 
 
+@dataclass
+class _Sum:
+    """The log-probability of a spelling: the sum of those of its ids."""
+
+    logprob: float = -math.inf
+    exact: bool = True
+    rank: int | None = None
+
+    def add(self, logprob: float, *, exact: bool) -> None:
+        """The next id's. A sum with a bound in it is a bound."""
+        self.logprob += logprob
+        self.exact &= exact
+
+
 def _column(
     asked: _Asked,
-    logprobs: Float[Tensor, " vocab"],
+    decoding: Continuation,
     targets: Sequence[_Target],
     count: int,
     cancelled: Callable[[], bool],
@@ -211,18 +221,24 @@ def _column(
     vocabulary = asked.model.vocabulary
     spellings = [target.ids_in(asked.place, vocabulary) for target in targets]
     _check_fits(asked, spellings)
-    totals = _sums(asked, logprobs, spellings, cancelled)
-    if totals is None:
+    first = np.array([[ids[0] for ids in spellings if ids]], dtype=np.int64)
+    told = decoding.read(Wanted(targets=first, ranks=True, top=count, entropy=True))
+    sums = _first_ids(spellings, told)
+    if not _add_further(asked, spellings, sums, cancelled):
         return None
     cells = tuple(
         LogprobCell(
-            target=target.text, target_ids=ids, logprob=total, rank=ranks(logprobs, ids)[0] if len(ids) == 1 else None
+            target=target.text,
+            target_ids=ids,
+            logprob=total.logprob,
+            rank=total.rank if len(ids) == 1 else None,
+            bound="exact" if total.exact else "at_most",
         )
-        for target, ids, total in zip(targets, spellings, totals, strict=True)
+        for target, ids, total in zip(targets, spellings, sums, strict=True)
     )
     top = tuple(
-        TopToken(token=vocabulary.ref(token_id), logprob=float(logprobs[token_id]))
-        for token_id in top_k(logprobs, count).tolist()
+        TopToken(token=vocabulary.ref(token_id), logprob=logprob)
+        for token_id, logprob in zip(told.top_ids[0].tolist(), told.top_logprobs[0].tolist(), strict=True)
     )
     return LogprobColumn(
         model=asked.name,
@@ -230,7 +246,7 @@ def _column(
         prompt=asked.prompt.text,
         slot_as_text=asked.slot_as_text,
         reencodes=asked.prompt.reencodes,
-        entropy=float(entropy(logprobs)),
+        entropy=None if told.entropy is None else float(told.entropy[0]),
         cells=cells,
         top=top,
     )
@@ -240,14 +256,23 @@ def _check_fits(asked: _Asked, spellings: Sequence[tuple[int, ...]]) -> None:
     check_context(asked.model, asked.prompt, max((len(ids) - 1 for ids in spellings), default=0))
 
 
-def _sums(
-    asked: _Asked,
-    logprobs: Float[Tensor, " vocab"],
-    spellings: Sequence[tuple[int, ...]],
-    cancelled: Callable[[], bool],
-) -> list[float] | None:
-    """Log-probability of each spelling after the prompt (−inf for an empty one); None where stopped."""
-    totals = [float(logprobs[ids[0]]) if ids else -math.inf for ids in spellings]
+def _first_ids(spellings: Sequence[tuple[int, ...]], told: Prediction) -> list[_Sum]:
+    """A sum for each spelling, begun with its first id; −inf for an empty one."""
+    numbers = zip(told.logprobs[0].tolist(), told.exact[0].tolist(), told.ranks[0].tolist(), strict=True)
+    sums = []
+    for ids in spellings:
+        if not ids:
+            sums.append(_Sum())
+            continue
+        logprob, exact, rank = next(numbers)
+        sums.append(_Sum(logprob, exact, None if rank == UNKNOWN else rank))
+    return sums
+
+
+def _add_further(
+    asked: _Asked, spellings: Sequence[tuple[int, ...]], sums: Sequence[_Sum], cancelled: Callable[[], bool]
+) -> bool:
+    """Add the log-probabilities of each spelling's ids from the second on; False where stopped."""
     several = [place for place, ids in enumerate(spellings) if len(ids) > 1]
     longest = max((len(ids) for ids in spellings), default=0)
     batch = rows_at_once(len(asked.prompt.ids) + longest)
@@ -255,31 +280,32 @@ def _sums(
         rows = several[begin : begin + batch]
         further = _teacher_forced(asked, [spellings[place] for place in rows], cancelled)
         if further is None:
-            return None
-        for place, logprob in zip(rows, further, strict=True):
-            totals[place] += logprob
-    return totals
+            return False
+        for place, more in zip(rows, further, strict=True):
+            sums[place].add(more.logprob, exact=more.exact)
+    return True
 
 
 def _teacher_forced(
     asked: _Asked, spellings: Sequence[tuple[int, ...]], cancelled: Callable[[], bool]
-) -> list[float] | None:
+) -> list[_Sum] | None:
     """Sum of the log-probabilities of each spelling's ids from the second on; None where stopped."""
     if cancelled():
         return None
     decoding = asked.model.start([(*asked.prompt.ids, ids[0]) for ids in spellings])
-    totals = [0.0] * len(spellings)
+    sums = [_Sum(0.0) for _ in spellings]
     for position in range(1, max(map(len, spellings))):
         if position > 1:
             if cancelled():
                 return None
             # A shorter spelling's row is fed its last id again; nobody reads what comes of it.
-            decoding.push(torch.tensor([ids[min(position - 1, len(ids) - 1)] for ids in spellings]))
-        logprobs = next_logprobs(decoding.logits)
-        for row, ids in enumerate(spellings):
-            if position < len(ids):
-                totals[row] += float(logprobs[row, ids[position]])
-    return totals
+            decoding.push([ids[min(position - 1, len(ids) - 1)] for ids in spellings])
+        rows = [row for row, ids in enumerate(spellings) if position < len(ids)]
+        wanted = np.array([[spellings[row][position]] for row in rows], dtype=np.int64)
+        told = decoding.read(Wanted(rows=rows, targets=wanted))
+        for row, logprob, exact in zip(rows, told.logprobs[:, 0].tolist(), told.exact[:, 0].tolist(), strict=True):
+            sums[row].add(logprob, exact=exact)
+    return sums
 
 
 def _partial(targets: Sequence[_Target], columns: Sequence[LogprobColumn]) -> Cancelled:

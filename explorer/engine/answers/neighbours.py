@@ -16,17 +16,17 @@ from explorer.engine.answers.holdings import Holdings
 from explorer.engine.answers.vocabulary import Read
 from explorer.engine.core.neighbours import nearest
 from explorer.engine.core.projection import pca_plane
-from explorer.engine.models.language_model import LanguageModel
+from explorer.engine.models.abilities import HasWeights, weights_of
 from explorer.engine.queue import Control, Work
 
 
 def answer(engine: Holdings, request: FindNeighbours, control: Control) -> Work:
     """The nearest tokens of one token. Raises `ExplorerError` as `find_neighbours` does."""
-    model = engine.models.get(request.model)
+    model = weights_of(engine.models.get(request.model))
     return find_neighbours(model, (yield from engine.vocabularies.read(model, None)), request)
 
 
-def find_neighbours(model: LanguageModel, read: Read, request: FindNeighbours) -> Neighbourhood:
+def find_neighbours(model: HasWeights, read: Read, request: FindNeighbours) -> Neighbourhood:
     """Answer `request`. Raises `ExplorerError` for an id out of range, k < 1, or a matrix that is not there."""
     vocabulary, matrix = model.vocabulary, _matrix(model, request)
     eligible = np.arange(vocabulary.size) < vocabulary.tokenizer_size
@@ -62,7 +62,7 @@ def find_neighbours(model: LanguageModel, read: Read, request: FindNeighbours) -
     )
 
 
-def _matrix(model: LanguageModel, request: FindNeighbours) -> torch.Tensor:
+def _matrix(model: HasWeights, request: FindNeighbours) -> torch.Tensor:
     embeddings = model.embeddings()
     if request.space == "input":
         return embeddings.input

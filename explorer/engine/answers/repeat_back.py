@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from explorer.base.records.record import Progress
 from explorer.base.records.repeat_back import RepeatBack, RepeatBackResult, TokenReplies
@@ -26,17 +25,14 @@ from explorer.engine.behaviour.batching import never, rows_at_once
 from explorer.engine.behaviour.controls import draw_controls
 from explorer.engine.behaviour.errors import BehaviourError
 from explorer.engine.behaviour.live_reply import LiveReply
-from explorer.engine.behaviour.next_token import next_logprobs
 from explorer.engine.behaviour.prompts import Prompt, build_prompt, check_context
-from explorer.engine.behaviour.sampling import choose_greedy, choose_sampled
 from explorer.engine.core.statistics import wilson_interval
+from explorer.engine.models.abilities import running
+from explorer.engine.models.prediction import UNKNOWN, Choice, Wanted
 from explorer.engine.queue import Control, Work
 
 if TYPE_CHECKING:
-    from jaxtyping import Float
-    from torch import Tensor
-
-    from explorer.engine.models.language_model import LanguageModel
+    from explorer.engine.models.abilities import Continuation, GeneratesReplies
     from explorer.engine.models.vocabulary import Vocabulary
 
 
@@ -51,7 +47,7 @@ class Asked:
 
 def answer(engine: Holdings, request: RepeatBack, control: Control) -> Work:
     """Every reply of a model that is asked for one token. Raises `ExplorerError` as `repeat_back` does."""
-    model = engine.models.get(request.model)
+    model = running(engine.models.get(request.model))
     trained = None
     if request.controls:
         trained = unsuspected((yield from engine.vocabularies.read(model, None)))
@@ -59,7 +55,7 @@ def answer(engine: Holdings, request: RepeatBack, control: Control) -> Work:
 
 
 def repeat_back(
-    model: LanguageModel,
+    model: GeneratesReplies,
     request: RepeatBack,
     cancelled: Callable[[], bool] = never,
     trained: npt.NDArray[np.bool_] | None = None,
@@ -108,7 +104,7 @@ def _length(request: RepeatBack) -> int:
     return request.template.max_new_tokens if request.max_new_tokens is None else request.max_new_tokens
 
 
-def _ask(model: LanguageModel, request: RepeatBack, trained: npt.NDArray[np.bool_] | None) -> list[Asked]:
+def _ask(model: GeneratesReplies, request: RepeatBack, trained: npt.NDArray[np.bool_] | None) -> list[Asked]:
     """The prompts of the subject and of its controls, in that order, all known to fit."""
     vocabulary = model.vocabulary
     prompts = {request.token_id: build_prompt(vocabulary, request.template, request.token_id, request.chat)}
@@ -135,15 +131,14 @@ def _samples_in_order(
 
 
 def _run_batch(
-    model: LanguageModel, request: RepeatBack, rows: Sequence[LiveReply], cancelled: Callable[[], bool]
+    model: GeneratesReplies, request: RepeatBack, rows: Sequence[LiveReply], cancelled: Callable[[], bool]
 ) -> Generator[AnyPart, None, bool]:
     """Continue all `rows` until each has finished (True) or the user stops (False)."""
     decoding = model.start([row.prompt.ids for row in rows])
     next_ids = [0] * len(rows)  # a finished row is fed its last id; nobody reads what comes of it
     while True:
         live = [index for index, row in enumerate(rows) if row.finish is None]
-        logits = decoding.logits[live].float()
-        chosen, logprobs = _choose(logits, [rows[index] for index in live], request)
+        chosen, logprobs = _choose(decoding, live, [rows[index] for index in live], request)
         for index, token_id, logprob in zip(live, chosen, logprobs, strict=True):
             next_ids[index] = token_id
             part = rows[index].take(token_id, logprob, _length(request))
@@ -153,25 +148,29 @@ def _run_batch(
             return True
         if cancelled():
             return False
-        decoding.push(torch.tensor(next_ids))
+        decoding.push(next_ids)
 
 
 def _choose(
-    logits: Float[Tensor, "live vocab"], live: Sequence[LiveReply], request: RepeatBack
+    decoding: Continuation, places: Sequence[int], live: Sequence[LiveReply], request: RepeatBack
 ) -> tuple[list[int], list[float]]:
     """The next id of each live row with its log-probability at temperature 1; each row notes its subject's."""
-    logprobs = next_logprobs(logits)
-    subjects = torch.tensor([row.subject.token_id for row in live], device=logprobs.device)
-    own = logprobs.gather(-1, subjects.unsqueeze(-1))
-    ranks = (logprobs > own).sum(dim=-1)
-    for row, logprob, rank in zip(live, own.squeeze(-1).tolist(), ranks.tolist(), strict=True):
-        row.note_subject(logprob, rank)
-    if request.temperature == 0:
-        chosen = choose_greedy(logits)
-    else:
-        chosen = choose_sampled(logits, request.temperature, request.top_p, [row.draws.random() for row in live])
-    picked = torch.tensor(chosen, device=logprobs.device).unsqueeze(-1)
-    return chosen, logprobs.gather(-1, picked).squeeze(-1).tolist()
+    draws = [row.draws.random() for row in live] if request.temperature > 0 else []
+    told = decoding.read(
+        Wanted(
+            rows=places,
+            targets=np.array([[row.subject.token_id] for row in live], dtype=np.int64),
+            ranks=True,
+            choice=Choice(request.temperature, request.top_p, draws),
+        )
+    )
+    assert told.chosen is not None, "a choice was wanted"
+    assert told.chosen_logprobs is not None
+    for row, logprob, exact, rank in zip(
+        live, told.logprobs[:, 0].tolist(), told.exact[:, 0].tolist(), told.ranks[:, 0].tolist(), strict=True
+    ):
+        row.note_subject(logprob, None if rank == UNKNOWN else rank, exact=exact)
+    return told.chosen.tolist(), told.chosen_logprobs.tolist()
 
 
 def _result(vocabulary: Vocabulary, request: RepeatBack, asked: Sequence[Asked]) -> RepeatBackResult:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,7 @@ from explorer.base.records.vocabulary import RankTokens, ReadVocabulary, UnusedR
 from explorer.engine.answers.holdings import Holdings
 from explorer.engine.core.indicators import Column, Indicator, RawMatrices, default_indicator, indicator_parts
 from explorer.engine.data.published import published_ids
-from explorer.engine.models.language_model import LanguageModel
+from explorer.engine.models.abilities import HasVocabulary, HasWeights
 from explorer.engine.models.vocabulary import Vocabulary
 from explorer.engine.queue import Control, Work
 from explorer.tables.table import TokenColumns, ranked, select
@@ -51,7 +51,12 @@ class Read:
 
 
 def unsuspected(read: Read) -> npt.NDArray[np.bool_]:
-    """Tokens in the middle of the default indicator, bool [vocab]: neither tail holds an ordinary token for sure."""
+    """Tokens in the middle of the default indicator, bool [vocab]: neither tail holds an ordinary token for sure.
+
+    All of them where the model has no indicators.
+    """
+    if not read.sent.default_indicator:
+        return np.ones(read.columns.vocab_size, dtype=np.bool_)
     percentiles = read.columns.percentiles(read.sent.default_indicator)
     return (percentiles > UNSUSPECTED[0]) & (percentiles < UNSUSPECTED[1])
 
@@ -65,7 +70,7 @@ class VocabularyReader:
     def __init__(self) -> None:
         self._kept: OrderedDict[tuple[str, str, tuple[int, ...] | None], Read] = OrderedDict()
 
-    def read(self, model: LanguageModel, unused_ids: tuple[int, ...] | None) -> Reading:
+    def read(self, model: HasVocabulary, unused_ids: tuple[int, ...] | None) -> Reading:
         """The columns of `model`, told as they are computed.
 
         Raises `ExplorerError` for a known-unused id it does not have.
@@ -85,7 +90,7 @@ class VocabularyReader:
             del self._kept[key]
 
 
-def unused_reference(model: LanguageModel, unused_ids: tuple[int, ...] | None) -> tuple[UnusedReference, ...]:
+def unused_reference(model: HasVocabulary, unused_ids: tuple[int, ...] | None) -> tuple[UnusedReference, ...]:
     """The known-unused tokens: those chosen, or found by bytes, name and padding."""
     vocabulary = model.vocabulary
     if unused_ids is None:
@@ -99,35 +104,55 @@ def unused_reference(model: LanguageModel, unused_ids: tuple[int, ...] | None) -
 
 
 def read_columns(
-    model: LanguageModel, unused_ids: tuple[int, ...] | None
+    model: HasVocabulary, unused_ids: tuple[int, ...] | None
 ) -> Generator[Progress, None, VocabularyColumns]:
-    """Compute everything `VocabularyColumns` holds, on the raw weights."""
-    info, vocabulary, embeddings = model.info, model.vocabulary, model.embeddings()
+    """Compute everything `VocabularyColumns` holds, the indicators on the raw weights where they are here."""
+    info, vocabulary = model.info, model.vocabulary
     unused = unused_reference(model, unused_ids)
-    values: dict[str, Column] = {}
-    for part in indicator_parts(embeddings, [entry.token_id for entry in unused], vocabulary.tokenizer_size):
-        if part is not None:
-            values[part[0]] = part[1]
-        yield Progress(done=len(values), total=0, what=f"indicators of {info.name}")
-    added, problems = added_columns(embeddings, [entry.token_id for entry in unused], vocabulary)
-    values |= added
-    has_output = embeddings.output is not None
-    name, rule = default_indicator(
-        tied=embeddings.tied, has_unused="unused_cosine_distance" in values, has_output=has_output
-    )
+    computed = Computed()
+    if isinstance(model, HasWeights):
+        computed = yield from compute_indicators(model, [entry.token_id for entry in unused])
     blob, offsets = vocabulary.blob()
     return VocabularyColumns(
         model=info.name,
         token_bytes=Array.of(blob),
         offsets=Array.of(offsets),
         categories=Array.of(vocabulary.categories),
-        indicators={indicator: Array.of(column) for indicator, column in values.items()},
-        default_indicator=name,
-        default_rule=rule,
+        indicators={indicator: Array.of(column) for indicator, column in computed.values.items()},
+        default_indicator=computed.default,
+        default_rule=computed.rule,
         unused=unused,
-        notes=(*getattr(model, "notes", ()), *problems),
+        notes=computed.notes,
         flags={flag: Array.of(column) for flag, column in _flags(info.source, vocabulary.size).items()},
     )
+
+
+@dataclass(frozen=True)
+class Computed:
+    """The indicators of a model; none where its weights are not here."""
+
+    values: dict[str, Column] = field(default_factory=dict)
+    default: str = ""
+    rule: str = "there are no weights here to compute indicators of"
+    notes: tuple[str, ...] = ()
+
+
+def compute_indicators(model: HasWeights, unused_ids: Sequence[int]) -> Generator[Progress, None, Computed]:
+    """All indicators of a model, ours and those of other packages; tells each as it is computed."""
+    embeddings, vocabulary = model.embeddings(), model.vocabulary
+    values: dict[str, Column] = {}
+    for part in indicator_parts(embeddings, unused_ids, vocabulary.tokenizer_size):
+        if part is not None:
+            values[part[0]] = part[1]
+        yield Progress(done=len(values), total=0, what=f"indicators of {model.info.name}")
+    added, problems = added_columns(embeddings, unused_ids, vocabulary)
+    values |= added
+    name, rule = default_indicator(
+        tied=embeddings.tied,
+        has_unused="unused_cosine_distance" in values,
+        has_output=embeddings.output is not None,
+    )
+    return Computed(values, name, rule, (*model.notes, *problems))
 
 
 def added_columns(

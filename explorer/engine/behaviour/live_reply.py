@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import codecs
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from explorer.base.records.repeat_back import Finish, Reply, ReplyPart
 from explorer.base.reply_classes import Subject, classify, is_closed, loop_period
 from explorer.engine.behaviour.prompts import Prompt
-from explorer.engine.behaviour.sampling import draws_of
+from explorer.engine.core.sampling import draws_of
 
 if TYPE_CHECKING:
     from explorer.base.templates import Template
@@ -16,6 +16,15 @@ if TYPE_CHECKING:
 
 LOOP_TOKENS = 12
 """A reply is cut short only when its repetitions cover this many tokens: 'ha ha ha' may still go somewhere."""
+
+
+class _Best(NamedTuple):
+    """The greatest log-probability of the subject so far, and where it was."""
+
+    logprob: float
+    rank: int | None
+    position: int
+    exact: bool
 
 
 class LiveReply:
@@ -34,18 +43,18 @@ class LiveReply:
         self._ids: list[int] = []
         self._bytes = b""
         self._logprobs: list[float] = []
-        self._best: tuple[float, int, int] | None = None  # log-probability, rank, position of the subject
+        self._best: _Best | None = None
         self._positions_seen = 0
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
-    def note_subject(self, logprob: float, rank: int) -> None:
-        """Take down what the model gives the subject's id at the position about to be filled."""
+    def note_subject(self, logprob: float, rank: int | None, *, exact: bool = True) -> None:
+        """Note what the model gives the subject's id at the position about to be filled."""
         position = self._positions_seen
         self._positions_seen += 1
         if self._template.window and position >= self._template.window:
             return
-        if self._best is None or logprob > self._best[0]:
-            self._best = (logprob, rank, position)
+        if self._best is None or logprob > self._best.logprob:
+            self._best = _Best(logprob, rank, position, exact)
 
     def take(self, token_id: int, logprob: float, max_new_tokens: int) -> ReplyPart | None:
         """Append the chosen id and set `finish` where the reply ends; None for an end-of-text id.
@@ -78,15 +87,16 @@ class LiveReply:
         outcome = classify(self._ids, self._bytes, self.subject, self._template)
         if finish == "cancelled" and outcome == "exact":
             outcome = "contains"  # the token was said; whether nothing else would follow is not known
-        logprob, rank, position = self._best or (None, None, None)
+        best = self._best
         return Reply(
             sample=self.sample,
             reply_ids=tuple(self._ids),
             reply=self._bytes.decode("utf-8", "replace"),
             outcome=outcome,
             finish=finish,
-            token_logprob=logprob,
-            token_rank=rank,
-            token_position=position,
+            token_logprob=None if best is None else best.logprob,
+            token_rank=None if best is None else best.rank,
+            token_position=None if best is None else best.position,
             logprobs=tuple(self._logprobs),
+            token_bound="exact" if best is None or best.exact else "at_most",
         )

@@ -17,7 +17,7 @@ from explorer.engine.behaviour.errors import BehaviourError
 
 if TYPE_CHECKING:
     from explorer.base.records.repeat_back import Chat
-    from explorer.engine.models.language_model import LanguageModel
+    from explorer.engine.models.abilities import HasVocabulary
     from explorer.engine.models.vocabulary import Vocabulary
 
 _NEEDS_TOKEN = f"Choose a token for {SLOT}, or take the slot out of the prompt."
@@ -80,7 +80,7 @@ def check_token_id(vocabulary: Vocabulary, token_id: int) -> None:
         )
 
 
-def check_context(model: LanguageModel, prompt: Prompt, further: int) -> None:
+def check_context(model: HasVocabulary, prompt: Prompt, further: int) -> None:
     """Raise `BehaviourError` where `prompt` and `further` tokens after it do not fit the model's context."""
     context, length = model.info.context, len(prompt.ids)
     if context and length + further > context:

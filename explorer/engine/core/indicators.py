@@ -48,7 +48,7 @@ class Indicator:
 
 
 class RawMatrices(Protocol):
-    """What is read of a model: `explorer.engine.models.language_model.Embeddings` is one."""
+    """What is read of a model: `explorer.engine.models.abilities.Embeddings` is one."""
 
     @property
     def input(self) -> Float[Tensor, "vocab d_model"]: ...

@@ -8,20 +8,33 @@ import inspect
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from explorer.engine.models.activations import fuse_activations
-from explorer.engine.models.language_model import Decoding, ModelError, OutOfMemory
+from explorer.engine.models.errors import ModelError, OutOfMemory
 from explorer.engine.models.memory import describe_free, free_memory
+from explorer.engine.models.prediction import Prediction, Wanted, predict
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 _CPU_OUT_OF_MEMORY = "DefaultCPUAllocator"
+
+
+class Decoding(Protocol):
+    """A `Continuation` of a local model: inside this room its whole logits can be read."""
+
+    @property
+    def logits(self) -> Float[Tensor, "batch vocab"]:
+        """Next-token logits of every row, float32 on the model's device."""
+
+    def read(self, wanted: Wanted) -> Prediction: ...
+
+    def push(self, token_ids: Sequence[int] | Int[Tensor, " batch"]) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -128,11 +141,14 @@ class Batch:
     def logits(self) -> Float[Tensor, "batch vocab"]:
         return self._logits
 
-    def push(self, token_ids: Int[Tensor, " batch"]) -> None:
+    def read(self, wanted: Wanted) -> Prediction:
+        return predict(self._logits, wanted)
+
+    def push(self, token_ids: Sequence[int] | Int[Tensor, " batch"]) -> None:
         self._runner.check_length(self._length + 1)
         if self._failed:
             raise ModelError("this reply broke off for lack of memory and cannot go on", hint="Ask again.")
-        new = token_ids.to(self._ids.device, torch.long).reshape(-1, 1)
+        new = torch.as_tensor(token_ids).to(self._ids.device, torch.long).reshape(-1, 1)
         self._length += 1
         if self._real is not None:
             self._real = torch.cat([self._real, torch.ones_like(new)], dim=1)
@@ -169,9 +185,13 @@ class GroupedBatches:
         joined = torch.cat([batch.logits for batch in self._batches])
         return joined[back.to(joined.device)]
 
-    def push(self, token_ids: Int[Tensor, " batch"]) -> None:
+    def read(self, wanted: Wanted) -> Prediction:
+        return predict(self.logits, wanted)
+
+    def push(self, token_ids: Sequence[int] | Int[Tensor, " batch"]) -> None:
+        new = torch.as_tensor(token_ids)
         for rows, batch in zip(self._rows, self._batches, strict=True):
-            batch.push(token_ids[rows.to(token_ids.device)])
+            batch.push(new[rows.to(new.device)])
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 The bridge changes what it wraps (eager attention; folded and centred weights), so it only ever gets a copy;
 the raw model is never touched. Numbers from here are called folded or residual; geometry is computed
-on the raw matrices (`LanguageModel.embeddings`).
+on the raw matrices (`HasWeights.embeddings`).
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from explorer.engine.models.abilities import HasHidden
 from explorer.engine.models.decoding import out_of_memory_as_failure
-from explorer.engine.models.language_model import ModelError
-from explorer.engine.models.local import LocalModel
+from explorer.engine.models.errors import ModelError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 
-def folded_unembedding(model: LocalModel) -> tuple[Float[Tensor, "vocab d_model"], Float[Tensor, " vocab"]]:
+def folded_unembedding(model: HasHidden) -> tuple[Float[Tensor, "vocab d_model"], Float[Tensor, " vocab"]]:
     """`W_U` transposed and `b_U` with the final norm's scale and bias folded in, float32 on the CPU.
 
     With x the final residual, centred (where the norm is a LayerNorm) and divided by its root mean square,
@@ -41,7 +41,7 @@ def folded_unembedding(model: LocalModel) -> tuple[Float[Tensor, "vocab d_model"
         )
 
 
-def residuals(model: LocalModel, token_ids: Sequence[int]) -> Float[Tensor, "layer position d_model"]:
+def residuals(model: HasHidden, token_ids: Sequence[int]) -> Float[Tensor, "layer position d_model"]:
     """The residual stream of a prompt, float32 on the CPU: before each layer, and last after all of them.
 
     There are `n_layers + 1` layers in it; the last is what the final norm reads. Raises `ModelError` as
@@ -57,7 +57,7 @@ def residuals(model: LocalModel, token_ids: Sequence[int]) -> Float[Tensor, "lay
         return torch.stack([cache[name][0].float().cpu() for name in wanted])
 
 
-def _bridge(model: LocalModel, hf: PreTrainedModel) -> Any:
+def _bridge(model: HasHidden, hf: PreTrainedModel) -> Any:
     """TransformerLens around `hf`, a copy of the model's."""
     from transformer_lens.model_bridge import TransformerBridge
 

@@ -9,11 +9,12 @@ import msgspec
 import torch
 from safetensors import SafetensorError
 
-from explorer.base.records.models import ModelInfo
+from explorer.base.records.models import ABILITIES, ModelInfo
+from explorer.engine.models.abilities import Embeddings
 from explorer.engine.models.checkpoints.directory import architecture_class, read_config, read_embeddings
 from explorer.engine.models.checkpoints.weight_files import PickledFiles, open_weights
 from explorer.engine.models.decoding import out_of_memory_as_failure
-from explorer.engine.models.language_model import Embeddings, ModelError
+from explorer.engine.models.errors import ModelError
 from explorer.engine.models.local import EmbeddingsOnly, LocalModel
 from explorer.engine.models.source import Progress
 from explorer.engine.models.vocabulary import Vocabulary
@@ -94,6 +95,7 @@ def load_model(
         device=str(chosen_device),
         n_parameters=sum(parameter.numel() for parameter in hf.parameters()),
         memory_bytes=sum(tensor.nbytes for tensor in (*hf.parameters(), *hf.buffers())),
+        abilities=ABILITIES,
     )
     return LocalModel(hf, vocabulary, embeddings, info, directory)
 
@@ -116,6 +118,7 @@ def load_embeddings_only(
         can_run=False,
         n_parameters=sum(tensor.numel() for tensor in held),
         memory_bytes=sum(tensor.nbytes for tensor in held),
+        abilities=("vocabulary", "weights"),
     )
     return EmbeddingsOnly(vocabulary, embeddings, info)
 

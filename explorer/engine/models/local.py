@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from explorer.base.records.models import ModelInfo
-from explorer.engine.models.decoding import Batch, CachedPrefix, Runner
-from explorer.engine.models.language_model import Decoding, Embeddings, ModelError, Prefix
+from explorer.engine.models.abilities import Embeddings, Prefix
+from explorer.engine.models.decoding import Batch, CachedPrefix, Decoding, Runner
+from explorer.engine.models.errors import ModelError
 from explorer.engine.models.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class _Held:
 
 
 class LocalModel(_Held):
-    """A causal language model with its vocabulary. Implements `LanguageModel` and `SharesPrefix`.
+    """A causal language model with its vocabulary. Implements every ability and `SharesPrefix`.
 
     `hf` is the transformers model itself, in its raw form; whoever hooks or folds it does so on a copy
     (`explorer.engine.models.lens`).
@@ -85,13 +86,7 @@ class LocalModel(_Held):
 
 
 class EmbeddingsOnly(_Held):
-    """The vocabulary and matrices of a `weights:` source. Implements `LanguageModel`, without running."""
-
-    def start(self, prompts: Sequence[Sequence[int]]) -> Decoding:
-        raise ModelError(
-            f"{self._info.name} has only its embedding matrices here, so it cannot answer",
-            hint=f"Load {self._info.source.removeprefix('weights:')} without 'weights:' to run it.",
-        )
+    """The vocabulary and matrices of a `weights:` source. Implements `HasWeights`, and does not run."""
 
 
 def notes_on(embeddings: Embeddings) -> tuple[str, ...]:

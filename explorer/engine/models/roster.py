@@ -10,9 +10,10 @@ import torch
 
 from explorer.base.records import models as records
 from explorer.base.records.models import DeviceMemory, ModelInfo
+from explorer.engine.models.abilities import HasVocabulary
 from explorer.engine.models.checkpoints.weight_files import INDEX, SINGLE, SafetensorsFiles
 from explorer.engine.models.decoding import release_memory
-from explorer.engine.models.language_model import ModelError
+from explorer.engine.models.errors import ModelError
 from explorer.engine.models.loading import DtypeChoice, choose_device, choose_dtype, load_embeddings_only, load_model
 from explorer.engine.models.local import EmbeddingsOnly, LocalModel
 from explorer.engine.models.memory import Memory, describe_free, free_memory, readable
@@ -27,8 +28,9 @@ class Roster:
     def __init__(self, measure: Callable[[str], Memory] = free_memory) -> None:
         """`measure` tells the memory of a device (`cpu`, `cuda:0`)."""
         self._measure = measure
-        self._models: dict[str, Loaded] = {}
-        self._asked: dict[tuple[str, str, str], str] = {}
+        self._models: dict[str, HasVocabulary] = {}
+        self._asked: dict[tuple[str, str, str], Loaded] = {}
+        """By source, dtype and device."""
 
     def load(
         self,
@@ -48,7 +50,7 @@ class Roster:
         spelled = "" if parsed.weights_only else str(choose_dtype(dtype, chosen)).removeprefix("torch.")
         key = (str(parsed), spelled, str(chosen))
         if key in self._asked:
-            return self._models[self._asked[key]]
+            return self._asked[key]
         located = locate(parsed, allow_pickle=allow_pickle, progress=progress)
         name = self._unused_name(parsed, spelled)
         origin = {"name": name, "source": str(parsed), "revision": located.revision}
@@ -60,22 +62,26 @@ class Roster:
             model = load_model(
                 located.directory, **origin, dtype=dtype, device=device, allow_pickle=allow_pickle, progress=progress
             )
-        self._models[name] = model
-        self._asked[key] = name
+        self.add(model)
+        self._asked[key] = model
         gc.collect()
         gc.freeze()  # later collections need not walk a vocabulary of 262k tokens again
         return model
 
+    def add(self, model: HasVocabulary) -> None:
+        """Take in a model under the name that it says it has."""
+        self._models[model.info.name] = model
+
     def unload(self, name: str) -> None:
         """Forget a model and give its memory back; raises `ModelError` for one that is not loaded."""
         found = self.get(name).info.name
-        self._asked = {key: held for key, held in self._asked.items() if held != found}
+        self._asked = {key: held for key, held in self._asked.items() if held.info.name != found}
         del self._models[found]
         gc.unfreeze()
         release_memory()
         gc.freeze()
 
-    def get(self, name: str) -> Loaded:
+    def get(self, name: str) -> HasVocabulary:
         """The loaded model of that name, or else the first of that source; raises `ModelError` with the
         names there are."""
         if name in self._models:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from explorer.engine.models.language_model import ModelError
+from explorer.engine.models.errors import ModelError
 from explorer.zoo import DESCRIPTIONS, zoo_dir
 
 Progress = Callable[[int, int, str], None]

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from explorer.base.records.tokens import TokenRef
 from explorer.base.text import decode
 from explorer.engine.models.checkpoints.tokenizer_files import bare_copy, end_ids, load_tokenizer, render_chat
-from explorer.engine.models.language_model import ModelError
+from explorer.engine.models.errors import ModelError
 from explorer.engine.models.reachability import Reencoder
 from explorer.engine.models.token_bytes import Spelling, read_spelling, without_dummy_prefix
 from explorer.engine.models.token_categories import CODE, categorise, known_unused

@@ -22,7 +22,7 @@ from explorer.engine.answers.verification.plan import SPECIAL, Plan, make_plan
 from explorer.engine.answers.verification.summary import truth_score, verdict_row
 from explorer.engine.answers.vocabulary import Read, zoo_name
 from explorer.engine.data.published import FISHING, ListedToken, listed_models, listed_tokens
-from explorer.engine.models.language_model import LanguageModel
+from explorer.engine.models.abilities import HasVocabulary, weights_of
 from explorer.engine.queue import Control, Work
 from explorer.tables.agreement import rank_correlation, share_within_a_decade
 from explorer.zoo import ground_truth
@@ -53,7 +53,7 @@ class _Compared:
 
 
 def self_test(
-    model: LanguageModel,
+    model: HasVocabulary,
     read: Read,
     request: SelfTest,
     control: Control,
@@ -74,13 +74,13 @@ def self_test(
     swept = yield from run_plan(plan, control)
     hard = None
     if swept.completed:
-        hard = yield from compare_hard_tokens(model, control, speaking_cache or speaking_folder())
+        hard = yield from compare_hard_tokens(weights_of(model), control, speaking_cache or speaking_folder())
     if not swept.completed or control.cancelled():
         return Cancelled()
     return msgspec.structs.replace(_result(plan, swept, compared, rows), hard_to_speak=hard)
 
 
-def _request(model: LanguageModel, read: Read, rows: Sequence[ListedToken]) -> Verify:
+def _request(model: HasVocabulary, read: Read, rows: Sequence[ListedToken]) -> Verify:
     if not rows:
         return Verify(model=model.info.name, definitions=("magikarp",))
     values = read.columns.indicators[_indicator(read, rows)]

@@ -17,7 +17,7 @@ from explorer.base.records.unions import AnyPart, Cancelled
 from explorer.engine.answers.speakability.answer import certify, read_certificates
 from explorer.engine.answers.speakability.unembedding import unembedding
 from explorer.engine.data.published import MECHANISTIC, HardToken, hard_tokens
-from explorer.engine.models.language_model import LanguageModel
+from explorer.engine.models.abilities import HasWeights
 from explorer.engine.queue import Control
 
 EXAMPLES = 20
@@ -28,7 +28,7 @@ _STATEMENT = (
 
 
 def compare_hard_tokens(
-    model: LanguageModel, control: Control, cache: Path
+    model: HasWeights, control: Control, cache: Path
 ) -> Generator[AnyPart, None, HardListScore | None]:
     """Our own directions and box verdicts beside the list; None where there is none of this model, or once cancelled.
 
@@ -63,9 +63,7 @@ def compare_hard_tokens(
     return _score(listed, directions, boxes, _leads(model, listed, directions))
 
 
-def _leads(
-    model: LanguageModel, listed: Sequence[HardToken], directions: Sequence[SpeakabilityRow]
-) -> dict[int, float]:
+def _leads(model: HasWeights, listed: Sequence[HardToken], directions: Sequence[SpeakabilityRow]) -> dict[int, float]:
     """How far our winner is ahead of the listed one along each listed token's direction."""
     found = unembedding(model, folded=False, bias=False)
     place = {token_id: at for at, token_id in enumerate(found.token_ids.tolist())}

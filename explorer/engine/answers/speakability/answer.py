@@ -37,7 +37,7 @@ from explorer.engine.core.speakability.certify import certify as certified
 from explorer.engine.core.speakability.geometry import Ground
 from explorer.engine.core.speakability.own_direction import own_direction_winners
 from explorer.engine.core.speakability.questions import Question, Verdict
-from explorer.engine.models.language_model import LanguageModel
+from explorer.engine.models.abilities import HasWeights, weights_of
 from explorer.engine.queue import Control, Work
 
 KEPT_EVERY = 0.5
@@ -50,13 +50,15 @@ NAMED_SHADOWS = 16
 
 def answer_prove(engine: Holdings, request: ProveSpeakability, control: Control) -> Work:
     """Settle which tokens are speakable. Raises `ExplorerError` as `certify` does."""
-    return (yield from certify(engine.models.get(request.model), request, control, kept=engine.unembeddings))
+    return (
+        yield from certify(weights_of(engine.models.get(request.model)), request, control, kept=engine.unembeddings)
+    )
 
 
 def answer_read_certificates(engine: Holdings, request: ReadCertificates, control: Control) -> Work:
     """The certificates on disk of a run."""
     yield Progress(done=0, total=0, what=f"reading the certificates about {request.of.model}")
-    return read_certificates(engine.models.get(request.of.model), request, kept=engine.unembeddings)
+    return read_certificates(weights_of(engine.models.get(request.of.model)), request, kept=engine.unembeddings)
 
 
 def cache_folder() -> Path:
@@ -68,7 +70,7 @@ def cache_folder() -> Path:
 class Asked:
     """A checked question about a model's unembedding."""
 
-    model: LanguageModel
+    model: HasWeights
     mode: SpeakabilityMode
     found: Unembedding
     question: Question | None
@@ -112,7 +114,7 @@ class Asked:
 
 
 def ask(
-    model: LanguageModel, mode: SpeakabilityMode, *, bias: bool, folded: bool, kept: Unembeddings | None = None
+    model: HasWeights, mode: SpeakabilityMode, *, bias: bool, folded: bool, kept: Unembeddings | None = None
 ) -> Asked:
     """Check a question; what `kept` knows of the model is used and added to.
 
@@ -131,7 +133,7 @@ def ask(
 
 
 def certify(
-    model: LanguageModel,
+    model: HasWeights,
     request: ProveSpeakability,
     control: Control,
     cache: Path | None = None,
@@ -317,7 +319,7 @@ def _without_numbers(row: SpeakabilityRow) -> SpeakabilityRow:
 
 
 def read_certificates(
-    model: LanguageModel, request: ReadCertificates, cache: Path | None = None, kept: Unembeddings | None = None
+    model: HasWeights, request: ReadCertificates, cache: Path | None = None, kept: Unembeddings | None = None
 ) -> Certificates:
     """All rows on disk of a run, by id. Raises `ExplorerError`."""
     of = request.of

@@ -19,7 +19,7 @@ from explorer.engine.core.speakability.checker import Checker
 from explorer.engine.core.speakability.own_direction import own_direction_winners
 from explorer.engine.core.speakability.questions import Certificate, RowWitness, Weights, Witness
 from explorer.engine.core.speakability.sphere import sphere_witness
-from explorer.engine.models.language_model import LanguageModel
+from explorer.engine.models.abilities import HasWeights, weights_of
 from explorer.engine.queue import Control, Work
 
 SAME = 1e-9
@@ -29,12 +29,12 @@ TOGETHER = 16
 
 def answer(engine: Holdings, request: CheckCertificates, control: Control) -> Work:
     """Check certificates. Raises `ExplorerError` as `check_certificates` does."""
-    model = engine.models.get(request.model)
+    model = weights_of(engine.models.get(request.model))
     return (yield from check_certificates(model, request, control, engine.unembeddings))
 
 
 def check_certificates(
-    model: LanguageModel, request: CheckCertificates, control: Control, kept: Unembeddings | None = None
+    model: HasWeights, request: CheckCertificates, control: Control, kept: Unembeddings | None = None
 ) -> Work:
     """Check proofs, margins, own-direction winners and whatever else a row says that can be checked. Raises
     `ExplorerError` where they are about other numbers."""

@@ -15,9 +15,8 @@ from torch import Tensor
 from explorer.base.errors import ExplorerError
 from explorer.base.records.tokens import CATEGORIES
 from explorer.engine.core.speakability.geometry import Ground
-from explorer.engine.models.language_model import LanguageModel
+from explorer.engine.models.abilities import HasHidden, HasWeights
 from explorer.engine.models.lens import folded_unembedding
-from explorer.engine.models.local import LocalModel
 from explorer.engine.models.memory import free_memory
 
 PADDING = CATEGORIES.index("padding")
@@ -68,12 +67,12 @@ class Unembeddings:
     """Keeps the one asked about last: a question about the next token takes milliseconds, not seconds."""
 
     def __init__(self) -> None:
-        self._model: LanguageModel | None = None
+        self._model: HasWeights | None = None
         self._folded = False
         self._known: dict[bool, Known] = {}
         """By whether the bias counts."""
 
-    def of(self, model: LanguageModel, *, folded: bool, bias: bool) -> Known:
+    def of(self, model: HasWeights, *, folded: bool, bias: bool) -> Known:
         """Raises `ExplorerError` as `unembedding` does."""
         if self._model is not model or self._folded != folded:
             self.forget()
@@ -104,7 +103,7 @@ class _Norm:
     mean_zero: bool
 
 
-def unembedding(model: LanguageModel, *, folded: bool, bias: bool) -> Unembedding:
+def unembedding(model: HasWeights, *, folded: bool, bias: bool) -> Unembedding:
     """The rows, with the biases where `bias`. Raises `ExplorerError` where the model has none, or no known norm."""
     output, own = model.embeddings().output, model.embeddings().output_bias
     if output is None:
@@ -114,7 +113,7 @@ def unembedding(model: LanguageModel, *, folded: bool, bias: bool) -> Unembeddin
         raise ExplorerError(f"all rows of {model.info.name} are padding", hint="Load it with its tokenizer.")
     rows = _numbers(output)
     head = None if own is None or not bias else _numbers(own)
-    norm = final_norm(model) if isinstance(model, LocalModel) else None
+    norm = final_norm(model) if isinstance(model, HasHidden) else None
     if norm is None:
         return _without_norm(model, kept, rows, head, folded=folded, bias=bias)
     beta = norm.beta if bias and norm.beta is not None and norm.beta.any() else None
@@ -129,7 +128,7 @@ def unembedding(model: LanguageModel, *, folded: bool, bias: bool) -> Unembeddin
 
 
 def _without_norm(
-    model: LanguageModel,
+    model: HasWeights,
     kept: Int64[np.ndarray, " n"],
     rows: Float64[np.ndarray, "vocab d_model"],
     head: Float64[np.ndarray, " vocab"] | None,
@@ -137,14 +136,14 @@ def _without_norm(
     folded: bool,
     bias: bool,
 ) -> Unembedding:
-    if folded and not isinstance(model, LocalModel):
+    if folded and not isinstance(model, HasHidden):
         raise ExplorerError(
             f"{model.info.name} has only its embedding matrices here, and no final norm to fold into them",
             hint="Ask about the raw weights (--raw, or weights: raw on the Speaking tab), or load the model itself.",
         )
     notes: tuple[str, ...] = ()
     if folded:
-        assert isinstance(model, LocalModel)
+        assert isinstance(model, HasHidden)
         matrix, level = folded_unembedding(model)
         rows, head = _numbers(matrix), _numbers(level) if bias else None
         notes = ("the final norm is not one known here: folded by TransformerLens, its bias into the head's, and x "
@@ -154,7 +153,7 @@ def _without_norm(
     return _checked(model, Unembedding(kept, rows[kept], None if head is None else head[kept], None, False, notes))
 
 
-def _checked(model: LanguageModel, found: Unembedding) -> Unembedding:
+def _checked(model: HasWeights, found: Unembedding) -> Unembedding:
     for part in (found.rows, found.bias, found.shift):
         if part is not None and not np.isfinite(part).all():
             raise ExplorerError(
@@ -168,7 +167,7 @@ def _numbers(values: Float[Tensor, ...]) -> Any:
     return values.detach().to(device="cpu", dtype=torch.float64).numpy()
 
 
-def final_norm(model: LocalModel) -> _Norm | None:
+def final_norm(model: HasHidden) -> _Norm | None:
     """The norm whose output the head reads, found by running one token; None where there is none that is known."""
     head = model.hf.get_output_embeddings()
     outputs: list[tuple[torch.nn.Module, Tensor]] = []

@@ -31,7 +31,7 @@ from explorer.engine.answers.verification.summary import cell, summarise_matrix,
 from explorer.engine.answers.verification.sweep import Asking, Slab, evidence_path, sweep
 from explorer.engine.answers.vocabulary import Read
 from explorer.engine.behaviour.prompts import build_prompt
-from explorer.engine.models.language_model import LanguageModel
+from explorer.engine.models.abilities import HasVocabulary
 from explorer.engine.queue import Control, Work
 from explorer.tables.verdicts import verdict_columns
 
@@ -59,7 +59,7 @@ def answer_read_evidence(engine: Holdings, request: ReadEvidence, control: Contr
     return read_evidence(model, (yield from engine.vocabularies.read(model, None)), request)
 
 
-def verify(model: LanguageModel, read: Read, request: Verify, control: Control, cache: Path | None = None) -> Work:
+def verify(model: HasVocabulary, read: Read, request: Verify, control: Control, cache: Path | None = None) -> Work:
     """Sweep, judging slab by slab; the result, or what there is of it once cancelled. Raises `ExplorerError`."""
     plan = _open_for_sweep(make_plan(model, read, request, cache or cache_folder()))
     swept = yield from run_plan(plan, control)
@@ -152,7 +152,7 @@ def run_plan(plan: Plan, control: Control) -> Generator[AnyPart, None, Swept]:
                 yield swept.progress(step)
 
 
-def read_verdicts(model: LanguageModel, read: Read, request: ReadVerdicts, cache: Path | None = None) -> Work:
+def read_verdicts(model: HasVocabulary, read: Read, request: ReadVerdicts, cache: Path | None = None) -> Work:
     """The whole matrix of a sweep as the files have it; `not asked` for tokens that a question is missing of."""
     plan = make_plan(model, read, request.of, cache or cache_folder())
     ids = plan.token_ids
@@ -194,7 +194,7 @@ def _open_all(plan: Plan, stack: ExitStack) -> dict[str, EvidenceFile]:
 
 
 def read_evidence(
-    model: LanguageModel, read: Read, request: ReadEvidence, cache: Path | None = None
+    model: HasVocabulary, read: Read, request: ReadEvidence, cache: Path | None = None
 ) -> VerdictEvidence:
     """What stands behind one cell. Raises `ExplorerError` where the token was not asked about."""
     only = msgspec.structs.replace(request.of, token_ids=(request.token_id,), definitions=(request.definition,))

@@ -26,7 +26,7 @@ from explorer.engine.answers.verification.questions import Question
 from explorer.engine.answers.verification.sweep import Asker, Slab, evidence_folder
 from explorer.engine.answers.vocabulary import Read
 from explorer.engine.behaviour.prompts import build_prompt
-from explorer.engine.models.language_model import LanguageModel
+from explorer.engine.models.abilities import HasVocabulary, weights_of
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int, UInt8
@@ -43,7 +43,7 @@ class Plan:
     """A checked `Verify`."""
 
     request: Verify
-    model: LanguageModel
+    model: HasVocabulary
     read: Read
     definitions: tuple[Definition, ...]
     questions: tuple[Question, ...]
@@ -93,7 +93,7 @@ class Judged:
         return self.verdicts < VERDICTS.index("inconclusive")
 
 
-def make_plan(model: LanguageModel, read: Read, request: Verify, cache: Path, speaking: Path | None = None) -> Plan:
+def make_plan(model: HasVocabulary, read: Read, request: Verify, cache: Path, speaking: Path | None = None) -> Plan:
     """Check `request` and find what it asks for. `speaking`: where certified tokens are kept on disk.
 
     Raises `ExplorerError` where it makes no sense of this model.
@@ -144,7 +144,7 @@ def _definitions(read: Read, request: Verify) -> tuple[Definition, ...]:
     return tuple(chosen.values())
 
 
-def _questions(model: LanguageModel, definitions: Sequence[Definition]) -> tuple[tuple[Question, ...], tuple[str, ...]]:
+def _questions(model: HasVocabulary, definitions: Sequence[Definition]) -> tuple[tuple[Question, ...], tuple[str, ...]]:
     """Each question once, those that do not fit the context left out and said."""
     wanted = {question.key: question for definition in definitions for question in definition.questions}
     if wanted and not model.info.can_run:
@@ -157,10 +157,10 @@ def _questions(model: LanguageModel, definitions: Sequence[Definition]) -> tuple
     return fitting, tuple(f"left out: {why}" for why in trouble.values() if why)
 
 
-def _speakable(model: LanguageModel, folder: Path) -> dict[int, tuple[Speakability, float]]:
+def _speakable(model: HasVocabulary, folder: Path) -> dict[int, tuple[Speakability, float]]:
     """What is on disk of the ball with the bias; of the raw rows where there is no final norm."""
     of = ProveSpeakability(model=model.info.name, mode="ball", bias=True, folded=model.info.can_run)
-    rows = read_certificates(model, ReadCertificates(of=of), folder).rows
+    rows = read_certificates(weights_of(model), ReadCertificates(of=of), folder).rows
     return {row.token.token_id: (row.verdict, row.margin) for row in rows}
 
 

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from explorer.base.reply_classes import Subject, classify
 from explorer.engine.answers.verification.evidence_file import EvidenceFile
@@ -28,15 +27,16 @@ from explorer.engine.answers.verification.questions import (
 )
 from explorer.engine.behaviour.batching import never
 from explorer.engine.behaviour.errors import BehaviourError
-from explorer.engine.behaviour.sampling import choose_greedy, choose_sampled, draws_of
-from explorer.engine.core.logprobs import log_softmax
-from explorer.engine.models.language_model import OutOfMemory, SharesPrefix
+from explorer.engine.core.sampling import draws_of
+from explorer.engine.models.abilities import SharesPrefix, running
+from explorer.engine.models.errors import OutOfMemory
+from explorer.engine.models.prediction import Choice, Wanted
 
 if TYPE_CHECKING:
     from jaxtyping import Int
 
     from explorer.base.records.models import ModelInfo
-    from explorer.engine.models.language_model import Decoding, LanguageModel, Prefix
+    from explorer.engine.models.abilities import Continuation, HasVocabulary, Prefix
     from explorer.engine.models.vocabulary import Vocabulary
 
 WORK_AT_ONCE = {"cpu": 2.4e10, "cuda": 2e13}
@@ -88,9 +88,9 @@ def rows_at_once(info: ModelInfo, read: int, held: int) -> int:
 class Asker:
     """One question on its way through the vocabulary."""
 
-    def __init__(self, model: LanguageModel, question: Question) -> None:
+    def __init__(self, model: HasVocabulary, question: Question) -> None:
         self.question = question
-        self._model = model
+        self._model = running(model)
         self._form: PromptForm = prompt_form(model.vocabulary, question)
         self._prefix: Prefix | None = None
         self._prefix_read = False
@@ -120,7 +120,7 @@ class Asker:
             return (yield from self._sampled(token_ids))
         return (yield from self._greedy(token_ids))
 
-    def _start(self, token_ids: Int[np.ndarray, " n"]) -> Decoding:
+    def _start(self, token_ids: Int[np.ndarray, " n"]) -> Continuation:
         prompts = self._form.fill(token_ids)
         shared = self._form.shared
         if not self._prefix_read and shared and isinstance(self._model, SharesPrefix):
@@ -133,21 +133,23 @@ class Asker:
     def _greedy(self, token_ids: Int[np.ndarray, " n"]) -> Step:
         found = np.zeros(len(token_ids), dtype=self.question.dtype)
         found["token_id"], found["reply_ids"], found["logprobs"] = token_ids, ENDED, np.nan
-        subjects = torch.from_numpy(np.asarray(token_ids, dtype=np.int64)).unsqueeze(-1)
+        subjects = np.asarray(token_ids, dtype=np.int64)[:, None]
+        # A token whose own embedding is broken must not end the sweep: its log-probabilities are NaN.
+        wanted = Wanted(targets=subjects, choice=Choice(), strict=False)
         live = np.ones(len(token_ids), dtype=np.bool_)
         ends = np.array(sorted(self._model.vocabulary.eos_ids), dtype=np.int64)
         decoding = self._start(token_ids)
         for position in range(self.question.tokens):
-            logits = decoding.logits
-            own = log_softmax(logits).gather(-1, subjects.to(logits.device)).squeeze(-1).cpu().numpy()
-            chosen = np.array(choose_greedy(logits), dtype=np.int64)
-            found["logprobs"][live, position] = own[live]
+            told = decoding.read(wanted)
+            assert told.chosen is not None, "a choice was wanted"
+            chosen = told.chosen
+            found["logprobs"][live, position] = told.logprobs[live, 0]
             live &= ~np.isin(chosen, ends)
             found["reply_ids"][live, position] = chosen[live]
             yield
             if position + 1 == self.question.tokens or not live.any():
                 break
-            decoding.push(torch.from_numpy(chosen))
+            decoding.push(chosen.tolist())
         return found
 
     def _sampled(self, token_ids: Int[np.ndarray, " n"]) -> Step:
@@ -160,10 +162,10 @@ class Asker:
         decoding = self._start(copies)
         for position in range(question.tokens):
             rows = np.flatnonzero(live).tolist()
-            logits = decoding.logits[rows]
-            numbers = [draws[row].random() for row in rows]
-            picked = choose_sampled(logits, question.temperature, question.top_p, numbers)
-            for row, token_id in zip(rows, picked, strict=True):
+            choice = Choice(question.temperature, question.top_p, [draws[row].random() for row in rows])
+            told = decoding.read(Wanted(rows=rows, choice=choice))
+            assert told.chosen is not None, "a choice was wanted"
+            for row, token_id in zip(rows, told.chosen.tolist(), strict=True):
                 chosen[row] = token_id
                 if token_id in vocabulary.eos_ids:
                     live[row] = False
@@ -172,7 +174,7 @@ class Asker:
             yield
             if position + 1 == question.tokens or not live.any():
                 break
-            decoding.push(torch.tensor(chosen))
+            decoding.push(chosen)
         found = np.zeros(len(token_ids), dtype=question.dtype)
         found["token_id"] = token_ids
         classes = [class_of(vocabulary, question, int(i), reply) for i, reply in zip(copies, replies, strict=True)]
@@ -188,7 +190,7 @@ def class_of(vocabulary: Vocabulary, question: Question, token_id: int, reply_id
 
 
 def sweep(
-    model: LanguageModel,
+    model: HasVocabulary,
     questions: Sequence[Question],
     token_ids: Int[np.ndarray, " n"],
     folder: Path,

@@ -12,9 +12,10 @@ from pathlib import Path
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
+from explorer.engine.models.abilities import Embeddings
 from explorer.engine.models.checkpoints.tokenizer_files import read_json
 from explorer.engine.models.checkpoints.weight_files import WeightFiles
-from explorer.engine.models.language_model import Embeddings, ModelError
+from explorer.engine.models.errors import ModelError
 
 if TYPE_CHECKING:
     import torch

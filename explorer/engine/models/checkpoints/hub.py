@@ -22,7 +22,7 @@ from tqdm.auto import tqdm  # type: ignore[import-untyped]
 
 from explorer.engine.models.checkpoints.directory import find_embeddings, read_config
 from explorer.engine.models.checkpoints.weight_files import INDEX, PICKLE_INDEX, SafetensorsFiles
-from explorer.engine.models.language_model import ModelError
+from explorer.engine.models.errors import ModelError
 from explorer.engine.models.source import Located, Progress, Source
 
 _SMALL_FILES = (

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from explorer.base.templates import SLOT
-from explorer.engine.models.language_model import ModelError
+from explorer.engine.models.errors import ModelError
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from explorer.engine.models.checkpoints.tokenizer_files import read_json
-from explorer.engine.models.language_model import ModelError
+from explorer.engine.models.errors import ModelError
 
 if TYPE_CHECKING:
     import torch

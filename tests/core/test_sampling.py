@@ -10,9 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from explorer.engine.behaviour.errors import BehaviourError
-from explorer.engine.behaviour.next_token import next_logprobs
-from explorer.engine.behaviour.sampling import choose_greedy, choose_sampled, draws_of
+from explorer.engine.core.sampling import choose_greedy, choose_sampled, draws_of
 
 ALMOST_ONE = math.nextafter(1.0, 0.0)
 
@@ -100,9 +98,3 @@ def test_streams_differ_by_seed_and_sample_and_repeat_for_both() -> None:
     first = {(seed, sample): draws_of(seed, sample).random() for seed in (0, 1, -1, 2**64 - 2) for sample in range(5)}
     assert len(set(first.values())) == len(first)
     assert draws_of(1, 4).random() == first[1, 4]
-
-
-@pytest.mark.parametrize("row", [[math.nan, 0.0], [math.inf, 0.0], [-math.inf, -math.inf]])
-def test_logits_without_a_distribution_are_refused(row: list[float]) -> None:
-    with pytest.raises(BehaviourError, match="NaN"):
-        next_logprobs(torch.tensor([row]))

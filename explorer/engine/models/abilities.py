@@ -1,0 +1,161 @@
+"""What models can do, one protocol an ability.
+
+A model says in `ModelInfo.abilities` what it can do, and implements the protocols of these abilities; an answer takes
+its model as the protocol that it needs. No logits and no tensors over a vocabulary leave a model: what is wanted of a
+next-token distribution is reduced where the logits are (`explorer.engine.models.prediction`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+from jaxtyping import Float
+
+from explorer.engine.models.errors import ModelError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from torch import Tensor
+    from transformers import PreTrainedModel
+
+    from explorer.base.records.models import Ability, ModelInfo
+    from explorer.engine.models.prediction import Prediction, Wanted
+    from explorer.engine.models.vocabulary import Vocabulary
+
+
+class HasVocabulary(Protocol):
+    """`vocabulary`: every model has one."""
+
+    @property
+    def info(self) -> ModelInfo: ...
+
+    @property
+    def vocabulary(self) -> Vocabulary: ...
+
+
+@dataclass(frozen=True)
+class Embeddings:
+    """A model's raw matrices, exactly as in the checkpoint (no folding, no centring), in their stored dtype."""
+
+    input: Float[Tensor, "vocab d_model"]
+    """W_E."""
+    output: Float[Tensor, "vocab d_model"] | None
+    """W_U transposed: one row a token. The same tensor as `input` where tied; None for encoders without a head."""
+    output_bias: Float[Tensor, " vocab"] | None
+    tied: bool
+
+
+@runtime_checkable
+class HasWeights(HasVocabulary, Protocol):
+    """`weights`: the raw matrices are here."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Remarks on the weights, such as '3 rows of W_E hold NaN or infinity'."""
+
+    def embeddings(self) -> Embeddings:
+        """The raw matrices."""
+
+
+class Continuation(Protocol):
+    """A batch of sequences in the middle of being continued.
+
+    Use: `read` what is wanted of the next token, choose one id a row, `push` them, read again. `read` may be called
+    any number of times at one place. Nothing runs between the calls, so a caller may stop at any of them.
+    """
+
+    def read(self, wanted: Wanted) -> Prediction:
+        """What the model predicts next. Raises `ModelError` where its logits hold NaN (see `Wanted.strict`)."""
+
+    def push(self, token_ids: Sequence[int]) -> None:
+        """Append one id to each row and run the model on it. Raises `ModelError` beyond the context, `OutOfMemory`."""
+
+
+@runtime_checkable
+class PredictsTokens(HasVocabulary, Protocol):
+    """`next_tokens`: log-probabilities of what comes next after prompts of ids."""
+
+    def start(self, prompts: Sequence[Sequence[int]]) -> Continuation:
+        """Run the model on a batch of prompts (any lengths ≥ 1) and be ready to continue each.
+
+        Raises `ModelError` for an empty prompt, an id outside the vocabulary, a prompt longer than the context, and
+        when memory runs out (the model stays usable).
+        """
+
+
+class GeneratesReplies(PredictsTokens, Protocol):
+    """`generation`: its continuations also choose the next id (`Wanted.choice`)."""
+
+
+@runtime_checkable
+class HasHidden(PredictsTokens, HasWeights, Protocol):
+    """`hidden`: residual streams, hooks and gradients, on the transformers model itself."""
+
+    @property
+    def hf(self) -> PreTrainedModel:
+        """The model in its raw form; whoever hooks or folds it does so on a copy."""
+
+    @property
+    def directory(self) -> Path:
+        """Where its files are."""
+
+    def check_prompts(self, prompts: Sequence[Sequence[int]]) -> None:
+        """Raise `ModelError` for no prompt, an empty one, one beyond the context, an id outside the vocabulary."""
+
+
+class Prefix(Protocol):
+    """The beginning that many prompts share, read once."""
+
+    @property
+    def ids(self) -> tuple[int, ...]: ...
+
+
+@runtime_checkable
+class SharesPrefix(Protocol):
+    """A model that can read the shared beginning of many prompts once."""
+
+    def read_prefix(self, ids: Sequence[int]) -> Prefix | None:
+        """Read `ids` once, to be begun with many times; None where the model keeps no cache that can be copied.
+
+        Raises `ModelError` as `PredictsTokens.start` does.
+        """
+
+    def start_after(self, prefix: Prefix, rests: Sequence[Sequence[int]]) -> Continuation:
+        """Like `PredictsTokens.start` of prompts that are `prefix.ids` + each of `rests`, which are equally long."""
+
+
+_GIVES: dict[Ability, str] = {
+    "vocabulary": "vocabulary",
+    "weights": "embedding matrices",
+    "next_tokens": "next-token log-probabilities",
+    "generation": "replies",
+    "hidden": "hidden states",
+}
+
+
+def weights_of(model: HasVocabulary) -> HasWeights:
+    """The model as one with matrices; raises `ModelError` where it has none."""
+    if isinstance(model, HasWeights):
+        return model
+    raise lacks(model.info, frozenset({"weights"}))
+
+
+def running(model: HasVocabulary) -> GeneratesReplies:
+    """The model as one that predicts and replies; raises `ModelError` where it does not."""
+    if isinstance(model, PredictsTokens):
+        return model
+    raise lacks(model.info, frozenset({"next_tokens"}))
+
+
+def lacks(info: ModelInfo, missing: frozenset[Ability]) -> ModelError:
+    """Why a model cannot answer what needs the `missing` abilities, in one line."""
+    if info.source.startswith("weights:"):
+        return ModelError(
+            f"{info.name} has only its embedding matrices here, so it cannot answer",
+            hint=f"Load {info.source.removeprefix('weights:')} without 'weights:' to run it.",
+        )
+    wanted = " and no ".join(words for ability, words in _GIVES.items() if ability in missing)
+    return ModelError(f"{info.name} gives no {wanted}, so it cannot answer this", hint="Ask another model.")

@@ -1,0 +1,13 @@
+"""The errors of models; the engine answers them as a Failure."""
+
+from __future__ import annotations
+
+from explorer.base.errors import ExplorerError
+
+
+class ModelError(ExplorerError):
+    """A model could not be found, loaded or run."""
+
+
+class OutOfMemory(ModelError):
+    """The device has no memory left for a batch; a smaller one may fit. The model stays usable."""
