@@ -6,6 +6,8 @@ import math
 from decimal import Decimal
 
 DIGITS = 4
+AT_MOST = "≤ "
+"""Before a number that is only known to be at most that."""
 
 
 def format_significant(number: Decimal, digits: int = DIGITS) -> str:
@@ -42,6 +44,11 @@ def format_prob_percent(logprob: float) -> str:
     return f"{format_significant(Decimal(logprob).exp() * 100)}%"
 
 
-def format_logprob_and_percent(logprob: float) -> str:
-    """The field's familiar form: `-1.410 / 24.43%`."""
-    return f"{format_logprob(logprob)} / {format_prob_percent(logprob)}"
+def format_logprob_and_percent(logprob: float, *, at_most: bool = False) -> str:
+    """The field's familiar form: `-1.410 / 24.43%`; `≤ -4.720 / 0.8915%` for an upper bound."""
+    return f"{AT_MOST if at_most else ''}{format_logprob(logprob)} / {format_prob_percent(logprob)}"
+
+
+def format_entropy(entropy: float | None) -> str:
+    """An entropy in nats: `2.317`; `–` where it is not known."""
+    return "–" if entropy is None else f"{entropy:.3f}"

@@ -7,7 +7,7 @@ from argparse import ArgumentParser
 from collections.abc import Iterable
 from typing import Any
 
-from explorer.base.numbers import format_logprob_and_percent
+from explorer.base.numbers import format_entropy, format_logprob_and_percent
 from explorer.base.records.logprobs import LogprobCell, LogprobTable, ReadLogprobs
 from explorer.base.records.plain import to_plain
 from explorer.base.records.tokens import TokenRef, TokenRow, bare_row
@@ -48,7 +48,7 @@ def blocks(request: ReadLogprobs, outcome: LogprobTable) -> Iterable[Block]:
         (target_text(outcome, place), *(cell_text(column.cells[place]) for column in outcome.columns))
         for place in range(len(outcome.targets))
     ]
-    rows.append(("entropy (nats)", *(f"{column.entropy:.3f}" for column in outcome.columns)))
+    rows.append(("entropy (nats)", *(format_entropy(column.entropy) for column in outcome.columns)))
     yield Table(("target", *models), tuple(rows), right=frozenset(models))
     deepest = max((len(column.top) for column in outcome.columns), default=0)
     if deepest:
@@ -75,9 +75,9 @@ def target_text(outcome: LogprobTable, place: int) -> str:
 
 
 def cell_text(cell: LogprobCell) -> str:
-    """`-1.410 / 24.43%`, with the number of tokens where the target is several."""
+    """`-1.410 / 24.43%`, `≤ ` before an upper bound, with the number of tokens where the target is several."""
     several = f" Σ{len(cell.target_ids)}" if len(cell.target_ids) > 1 else ""
-    return format_logprob_and_percent(cell.logprob) + several
+    return format_logprob_and_percent(cell.logprob, at_most=cell.bound == "at_most") + several
 
 
 def _top_text(top: tuple[Any, ...], place: int) -> str:
@@ -134,6 +134,7 @@ def _json_rows(outcome: LogprobTable) -> Iterable[Row]:
                 "prob": math.exp(cell.logprob),
                 "rank": cell.rank,
                 "entropy": to_plain(column.entropy),
+                **({} if cell.bound == "exact" else {"bound": cell.bound}),
             }
 
 

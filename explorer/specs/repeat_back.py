@@ -9,9 +9,9 @@ from typing import Any
 
 import msgspec
 
-from explorer.base.numbers import format_logprob_and_percent
+from explorer.base.numbers import AT_MOST, format_logprob_and_percent
 from explorer.base.records.plain import to_plain
-from explorer.base.records.repeat_back import RepeatBack, RepeatBackResult, TokenReplies
+from explorer.base.records.repeat_back import RepeatBack, RepeatBackResult, Reply, TokenReplies
 from explorer.base.records.tokens import TokenRef, TokenRow, bare_row
 from explorer.base.templates import SLOT, Template, check_template, find_template
 from explorer.settings import Settings
@@ -41,9 +41,10 @@ def summarise(outcome: RepeatBackResult) -> str:
     """How many replies are exact, the greatest probability of the token, and the controls."""
     probe = outcome.probe
     parts = [exact_share(probe)]
-    logprobs = [reply.token_logprob for reply in probe.replies if reply.token_logprob is not None]
-    if logprobs:
-        parts.append(f"P(token) {math.exp(max(logprobs)):.2g}")
+    given = [(reply.token_logprob, reply.token_bound) for reply in probe.replies if reply.token_logprob is not None]
+    if given:
+        best, bound = max(given, key=lambda one: one[0])
+        parts.append(f"P(token) {AT_MOST if bound == 'at_most' else ''}{math.exp(best):.2g}")
     if outcome.controls:
         exact = sum(control.exact for control in outcome.controls)
         parts.append(f"controls {exact}/{sum(len(control.replies) for control in outcome.controls)}")
@@ -74,7 +75,7 @@ def blocks(request: RepeatBack, outcome: RepeatBackResult) -> Iterable[Block]:
             prose(reply.reply) or "(nothing)",
             reply.outcome,
             reply.finish,
-            "–" if reply.token_logprob is None else format_logprob_and_percent(reply.token_logprob),
+            given_text(reply),
             "–" if reply.token_rank is None else f"{reply.token_rank:,}",
         )
         for each in probes
@@ -84,6 +85,13 @@ def blocks(request: RepeatBack, outcome: RepeatBackResult) -> Iterable[Block]:
     title = f"{prose(outcome.model)} · {prose(outcome.template)}"
     yield Table(heads, rows, right=frozenset({"logprob / prob", "rank"}), strong=own, title=title)
     yield Words("; ".join(map(exact_share, probes)))
+
+
+def given_text(reply: Reply) -> str:
+    """The greatest log-probability that the token was given, `≤ ` before an upper bound."""
+    if reply.token_logprob is None:
+        return "–"
+    return format_logprob_and_percent(reply.token_logprob, at_most=reply.token_bound == "at_most")
 
 
 # ── in a session ──────────────────────────────────────────────────────────────────────────────────────────
@@ -171,6 +179,7 @@ def _probe_rows(outcome: RepeatBackResult, probe: TokenReplies, *, control: bool
             "reencodes": probe.reencodes,
             **{key: plain[key] for key in ("reply_ids", "reply", "outcome", "finish")},
             **{key: plain[key] for key in ("token_logprob", "token_rank", "token_position", "logprobs")},
+            **({} if reply.token_bound == "exact" else {"token_bound": reply.token_bound}),
         }
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from explorer.base.numbers import format_logprob, format_prob_percent
+from explorer.base.numbers import AT_MOST, format_logprob, format_prob_percent
 from explorer.base.records.repeat_back import Reply
+from explorer.base.records.tokens import Bound
 
-Given = tuple[float | None, int | None, int | None]
-"""(logprob, rank, position) that a model gave a token."""
+Given = tuple[float | None, int | None, int | None, Bound]
+"""(logprob, rank, position, bound) that a model gave a token."""
 
 
 def align_points(numbers: Sequence[str]) -> list[str]:
@@ -41,12 +42,15 @@ class GivenColumn:
     def of(cls, replies: Iterable[Reply], *, wide: bool) -> GivenColumn:
         """The column for `replies`; `wide`: with probability, rank and position."""
         given = list(dict.fromkeys(_given(reply) for reply in replies if reply.token_logprob is not None))
-        texts = logprob_texts([logprob for logprob, _, _ in given if logprob is not None], with_prob=wide)
+        texts = logprob_texts([logprob for logprob, *_ in given if logprob is not None], with_prob=wide)
+        if any(bound == "at_most" for *_, bound in given):
+            signs = [AT_MOST if bound == "at_most" else "" for *_, bound in given]
+            texts = [f"{sign:<{len(AT_MOST)}}{text}" for sign, text in zip(signs, texts, strict=True)]
         if wide:
-            places = max((len(_rank(rank)) for _, rank, _ in given), default=0)
+            places = max((len(_rank(rank)) for _, rank, *_ in given), default=0)
             texts = [
                 f"{text}  rank {_rank(rank):>{places}}  at {_rank(position)}"
-                for text, (_, rank, position) in zip(texts, given, strict=True)
+                for text, (_, rank, position, _) in zip(texts, given, strict=True)
             ]
         least = 38 if wide else 8
         return cls(dict(zip(given, texts, strict=True)), max([least, *map(len, texts)]))
@@ -57,7 +61,7 @@ class GivenColumn:
 
 
 def _given(reply: Reply) -> Given:
-    return reply.token_logprob, reply.token_rank, reply.token_position
+    return reply.token_logprob, reply.token_rank, reply.token_position, reply.token_bound
 
 
 def _rank(rank: int | None) -> str:

@@ -101,7 +101,7 @@ def make_plan(model: HasVocabulary, read: Read, request: Verify, cache: Path, sp
     if not 1 <= request.samples <= 255:
         raise ExplorerError(f"{request.samples} samples were asked for", hint="Ask for 1 to 255.")
     indicator = request.indicator or read.sent.default_indicator
-    if indicator not in read.columns.indicators:
+    if indicator not in read.columns.indicators and (indicator or request.token_ids is None):
         raise ExplorerError(
             f"{model.info.name} has no indicator {indicator!r}", hint=f"It has: {', '.join(read.columns.indicators)}."
         )
@@ -166,7 +166,6 @@ def _speakable(model: HasVocabulary, folder: Path) -> dict[int, tuple[Speakabili
 
 def _tokens(read: Read, request: Verify, indicator: str) -> Int[np.ndarray, " n"]:
     columns = read.columns
-    values = columns.indicators[indicator]
     if request.token_ids is not None:
         ids = np.array(list(dict.fromkeys(request.token_ids)), dtype=np.int64)
         if len(ids) == 0 or ids.min() < 0 or ids.max() >= columns.vocab_size:
@@ -175,6 +174,7 @@ def _tokens(read: Read, request: Verify, indicator: str) -> Int[np.ndarray, " n"
                 hint=f"Name ids from 0 to {columns.vocab_size - 1}.",
             )
         return ids
+    values = columns.indicators[indicator]
     eligible = columns.categories != PADDING
     if request.top_percent is not None:
         if not 0 < request.top_percent <= 100:

@@ -136,7 +136,7 @@ class Asker:
         subjects = np.asarray(token_ids, dtype=np.int64)[:, None]
         # A token whose own embedding is broken must not end the sweep: its log-probabilities are NaN.
         wanted = Wanted(targets=subjects, choice=Choice(), strict=False)
-        live = np.ones(len(token_ids), dtype=np.bool_)
+        live, bounded = np.ones(len(token_ids), dtype=np.bool_), np.zeros(len(token_ids), dtype=np.bool_)
         ends = np.array(sorted(self._model.vocabulary.eos_ids), dtype=np.int64)
         decoding = self._start(token_ids)
         for position in range(self.question.tokens):
@@ -144,12 +144,14 @@ class Asker:
             assert told.chosen is not None, "a choice was wanted"
             chosen = told.chosen
             found["logprobs"][live, position] = told.logprobs[live, 0]
+            bounded |= live & ~told.exact[:, 0]
             live &= ~np.isin(chosen, ends)
             found["reply_ids"][live, position] = chosen[live]
             yield
             if position + 1 == self.question.tokens or not live.any():
                 break
             decoding.push(chosen.tolist())
+        found["logprobs"][bounded] = np.nan  # a bound decides nothing: the verdict is inconclusive
         return found
 
     def _sampled(self, token_ids: Int[np.ndarray, " n"]) -> Step:

@@ -9,6 +9,7 @@ from typing import Literal
 
 from textual.content import Content
 
+from explorer.base.numbers import AT_MOST, format_entropy
 from explorer.base.records.logprobs import LogprobCell, LogprobColumn, LogprobTable, ReadLogprobs
 from explorer.base.records.tokens import TokenRef
 from explorer.base.text import visible
@@ -183,6 +184,11 @@ def _fullest(view: TableView, room: int) -> Form:
 def _column_texts(column: LogprobColumn, form: Form) -> list[str]:
     """The cells of one model, equally wide, with decimal points and ranks below one another."""
     texts = logprob_texts([cell.logprob for cell in column.cells], with_prob=form in ("full", "paired"))
+    if any(cell.bound == "at_most" for cell in column.cells):
+        texts = [
+            f"{AT_MOST if cell.bound == 'at_most' else '':<{len(AT_MOST)}}{text}"
+            for text, cell in zip(texts, column.cells, strict=True)
+        ]
     marks = [_mark(cell, form) for cell in column.cells]
     widest = max(map(len, marks), default=0)
     return [f"{text} {mark:>{widest}}" if widest else text for text, mark in zip(texts, marks, strict=True)]
@@ -236,7 +242,7 @@ def _header(view: TableView, widths: Sequence[int], cells: int, first: int, last
 
 def _entropy(column: LogprobColumn, body: Sequence[str], width: int) -> Content:
     """The entropy with its decimal point below the column's."""
-    text = f"{column.entropy:.3f}"
+    text = format_entropy(column.entropy)
     point = body[0].find(".") if body else text.find(".")
     return fit(" " * max(0, point - text.find(".")) + text, width, MUTED)
 
