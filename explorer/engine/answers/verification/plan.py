@@ -26,7 +26,7 @@ from explorer.engine.answers.verification.questions import Question
 from explorer.engine.answers.verification.sweep import Asker, Slab, evidence_folder
 from explorer.engine.answers.vocabulary import Read
 from explorer.engine.behaviour.prompts import build_prompt
-from explorer.engine.models.abilities import HasVocabulary, weights_of
+from explorer.engine.models.abilities import HasHidden, HasVocabulary, weights_of
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int, UInt8
@@ -147,11 +147,6 @@ def _definitions(read: Read, request: Verify) -> tuple[Definition, ...]:
 def _questions(model: HasVocabulary, definitions: Sequence[Definition]) -> tuple[tuple[Question, ...], tuple[str, ...]]:
     """Each question once, those that do not fit the context left out and said."""
     wanted = {question.key: question for definition in definitions for question in definition.questions}
-    if wanted and not model.info.can_run:
-        raise ExplorerError(
-            f"{model.info.name} has only its embedding matrices here, so it cannot be asked anything",
-            hint="Choose geometric definitions only, or load the model itself.",
-        )
     trouble = {key: Asker(model, question).too_long() for key, question in wanted.items()}
     fitting = tuple(question for key, question in wanted.items() if not trouble[key])
     return fitting, tuple(f"left out: {why}" for why in trouble.values() if why)
@@ -159,7 +154,7 @@ def _questions(model: HasVocabulary, definitions: Sequence[Definition]) -> tuple
 
 def _speakable(model: HasVocabulary, folder: Path) -> dict[int, tuple[Speakability, float]]:
     """What is on disk of the ball with the bias; of the raw rows where there is no final norm."""
-    of = ProveSpeakability(model=model.info.name, mode="ball", bias=True, folded=model.info.can_run)
+    of = ProveSpeakability(model=model.info.name, mode="ball", bias=True, folded=isinstance(model, HasHidden))
     rows = read_certificates(weights_of(model), ReadCertificates(of=of), folder).rows
     return {row.token.token_id: (row.verdict, row.margin) for row in rows}
 
