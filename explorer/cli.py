@@ -6,7 +6,7 @@ import contextlib
 import gc
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from explorer import __version__
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
     from explorer.pipe.client import EngineClient
     from explorer.settings import Settings
+    from explorer.specs.command_line import Verb
     from explorer.tui.live.app import ExplorerApp
     from explorer.tui.shell.openings import Opening
 
-VERB_NAMES = ("tokens", "inspect", "repeat", "logprobs", "neighbours", "models", "verify", "selftest", "speakable")
 SESSION_VERB_NAMES = ("session", "replay")
 
 
@@ -31,11 +31,30 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         serve()
         return 0
-    if words and words[0] in VERB_NAMES:
-        return _run_verb(words)
     if words and words[0] in SESSION_VERB_NAMES:
         return _run_session_verb(words)
+    if words and (verb := _find_verb(words[0])) is not None:
+        return _run_verb(verb, words[1:])
     return _run_explorer(words)
+
+
+def _find_verb(word: str) -> Verb | None:
+    """The verb of that name: ours, or of another package where it can be no source."""
+    from explorer.specs.registry import REGISTRY
+
+    if (verb := REGISTRY.verb(word)) is not None or not word.isidentifier():
+        return verb
+    for problem in _add_plugins():
+        print(f"glitch-explore: {problem}", file=sys.stderr)
+    return REGISTRY.verb(word)
+
+
+def _add_plugins() -> Iterable[str]:
+    """Add the verbs of other packages; what is wrong with those left out."""
+    from explorer.base.text import visible
+    from explorer.specs.plugins import add_plugins
+
+    return [visible(problem, spaces=False) for problem in add_plugins()]
 
 
 def _common(parser: ArgumentParser) -> None:
@@ -53,7 +72,7 @@ def explorer_parser() -> ArgumentParser:
         prog="glitch-explore",
         description="Explore token geometry and model behaviour. Without a verb: the explorer on SOURCE… "
         "(default: the embedded zoo). SOURCE: zoo:NAME, a Hugging Face directory, a hub id, or weights:SOURCE.",
-        epilog=f"verbs without a screen: {', '.join((*VERB_NAMES, *SESSION_VERB_NAMES))}, engine;"
+        epilog=f"verbs without a screen: {', '.join((*_verb_names(), *SESSION_VERB_NAMES))}, engine;"
         " glitch-explore VERB --help tells more",
     )
     parser.add_argument("sources", nargs="*", metavar="SOURCE", help="models to load, in this order")
@@ -67,21 +86,22 @@ def explorer_parser() -> ArgumentParser:
     return parser
 
 
-def verb_parser() -> ArgumentParser:
-    """Arguments of the headless verbs."""
-    from explorer.headless.verbs import VERBS
+def _verb_names() -> Iterable[str]:
+    from explorer.specs.registry import REGISTRY
 
-    parser = ArgumentParser(prog="glitch-explore")
-    verbs = parser.add_subparsers(dest="verb", required=True)
-    for verb in VERBS:
-        sub = verbs.add_parser(verb.name, help=verb.help, description=verb.help)
-        if verb.sources != "0":
-            sub.add_argument(
-                "sources", nargs=verb.sources, metavar="SOURCE", help="zoo:NAME, directory, hub id, weights:…"
-            )
-        verb.arguments(sub)
-        sub.add_argument("--json", action="store_true", help="one JSON object per line, and nothing else, on stdout")
-        _common(sub)
+    return (spec.verb.name for spec in REGISTRY.verbs() if spec.verb is not None)
+
+
+def verb_parser(verb: Verb) -> ArgumentParser:
+    """Arguments of a verb."""
+    parser = ArgumentParser(prog=f"glitch-explore {verb.name}", description=f"{verb.help[0].upper()}{verb.help[1:]}.")
+    if verb.sources != "0":
+        parser.add_argument(
+            "sources", nargs=verb.sources, metavar="SOURCE", help="zoo:NAME, directory, hub id, weights:…"
+        )
+    verb.arguments(parser)
+    parser.add_argument("--json", action="store_true", help="one JSON object per line, and nothing else, on stdout")
+    _common(parser)
     return parser
 
 
@@ -93,17 +113,16 @@ def _flags(given: Namespace) -> dict[str, object]:
     return flags
 
 
-def _run_verb(words: Sequence[str]) -> int:
+def _run_verb(verb: Verb, words: Sequence[str]) -> int:
     from pathlib import Path
 
     from explorer.base.errors import ExplorerError
     from explorer.headless.run import FAILED, run_verb, say_error
-    from explorer.headless.verbs import VERBS
     from explorer.settings import read_settings
 
-    parser = verb_parser()
+    parser = verb_parser(verb)
     given = parser.parse_args(words)
-    verb = next(verb for verb in VERBS if verb.name == given.verb)
+    given.verb = verb.name
     try:
         if verb.before is not None:
             verb.before(given, parser.error)
@@ -116,6 +135,9 @@ def _run_verb(words: Sequence[str]) -> int:
 
 def _run_session_verb(words: Sequence[str]) -> int:
     from explorer.headless.session_verbs import run_session_verb
+
+    for problem in _add_plugins():
+        print(f"glitch-explore: {problem}", file=sys.stderr)
 
     def open_replay(path: Path, settings: Settings) -> int:
         from explorer.tui.shell.openings import OpenReplay  # the screen is loaded only where it is shown

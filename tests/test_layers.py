@@ -15,7 +15,7 @@ HEAVY = ("torch", "transformers", "transformer_lens", "scipy", "sklearn", "sente
     "modules",
     [
         ("explorer.tui.live.app", "explorer.sessions.file.store", "explorer.specs.describe"),
-        ("explorer.cli", "explorer.headless.run", "explorer.headless.verbs", "explorer.pipe.client"),
+        ("explorer.cli", "explorer.headless.run", "explorer.pipe.client"),
     ],
 )
 def test_the_front_ends_import_no_heavy_library(modules: tuple[str, ...]) -> None:

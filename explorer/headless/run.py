@@ -10,23 +10,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rich.console import Console
-
 from explorer.base.errors import ExplorerError
 from explorer.base.records.inspect import InspectToken, TokenDetail
 from explorer.base.records.models import LoadModel, ModelInfo, ModelLoaded
 from explorer.base.records.record import Failure, Progress
-from explorer.base.records.speakability import SpeakabilityResult
 from explorer.base.records.unions import AnyOutcome, AnyPart, AnyRequest, Cancelled
-from explorer.base.records.vocabulary import RankedTokens
 from explorer.base.text import visible
-from explorer.headless.verbs import Asked, Verb
+from explorer.headless.render import UNCUT, print_blocks
 from explorer.pipe.client import EngineClient, is_of_stopped_engine
 from explorer.sessions.file.store import SessionWriter, chosen_path, is_recorded
 from explorer.settings import Settings
+from explorer.specs.command_line import Asked, Verb
+from explorer.specs.registry import spec_of
 
 FAILED, INTERRUPTED = 1, 130
-UNCUT = 240
 LOG_LINES = 5
 
 
@@ -106,35 +103,26 @@ async def converse(
     try:
         conversation = Conversation(client, session, quiet=given.json)
         models = await conversation.load(getattr(given, "sources", ()), settings)
-        ids = await conversation.token_ids(models, given) if verb.names_token and verb.name != "logprobs" else ()
-        if verb.name == "logprobs":  # other models find their own id, or take the text
-            ids = await conversation.token_ids(models[:1], given)
+        naming = {"none": (), "each": models, "first": models[:1]}[verb.token]
+        ids = await conversation.token_ids(naming, given) if naming else ()
         for request in verb.requests(Asked(given, settings, models, ids)):
             outcome = await conversation.ask(request)
-            _print(verb, outcome, as_json=given.json)
+            _print(request, outcome, as_json=given.json)
             if verb.after is not None:
-                verb.after(given, outcome)
+                verb.after(given, request, outcome)
     finally:
         await client.stop()
 
 
-def _print(verb: Verb, outcome: AnyOutcome, *, as_json: bool) -> None:
-    if as_json:
-        for row in verb.rows(outcome):
-            print(json.dumps(row, allow_nan=False))  # ASCII: no token moves the cursor of a terminal
-        _say_notes(outcome)
+def _print(request: AnyRequest, outcome: AnyOutcome, *, as_json: bool) -> None:
+    spec = spec_of(request)
+    if not as_json:
+        print_blocks(spec.blocks(request, outcome))
         return
-    # A pipe has no width: nothing is cut there.
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else UNCUT)
-    for thing in verb.show(outcome):
-        console.print(thing)
-
-
-def _say_notes(outcome: AnyOutcome) -> None:
-    """On stderr, the remarks that none of the rows carries; those of `verify` it says itself."""
-    if isinstance(outcome, RankedTokens | SpeakabilityResult):
-        for note in outcome.notes:
-            _say(f"{outcome.model}: {note}")
+    for row in spec.json_rows(outcome):
+        print(json.dumps(row, allow_nan=False))  # ASCII: no token moves the cursor of a terminal
+    for note in getattr(outcome, "notes", ()):  # remarks that none of the rows carries
+        _say(f"{getattr(outcome, 'model', '')}: {note}")
 
 
 def run_verb(verb: Verb, given: Namespace, settings: Settings, client: EngineClient) -> int:
