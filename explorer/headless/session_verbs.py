@@ -17,7 +17,8 @@ from rich.text import Text
 from explorer.base.errors import ExplorerError
 from explorer.base.records.unions import Step
 from explorer.base.text import visible
-from explorer.headless.run import FAILED, INTERRUPTED, UNCUT, say_error, say_last_words
+from explorer.headless.render import UNCUT
+from explorer.headless.run import FAILED, INTERRUPTED, say_error, say_last_words
 from explorer.pipe.client import EngineClient
 from explorer.sessions.checking.check import Checked, Verifier, same_libraries, tally
 from explorer.sessions.checking.diff import Difference, diff_sessions

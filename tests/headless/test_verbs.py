@@ -40,10 +40,10 @@ def test_the_percentile_is_told_of_the_sorted_indicator_or_of_the_first(run: Run
         words = ("tokens", "zoo:mynah", "--sort", sort, "--top", "1")
         _, (row,), _ = run(*words)
         _, (shown,), _ = run(*words, as_json=False)
-        _, _, what, heading, line = shown["text"].splitlines()
-        assert what.strip() == "percentile of"
-        assert heading.split()[3] == heading.split()[-1] == name
-        assert line.split()[-1] == f"{row['percentiles'][name]:.3g}"
+        _, _, heading, line = shown["text"].splitlines()
+        assert heading.split()[4] == heading.split()[-1] == name
+        assert heading.rstrip().endswith(f"percentile of {name}")
+        assert line.split()[-1] == f"{row['percentiles'][name]:.1f}"
 
 
 def test_a_token_has_one_row_whichever_way_it_is_named(run: Run) -> None:
@@ -166,12 +166,13 @@ def test_tables_are_readable_without_json(run: Run, verb: str) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("inspect", "zoo:starling", "--token-id", "3080"), "starling 3080 ⟨3080⟩  padding\nbytes (none)\n"),
-        (("repeat", "zoo:starling", "--token-id", "3080"), "\n⟨3080⟩: exact 0/1"),
+        (("inspect", "zoo:starling", "--token-id", "3080"), "starling: token 3080 ⟨3080⟩\n"),
+        (("inspect", "zoo:starling", "--token-id", "3080"), "(none)"),
+        (("repeat", "zoo:starling", "--token-id", "3080"), "\n⟨3080⟩ exact 0/1"),
         (("repeat", "zoo:starling", "--token-id", "3080"), "\n⟨3080⟩ has no text: it is id 9 of the prompt's 13.\n"),
         (("neighbours", "zoo:starling", "--token-id", "3080"), "nearest to ⟨3080⟩ in W_E"),
         (("logprobs", "zoo:starling", "--prompt", "The", "--token-id", "3080"), "\n⟨3080⟩ "),
-        (("tokens", "zoo:starling", "--where", "id:3080"), "\n3080  ⟨3080⟩  padding"),
+        (("tokens", "zoo:starling", "--where", "id:3080"), "  3080  ⟨3080⟩  padding"),
     ],
 )
 def test_padding_is_named_by_its_id(run: Run, words: tuple[str, ...], said: str) -> None:

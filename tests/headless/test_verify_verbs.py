@@ -135,4 +135,4 @@ def test_selftest_says_what_it_compared(run: Run, monkeypatch: pytest.MonkeyPatc
     assert row["score"]["recall"] >= 0.98
     _, (shown,), _ = run("selftest", "zoo:mynah", as_json=False)
     assert "withheld" in shown["text"]
-    assert "not to be had" in shown["text"]
+    assert "not available" in shown["text"]
