@@ -16,7 +16,8 @@ from explorer.base.records.neighbours import FindNeighbours
 from explorer.base.records.notes import WriteNote
 from explorer.base.records.record import Failure
 from explorer.sessions.file.reader import SessionFile
-from explorer.sessions.report.page import html_report, markdown_paragraph, markdown_text, write_report
+from explorer.sessions.report.markdown import markdown_paragraph, markdown_text
+from explorer.sessions.report.page import html_report, write_report
 from explorer.sessions.report.svg import plot_svg
 from explorer.specs.neighbours import plot
 from tests.sessions.example_sessions import HOSTILE, exchanges, neighbourhood, write_session
