@@ -14,7 +14,7 @@ HEAVY = ("torch", "transformers", "transformer_lens", "scipy", "sklearn", "sente
 @pytest.mark.parametrize(
     "modules",
     [
-        ("explorer.tui.live.app", "explorer.sessions.file.store", "explorer.specs.describe"),
+        ("explorer.tui.live.app", "explorer.sessions.file.store", "explorer.specs.registry"),
         ("explorer.cli", "explorer.headless.run", "explorer.pipe.client"),
     ],
 )

@@ -28,7 +28,7 @@ from explorer.sessions.file.recent import Listed, find_session, sample_sessions,
 from explorer.sessions.file.schema import session_schema
 from explorer.sessions.report.page import write_report
 from explorer.settings import Settings, read_settings, state_folder
-from explorer.specs.describe import describe, summarise
+from explorer.specs.registry import describe, summarise
 
 VERB_NAMES = ("session", "replay")
 RECENT = 20

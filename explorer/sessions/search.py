@@ -20,7 +20,7 @@ from explorer.base.records.unions import AnyRequest, Step
 from explorer.base.text import visible, visible_bytes
 from explorer.sessions.file.form import migrate_line
 from explorer.sessions.file.reader import SessionFile
-from explorer.specs.describe import describe
+from explorer.specs.registry import describe
 
 PAUSE_EVERY = 64
 

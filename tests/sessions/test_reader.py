@@ -21,7 +21,7 @@ from explorer.sessions.file.form import FORMAT
 from explorer.sessions.file.reader import CHUNK, SessionFile
 from explorer.sessions.file.store import SessionWriter, read_session
 from explorer.sessions.report.section import section_of
-from explorer.specs.describe import describe, summarise
+from explorer.specs.registry import describe, summarise
 from tests.measuring import STALL, fastest
 from tests.sessions.example_sessions import exchanges, write_large_session, write_session
 

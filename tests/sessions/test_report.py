@@ -25,7 +25,7 @@ from tests.sessions.example_sessions import HOSTILE, exchanges, neighbourhood, w
 PLAIN_TAGS = {
     "html", "head", "meta", "title", "style", "body", "main", "header", "h1", "dl", "dt", "dd", "div", "table", "thead",
     "tbody", "tr", "th", "td", "nav", "ol", "li", "a", "section", "h2", "time", "p", "blockquote", "figure", "svg",
-    "rect", "circle", "text", "span", "footer",
+    "rect", "circle", "text", "span", "footer", "caption",
 }  # fmt: skip
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]")
 

@@ -237,7 +237,7 @@ class ExplorerApp(Acts):
                 pane.show_part(request, part)
 
     def _show_running(self) -> None:
-        from explorer.specs.describe import describe  # not before the first paint
+        from explorer.specs.registry import describe  # not before the first paint
 
         bar = self.query_one(ModelBar)
         current = self.desk.current()

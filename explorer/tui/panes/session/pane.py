@@ -18,7 +18,7 @@ from explorer.base.records.record import Failure
 from explorer.base.records.unions import Cancelled, Step
 from explorer.base.text import visible
 from explorer.sessions.file.reader import is_damaged
-from explorer.specs.describe import describe, summarise
+from explorer.specs.registry import describe, summarise
 from explorer.tui.panes.base import Pane
 from explorer.tui.shell.messages import StepOpened
 from explorer.tui.widgets.row_list import RowList
