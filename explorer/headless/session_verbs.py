@@ -20,7 +20,7 @@ from explorer.base.text import visible
 from explorer.headless.render import UNCUT
 from explorer.headless.run import FAILED, INTERRUPTED, say_error, say_last_words
 from explorer.pipe.client import EngineClient
-from explorer.sessions.checking.check import Checked, Verifier, same_libraries, tally
+from explorer.sessions.checking.check import CheckedStep, SessionChecker, same_libraries, tally
 from explorer.sessions.checking.diff import Difference, diff_sessions
 from explorer.sessions.checking.naming import parse_model_map
 from explorer.sessions.file.reader import SessionFile
@@ -186,14 +186,14 @@ async def verify(
         await client.start()
     except OSError as error:
         raise ExplorerError(f"the engine cannot be started: {error}", hint="Check --engine.") from error
-    checks: list[Checked] = []
+    checks: list[CheckedStep] = []
     try:
 
         def same() -> bool:
             return client.hello is not None and same_libraries(session.header.versions, client.hello.versions)
 
-        verifier = Verifier(client, names, allow_pickle=settings.allow_pickle, same_libraries=same)
-        async for check in verifier.run(session):
+        checker = SessionChecker(client, names, allow_pickle=settings.allow_pickle, same_libraries=same)
+        async for check in checker.run(session):
             checks.append(check)
             if sys.stderr.isatty():
                 print(f"\rstep {len(checks)}/{len(session)}\x1b[K", end="", file=sys.stderr, flush=True)
@@ -205,7 +205,7 @@ async def verify(
     if has_stopped:
         say_last_words(client)
     _print_checks(checks, as_json=given.json)
-    is_fine = bool(checks) and all(check.verdict in ("agree", "nothing to run") for check in checks)
+    is_fine = bool(checks) and all(check.result in ("agree", "nothing to run") for check in checks)
     return 0 if is_fine and not damage else FAILED
 
 
@@ -222,7 +222,7 @@ def _say_damage(session: SessionFile, name: str, given: Namespace) -> bool:
     return found
 
 
-def _print_checks(checks: Sequence[Checked], *, as_json: bool) -> None:
+def _print_checks(checks: Sequence[CheckedStep], *, as_json: bool) -> None:
     if as_json:
         for check in checks:
             print(json.dumps(_check_row(check), allow_nan=False))
@@ -231,18 +231,18 @@ def _print_checks(checks: Sequence[Checked], *, as_json: bool) -> None:
     for check in checks:
         if check.digests:
             console.print(Text(f"{describe(check.step.request)}: another model. {_prose(check.digests)}", "red"))
-    table = _table("step", "question", "verdict", "", right=("step",))
+    table = _table("step", "request", "result", "", right=("step",))
     for check in checks:
-        if check.verdict != "nothing to run":
-            verdict = Text(check.verdict, _COLOURS[check.verdict])
-            table.add_row(str(check.step.number), Text(describe(check.step.request)), verdict, Text(_prose(check.said)))
+        if check.result != "nothing to run":
+            result = Text(check.result, _COLOURS[check.result])
+            table.add_row(str(check.step.number), Text(describe(check.step.request)), result, Text(_prose(check.said)))
     console.print(table)
     console.print(Text(tally(checks)))
 
 
-def _check_row(check: Checked) -> dict[str, Any]:
+def _check_row(check: CheckedStep) -> dict[str, Any]:
     question = describe(check.step.request)
-    return {"step": check.step.number, "question": question, "verdict": check.verdict, "said": check.said}
+    return {"step": check.step.number, "question": question, "verdict": check.result, "said": check.said}
 
 
 # ── diff ──────────────────────────────────────────────────────────────────────────────────────────────────

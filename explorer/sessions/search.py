@@ -15,12 +15,13 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from explorer.base.records.notes import WriteNote
-from explorer.base.records.unions import AnyRequest, Step
+from explorer.base.records.kinds import decode_request
+from explorer.base.records.notes import MarkToken, WriteNote
+from explorer.base.records.unions import Step
 from explorer.base.text import visible, visible_bytes
 from explorer.sessions.file.form import migrate_line
 from explorer.sessions.file.reader import SessionFile
-from explorer.specs.registry import describe
+from explorer.specs.registry import REGISTRY, Registry, describe
 
 PAUSE_EVERY = 64
 
@@ -39,24 +40,6 @@ class _Info(msgspec.Struct, frozen=True, gc=False):
     name: str = ""
 
 
-class _Of(msgspec.Struct, frozen=True, gc=False):
-    """The sweep that a question is about."""
-
-    model: str = ""
-
-
-class _Asked(msgspec.Struct, frozen=True, gc=False):
-    kind: str = ""
-    model: str = ""
-    models: tuple[str, ...] = ()
-    top_of: str = ""
-    of: _Of | None = None
-    token_id: int | None = None
-    step: int | None = None
-    tags: tuple[str, ...] = ()
-    marked: bool = True
-
-
 class _Came(msgspec.Struct, frozen=True, gc=False):
     kind: str = ""
     info: _Info | None = None
@@ -64,16 +47,16 @@ class _Came(msgspec.Struct, frozen=True, gc=False):
 
 class _Line(msgspec.Struct, frozen=True, gc=False):
     number: int = 0
-    request: _Asked = _Asked()
+    request: dict[str, Any] = {}
     outcome: _Came = _Came()
 
 
-class _Question(msgspec.Struct, frozen=True):
-    request: AnyRequest
+class _RequestLine(msgspec.Struct, frozen=True):
+    request: msgspec.Raw
 
 
 _decoder = msgspec.json.Decoder(_Line, strict=False)
-_question_decoder = msgspec.json.Decoder(_Question, strict=False)
+_request_decoder = msgspec.json.Decoder(_RequestLine)
 
 
 @dataclass(frozen=True)
@@ -101,8 +84,10 @@ class Found(NamedTuple):
 class SessionIndex:
     """What every step of a session file is about."""
 
-    def __init__(self, session: SessionFile) -> None:
+    def __init__(self, session: SessionFile, registry: Registry = REGISTRY) -> None:
+        """`registry`: says which fields of a request name models and its token."""
         self.session = session
+        self._registry = registry
         self._facts: list[Fact] = []
         self._tags: dict[int, tuple[str, ...]] = {}
         self._on_step: dict[int, list[int]] = defaultdict(list)
@@ -143,23 +128,34 @@ class SessionIndex:
     def _take_in(self, position: int) -> None:
         try:
             line = _decoder.decode(self._line(position))
+            self._note(position, line.request)
+            fact = self._fact(line)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            self._facts.append(Fact(kind="", models=(), token_id=None, number=position + 1))
-            return
-        asked = line.request
-        spoken = (asked.of.model if asked.of is not None else asked.model, *asked.models, asked.top_of)
-        named = tuple(dict.fromkeys(filter(None, spoken)))
-        if line.outcome.info is not None:
-            named = (line.outcome.info.name,)
-        if asked.kind == "WriteNote":
-            self._tags[position] = asked.tags
-            if asked.step is not None:
-                self._on_step[asked.step].append(position)
-            if asked.token_id is not None:
-                self._on_token[asked.model, asked.token_id].append(position)
-        elif asked.kind == "MarkToken" and asked.token_id is not None:
-            self._marks.append((position, asked.model, asked.token_id, asked.marked))
-        self._facts.append(Fact(kind=asked.kind, models=named, token_id=asked.token_id, number=line.number))
+            fact = Fact(kind="", models=(), token_id=None, number=position + 1)
+        self._facts.append(fact)
+
+    def _fact(self, line: _Line) -> Fact:
+        """What the line's request is about; a loaded model by the name that it was given."""
+        kind = _text(line.request.get("kind"))
+        spec = self._registry.of_kind(kind)
+        named = dict.fromkeys(name for path in (spec.models if spec else ()) for name in _texts_at(line.request, path))
+        models = (line.outcome.info.name,) if line.outcome.info is not None else tuple(filter(None, named))
+        token_id = line.request.get(spec.token) if spec and spec.token else None
+        known = isinstance(token_id, int) and not isinstance(token_id, bool)
+        return Fact(kind=kind, models=models, token_id=token_id if known else None, number=line.number)
+
+    def _note(self, position: int, asked: dict[str, Any]) -> None:
+        """Keep what a note is on, and what is marked."""
+        if asked.get("kind") == "WriteNote":
+            note = msgspec.convert(asked, WriteNote, strict=False)
+            self._tags[position] = note.tags
+            if note.step is not None:
+                self._on_step[note.step].append(position)
+            if note.token_id is not None:
+                self._on_token[note.model, note.token_id].append(position)
+        elif asked.get("kind") == "MarkToken":
+            mark = msgspec.convert(asked, MarkToken, strict=False)
+            self._marks.append((position, mark.model, mark.token_id, mark.marked))
 
     def _line(self, position: int) -> bytes:
         return migrate_line(self.session.raw(position), self.session.version)
@@ -207,7 +203,7 @@ class SessionIndex:
             # In prompts and replies a token has its dots, the words round it have spaces.
             return text in shown or (" " in text and text.replace("·", " ") in shown)
         try:
-            return text in describe(_question_decoder.decode(line).request).casefold()
+            return text in describe(decode_request(_request_decoder.decode(line).request, "json")).casefold()
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return False
 
@@ -231,6 +227,18 @@ class SessionIndex:
                 break
             (marked[model].add if is_marked else marked[model].discard)(token_id)
         return {model: frozenset(ids) for model, ids in marked.items()}
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _texts_at(asked: dict[str, Any], path: str) -> list[str]:
+    """The names in the field at `path` of a request as it stands in its line, which may be damaged."""
+    value: Any = asked
+    for name in path.split("."):
+        value = value.get(name) if isinstance(value, dict) else None
+    return [item for item in (value if isinstance(value, list) else [value]) if isinstance(item, str)]
 
 
 def words_of(step: Step) -> str:

@@ -120,15 +120,16 @@ def summarise(outcome: Outcome) -> str:
 
 def models_of(request: Request) -> tuple[str, ...]:
     """The loaded models that a request speaks of, each once."""
-    names = (name for path in REGISTRY.of(request).models for name in _names_at(request, path.split(".")))
+    found = (value_at(request, path) for path in REGISTRY.of(request).models)
+    names = (name for value in found for name in (value if isinstance(value, tuple) else (value,)))
     return tuple(dict.fromkeys(filter(None, names)))
 
 
-def _names_at(record: Any, path: list[str]) -> tuple[str, ...]:
-    value = getattr(record, path[0])
-    if len(path) > 1:
-        return _names_at(value, path[1:])
-    return value if isinstance(value, tuple) else (value,)
+def value_at(record: Any, path: str) -> Any:
+    """The field of `record` at `path`; a dot leads into a nested record."""
+    for name in path.split("."):
+        record = getattr(record, name)
+    return record
 
 
 def resolve(place: str) -> Any:

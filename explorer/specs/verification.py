@@ -23,7 +23,7 @@ from explorer.base.records.verification import (
 )
 from explorer.specs.blocks import Block, Quote, Words, count, prose, token_text
 from explorer.specs.command_line import Asked, Row, Verb, ids, names
-from explorer.specs.comparing.findings import compare_findings
+from explorer.specs.comparing.findings import compare_evidence, compare_findings
 from explorer.specs.spec import Live, Spec, Tab
 from explorer.specs.verdict_tables import (
     definitions_table,
@@ -276,6 +276,7 @@ SPECS = (
         needs=lambda request: needs(request.of),
         models=("of.model",),
         token="token_id",
+        compare=compare_evidence,
         tab=VERIFICATION,
     ),
 )

@@ -11,8 +11,10 @@ from explorer.base.records.models import ModelLoaded
 from explorer.base.records.record import Failure
 from explorer.base.records.repeat_back import RepeatBack, RepeatBackResult
 from explorer.base.records.unions import AnyOutcome, AnyRequest
+from explorer.base.records.verification import VerdictEvidence, VerificationResult
 from explorer.base.templates import find_template
-from explorer.specs.comparing.compare import TOLERANCES, Agreement, Circumstances, compare, loosest
+from explorer.specs.comparing.agreement import TOLERANCES, Agreement, Comparison, loosest
+from explorer.specs.comparing.compare import compare
 from explorer.specs.comparing.two_sample import two_sample_p
 from tests.sessions.example_sessions import (
     exchanges,
@@ -24,7 +26,7 @@ from tests.sessions.example_sessions import (
     verification_exchanges,
 )
 
-FLOAT32 = TOLERANCES["float32"]
+FLOAT32 = Comparison(TOLERANCES["float32"])
 GREEDY = RepeatBack(model="mynah", token_id=5, template=find_template("repeat-1"))
 
 
@@ -50,7 +52,7 @@ def test_a_logprob_may_differ_by_its_dtypes_tolerance_and_no_more(dtype: str) ->
     tolerance = TOLERANCES[dtype]
     for share, agrees in ((0.9, True), (1.1, False)):
         moved = logprob_table(-1.0, -2.0 + share * tolerance.logprob)
-        found = compare(LOGPROBS, logprob_table(-1.0, -2.0), moved, tolerance)
+        found = compare(LOGPROBS, logprob_table(-1.0, -2.0), moved, Comparison(tolerance))
         assert (found.difference == "") == agrees
     assert "logprob" in found.difference
 
@@ -58,13 +60,13 @@ def test_a_logprob_may_differ_by_its_dtypes_tolerance_and_no_more(dtype: str) ->
 def test_the_loosest_dtype_of_those_that_took_part_counts() -> None:
     assert loosest(["float32", "bfloat16"]) == TOLERANCES["bfloat16"]
     assert loosest(["float16", "float32"]) == TOLERANCES["float16"]
-    assert loosest([]) == loosest(["float64"]) == FLOAT32
+    assert loosest([]) == loosest(["float64"]) == TOLERANCES["float32"]
 
 
 def test_greedy_ids_and_text_are_compared_exactly() -> None:
-    other_ids = compare(GREEDY, result(reply()), result(reply(ids=(5, 8))), TOLERANCES["bfloat16"])
+    other_ids = compare(GREEDY, result(reply()), result(reply(ids=(5, 8))), Comparison(TOLERANCES["bfloat16"]))
     assert "reply_ids" in other_ids.difference
-    other_text = compare(GREEDY, result(reply()), result(reply(text=" they")), TOLERANCES["bfloat16"])
+    other_text = compare(GREEDY, result(reply()), result(reply(text=" they")), Comparison(TOLERANCES["bfloat16"]))
     assert "reply" in other_text.difference
     close = msgspec.structs.replace(reply(), token_logprob=-0.25 + 5e-4, token_rank=1)
     assert compare(GREEDY, result(reply()), result(close), FLOAT32) == Agreement("")
@@ -92,25 +94,25 @@ def test_samples_of_another_prompt_are_not_excused_by_a_test() -> None:
     assert "prompt_ids" in found.difference
 
 
-SAME_RUN = Circumstances(reproducible=True)
+SAME_RUN = Comparison(reproducible=True)
 
 
 def test_on_the_same_numbers_a_seed_must_give_the_same_replies() -> None:
     one = result(*(reply(n, "other", (n,)) for n in range(8)))
     other = result(*(reply(n, "other", (n, 3)) for n in range(8)))
-    assert "same seed" in compare(sampled(8), one, one, FLOAT32, SAME_RUN).how
-    found = compare(sampled(8), one, other, FLOAT32, SAME_RUN)
+    assert "same seed" in compare(sampled(8), one, one, SAME_RUN).how
+    found = compare(sampled(8), one, other, SAME_RUN)
     assert "reply_ids" in found.difference
     assert "same weights" in found.how
     assert compare(sampled(8), one, other, FLOAT32).difference == "", "elsewhere the counts decide"
 
 
-@pytest.mark.parametrize("circumstances", [SAME_RUN, Circumstances()])
-def test_replies_left_out_of_a_sample_are_no_sample(circumstances: Circumstances) -> None:
+@pytest.mark.parametrize("comparison", [SAME_RUN, Comparison()])
+def test_replies_left_out_of_a_sample_are_no_sample(comparison: Comparison) -> None:
     whole = result(*(reply(n, "other", (n,)) for n in range(8)))
     for kept in (0, 1, 7):
         fewer = result(*whole.probe.replies[:kept])
-        found = compare(sampled(8), fewer, whole, FLOAT32, circumstances)
+        found = compare(sampled(8), fewer, whole, comparison)
         assert found.difference == f"probe.replies: {kept} were recorded, 8 were asked for"
 
 
@@ -199,24 +201,31 @@ def test_numbers_under_another_models_name_differ() -> None:
 def test_a_model_goes_by_the_name_that_it_was_given_and_by_no_other() -> None:
     recorded = logprob_table(-1.0, models=("mynah", "lyrebird"))
     live = logprob_table(-1.0, models=("mynah-2", "lyrebird"))
-    mapped = Circumstances(names={"mynah": "mynah-2"})
-    assert compare(LOGPROBS, recorded, live, FLOAT32, mapped).difference == ""
+    mapped = Comparison(names={"mynah": "mynah-2"})
+    assert compare(LOGPROBS, recorded, live, mapped).difference == ""
     assert "model" in compare(LOGPROBS, recorded, live, FLOAT32).difference
-    assert "model" in compare(LOGPROBS, recorded, recorded, FLOAT32, mapped).difference
+    assert "model" in compare(LOGPROBS, recorded, recorded, mapped).difference
 
 
 def test_a_list_speaks_of_models_by_its_own_names() -> None:
     request, detail = exchanges("mynah")[2]
     live = msgspec.structs.replace(detail, model="heron")
-    assert compare(request, detail, live, FLOAT32, Circumstances(names={"mynah": "heron"})).difference == ""
+    assert compare(request, detail, live, Comparison(names={"mynah": "heron"})).difference == ""
 
 
-@pytest.mark.parametrize("field", ["name", "title", "source"])
-def test_what_a_definition_is_called_is_compared(field: str) -> None:
-    request, found = verification_exchanges("plain")[0]
-    (definition,) = found.definitions  # type: ignore[union-attr]
-    other = msgspec.structs.replace(found, definitions=(msgspec.structs.replace(definition, **{field: "magikarp"}),))
-    assert f"definitions 1.{field}" in compare(request, other, found, FLOAT32).difference
+def test_the_name_of_a_definition_is_compared_and_its_prose_is_not() -> None:
+    for request, found in verification_exchanges("plain")[:2]:
+        assert isinstance(found, VerificationResult | VerdictEvidence)
+        reworded = with_definition(found, title="a", rule="b", source="c", value="d")
+        assert compare(request, reworded, found, FLOAT32).difference == ""
+        assert ".name" in compare(request, with_definition(found, name="magikarp"), found, FLOAT32).difference
+
+
+def with_definition(found: VerificationResult | VerdictEvidence, **changes: str) -> AnyOutcome:
+    if isinstance(found, VerdictEvidence):
+        return msgspec.structs.replace(found, definition=msgspec.structs.replace(found.definition, **changes))
+    (definition,) = found.definitions
+    return msgspec.structs.replace(found, definitions=(msgspec.structs.replace(definition, **changes),))
 
 
 def test_near_ties_may_swap_places_and_others_may_not() -> None:

@@ -8,7 +8,7 @@ from explorer.base.records.notes import WriteNote
 from explorer.base.records.unions import Cancelled, Step
 from explorer.sessions.checking.diff import diff_sessions
 from tests.sessions.example_sessions import exchanges, info, logprob_table
-from tests.sessions.test_verify import steps
+from tests.sessions.test_check import steps
 
 
 def session(model: str, *logprobs: float, dtype: str = "float32", digest: str = "a" * 32) -> list[Step]:

@@ -14,9 +14,9 @@ from explorer.base.records.notes import MarkToken, Noted, WriteNote
 from explorer.base.records.record import Failure
 from explorer.base.records.tokens import TokenRow
 from explorer.base.records.verification import ReadEvidence, Verify
-from explorer.sessions.checking.naming import models_of
 from explorer.sessions.file.reader import SessionFile
 from explorer.sessions.search import Query, SessionIndex
+from explorer.specs.registry import models_of
 from tests.measuring import STALL, fastest
 from tests.sessions.example_sessions import info, logprob_table, write_large_session, write_session
 

@@ -70,3 +70,8 @@ class LogprobColumn(Record, kw_only=True):
 class LogprobTable(Outcome, kw_only=True):
     targets: tuple[str, ...]
     columns: tuple[LogprobColumn, ...]
+
+    def problem(self) -> str:
+        if all(len(column.cells) == len(self.targets) for column in self.columns):
+            return ""
+        return f"the columns do not hold one cell for each of {len(self.targets)} targets"

@@ -69,6 +69,11 @@ class SpeakabilityCertificate(Record, kw_only=True):
     centre: float = 0.0
     """Weight on the mean of all rows."""
 
+    def problem(self) -> str:
+        if len(self.weights) == len(self.token_ids):
+            return ""
+        return f"{len(self.weights)} weights do not belong to {len(self.token_ids)} tokens"
+
 
 class SolidAngleEstimate(Record, kw_only=True):
     """The share of directions in which a token wins."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from explorer.base.records.inspect import InspectToken, TokenDetail
 from explorer.base.records.logprobs import LogprobTable, ReadLogprobs
 from explorer.base.records.models import (
@@ -105,3 +107,8 @@ class Step(Record, kw_only=True, tag_field="kind", tag=True):
     seconds: float
     request: AnyRequest
     outcome: AnyOutcome
+
+    def problem(self) -> str:
+        if not 0 <= self.seconds < math.inf:
+            return f"{self.seconds} seconds are no duration"
+        return f"{self.number} is no number of a step" if self.number < 0 else ""

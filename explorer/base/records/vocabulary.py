@@ -7,6 +7,9 @@ import msgspec
 from explorer.base.records.record import Array, Outcome, Record, Request
 from explorer.base.records.tokens import Category, TokenRow
 
+LARGEST_VOCABULARY = 50_000_000
+"""Tokens; no session speaks of more."""
+
 
 class UnusedReference(Record, kw_only=True):
     """A token taken as known-unused, and why (`byte never in UTF-8`, `name`, `padding row`, `chosen`)."""
@@ -63,6 +66,10 @@ class RankTokens(Request, kw_only=True):
     """Position of the cursor, where a screen had one."""
     unused_ids: tuple[int, ...] | None = None
 
+    def problem(self) -> str:
+        farthest = max(abs(self.first), abs(self.top), abs(self.cursor or 0))
+        return "no vocabulary has that many rows" if farthest > LARGEST_VOCABULARY else ""
+
 
 class RankedTokens(Outcome, kw_only=True):
     model: str
@@ -81,3 +88,8 @@ class RankedTokens(Outcome, kw_only=True):
     """Every flag that a token of the vocabulary may carry, in column order."""
     formats: dict[str, tuple[int, int]] = msgspec.field(default_factory=dict)
     """How a screen wrote each indicator: cells and decimals, chosen from the whole column."""
+
+    def problem(self) -> str:
+        if len(self.rows) <= self.matching <= self.total <= LARGEST_VOCABULARY:
+            return ""
+        return f"{len(self.rows)} rows of {self.matching} of {self.total} tokens are not possible"

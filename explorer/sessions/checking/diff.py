@@ -1,4 +1,4 @@
-"""The same questions in two sessions: two checkpoints, two machines, two dtypes. What differs."""
+"""The same requests in two sessions: two checkpoints, two machines, two dtypes. What differs."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from explorer.base.records.models import ListModels, LoadModel, ModelInfo, ModelLoaded, ReadRoster, UnloadModel
-from explorer.base.records.notes import MarkToken, WriteNote
+from explorer.base.records.models import LoadModel, ModelInfo, ModelLoaded, UnloadModel
 from explorer.base.records.plain import dump_json
 from explorer.base.records.unions import Cancelled, Step
-from explorer.sessions.checking.naming import models_of, renamed
-from explorer.specs.comparing.compare import Agreement, Circumstances, compare, digest_difference, loosest
+from explorer.sessions.checking.naming import renamed
+from explorer.specs.comparing.agreement import Agreement, Comparison, loosest
+from explorer.specs.comparing.compare import compare
+from explorer.specs.comparing.models import digest_difference
+from explorer.specs.registry import models_of, spec_of
 
-_NOT_QUESTIONS = (LoadModel, UnloadModel, MarkToken, WriteNote, ReadRoster, ListModels)
+_MODELS = (LoadModel, UnloadModel)
+"""Compared model by model, not step by step."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,7 @@ class ModelPair:
 
 @dataclass(frozen=True)
 class StepPair:
-    """One question and its two answers."""
+    """One request and its two outcomes."""
 
     first: Step
     second: Step
@@ -51,21 +54,21 @@ class Difference:
 
 
 def diff_sessions(first: Iterable[Step], second: Iterable[Step], names: Mapping[str, str] | None = None) -> Difference:
-    """Pair the questions of two sessions and compare their answers.
+    """Pair the requests of two sessions and compare their outcomes.
 
     `names`: model in the first → model in the second. Where it names none, models of one name stand for each
-    other, and those that only one session has in the order they were loaded. A question asked several times
-    is paired in order. Stopped requests are left out.
+    other, and those that only one session has in the order they were loaded. A request made several times
+    is paired in order. Cancelled requests are left out.
     """
     ours, theirs = list(first), list(second)
     our_models, their_models = _models(ours), _models(theirs)
     chosen = dict(names or {}) or _pair_by_order(list(our_models), list(their_models))
     waiting: dict[bytes, list[Step]] = defaultdict(list)
-    for step in _questions(theirs):
+    for step in _comparable(theirs):
         waiting[dump_json(step.request)].append(step)
     pairs: list[StepPair] = []
     only_first: list[Step] = []
-    for step in _questions(ours):
+    for step in _comparable(ours):
         same = waiting.get(dump_json(renamed(step.request, chosen)))
         if not same:
             only_first.append(step)
@@ -74,7 +77,7 @@ def diff_sessions(first: Iterable[Step], second: Iterable[Step], names: Mapping[
         infos = [our_models.get(name) for name in models_of(step.request)]
         infos += [their_models.get(name) for name in models_of(other.request)]
         tolerance = loosest([info.dtype for info in infos if info is not None])
-        found = compare(step.request, step.outcome, other.outcome, tolerance, Circumstances(names=chosen))
+        found = compare(step.request, step.outcome, other.outcome, Comparison(tolerance, names=chosen))
         pairs.append(StepPair(step, other, found))
     left = sorted((step for steps in waiting.values() for step in steps), key=lambda step: step.number)
     return Difference(
@@ -89,9 +92,10 @@ def _models(steps: Iterable[Step]) -> dict[str, ModelInfo]:
     return {step.outcome.info.name: step.outcome.info for step in steps if isinstance(step.outcome, ModelLoaded)}
 
 
-def _questions(steps: Iterable[Step]) -> Iterable[Step]:
+def _comparable(steps: Iterable[Step]) -> Iterable[Step]:
     for step in steps:
-        if not isinstance(step.request, _NOT_QUESTIONS) and not isinstance(step.outcome, Cancelled):
+        is_asked = spec_of(step.request).checked and not isinstance(step.request, _MODELS)
+        if is_asked and not isinstance(step.outcome, Cancelled):
             yield step
 
 

@@ -1,34 +1,22 @@
-"""Which models a request speaks of, and the same request speaking of others."""
+"""A request that speaks of other models, and the words that say which stand for which."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
-
-import msgspec
 
 from explorer.base.errors import ExplorerError
 from explorer.base.records.unions import AnyRequest
-
-
-def models_of(request: AnyRequest) -> tuple[str, ...]:
-    """The loaded models that a request speaks of."""
-    spoken = getattr(request, "of", request)  # a question about a sweep speaks of the sweep's model
-    single, several, top_of = (getattr(spoken, name, None) for name in ("model", "models", "top_of"))
-    return tuple(dict.fromkeys(filter(None, (single, *(several or ()), top_of))))
+from explorer.specs.registry import replaced, spec_of, value_at
 
 
 def renamed(request: AnyRequest, names: Mapping[str, str]) -> AnyRequest:
     """`request` speaking of the models by other names; a name that is not in `names` stays."""
-    changes: dict[str, Any] = {}
-    if (sweep := getattr(request, "of", None)) is not None:
-        changes["of"] = renamed(sweep, names)
-    for field in ("model", "top_of"):
-        if name := getattr(request, field, None):
-            changes[field] = names.get(name, name)
-    if several := getattr(request, "models", None):
-        changes["models"] = tuple(names.get(name, name) for name in several)
-    return msgspec.structs.replace(request, **changes) if changes else request
+    for path in spec_of(request).models:
+        named = value_at(request, path)
+        several = isinstance(named, tuple)
+        other = tuple(names.get(name, name) for name in named) if several else names.get(named, named)
+        request = replaced(request, path, other)
+    return request
 
 
 def parse_model_map(pairs: Iterable[str]) -> dict[str, str]:

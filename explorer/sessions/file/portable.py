@@ -9,12 +9,12 @@ from urllib.parse import unquote
 
 import msgspec
 
-from explorer.base.records.models import CatalogueEntry, LoadModel, ModelCatalogue, ModelInfo, ModelLoaded, Roster
-from explorer.base.records.neighbours import FindNeighbours
+from explorer.base.records.models import CatalogueEntry, ModelCatalogue, ModelInfo, ModelLoaded, Roster
 from explorer.base.records.record import Failure
-from explorer.base.records.unions import Step
+from explorer.base.records.unions import AnyRequest, Step
+from explorer.specs.registry import replaced, spec_of, value_at
 
-Model = TypeVar("Model", ModelInfo, CatalogueEntry, LoadModel)
+Model = TypeVar("Model", ModelInfo, CatalogueEntry)
 
 _PATH = re.compile(
     r"""(?P<quote>['"])(?:file://)?(?:~[\w.-]*|\.{0,2})/(?P<inside>[^'"\n]+)(?P=quote)"""
@@ -40,20 +40,32 @@ def portable(step: Step) -> Step:
             outcome = msgspec.structs.replace(outcome, models=tuple(map(_without_folder, outcome.models)))
         case ModelCatalogue():
             outcome = ModelCatalogue(entries=tuple(map(_without_folder, outcome.entries)))
-    match request:
-        case LoadModel():
-            request = _without_folder(request)
-        case FindNeighbours() if request.encoder:
-            request = msgspec.structs.replace(request, encoder=portable_source(request.encoder))
+    for path, source in _sources_of(request):
+        request = replaced(request, path, portable_source(source))
     return msgspec.structs.replace(step, request=request, outcome=outcome)
+
+
+def _sources_of(request: AnyRequest) -> list[tuple[str, str]]:
+    """The request's fields that name a source, with what they name."""
+    found = ((path, value_at(request, path)) for path in spec_of(request).sources)
+    return [(path, source) for path, source in found if source]
 
 
 def _without_folder(named: Model) -> Model:
     return msgspec.structs.replace(named, source=portable_source(named.source))
 
 
-def _portable_words(text: str, request: object) -> str:
-    source = getattr(request, "source", "") or getattr(request, "encoder", "")
+def _portable_words(text: str, request: AnyRequest) -> str:
+    for _, source in _sources_of(request):
+        text = _without_place(text, source)
+    home = os.path.expanduser("~")
+    if len(home) > 1:
+        text = text.replace(f"{home}/", "~/")
+    return _PATH.sub(_last_part, text)
+
+
+def _without_place(text: str, source: str) -> str:
+    """`text` with the last part of `source` wherever it names that."""
     place = source[len(_matched_prefix(source)) :].strip()
     if place and not _is_public(place):  # whole, in every spelling, because a path may hold spaces
         last = portable_source(place)
@@ -61,10 +73,7 @@ def _portable_words(text: str, request: object) -> str:
             text = re.sub(re.escape(spelling) + r"(?![\w-])", lambda _: last, text)
         if tail := place.partition("/")[2].strip("/"):  # `~` and `.` are other folders where the engine runs elsewhere
             text = re.sub(rf"(?:~|/[^'\"\n]*?)/{re.escape(tail)}(?![\w-])", lambda _: last, text)
-    home = os.path.expanduser("~")
-    if len(home) > 1:
-        text = text.replace(f"{home}/", "~/")
-    return _PATH.sub(_last_part, text)
+    return text
 
 
 def _spellings(place: str) -> list[str]:

@@ -8,14 +8,11 @@ import msgspec
 
 from explorer.base.records.unions import Step
 from explorer.sessions.file.form import FORMAT, Header
+from explorer.specs.registry import REGISTRY
 
 NOT_FINITE = ("inf", "-inf", "nan")
 """How numbers are written that JSON has no word for."""
-
-_NEVER_RECORDED = (
-    "ReadVocabulary", "VocabularyColumns", "UnusedReference", "ReadVerdicts", "VerdictColumns", "Array",
-    "ReadCertificates", "Certificates", "CheckCertificates", "CertificatesChecked",
-)  # fmt: skip
+_DEFS = "#/$defs/"
 
 
 def session_schema() -> dict[str, Any]:
@@ -23,15 +20,36 @@ def session_schema() -> dict[str, Any]:
 
     Keys that a record does not name are allowed: a later program of the same format may add some.
     """
-    _, parts = msgspec.json.schema_components((Header, Step), ref_template="#/$defs/{name}")
-    kept = {name: _with_not_finite(part) for name, part in parts.items() if name not in _NEVER_RECORDED}
+    _, parts = msgspec.json.schema_components((Header, Step), ref_template=_DEFS + "{name}")
+    recorded = _without({name: _with_not_finite(part) for name, part in parts.items()}, _unrecorded())
+    reachable = _reachable(recorded)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": f"A line of a glitch-explore session, format {FORMAT}",
         "description": "JSON Lines. The first line is a Header, every further one a Step, in the order answered.",
         "oneOf": [{"$ref": "#/$defs/Header"}, {"$ref": "#/$defs/Step"}],
-        "$defs": _without_unrecorded(kept),
+        "$defs": {name: part for name, part in recorded.items() if name in reachable},
     }
+
+
+def _reachable(parts: dict[str, Any]) -> set[str]:
+    """The names of the parts that a header or a step may hold."""
+    found: set[str] = set()
+    waiting = ["Header", "Step"]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += _names_in(parts[name])
+    return found
+
+
+def _names_in(part: Any) -> list[str]:
+    """The names of the parts that a part refers to."""
+    if isinstance(part, str):
+        return [part.removeprefix(_DEFS)] if part.startswith(_DEFS) else []
+    inner = part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
+    return [name for item in inner for name in _names_in(item)]
 
 
 def _with_not_finite(part: Any) -> Any:
@@ -45,20 +63,21 @@ def _with_not_finite(part: Any) -> Any:
     return {name: _with_not_finite(value) for name, value in part.items()}
 
 
-def _without_unrecorded(part: Any) -> Any:
-    """`part` without the alternatives that never stand in a file."""
-    unrecorded = {f"#/$defs/{name}" for name in _NEVER_RECORDED}
+def _unrecorded() -> frozenset[str]:
+    """References to the requests and outcomes that never stand in a file."""
+    kinds = (kind for spec in REGISTRY.specs if not spec.recorded for kind in (spec.request, spec.outcome))
+    return frozenset(f"{_DEFS}{kind.__name__}" for kind in kinds)
+
+
+def _without(part: Any, refs: frozenset[str]) -> Any:
+    """`part` without the alternatives that refer to one of `refs`."""
     if isinstance(part, list):
-        return [
-            _without_unrecorded(item)
-            for item in part
-            if not (isinstance(item, dict) and item.get("$ref") in unrecorded)
-        ]
+        return [_without(item, refs) for item in part if not (isinstance(item, dict) and item.get("$ref") in refs)]
     if not isinstance(part, dict):
         return part
     return {
-        name: {kind: ref for kind, ref in value.items() if ref not in unrecorded}
+        name: {kind: ref for kind, ref in value.items() if ref not in refs}
         if name == "mapping" and isinstance(value, dict)
-        else _without_unrecorded(value)
+        else _without(value, refs)
         for name, value in part.items()
     }

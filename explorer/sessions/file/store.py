@@ -18,14 +18,12 @@ from explorer.base.errors import ExplorerError
 from explorer.base.files import replaced
 from explorer.base.records.plain import dump_json
 from explorer.base.records.record import Record
-from explorer.base.records.speakability import CheckCertificates, ReadCertificates
 from explorer.base.records.unions import AnyOutcome, AnyRequest, Step
-from explorer.base.records.verification import ReadVerdicts
-from explorer.base.records.vocabulary import ReadVocabulary
 from explorer.sessions.file.append_file import AppendFile, TakenError
 from explorer.sessions.file.form import FORMAT, SUFFIX, Header, migrate_line
 from explorer.sessions.file.portable import portable, portable_source
 from explorer.sessions.file.reader import DamagedError, SessionFile
+from explorer.specs.registry import spec_of
 
 __all__ = ["FORMAT", "SUFFIX", "Header", "Session", "SessionWriter", "is_recorded", "new_session_path", "now",
            "portable", "portable_source", "read_session"]  # fmt: skip
@@ -242,7 +240,7 @@ def _reason(error: OSError | TakenError) -> str:
 
 def is_recorded(request: AnyRequest) -> bool:
     """Whether steps of this kind stand in session files (whole vocabularies and matrices do not)."""
-    return not isinstance(request, ReadVocabulary | ReadVerdicts | ReadCertificates | CheckCertificates)
+    return spec_of(request).recorded
 
 
 def read_session(path: Path, on_step: Callable[[Step], None] | None = None) -> Session:

@@ -8,7 +8,13 @@ from dataclasses import replace
 import msgspec
 
 from explorer.base.records.speakability import ProveSpeakability, SpeakabilityResult
-from explorer.base.records.verification import VerificationResult, Verify
+from explorer.base.records.verification import (
+    DefinitionSummary,
+    ReadEvidence,
+    VerdictEvidence,
+    VerificationResult,
+    Verify,
+)
 from explorer.specs.comparing.agreement import Agreement, Comparison, Tolerance
 
 
@@ -23,10 +29,27 @@ def compare_findings(
     return Agreement(loose.difference(_findings_of(recorded), _findings_of(live)))
 
 
+def compare_evidence(
+    request: ReadEvidence, recorded: VerdictEvidence, live: VerdictEvidence, comparison: Comparison
+) -> Agreement:
+    """The same verdict from the same prompts and replies, by a definition of that name."""
+    return Agreement(comparison.difference(_cell_of(recorded), _cell_of(live)))
+
+
 def _findings_of(result: VerificationResult) -> VerificationResult:
     """`result` without how long it took, what was on disk, the definitions' prose and remarks."""
-    bare = tuple(msgspec.structs.replace(found, title="", rule="", source="", value="") for found in result.definitions)
-    return msgspec.structs.replace(result, definitions=bare, notes=(), answered=0, reused=0, tokens_per_second=0.0)
+    definitions = tuple(map(_without_prose, result.definitions))
+    return msgspec.structs.replace(
+        result, definitions=definitions, notes=(), answered=0, reused=0, tokens_per_second=0.0
+    )
+
+
+def _cell_of(evidence: VerdictEvidence) -> VerdictEvidence:
+    return msgspec.structs.replace(evidence, definition=_without_prose(evidence.definition))
+
+
+def _without_prose(definition: DefinitionSummary) -> DefinitionSummary:
+    return msgspec.structs.replace(definition, title="", rule="", source="", value="")
 
 
 def compare_proved(

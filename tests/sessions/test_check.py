@@ -22,8 +22,9 @@ from explorer.base.records.verification import Verify
 from explorer.base.records.vocabulary import RankTokens, ReadVocabulary, VocabularyColumns
 from explorer.base.templates import find_template
 from explorer.pipe.client import Answered, OnPart, Pending
-from explorer.sessions.checking.check import Checked, Verifier, same_libraries, tally
-from explorer.sessions.checking.naming import models_of, parse_model_map, renamed
+from explorer.sessions.checking.check import CheckedStep, SessionChecker, same_libraries, tally
+from explorer.sessions.checking.naming import parse_model_map, renamed
+from explorer.specs.registry import models_of
 from explorer.tables.table import TokenColumns, ranked, select
 from tests.sessions.example_sessions import (
     Exchange,
@@ -63,8 +64,8 @@ def steps(*pairs: Exchange) -> list[Step]:
     ]
 
 
-async def verified(engine: ToldEngine, told: Iterable[Step], **chosen: object) -> list[Checked]:
-    return [check async for check in Verifier(engine, **chosen).run(told)]  # type: ignore[arg-type]
+async def checked(engine: ToldEngine, told: Iterable[Step], **chosen: object) -> list[CheckedStep]:
+    return [check async for check in SessionChecker(engine, **chosen).run(told)]  # type: ignore[arg-type]
 
 
 def recorded_answers(pairs: Iterable[Exchange], refused: tuple[int, ...] = ()) -> Answer:
@@ -88,13 +89,13 @@ def recorded_answers(pairs: Iterable[Exchange], refused: tuple[int, ...] = ()) -
 
 async def test_a_session_answered_alike_agrees_throughout() -> None:
     pairs = exchanges()
-    checks = await verified(ToldEngine(recorded_answers(pairs)), steps(*pairs))
-    verdicts = {type(check.step.request).__name__: check.verdict for check in checks if check.verdict != "cannot run"}
+    checks = await checked(ToldEngine(recorded_answers(pairs)), steps(*pairs))
+    verdicts = {type(check.step.request).__name__: check.result for check in checks if check.result != "cannot run"}
     assert set(verdicts.values()) == {"agree", "nothing to run"}
     assert {name for name, verdict in verdicts.items() if verdict == "nothing to run"} == {
         "ListModels", "MarkToken", "WriteNote",
     }  # fmt: skip
-    assert [type(check.step.outcome) for check in checks if check.verdict == "cannot run"] == [Cancelled]
+    assert [type(check.step.outcome) for check in checks if check.result == "cannot run"] == [Cancelled]
 
 
 LOAD = (LoadModel(source="zoo:mynah"), ModelLoaded(info=info()))
@@ -105,8 +106,8 @@ async def test_the_first_difference_is_said() -> None:
     def answer(request: AnyRequest) -> AnyOutcome:
         return LOAD[1] if isinstance(request, LoadModel) else logprob_table(-1.0, -9.0)
 
-    checks = await verified(ToldEngine(answer), steps(LOAD, (QUESTION, logprob_table(-1.0, -2.0))))
-    assert [check.verdict for check in checks] == ["agree", "differ"]
+    checks = await checked(ToldEngine(answer), steps(LOAD, (QUESTION, logprob_table(-1.0, -2.0))))
+    assert [check.result for check in checks] == ["agree", "differ"]
     assert "-2 was recorded, -9 came" in checks[1].said
     assert tally(checks) == "1 agree, 1 differ"
 
@@ -115,8 +116,8 @@ async def test_another_models_digests_are_named_and_its_answers_still_compared()
     def answer(request: AnyRequest) -> AnyOutcome:
         return ModelLoaded(info=info(digest="f" * 32)) if isinstance(request, LoadModel) else logprob_table(-1.0)
 
-    checks = await verified(ToldEngine(answer), steps(LOAD, (QUESTION, logprob_table(-1.0))))
-    assert [check.verdict for check in checks] == ["differ", "agree"]
+    checks = await checked(ToldEngine(answer), steps(LOAD, (QUESTION, logprob_table(-1.0))))
+    assert [check.result for check in checks] == ["differ", "agree"]
     assert "weights" in checks[0].digests
 
 
@@ -128,8 +129,8 @@ async def test_a_mapped_model_is_loaded_instead_and_asked_by_its_own_name() -> N
 
     for old in ("mynah", "zoo:mynah"):
         engine = ToldEngine(answer)
-        checks = await verified(engine, steps(LOAD, (QUESTION, logprob_table(-1.0))), model_map={old: "./heron"})
-        assert [check.verdict for check in checks] == ["agree", "agree"]
+        checks = await checked(engine, steps(LOAD, (QUESTION, logprob_table(-1.0))), model_map={old: "./heron"})
+        assert [check.result for check in checks] == ["agree", "agree"]
         assert engine.asked == [
             LoadModel(source="./heron", dtype="float32"), ReadLogprobs(models=("heron-2",), prompt="x"),
         ]  # fmt: skip
@@ -139,8 +140,8 @@ async def test_what_cannot_be_loaded_cannot_run_nor_can_what_is_asked_of_it() ->
     local = (LoadModel(source="…/gpt-x"), ModelLoaded(info=info("gpt-x")))
     question = ReadLogprobs(models=("gpt-x",), prompt="x")
     engine = ToldEngine(lambda request: Failure(message="no such thing"))
-    checks = await verified(engine, steps(local, (question, logprob_table(-1.0)), LOAD))
-    assert [check.verdict for check in checks] == ["cannot run"] * 3
+    checks = await checked(engine, steps(local, (question, logprob_table(-1.0)), LOAD))
+    assert [check.result for check in checks] == ["cannot run"] * 3
     assert "--model-map" in checks[0].said
     assert "--model-map" in checks[1].said
     assert "no such thing" in checks[2].said
@@ -149,25 +150,25 @@ async def test_what_cannot_be_loaded_cannot_run_nor_can_what_is_asked_of_it() ->
 async def test_a_session_cannot_have_pickles_loaded_nor_a_device_chosen() -> None:
     engine = ToldEngine(lambda request: LOAD[1])
     hostile = LoadModel(source="zoo:mynah", allow_pickle=True, device="cuda:7")
-    await verified(engine, steps((hostile, LOAD[1])))
+    await checked(engine, steps((hostile, LOAD[1])))
     assert engine.asked == [LoadModel(source="zoo:mynah", dtype="float32")]
-    await verified(engine, steps(LOAD), allow_pickle=True)
+    await checked(engine, steps(LOAD), allow_pickle=True)
     assert engine.asked[-1] == LoadModel(source="zoo:mynah", dtype="float32", allow_pickle=True)
 
 
 async def test_after_an_unload_a_model_is_not_asked() -> None:
     gone = (UnloadModel(model="mynah"), ModelUnloaded(model="mynah"))
     engine = ToldEngine(lambda request: LOAD[1] if isinstance(request, LoadModel) else ModelUnloaded(model="mynah"))
-    checks = await verified(engine, steps(LOAD, gone, (QUESTION, Failure(message="mynah is not loaded"))))
-    assert [check.verdict for check in checks] == ["agree"] * 3
+    checks = await checked(engine, steps(LOAD, gone, (QUESTION, Failure(message="mynah is not loaded"))))
+    assert [check.result for check in checks] == ["agree"] * 3
     assert len(engine.asked) == 2
 
 
 async def test_a_proof_that_the_checker_refuses_differs() -> None:
     pairs = [LOAD, *speaking_exchanges("x")]
     for refused, verdict in (((), "agree"), ((5,), "differ")):
-        checks = await verified(ToldEngine(recorded_answers(pairs, refused)), steps(*pairs))
-        assert [check.verdict for check in checks] == ["agree", verdict]
+        checks = await checked(ToldEngine(recorded_answers(pairs, refused)), steps(*pairs))
+        assert [check.result for check in checks] == ["agree", verdict]
     assert "does not hold for token 5" in checks[1].said
 
 
@@ -181,15 +182,15 @@ async def test_steps_out_of_order_are_named() -> None:
         ((1, 3, 2), ["agree", "differ", "differ"]),
     ):
         counted = [msgspec.structs.replace(step, number=n) for step, n in zip(told, numbers, strict=True)]
-        checks = await verified(engine, counted)
-        assert [check.verdict for check in checks] == verdicts
-        assert all("number: it is step" in check.said for check in checks if check.verdict == "differ")
+        checks = await checked(engine, counted)
+        assert [check.result for check in checks] == verdicts
+        assert all("number: it is step" in check.said for check in checks if check.result == "differ")
 
 
 async def test_what_is_told_of_a_loaded_model_is_compared() -> None:
     told = ModelLoaded(info=msgspec.structs.replace(info(), architecture="LlamaForCausalLM", n_parameters=7))
-    (check,) = await verified(ToldEngine(lambda request: LOAD[1]), steps((LOAD[0], told)))
-    assert (check.verdict, check.digests) == ("differ", "")
+    (check,) = await checked(ToldEngine(lambda request: LOAD[1]), steps((LOAD[0], told)))
+    assert (check.result, check.digests) == ("differ", "")
     assert "architecture" in check.said
 
 
@@ -218,19 +219,19 @@ async def test_samples_are_held_to_the_seed_on_the_same_run_and_else_to_their_ow
 
         return ToldEngine(answer)
 
-    async def check(recorded: RepeatBackResult, device: str, **chosen: object) -> Checked:
-        return (await verified(engine_on(device), steps(LOAD, (SAMPLED, recorded)), **chosen))[-1]
+    async def check(recorded: RepeatBackResult, device: str, **chosen: object) -> CheckedStep:
+        return (await checked(engine_on(device), steps(LOAD, (SAMPLED, recorded)), **chosen))[-1]
 
     other = sampled((2, 0), " c a", "other")
-    assert (await check(sampled((0, 0), " a a", "other"), "cpu")).verdict == "agree"
-    assert (await check(other, "cpu")).verdict == "differ"
+    assert (await check(sampled((0, 0), " a a", "other"), "cpu")).result == "agree"
+    assert (await check(other, "cpu")).result == "differ"
     for elsewhere in ({"device": "cuda:0"}, {"device": "cpu", "same_libraries": lambda: False}):
         found = await check(other, **elsewhere)
-        assert (found.verdict, "two-sample" in found.said) == ("agree", True)
+        assert (found.result, "two-sample" in found.said) == ("agree", True)
         for wrong in (
             sampled((2, 0), "OWNED", "other"), sampled((2, 0), " c a", "empty"), sampled((2, 9), " c", "other")
         ):  # fmt: skip
-            assert (await check(wrong, **elsewhere)).verdict == "differ"
+            assert (await check(wrong, **elsewhere)).result == "differ"
 
 
 def test_libraries_are_the_same_where_both_name_them_alike() -> None:
@@ -243,8 +244,8 @@ def test_libraries_are_the_same_where_both_name_them_alike() -> None:
 
 async def test_a_damaged_line_cannot_run() -> None:
     damaged = (WriteNote(text="unreadable"), Failure(message="line 3 is damaged"))
-    (check,) = await verified(ToldEngine(lambda request: Noted()), steps(damaged))
-    assert (check.verdict, check.said) == ("cannot run", "line 3 is damaged")
+    (check,) = await checked(ToldEngine(lambda request: Noted()), steps(damaged))
+    assert (check.result, check.said) == ("cannot run", "line 3 is damaged")
 
 
 async def test_a_view_of_marked_tokens_is_made_from_the_marks_of_the_session() -> None:
@@ -267,10 +268,10 @@ async def test_a_view_of_marked_tokens_is_made_from_the_marks_of_the_session() -
 
     marks = [(MarkToken(model="mynah", token_id=token_id), Noted()) for token_id in (0, 1, 2)]
     unmark = (MarkToken(model="mynah", token_id=1, marked=False), Noted())
-    checks = await verified(ToldEngine(answer), steps(LOAD, *marks, unmark, (view, seen)))
-    assert checks[-1].verdict == "agree"
-    checks = await verified(ToldEngine(answer), steps(LOAD, *marks, (view, seen)))
-    assert checks[-1].verdict == "differ"
+    checks = await checked(ToldEngine(answer), steps(LOAD, *marks, unmark, (view, seen)))
+    assert checks[-1].result == "agree"
+    checks = await checked(ToldEngine(answer), steps(LOAD, *marks, (view, seen)))
+    assert checks[-1].result == "differ"
 
 
 def test_a_model_map_is_read_or_refused() -> None:
@@ -297,13 +298,13 @@ async def test_what_a_stopped_engine_could_not_answer_is_nothing_to_run(message:
     answers: list[Exchange] = [(load, ModelLoaded(info=info("mynah"))), (ask, logprob_table())]
     told = steps(*answers, (ask, failure), (load, failure), (UnloadModel(model="mynah"), failure), *answers)
     engine = ToldEngine(recorded_answers(answers))
-    checks = await verified(engine, told)
-    assert [check.verdict for check in checks] == ["agree"] * 2 + ["nothing to run"] * 3 + ["agree"] * 2
+    checks = await checked(engine, told)
+    assert [check.result for check in checks] == ["agree"] * 2 + ["nothing to run"] * 3 + ["agree"] * 2
     assert len(engine.asked) == 4
 
 
 async def test_a_failure_that_only_speaks_of_an_engine_is_asked_again() -> None:
     load = LoadModel(source="zoo:mynah")
     engine = ToldEngine(lambda request: ModelLoaded(info=info("mynah")))
-    (check,) = await verified(engine, steps((load, Failure(message="no room: the engine stopped: it"))))
-    assert check.verdict == "differ"
+    (check,) = await checked(engine, steps((load, Failure(message="no room: the engine stopped: it"))))
+    assert check.result == "differ"
