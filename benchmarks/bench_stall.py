@@ -72,22 +72,22 @@ async def tour(meter: Meter) -> None:
             async with meter.phase("opening the panes, once, at the start"):
                 await until(pilot, lambda: app.is_open)
             async with meter.phase("loading four models"):
-                await until(pilot, lambda: len(app.selection.roster.models) == 4 and not app.desk.running)
+                await until(pilot, lambda: len(app.selection.roster.models) == 4 and not app.runs.running)
             async with meter.phase("nothing (the loop at rest)"):
                 await asyncio.sleep(1)
             async with meter.phase("walking through the table"):
                 for _ in range(20):
                     await pilot.press("pagedown")
-                await until(pilot, lambda: not app.desk.running)
+                await until(pilot, lambda: not app.runs.running)
             async with meter.phase("repeat-back on four models, streaming"):
                 await pilot.press("r")
-                await until(pilot, lambda: not app.desk.running)
+                await until(pilot, lambda: not app.runs.running)
             async with meter.phase("log-probabilities of four models"):
                 await pilot.press("l")
-                await until(pilot, lambda: not app.desk.running)
+                await until(pilot, lambda: not app.runs.running)
             async with meter.phase("neighbourhood, plotted"):
                 await pilot.press("n")
-                await until(pilot, lambda: not app.desk.running)
+                await until(pilot, lambda: not app.runs.running)
                 await asyncio.sleep(0.5)
             app.query_one(VerdictsPane).query_one("#which", Choice).choose("all tokens")
             async with meter.phase("verifying a whole vocabulary, columns streaming, walking"):
@@ -96,7 +96,7 @@ async def tour(meter: Meter) -> None:
                     await pilot.press("pagedown")
                     await asyncio.sleep(0.15)
             await pilot.press("escape")
-            await until(pilot, lambda: not app.desk.running)
+            await until(pilot, lambda: not app.runs.running)
             async with meter.phase("proving a whole vocabulary, columns streaming, walking"):
                 app.query_one(SpeakingPane).query_one("#which", Choice).choose("all tokens")
                 await pilot.press("c")

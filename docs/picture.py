@@ -21,13 +21,13 @@ async def main() -> None:
     folder = Path(tempfile.mkdtemp())
     app = ExplorerApp(EngineClient(), SessionWriter(folder / "2026-11-20_picture.jsonl"), Settings())
     async with app.run_test(size=(120, 40)) as pilot:
-        while len(app.selection.roster.models) < 4 or app.desk.running or app.selection.token is None:
+        while len(app.selection.roster.models) < 4 or app.runs.running or app.selection.token is None:
             await pilot.pause(0.05)
         await pilot.press("g", *"907", "enter")
         await pilot.pause(0.5)
         await pilot.press("r")
         await pilot.pause(0.5)
-        while app.desk.running:
+        while app.runs.running:
             await pilot.pause(0.05)
         await pilot.pause(4)  # the last notification is gone
         picture = app.export_screenshot(title="glitch-explore")

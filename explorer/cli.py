@@ -197,9 +197,9 @@ def _show(app: ExplorerApp, settings: Settings, place: Path | None) -> int:
         with contextlib.suppress(OSError):  # the terminal may be gone
             print(f"glitch-explore: {loss}", file=sys.stderr)
     status = app.return_code or 0
-    if app.then is not None:
+    if app.ending.then is not None:
         try:
-            status = _open(app.then, settings, place)
+            status = _open(app.ending.then, settings, place)
         except ExplorerError as error:
             print(f"glitch-explore: {error.line}", file=sys.stderr)
             status = 1

@@ -51,7 +51,7 @@ async def running(
     session = SessionWriter(folder / "session.jsonl")
     app = ExplorerApp(DirectClient(engine), session, Settings(models=models))  # type: ignore[arg-type]
     async with on_screen(app, size) as pilot:
-        await until(pilot, lambda: app.selection.token is not None and not app.desk.running)
+        await until(pilot, lambda: app.selection.token is not None and not app.runs.running)
         await settled(pilot)
         yield app, pilot
 
@@ -62,7 +62,7 @@ async def resuming(engine: Engine, path: Path) -> AsyncIterator[tuple[ExplorerAp
     session = SessionWriter(path)
     app = ExplorerApp(DirectClient(engine), session, Settings(models=()), before=SessionFile(path))  # type: ignore[arg-type]
     async with on_screen(app, (120, 40)) as pilot:
-        await until(pilot, lambda: app.is_open and "mynah" in app.vocabularies and not app.desk.running)
+        await until(pilot, lambda: app.is_open and "mynah" in app.models.vocabularies and not app.runs.running)
         await settled(pilot)
         yield app, pilot
 
@@ -79,8 +79,8 @@ async def until(pilot: Pilot[None], holds: Callable[[], bool], seconds: float = 
 
 
 def _standing(app: App[Any]) -> str:
-    desk = getattr(app, "desk", None)
-    waiting = [] if desk is None else [each.pending.request for each in desk.running.values()]
+    runs = getattr(app, "runs", None)
+    waiting = [] if runs is None else [each.pending.request for each in runs.running.values()]
     return "\n".join([screen_text(app), *(note.message for note in app._notifications), *map(repr, waiting)])
 
 

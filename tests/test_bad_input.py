@@ -177,11 +177,11 @@ async def test_an_engine_killed_in_the_middle_can_be_restarted_and_the_session_i
     client = EngineClient()
     app = ExplorerApp(client, session, Settings(models=("zoo:mynah",)))
     async with on_screen(app, (120, 40)) as pilot:
-        await until(pilot, lambda: app.selection.token is not None and not app.desk.running)
+        await until(pilot, lambda: app.selection.token is not None and not app.runs.running)
         assert client.hello is not None
         os.kill(client.hello.pid, signal.SIGSTOP)  # so that the request is surely under way
         await pilot.press("r")
-        await until(pilot, lambda: bool(app.desk.running))
+        await until(pilot, lambda: bool(app.runs.running))
         os.kill(client.hello.pid, signal.SIGKILL)
         await until(pilot, lambda: len(asked(app, RepeatBack)) == 1)
         failure = asked(app, RepeatBack)[0].outcome
@@ -189,7 +189,7 @@ async def test_an_engine_killed_in_the_middle_can_be_restarted_and_the_session_i
         assert "signal 9" in failure.message
         assert app.query_one(ModelBar).state.engine == "stopped"
         await pilot.press("ctrl+r")
-        await until(pilot, lambda: bool(app.selection.roster.models) and not app.desk.running)
+        await until(pilot, lambda: bool(app.selection.roster.models) and not app.runs.running)
         await pilot.press("r")
         await until(pilot, lambda: len(asked(app, RepeatBack)) == 2)
         assert isinstance(asked(app, RepeatBack)[1].outcome, RepeatBackResult)

@@ -93,12 +93,12 @@ async def test_every_pane_shows_every_hostile_token(
             assert cell_len(line) == size[0]
 
     async with on_screen(app, size) as pilot:
-        await until(pilot, lambda: app.selection.token is not None and not app.desk.running)
+        await until(pilot, lambda: app.selection.token is not None and not app.runs.running)
         look()
         # Every token once through every pane; at the other sizes the table, the details and one token's panes.
         thorough = len(hostile_ids) if size == (120, 40) else 1
         for number, token_id in enumerate(hostile_ids.values(), start=1):
-            app.token_pane.jump_to(token_id)
+            app.workspace.token_pane.jump_to(token_id)
             await until(pilot, lambda: app.selection.token is not None and app.selection.token.token_id == token_id)  # noqa: B023
             look()
             if number > thorough:
@@ -107,7 +107,7 @@ async def test_every_pane_shows_every_hostile_token(
                 app.run_pane(tab)
                 await until(pilot, lambda: len(asked(app, kind)) == number)  # noqa: B023
                 look()
-            app.show_tab("session")
+            app.workspace.show_tab("session")
             await pilot.pause()
             look()
         for key in ("m", "u", "question_mark"):

@@ -13,7 +13,7 @@ from explorer import cli
 from explorer.base.records.notes import Noted, WriteNote
 from explorer.sessions.file.store import SessionWriter, read_session
 from explorer.settings import Settings
-from explorer.tui.live.desk import Recorder
+from explorer.tui.live.recorder import SessionRecorder
 
 
 def full(descriptor: int, data: bytes) -> int:
@@ -30,7 +30,7 @@ async def record(recorder: Recorder, count: int) -> None:
 def test_steps_that_wait_are_written_when_the_program_ends_and_there_is_room_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    recorder = Recorder(SessionWriter(tmp_path / "s.jsonl"), lambda step, trouble: None)
+    recorder = SessionRecorder(SessionWriter(tmp_path / "s.jsonl"), lambda step, trouble: None)
 
     async def work() -> None:
         with monkeypatch.context() as patch:
@@ -45,7 +45,7 @@ def test_steps_that_wait_are_written_when_the_program_ends_and_there_is_room_aga
 
 
 def test_nothing_is_made_of_a_session_without_a_step(tmp_path: Path) -> None:
-    recorder = Recorder(SessionWriter(tmp_path / "s.jsonl", automatic=True), lambda step, trouble: None)
+    recorder = SessionRecorder(SessionWriter(tmp_path / "s.jsonl", automatic=True), lambda step, trouble: None)
 
     async def work() -> None:
         await record(recorder, 0)
@@ -64,7 +64,7 @@ def test_what_is_lost_is_said_on_stderr_and_by_the_status(
     code: int | None,
     status: int,
 ) -> None:
-    recorder = Recorder(SessionWriter(tmp_path / "s.jsonl"), lambda step, trouble: None)
+    recorder = SessionRecorder(SessionWriter(tmp_path / "s.jsonl"), lambda step, trouble: None)
 
     async def work() -> None:
         monkeypatch.setattr(os, "write", full)

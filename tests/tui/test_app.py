@@ -129,7 +129,7 @@ async def test_enter_records_everything_known_of_a_token_and_resting_on_it_does_
 ) -> None:
     async with running(engine, tmp_path) as (app, pilot):
         await pilot.press("down", "down")
-        await until(pilot, lambda: not app.desk.running)
+        await until(pilot, lambda: not app.runs.running)
         assert asked(app, InspectToken) == []
         await pilot.press("enter")
         await until(pilot, lambda: len(asked(app, InspectToken)) == 1)
@@ -159,7 +159,7 @@ async def test_the_next_model_is_shown_without_losing_the_first(engine: Engine, 
     async with running(engine, tmp_path) as (app, pilot):
         await pilot.press("right_square_bracket")
         await until(pilot, lambda: app.selection.model is not None and app.selection.model.name == "mynah-instruct")
-        await until(pilot, lambda: app.selection.token is not None and not app.desk.running)
+        await until(pilot, lambda: app.selection.token is not None and not app.runs.running)
         await pilot.press("left_square_bracket")
         await until(pilot, lambda: app.selection.model is not None and app.selection.model.name == "mynah")
         await until(pilot, lambda: app.selection.token is not None)
@@ -181,18 +181,18 @@ async def test_a_key_asks_about_the_row_under_the_cursor_however_fast_it_follows
         app.simulate_key("down")
         app.simulate_key("n")
         await until(pilot, lambda: len(asked(app, FindNeighbours)) == 1)
-        row = app.token_pane.row_under_cursor()
+        row = app.workspace.token_pane.row_under_cursor()
         request = asked(app, FindNeighbours)[0].request
         assert row is not None
         assert isinstance(request, FindNeighbours)
         assert request.token_id == row.token_id
-        assert app.token_pane.table.cursor == 2
+        assert app.workspace.token_pane.table.cursor == 2
 
 
 async def test_with_no_row_in_the_table_nothing_is_asked(engine: Engine, tmp_path: Path) -> None:
     async with running(engine, tmp_path) as (app, pilot):
         await pilot.press("slash", *"qqqq", "enter")
-        await until(pilot, lambda: app.token_pane.row_under_cursor() is None)
+        await until(pilot, lambda: app.workspace.token_pane.row_under_cursor() is None)
         await pilot.press("r")
         await until(pilot, lambda: app.selection.token is None)
         assert asked(app, RepeatBack) == []
@@ -212,7 +212,7 @@ async def test_the_chosen_theme_is_in_use_from_the_first_paint(engine: Engine, t
 
 async def test_a_model_whose_loading_was_stopped_is_no_longer_on_its_way(tmp_path: Path) -> None:
     async with running(Engine(), tmp_path, models=("zoo:mynah",)) as (app, pilot):
-        request = app.load_request("zoo:starling")
+        request = app.models.request_for("zoo:starling")
         app.query_one(ModelBar).set_model_loading(request.source)
         await until(pilot, lambda: "◐ starling" in screen_text(app))
         app.post_message(Answered(Step(number=0, request=request, outcome=Cancelled(), at="", seconds=0.1)))

@@ -48,7 +48,7 @@ def engine() -> Engine:
 
 
 def has_asked(app: ExplorerApp, kind: type[Request], count: int) -> bool:
-    return len(asked(app, kind)) == count and not app.desk.running
+    return len(asked(app, kind)) == count and not app.runs.running
 
 
 def is_at(app: ReplayApp, position: int) -> bool:
@@ -73,8 +73,8 @@ async def test_a_replayed_step_looks_as_the_live_one_did(engine: Engine, tmp_pat
     seen: dict[str, tuple[Step, list[str]]] = {}
     async with running(engine, tmp_path, size) as (app, pilot):
         await pilot.press("down", "down", "s")
-        await until(pilot, lambda: len(asked(app, RankTokens)) >= 1 and not app.desk.running)
-        seen["tokens"] = (asked(app, RankTokens)[-1], rendered(app.token_pane))
+        await until(pilot, lambda: len(asked(app, RankTokens)) >= 1 and not app.runs.running)
+        seen["tokens"] = (asked(app, RankTokens)[-1], rendered(app.workspace.token_pane))
         for key, (tab, kind, count) in KEYS.items():
             if app.screen.has_class("-narrow"):
                 await pilot.press("1")
@@ -86,9 +86,9 @@ async def test_a_replayed_step_looks_as_the_live_one_did(engine: Engine, tmp_pat
     foot = 3 if size[1] < 32 else 4
     async with replaying(tmp_path / "session.jsonl", (size[0], size[1] + foot)) as (app, pilot):
         for tab, (step, lines) in seen.items():
-            app.show_tab(tab)
+            app.workspace.show_tab(tab)
             await at(app, pilot, position_of(app, step))
-            app.show_tab(tab)
+            app.workspace.show_tab(tab)
             await settled(pilot)
             assert rendered(app.query_one(f"#{tab}-pane")) == lines, tab
 
@@ -112,7 +112,7 @@ async def test_going_back_shows_the_earlier_state_and_forward_again_the_later(en
         assert max(marks) == 2
         assert marks == sorted(marks)
         for position in reversed(range(count)):
-            app.show_tab("tokens") if position == 0 else None
+            app.workspace.show_tab("tokens") if position == 0 else None
             await at(app, pilot, position)
             assert app.selection.marked == app.situations.at(position).selection.marked
             assert f"step {position + 1}/{count}" in screen_text(app)
@@ -129,13 +129,13 @@ async def test_flags_and_marks_of_a_replayed_table_are_those_of_the_live_one(eng
         await pilot.press("space")
         await until(pilot, lambda: len(asked(app, MarkToken)) == 1)
         await settled(pilot)
-        live = [line[:4] for line in rendered(app.token_pane.table)]
+        live = [line[:4] for line in rendered(app.workspace.token_pane.table)]
         await app.recorder.finish(60)
     assert any("✓" in line for line in live)
     assert any("w" in line for line in live)
     async with replaying(tmp_path / "session.jsonl", (120, 44)) as (app, pilot):
         await at(app, pilot, len(app.session) - 1)
-        assert [line[:4] for line in rendered(app.token_pane.table)] == live
+        assert [line[:4] for line in rendered(app.workspace.token_pane.table)] == live
 
 
 # ── every sample, at every size ───────────────────────────────────────────────────────────────────────────
@@ -162,7 +162,7 @@ async def test_a_hostile_session_reaches_no_terminal_code(tmp_path: Path) -> Non
         for position in range(len(app.session)):
             await at(app, pilot, position)
             for tab in ("repeat", "logprobs", "neighbours", "session"):
-                app.show_tab(tab)
+                app.workspace.show_tab(tab)
                 await pilot.pause()
                 text = screen_text(app)
                 assert not set(text) & set("\x1b\x07\u202e\u200d")
@@ -207,7 +207,7 @@ async def test_only_this_token_and_only_this_model_pass_the_others_over(engine: 
         await pilot.press("r")
         await until(pilot, lambda: len(asked(app, RepeatBack)) == 2)
         await pilot.press("down")
-        await until(pilot, lambda: not app.desk.running)
+        await until(pilot, lambda: not app.runs.running)
         await pilot.press("r")
         await until(pilot, lambda: len(asked(app, RepeatBack)) == 4)
         await app.recorder.finish(60)
@@ -291,8 +291,8 @@ async def test_going_live_names_the_models_of_that_moment(noted: Path) -> None:
     async with replaying(noted) as (app, pilot):
         await at(app, pilot, 5)
         await pilot.press("c")
-        await until(pilot, lambda: app.then is not None)
-    assert app.then == OpenLive(noted, (LoadModel(source="zoo:mynah"),))
+        await until(pilot, lambda: app.ending.then is not None)
+    assert app.ending.then == OpenLive(noted, (LoadModel(source="zoo:mynah"),))
 
 
 # ── large and broken files ────────────────────────────────────────────────────────────────────────────────
@@ -322,7 +322,7 @@ async def test_100_000_steps_are_on_the_screen_in_two_seconds_and_page_without_s
 
 async def longest_stall(app: ReplayApp, pilot: Pilot[None]) -> float:
     """The longest that the event loop was busy while a search goes through everything."""
-    app.show_tab("session")
+    app.workspace.show_tab("session")
     await settled(pilot)
     async with bursts() as stalls:
         app.seek(Query(text="nowhere to be found"), 1)

@@ -37,17 +37,17 @@ async def mark_after_model_change(engine: Engine, folder: Path) -> tuple[list[st
     """What the table and the details showed when a token of the second model was marked."""
     async with running(engine, folder) as (app, pilot):
         await pilot.press("s")
-        await until(pilot, lambda: len(asked(app, RankTokens)) == 1 and not app.desk.running)
+        await until(pilot, lambda: len(asked(app, RankTokens)) == 1 and not app.runs.running)
         await pilot.press("down", "down")
         await settled(pilot)
         await pilot.press("right_square_bracket")
-        await until(pilot, lambda: "mynah-instruct" in app.vocabularies and not app.desk.running)
+        await until(pilot, lambda: "mynah-instruct" in app.models.vocabularies and not app.runs.running)
         await until(pilot, lambda: "· mynah-instruct" in screen_text(app))
         await settled(pilot)
         await pilot.press("space")
-        await until(pilot, lambda: len(asked(app, MarkToken)) == 1 and not app.desk.running)
+        await until(pilot, lambda: len(asked(app, MarkToken)) == 1 and not app.runs.running)
         await until(pilot, lambda: "✓" in screen_text(app))
-        seen = rendered(app.token_pane), rendered(app.query_one("#detail-pane"))
+        seen = rendered(app.workspace.token_pane), rendered(app.query_one("#detail-pane"))
         await app.recorder.finish(60)
     return seen
 
@@ -59,7 +59,7 @@ async def test_a_mark_after_a_change_of_model_replays_with_the_table_it_was_made
     async with replaying(tmp_path / "session.jsonl", (120, 44)) as (app, pilot):
         await at(app, pilot, len(app.session) - 1)
         assert isinstance(app.session[app.position].request, MarkToken)
-        assert rendered(app.token_pane) == table
+        assert rendered(app.workspace.token_pane) == table
         assert rendered(app.query_one("#detail-pane"))[0] == details[0]
 
 
@@ -75,7 +75,7 @@ async def test_no_row_of_another_model_is_shown_as_the_selected_ones(engine: Eng
         assert app.selection.model.name == "mynah-instruct"
         assert app.selection.token is not None
         assert not app.selection.token.indicators
-        assert not app.token_pane.table.display
+        assert not app.workspace.token_pane.table.display
 
 
 async def test_a_mark_before_any_view_has_its_table(engine: Engine, tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ async def test_a_mark_before_any_view_has_its_table(engine: Engine, tmp_path: Pa
     assert kinds[-2:] == [RankTokens, MarkToken]
     async with replaying(tmp_path / "session.jsonl", (80, 24)) as (app, pilot):
         await at(app, pilot, len(kinds) - 1)
-        assert app.token_pane.table.display
+        assert app.workspace.token_pane.table.display
         await at(app, pilot, len(app.session) - 1)
         assert app.query_one("#tabs", Tabs).active == "tokens"
 
@@ -99,9 +99,9 @@ async def test_a_mark_before_any_view_has_its_table(engine: Engine, tmp_path: Pa
 async def test_a_note_after_a_change_of_model_is_about_that_model(engine: Engine, tmp_path: Path) -> None:
     async with running(engine, tmp_path) as (app, pilot):
         await pilot.press("s")
-        await until(pilot, lambda: len(asked(app, RankTokens)) == 1 and not app.desk.running)
+        await until(pilot, lambda: len(asked(app, RankTokens)) == 1 and not app.runs.running)
         await pilot.press("right_square_bracket")
-        await until(pilot, lambda: "mynah-instruct" in app.vocabularies and "· mynah-instruct" in screen_text(app))
+        await until(pilot, lambda: "mynah-instruct" in app.models.vocabularies and "· mynah-instruct" in screen_text(app))
         await pilot.press("N")
         await until(pilot, lambda: len(app.screen_stack) == 2)
         await pilot.press(*"odd", "enter")
@@ -120,19 +120,19 @@ async def test_a_note_after_a_change_of_model_is_about_that_model(engine: Engine
 async def test_the_proofs_of_every_mode_stand_together_again(engine: Engine, tmp_path: Path) -> None:
     async with running(engine, tmp_path) as (app, pilot):
         await pilot.press("c")
-        await until(pilot, lambda: len(asked(app, ProveSpeakability)) == 4 and not app.desk.running)
+        await until(pilot, lambda: len(asked(app, ProveSpeakability)) == 4 and not app.runs.running)
         await app.recorder.finish(60)
         app.session.close()
     async with replaying(tmp_path / "session.jsonl", (120, 80)) as (app, pilot):
         await at(app, pilot, len(app.session) - 1)
-        shown = "\n".join(rendered(app.query_one("#speaking-pane")))
+        shown = "\n".join(rendered(app.query_one("#speakability-pane")))
         assert all(mode.replace("_", " ") in shown for mode in MODES)
         assert "every mode" in shown
         await at(app, pilot, next(p for p, s in enumerate(app.session) if isinstance(s.request, ProveSpeakability)))
-        earlier = rendered(app.query_one("#speaking-pane"))
+        earlier = rendered(app.query_one("#speakability-pane"))
         assert not any("own direction" in line for line in earlier)
     async with resuming(engine, tmp_path / "session.jsonl") as (app, _):
-        shown = "\n".join(rendered(app.query_one("#speaking-pane")))
+        shown = "\n".join(rendered(app.query_one("#speakability-pane")))
         assert "every mode" in shown
 
 
@@ -147,32 +147,32 @@ async def test_the_filter_in_force_stands_above_the_replayed_table(
         await pilot.press("s")
         await until(pilot, lambda: len(asked(app, RankTokens)) == 1)
         await pilot.press("slash", *"cat:ok", "enter")
-        await until(pilot, lambda: len(asked(app, RankTokens)) == 2 and not app.desk.running)
+        await until(pilot, lambda: len(asked(app, RankTokens)) == 2 and not app.runs.running)
         await settled(pilot)
-        live = rendered(app.token_pane)
+        live = rendered(app.workspace.token_pane)
         await app.recorder.finish(60)
     assert any(line.strip() == "cat:ok" for line in live)
     foot = 3 if size[1] < 32 else 4
     async with replaying(tmp_path / "session.jsonl", (size[0], size[1] + foot)) as (app, pilot):
         await at(app, pilot, len(app.session) - 1)
-        app.show_tab("tokens")
+        app.workspace.show_tab("tokens")
         await settled(pilot)
-        assert rendered(app.token_pane) == live
+        assert rendered(app.workspace.token_pane) == live
         place = next(p for p, s in enumerate(app.session) if isinstance(s.request, RankTokens))
         await at(app, pilot, place)
-        assert "cat:ok" not in "\n".join(rendered(app.token_pane))
+        assert "cat:ok" not in "\n".join(rendered(app.workspace.token_pane))
 
 
 async def test_the_filter_in_force_can_be_changed_after_resuming(engine: Engine, tmp_path: Path) -> None:
     async with running(engine, tmp_path) as (app, pilot):
         await pilot.press("slash", *"cat:ok", "enter")
-        await until(pilot, lambda: len(asked(app, RankTokens)) == 1 and not app.desk.running)
+        await until(pilot, lambda: len(asked(app, RankTokens)) == 1 and not app.runs.running)
         await app.recorder.finish(60)
         app.session.close()
     async with resuming(engine, tmp_path / "session.jsonl") as (app, pilot):
         await settled(pilot)
         assert "match" in screen_text(app)
-        assert any(line.strip() == "cat:ok" for line in rendered(app.token_pane))
+        assert any(line.strip() == "cat:ok" for line in rendered(app.workspace.token_pane))
         await pilot.press("slash")
         await settled(pilot)
         box = app.query_one("#filter", Input)
@@ -186,10 +186,10 @@ async def test_the_filter_in_force_can_be_changed_after_resuming(engine: Engine,
 async def test_the_models_that_were_ticked_are_ticked(engine: Engine, tmp_path: Path) -> None:
     async with running(engine, tmp_path) as (app, pilot):
         await pilot.press("r")
-        await until(pilot, lambda: len(asked(app, RepeatBack)) == 2 and not app.desk.running)
+        await until(pilot, lambda: len(asked(app, RepeatBack)) == 2 and not app.runs.running)
         app.query_one("#models").focus()
         await pilot.press("x", "1", "r")
-        await until(pilot, lambda: len(asked(app, RepeatBack)) == 3 and not app.desk.running)
+        await until(pilot, lambda: len(asked(app, RepeatBack)) == 3 and not app.runs.running)
         await app.recorder.finish(60)
     async with replaying(tmp_path / "session.jsonl") as (app, pilot):
         places = [place for place, step in enumerate(app.session) if isinstance(step.request, RepeatBack)]
@@ -213,16 +213,16 @@ async def test_the_matrix_and_its_evidence_stand_as_they_stood(engine: Engine, t
         app.query_one("#percent", Input).value = "1"
         app.query_one("#definitions", Choice).choose("quick ones")
         await pilot.press("v")
-        await until(pilot, lambda: len(asked(app, Verify)) == 1 and not app.desk.running)
+        await until(pilot, lambda: len(asked(app, Verify)) == 1 and not app.runs.running)
         await pilot.press("6", "down", "down", "right")
         await settled(pilot)
-        await until(pilot, lambda: bool(app.token_pane.table._added))
+        await until(pilot, lambda: bool(app.workspace.token_pane.table._added))
         await pilot.press("enter")
-        await until(pilot, lambda: len(asked(app, ReadEvidence)) == 1 and not app.desk.running)
+        await until(pilot, lambda: len(asked(app, ReadEvidence)) == 1 and not app.runs.running)
         await settled(pilot)
         (sweep,) = asked(app, Verify)
         token = app.selection.token
-        live, columns = matrix_lines(app), list(app.token_pane.table._added)
+        live, columns = matrix_lines(app), list(app.workspace.token_pane.table._added)
         await app.recorder.finish(60)
     async with replaying(tmp_path / "session.jsonl", (120, 44)) as (app, pilot):
         await at(app, pilot, len(app.session) - 1)
@@ -230,12 +230,12 @@ async def test_the_matrix_and_its_evidence_stand_as_they_stood(engine: Engine, t
         assert app.query_one(MatrixList).cursor == 2
         assert matrix_lines(app) == live
         assert app.selection.token == token  # the table's cursor stays while evidence is read
-        await until(pilot, lambda: list(app.token_pane.table._added) == columns)
+        await until(pilot, lambda: list(app.workspace.token_pane.table._added) == columns)
         await at(app, pilot, next(p for p, s in enumerate(app.session) if s.number == sweep.number))
         assert not app.query_one("#evidence").has_class("-open")
         await at(app, pilot, next(p for p, s in enumerate(app.session) if isinstance(s.request, RankTokens)))
         await settled(pilot)
-        assert not app.token_pane.table._added
+        assert not app.workspace.token_pane.table._added
 
 
 async def test_a_sweep_that_was_stopped_says_so(tmp_path: Path) -> None:
@@ -266,7 +266,7 @@ async def test_a_damaged_line_says_what_is_wrong_and_has_no_notes(tmp_path: Path
         assert "line 3 is damaged" in foot
         assert "on the third" not in foot
         assert "note" not in foot
-        app.show_tab("session")
+        app.workspace.show_tab("session")
         await settled(pilot)
         row = next(line for line in rendered(app.query_one("#session-steps")) if "line 3 is damaged" in line)
         assert "unreadable" not in row

@@ -23,7 +23,7 @@ from explorer.engine.handlers import Engine
 from explorer.sessions.file.reader import SessionFile
 from explorer.sessions.file.store import SessionWriter, read_session
 from explorer.settings import Settings
-from explorer.tui.live.acts import split_tags
+from explorer.tui.live.dialogues import split_tags
 from explorer.tui.live.app import ExplorerApp
 from explorer.tui.replay.restore import loads_again
 from explorer.tui.shell.openings import Opening, OpenLive, OpenReplay, OpenResumed
@@ -118,7 +118,7 @@ async def test_saved_under_another_name_the_session_goes_on_there(engine: Engine
         await pilot.press("space")
         await until(pilot, lambda: len(asked(app, MarkToken)) == 1)
         await app.recorder.finish(60)
-        assert "other.jsonl" in str(app.session_pane._path)
+        assert "other.jsonl" in str(app.workspace.session_pane._path)
     assert (tmp_path / "session.jsonl").read_bytes() == first
     assert (tmp_path / "other.jsonl").read_bytes().startswith(first)
     assert any(isinstance(step.request, MarkToken) for step in read_session(tmp_path / "other.jsonl").steps)
@@ -149,8 +149,8 @@ async def test_a_recent_session_is_replayed_or_gone_on_with(
         await pilot.press("ctrl+o")
         await until(pilot, lambda: "earlier" in screen_text(app))
         await pilot.press(key)
-        await until(pilot, lambda: app.then is not None)
-    assert app.then == kind(folder / "earlier.jsonl")  # type: ignore[call-arg]
+        await until(pilot, lambda: app.ending.then is not None)
+    assert app.ending.then == kind(folder / "earlier.jsonl")  # type: ignore[call-arg]
 
 
 def test_folders_that_a_session_does_not_tell_are_found_among_the_sources_given() -> None:

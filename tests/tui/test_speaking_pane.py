@@ -44,7 +44,7 @@ async def test_the_selected_token_is_proved_in_every_mode(
     async with running(engine, tmp_path, size, MYNAH) as (app, pilot):
         pane = app.query_one(SpeakingPane)
         await pilot.press("c")
-        await until(pilot, lambda: len(asked(app, ProveSpeakability)) == 4 and not app.desk.running)
+        await until(pilot, lambda: len(asked(app, ProveSpeakability)) == 4 and not app.runs.running)
         token = app.selection.token
         assert token is not None
         text = lines(pane)
@@ -64,11 +64,11 @@ async def test_a_run_over_all_fills_columns_and_is_known_to_each_token(engine: E
         pane.query_one("#which", Choice).choose("all tokens")
         pane.query_one("#mode", Choice).choose("cone")
         await pilot.press("c")
-        await until(pilot, lambda: len(asked(app, ProveSpeakability)) == 1 and not app.desk.running)
+        await until(pilot, lambda: len(asked(app, ProveSpeakability)) == 1 and not app.runs.running)
         result = asked(app, ProveSpeakability)[0].outcome
         assert isinstance(result, SpeakabilityResult)
         assert f"{result.speakable:,} speakable" in lines(pane)
-        added = app.token_pane._added["mynah"]
+        added = app.workspace.token_pane._added["mynah"]
         await until(pilot, lambda: not pane._is_due)
         assert set(added) >= {"speakable_cone", "margin_cone", "own_direction_winner"}
         keys = added["speakable_cone"].keys
@@ -78,18 +78,18 @@ async def test_a_run_over_all_fills_columns_and_is_known_to_each_token(engine: E
         if len(unspeakable):
             shown = added["speakable_cone"].show(int(unspeakable[0]))
             assert shown == "✗ no"
-        headings = [column.label for column in app.token_pane.table._painter.layout.moving]  # type: ignore[union-attr]
+        headings = [column.label for column in app.workspace.token_pane.table._painter.layout.moving]  # type: ignore[union-attr]
         assert headings[3:6] == ["own row", "cone", "lead"]
         # A second run finds everything on disk, and the columns are full all the same.
-        app.token_pane._added.clear()
+        app.workspace.token_pane._added.clear()
         pane.clear()
         await pilot.press("c")
-        await until(pilot, lambda: len(asked(app, ProveSpeakability)) == 2 and not app.desk.running)
+        await until(pilot, lambda: len(asked(app, ProveSpeakability)) == 2 and not app.runs.running)
         again = asked(app, ProveSpeakability)[1].outcome
         assert isinstance(again, SpeakabilityResult)
         assert (again.reused, again.digest) == (result.tokens, result.digest)
         await until(pilot, lambda: not pane._is_due)
-        assert np.array_equal(app.token_pane._added["mynah"]["speakable_cone"].keys, keys, equal_nan=True)
+        assert np.array_equal(app.workspace.token_pane._added["mynah"]["speakable_cone"].keys, keys, equal_nan=True)
 
 
 async def test_a_run_is_paused_and_goes_on(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,14 +109,14 @@ async def test_a_run_is_paused_and_goes_on(engine: Engine, tmp_path: Path, monke
         await until(pilot, gate.reached.is_set)
         await pilot.press("p")
         gate.opened.set()
-        await until(pilot, lambda: len(asked(app, ProveSpeakability)) == 1 and not app.desk.running)
+        await until(pilot, lambda: len(asked(app, ProveSpeakability)) == 1 and not app.runs.running)
         assert isinstance(asked(app, ProveSpeakability)[0].outcome, Cancelled)
-        assert list(app.paused) == [asked(app, ProveSpeakability)[0].request]
+        assert list(app.runs.paused) == [asked(app, ProveSpeakability)[0].request]
         assert "paused with" in screen_text(app)
         await pilot.press("p")
-        await until(pilot, lambda: len(asked(app, ProveSpeakability)) == 2 and not app.desk.running)
+        await until(pilot, lambda: len(asked(app, ProveSpeakability)) == 2 and not app.runs.running)
         assert isinstance(asked(app, ProveSpeakability)[1].outcome, SpeakabilityResult)
-        assert not app.paused
+        assert not app.runs.paused
 
 
 async def test_a_model_without_an_unembedding_is_told_in_one_line(engine: Engine, tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ async def test_a_model_without_an_unembedding_is_told_in_one_line(engine: Engine
         pane = app.query_one(SpeakingPane)
         pane.query_one("#mode", Choice).choose("ball")
         await pilot.press("c")
-        await until(pilot, lambda: len(asked(app, ProveSpeakability)) == 1 and not app.desk.running)
+        await until(pilot, lambda: len(asked(app, ProveSpeakability)) == 1 and not app.runs.running)
         assert "✗" in screen_text(app)
         assert "no final norm to fold" in " ".join(lines(pane).split("\n"))
         assert "no final norm to fold into them. Ask about the raw weights (--raw, or weights: raw" in " ".join(
@@ -132,7 +132,7 @@ async def test_a_model_without_an_unembedding_is_told_in_one_line(engine: Engine
         )
         pane.query_one("#weights", Choice).choose("raw")
         await pilot.press("c")
-        await until(pilot, lambda: len(asked(app, ProveSpeakability)) == 2 and not app.desk.running)
+        await until(pilot, lambda: len(asked(app, ProveSpeakability)) == 2 and not app.runs.running)
         assert isinstance(asked(app, ProveSpeakability)[1].outcome, SpeakabilityResult)
         assert "raw weights" in lines(pane)
         assert "✗ mynah" not in lines(pane)
@@ -147,17 +147,17 @@ async def test_another_checkpoint_of_the_same_name_has_none_of_what_was_proved_b
         pane.query_one("#mode", Choice).choose("own_direction")
         await pilot.press("c")
         await until(
-            pilot, lambda: len(asked(app, ProveSpeakability)) == 1 and not app.desk.running and not pane._is_due
+            pilot, lambda: len(asked(app, ProveSpeakability)) == 1 and not app.runs.running and not pane._is_due
         )
-        assert app.token_pane.table._added
-        app.desk.ask(UnloadModel(model="same"))
+        assert app.workspace.token_pane.table._added
+        app.runs.ask(UnloadModel(model="same"))
         await until(pilot, lambda: app.selection.model is None)
-        app.load(app.load_request(str(second)))
-        await until(pilot, lambda: app.selection.token is not None and not app.desk.running)
+        app.models.load(app.models.request_for(str(second)))
+        await until(pilot, lambda: app.selection.token is not None and not app.runs.running)
         await pilot.press("1", "end", "home")
         assert app.selection.model is not None
         assert app.selection.model.vocab_size == 3072
-        assert not app.token_pane.table._added
+        assert not app.workspace.token_pane.table._added
         assert "own row" not in screen_text(app)
         assert "hard to speak:" not in lines(pane)
         assert "are hard to speak" not in lines(pane)

@@ -55,7 +55,7 @@ async def test_a_sweep_fills_matrix_columns_curves_and_evidence(
         pane = app.query_one(VerdictsPane)
         ask_quickly(pane)
         await pilot.press("v")
-        await until(pilot, lambda: len(asked(app, Verify)) == 1 and not app.desk.running)
+        await until(pilot, lambda: len(asked(app, Verify)) == 1 and not app.runs.running)
         result = asked(app, Verify)[0].outcome
         assert isinstance(result, VerificationResult)
         await until(pilot, lambda: not pane._is_due and not pane.workers._workers)
@@ -64,7 +64,7 @@ async def test_a_sweep_fills_matrix_columns_curves_and_evidence(
         assert len(rows.rows) >= len(called) == 200, "a result lists so many of those called"
         assert "V " in rows.rows[0].plain
         # Every definition is a column of the token table, sorted with the called ones first.
-        added = app.token_pane._added["mynah"]
+        added = app.workspace.token_pane._added["mynah"]
         assert set(added) == {definition.name for definition in result.definitions}
         keys = added["glitchminer"].keys
         verified = next(one.verified for one in result.definitions if one.name == "glitchminer")
@@ -81,7 +81,7 @@ async def test_a_sweep_fills_matrix_columns_curves_and_evidence(
         await pilot.press("6")
         rows.focus()
         await pilot.press("home", "right", "enter")
-        await until(pilot, lambda: len(asked(app, ReadEvidence)) == 1 and not app.desk.running)
+        await until(pilot, lambda: len(asked(app, ReadEvidence)) == 1 and not app.runs.running)
         evidence = "\n".join(line.plain for line in pane.query_one("#evidence", LinesView).lines)
         assert asked(app, ReadEvidence)[0].request.definition == result.definitions[1].name  # type: ignore[union-attr]
         assert result.definitions[1].title in evidence
@@ -99,7 +99,7 @@ async def test_the_recorded_step_alone_shows_matrix_definitions_and_curves(engin
         pane = app.query_one(VerdictsPane)
         ask_quickly(pane)
         await pilot.press("v")
-        await until(pilot, lambda: len(asked(app, Verify)) == 1 and not app.desk.running)
+        await until(pilot, lambda: len(asked(app, Verify)) == 1 and not app.runs.running)
         await until(pilot, lambda: not pane._is_due)
         live = {row.plain for row in pane.query_one(MatrixList).rows}
         step = asked(app, Verify)[0]
@@ -112,7 +112,7 @@ async def test_the_recorded_step_alone_shows_matrix_definitions_and_curves(engin
         assert not pane._is_whole
         pane.query_one("#view", Choice).value = "curves"
         await until(pilot, lambda: bool(pane.query_one("#roc", PlotView)._strips))
-        assert not app.desk.running, "a recorded step asks nothing"
+        assert not app.runs.running, "a recorded step asks nothing"
 
 
 async def test_a_sweep_is_paused_and_goes_on_where_it_was(engine: Engine, tmp_path: Path) -> None:
@@ -122,13 +122,13 @@ async def test_a_sweep_is_paused_and_goes_on_where_it_was(engine: Engine, tmp_pa
         await pilot.press("v")
         await until(pilot, lambda: pane._matrix is not None and bool(pane._matrix.decided().any()))
         await pilot.press("p")
-        await until(pilot, lambda: len(asked(app, Verify)) == 1 and not app.desk.running)
+        await until(pilot, lambda: len(asked(app, Verify)) == 1 and not app.runs.running)
         paused = asked(app, Verify)[0].outcome
         assert isinstance(paused, Cancelled)
         assert "paused with" in screen_text(app)
         await pilot.press("l")  # a quick question in between
         await pilot.press("p")
-        await until(pilot, lambda: len(asked(app, Verify)) == 2 and not app.desk.running, seconds=120)
+        await until(pilot, lambda: len(asked(app, Verify)) == 2 and not app.runs.running, seconds=120)
         result = asked(app, Verify)[1].outcome
         assert isinstance(result, VerificationResult)
         assert result.reused > 0
@@ -145,9 +145,9 @@ async def test_sorting_by_a_definition_is_not_recorded_and_export_writes_what_is
         await until(pilot, lambda: any("nothing to export" in note.message for note in app._notifications))
         ask_quickly(pane)
         await pilot.press("v")
-        await until(pilot, lambda: len(asked(app, Verify)) == 1 and not app.desk.running)
-        await until(pilot, lambda: "glitchminer" in app.token_pane._added.get("mynah", {}))
-        app.token_pane._sort_by("glitchminer")
+        await until(pilot, lambda: len(asked(app, Verify)) == 1 and not app.runs.running)
+        await until(pilot, lambda: "glitchminer" in app.workspace.token_pane._added.get("mynah", {}))
+        app.workspace.token_pane._sort_by("glitchminer")
         await pilot.pause(0.8)
         assert not [step for step in asked(app, RankTokens) if step.request.sort == "glitchminer"]  # type: ignore[union-attr]
         await pilot.press("e")
@@ -171,20 +171,20 @@ async def test_a_sweep_of_other_tokens_leaves_the_columns_of_those_tested_before
         pane = app.query_one(VerdictsPane)
         ask_quickly(pane, "2")
         await pilot.press("v")
-        await until(pilot, lambda: len(asked(app, Verify)) == 1 and not app.desk.running)
+        await until(pilot, lambda: len(asked(app, Verify)) == 1 and not app.runs.running)
         await until(pilot, lambda: not pane._is_due and not pane.workers._workers)
-        before = app.token_pane._added["mynah"]["glitchminer"]
+        before = app.workspace.token_pane._added["mynah"]["glitchminer"]
         tested = np.flatnonzero(np.isfinite(before.keys)).tolist()
         assert len(tested) == 62
         other = next(token_id for token_id in range(400, 500) if token_id not in tested)
-        app.token_pane.seek(other)
+        app.workspace.token_pane.seek(other)
         await until(pilot, lambda: app.selection.token is not None and app.selection.token.token_id == other)
         pane.query_one("#which", Choice).choose("selected")
         await pilot.press("v")
-        await until(pilot, lambda: len(asked(app, Verify)) == 2 and not app.desk.running)
+        await until(pilot, lambda: len(asked(app, Verify)) == 2 and not app.runs.running)
         await until(pilot, lambda: not pane._is_due and not pane.workers._workers)
         assert len(pane._matrix or ()) == 1, "the pane shows what was asked last"
-        after = app.token_pane._added["mynah"]["glitchminer"]
+        after = app.workspace.token_pane._added["mynah"]["glitchminer"]
         assert np.flatnonzero(np.isfinite(after.keys)).tolist() == sorted([*tested, other])
         assert [after.show(one) for one in tested] == [before.show(one) for one in tested]
         assert after.show(other)
@@ -193,9 +193,9 @@ async def test_a_sweep_of_other_tokens_leaves_the_columns_of_those_tested_before
         assert info is not None
         app.note_identity(msgspec.structs.replace(info, weights_digest="f" * 32))
         await pilot.press("v")
-        await until(pilot, lambda: len(asked(app, Verify)) == 3 and not app.desk.running)
+        await until(pilot, lambda: len(asked(app, Verify)) == 3 and not app.runs.running)
         await until(pilot, lambda: not pane._is_due and not pane.workers._workers)
-        anew = app.token_pane._added["mynah"]["glitchminer"]
+        anew = app.workspace.token_pane._added["mynah"]["glitchminer"]
         assert np.flatnonzero(np.isfinite(anew.keys)).tolist() == [other]
 
 
@@ -203,12 +203,12 @@ async def test_a_model_without_its_layers_is_tested_by_geometry_alone(engine: En
     async with running(engine, tmp_path, (120, 40), ("weights:zoo:mynah",)) as (app, pilot):
         pane = app.query_one(VerdictsPane)
         await pilot.press("v")
-        await until(pilot, lambda: len(asked(app, Verify)) == 1 and not app.desk.running)
+        await until(pilot, lambda: len(asked(app, Verify)) == 1 and not app.runs.running)
         assert "Choose geometric definitions only" in " ".join(screen_text(app).split())
         pane.query_one("#definitions", Choice).choose("geometric")
         pane.query_one("#which", Choice).choose("all tokens")
         await pilot.press("v")
-        await until(pilot, lambda: len(asked(app, Verify)) == 2 and not app.desk.running)
+        await until(pilot, lambda: len(asked(app, Verify)) == 2 and not app.runs.running)
         result = asked(app, Verify)[1].outcome
         assert isinstance(result, VerificationResult)
         assert [found.name.partition(":")[0] for found in result.definitions] == ["geometric"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from textual.reactive import reactive
 from textual.widget import Widget
@@ -11,6 +11,8 @@ from textual.widget import Widget
 from explorer.base.errors import ExplorerError
 from explorer.base.records.record import Failure, Progress, Request
 from explorer.base.records.unions import AnyPart, AnyRequest, Step
+from explorer.settings import Settings
+from explorer.tui.shell.guarded import Guarded
 from explorer.tui.shell.messages import Ask, Selection
 
 
@@ -26,7 +28,7 @@ class Showing:
     """Names of the models that were loaded then."""
 
 
-class Pane(Widget):
+class Pane(Guarded, Widget):
     """A view of one kind of outcome.
 
     A pane never computes and never reaches for the App: it is told the `selection`, posts `Ask`, and is
@@ -43,6 +45,11 @@ class Pane(Widget):
     """Selector of the widget that shows outcomes: it has the keys when the pane's tab is chosen."""
 
     selection: reactive[Selection] = reactive(Selection(), init=False)
+
+    @classmethod
+    def made_for(cls, settings: Settings, *, id: str) -> Self:
+        """The pane as `settings` want it."""
+        return cls(id=id)
 
     def ask(self, request: AnyRequest, *, record: bool = True) -> None:
         """Have `request` answered; `show` is called with the step."""

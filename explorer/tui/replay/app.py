@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -21,6 +22,7 @@ from explorer.sessions.search import Found, Query
 from explorer.settings import Settings
 from explorer.tui.replay.steps import SLICE, ReplaySteps
 from explorer.tui.shell.commands import REPLAY_COMMANDS, Command
+from explorer.tui.shell.guarded import run_guarded
 from explorer.tui.shell.messages import Answered, Ask, NeighbourOpened, StepOpened, TokenSelected, ViewSettled
 from explorer.tui.shell.openings import Opening, OpenLive
 from explorer.tui.widgets.lines_view import LinesView
@@ -39,8 +41,8 @@ def open_replay(path: Path, settings: Settings, go_on: Callable[[Opening], int] 
     """
     app = ReplayApp(SessionFile(path), settings)
     app.run()
-    if app.then is not None and go_on is not None:
-        return go_on(app.then)
+    if app.ending.then is not None and go_on is not None:
+        return go_on(app.ending.then)
     return app.return_code or 0
 
 
@@ -53,6 +55,8 @@ class ReplayApp(ReplaySteps):
         super().__init__(session, settings, settings_path)
         self.sought = Query()
         """What was searched for last."""
+        own = {command.name for command in REPLAY_COMMANDS} - self.acts.keys()
+        self.acts |= {name: getattr(self, f"action_{name}") for name in own}
         for key, step in (("right", 1), ("left", -1)):
             self._bindings.bind(key, f"arrow({step})", show=False, priority=True)
 
@@ -76,7 +80,7 @@ class ReplayApp(ReplaySteps):
         return super().check_action(action, parameters)
 
     def action_go_to_step(self) -> None:
-        self.run_worker(self._ask_step(), group="ask", exclusive=True, exit_on_error=False)
+        run_guarded(self, self._ask_step, group="ask", exclusive=True)
 
     async def _ask_step(self) -> None:
         from explorer.tui.screens.ask_line import AskLine
@@ -96,7 +100,10 @@ class ReplayApp(ReplaySteps):
 
     def seek(self, query: Query, step: int) -> None:
         """Go to the next step that `query` wants, forwards or backwards."""
-        self.run_worker(self._seek(query, step), group="seek", exclusive=True, exit_on_error=False)
+        run_guarded(self, partial(self._find_step, query, step), group="seek", exclusive=True)
+
+    async def _find_step(self, query: Query, step: int) -> None:
+        await self._seek(query, step)
 
     async def _seek(self, query: Query, step: int) -> bool:
         found = Found(None, self.position + step)
@@ -113,7 +120,7 @@ class ReplayApp(ReplaySteps):
         return True
 
     def action_search(self) -> None:
-        self.run_worker(self._ask_words(), group="ask", exclusive=True, exit_on_error=False)
+        run_guarded(self, self._ask_words, group="ask", exclusive=True)
 
     async def _ask_words(self) -> None:
         from explorer.tui.screens.ask_line import AskLine
@@ -160,7 +167,7 @@ class ReplayApp(ReplaySteps):
     def action_play(self) -> None:
         self.playing = not self.playing
         if self.playing:
-            self.run_worker(self._play(), group="play", exclusive=True, exit_on_error=False)
+            run_guarded(self, self._play, group="play", exclusive=True)
         else:
             self.workers.cancel_group(self, "play")
         self.show_place()
@@ -198,11 +205,11 @@ class ReplayApp(ReplaySteps):
 
     @on(NeighbourOpened)
     def go_to_neighbour(self, message: NeighbourOpened) -> None:
-        self.token_pane.jump_to(message.token_id)
+        self.workspace.token_pane.jump_to(message.token_id)
 
     @on(Answered)
     def show_answered(self, message: Answered) -> None:
-        self.show_in_panes(message.step)
+        self.workspace.show_step(message.step)
 
     @on(Ask)
     def refuse(self, message: Ask) -> None:
@@ -221,7 +228,7 @@ class ReplayApp(ReplaySteps):
             self.remark("No model was loaded at this moment: go on a step.")
             return
         models = tuple(loaded.request for loaded in self.situation.loaded)
-        await self.leave_for(OpenLive(self.session.path, models))
+        await self.ending.leave_for(OpenLive(self.session.path, models))
 
 
 def pause_between(session: Sequence[Step], position: int, upcoming: int) -> float:

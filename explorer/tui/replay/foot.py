@@ -10,6 +10,7 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
+from explorer.tui.shell.guarded import Guarded
 from explorer.base.records.notes import WriteNote
 from explorer.base.records.record import Failure, Outcome
 from explorer.base.records.unions import Cancelled, Step
@@ -77,7 +78,7 @@ def notes_in(notes: Sequence[WriteNote], width: int, height: int) -> Content:
     return Content("\n").join([*lines[: height - 1], Content.assemble(last, _CUT)])
 
 
-class ReplayFoot(Vertical):
+class ReplayFoot(Guarded, Vertical):
     """A few lines for notes, always as many, so that the panes stand still; and one for the place."""
 
     DEFAULT_CSS = """

@@ -28,7 +28,7 @@ def show_situation(stage: Stage, situation: Situation) -> int | None:
 
     A pane whose last step is earlier than the situation has the token of that step: it shows what it showed then.
     """
-    for pane in stage.panes:
+    for pane in stage.workspace.panes:
         if not pane.handles:
             pane.selection = situation.selection
             continue
@@ -44,8 +44,8 @@ def show_situation(stage: Stage, situation: Situation) -> int | None:
                     pane.show(step)
     token = situation.selection.token
     if token is not None:
-        stage.token_pane.seek(token.token_id)
-    return stage.token_pane.table.token_id
+        stage.workspace.token_pane.seek(token.token_id)
+    return stage.workspace.token_pane.table.token_id
 
 
 async def resume(stage: Stage, session: SessionFile) -> tuple[Situation, str]:
@@ -60,11 +60,11 @@ async def resume(stage: Stage, session: SessionFile) -> tuple[Situation, str]:
     stage.marks.update({model: set(ids) for model, ids in situation.marks.items()})
     kinds = [index.fact(place).kind for place in range(len(index))]
     marked = [(model, token_id) for model, ids in situation.marks.items() for token_id in ids]
-    stage.session_pane.begin_with(session, notes=kinds.count("WriteNote"), marked=marked, cursor=max(0, last))
+    stage.workspace.session_pane.begin_with(session, notes=kinds.count("WriteNote"), marked=marked, cursor=max(0, last))
     show_situation(stage, situation)
     lasts = [showing.steps[-1] for showing in situation.showing.values()]
     latest = max(lasts, key=lambda step: step.number, default=None)
-    return situation, stage.tab_of(latest.request) if latest is not None else "tokens"
+    return situation, stage.workspace.tab_of(latest.request) if latest is not None else "tokens"
 
 
 def loads_again(requests: Sequence[LoadModel], settings: Settings) -> tuple[list[LoadModel], list[str]]:

@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from textual.widget import Widget
@@ -25,6 +26,7 @@ from explorer.settings import Settings
 from explorer.tui.replay.foot import Place, ReplayFoot
 from explorer.tui.replay.restore import show_situation
 from explorer.tui.replay.situation import Situation, Situations
+from explorer.tui.shell.guarded import run_guarded
 from explorer.tui.shell.messages import Selection
 from explorer.tui.shell.stage import Stage
 from explorer.tui.widgets.model_bar import ModelBar
@@ -62,23 +64,23 @@ class ReplaySteps(Stage):
         return (ReplayFoot(id="foot"),)
 
     async def on_mount(self) -> None:
-        self.end_on_signals()
+        self.ending.heed_signals()
         self.query_one(ModelBar).set_engine("none")
         self.call_after_refresh(self._begin)
 
     async def _begin(self) -> None:
         await self.open_panes()
-        self.token_pane.empty_hint = "Up to here the session holds no view of this model's token table."
-        self.token_pane.clear()
-        self.session_pane.set_file(self.session.path)
+        self.workspace.token_pane.empty_hint = "Up to here the session holds no view of this model's token table."
+        self.workspace.token_pane.clear()
+        self.workspace.session_pane.set_file(self.session.path)
         self._list_steps()
-        self.show_tab("tokens")
+        self.workspace.show_tab("tokens")
         self.index.index_more(SLICE)
         self.situations.take_in()
         if len(self.session):
             self.go_to(0)
         self.show_place()
-        self.run_worker(self._read_on(), group="read", exit_on_error=False)
+        run_guarded(self, self._read_on, group="read")
 
     async def _read_on(self) -> None:
         """Take the rest of the file in, a little at a time."""
@@ -120,7 +122,7 @@ class ReplaySteps(Stage):
         bar.set_selected(self.selection.model.name if self.selection.model else "")
         self._shown_token = show_situation(self, self.situation)
         self._follow(position)
-        self.session_pane.point_at(position)
+        self.workspace.session_pane.point_at(position)
         self.query_one(ReplayFoot).show_notes(self._notes(step))
         self.show_place()
 
@@ -129,7 +131,7 @@ class ReplaySteps(Stage):
         stays = _STAYS if not self.screen_stack[0].has_class("-narrow") else _STAYS - _OF_THE_TABLE
         place = self.situations.latest(position, stays)
         if place is not None and self.query_one("#tabs", Tabs).active != "session":
-            self.show_tab(self.tab_of(self.session[place].request))
+            self.workspace.show_tab(self.workspace.tab_of(self.session[place].request))
 
     def _notes(self, step: Step) -> tuple[WriteNote, ...]:
         if is_damaged(step):
@@ -166,7 +168,7 @@ class ReplaySteps(Stage):
 
     def jump(self, position: int) -> None:
         """Go to a step as soon as it has been read; to the last one where there are not so many."""
-        self.run_worker(self._jump(position), group="seek", exclusive=True, exit_on_error=False)
+        run_guarded(self, partial(self._jump, position), group="seek", exclusive=True)
 
     async def _jump(self, position: int) -> None:
         if len(self.situations) <= position:
@@ -181,4 +183,4 @@ class ReplaySteps(Stage):
         marked = self.index.marked_before(len(self.index))
         pairs = [(model, token_id) for model, ids in marked.items() for token_id in ids]
         cursor = max(0, self.position)
-        self.session_pane.begin_with(self.session, notes=kinds.count("WriteNote"), marked=pairs, cursor=cursor)
+        self.workspace.session_pane.begin_with(self.session, notes=kinds.count("WriteNote"), marked=pairs, cursor=cursor)

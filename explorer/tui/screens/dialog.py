@@ -11,10 +11,12 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from explorer.tui.shell.guarded import Guarded
+
 Result = TypeVar("Result")
 
 
-class Dialog(ModalScreen[Result], Generic[Result]):
+class Dialog(Guarded, ModalScreen[Result], Generic[Result]):
     """A modal box with a title and a line of keys; Esc dismisses it with None.
 
     Subclasses give `dialog_title`, `keys_line` and `compose_body`. Textual keeps the App's keys away from a

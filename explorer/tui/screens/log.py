@@ -1,4 +1,4 @@
-"""The engine's last log lines."""
+"""The engine's last log lines, and the unexpected errors of the screen's side."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from textual.content import Content
 from textual.widgets import Static
 
 from explorer.base.text import visible
+from explorer.tui.screens.defect import DefectScreen
 from explorer.tui.screens.dialog import Dialog
+from explorer.tui.shell.guarded import Defect
 from explorer.tui.widgets.row_list import RowList
 
 
@@ -25,9 +27,13 @@ class LogScreen(Dialog[None]):
     LogScreen #log-line { height: auto; max-height: 6; border-top: solid $border-blurred; }
     """
 
-    def __init__(self, lines: Iterable[str] = ()) -> None:
+    def __init__(self, lines: Iterable[str] = (), defects: Iterable[Defect] = ()) -> None:
+        """`lines` of the engine; `defects` of the screen's side stand after them."""
         super().__init__()
+        self._defects = tuple(defects)
         self._lines = [_row(line) for line in lines]
+        self._first_defect = len(self._lines)
+        self._lines += [_row(f"✗ internal error: {defect.summary} (enter shows all)") for defect in self._defects]
 
     def compose_body(self) -> ComposeResult:
         yield RowList(id="log-lines", empty="The engine has said nothing.")
@@ -40,16 +46,14 @@ class LogScreen(Dialog[None]):
         # The last line is in view once the list has its height.
         self.call_after_refresh(rows.action_move, len(self._lines))
 
-    def add_line(self, line: str) -> None:
-        """One more line; the cursor follows the end where it stood at the end."""
-        rows = self.query_one(RowList)
-        at_end = rows.cursor >= len(self._lines) - 1
-        self._lines.append(_row(line))
-        rows.rows_grew(follow=at_end)
-
     def on_row_list_highlighted(self, event: RowList.Highlighted) -> None:
         event.stop()
         self.query_one("#log-line", Static).update(self._lines[event.index])
+
+    def on_row_list_chosen(self, event: RowList.Chosen) -> None:
+        event.stop()
+        if event.index >= self._first_defect:
+            self.app.push_screen(DefectScreen(self._defects[event.index - self._first_defect]))
 
 
 def _row(line: str) -> Content:

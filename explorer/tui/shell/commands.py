@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from textual.binding import Binding
+
+from explorer.specs.spec import Tab
+from explorer.tui.shell.tabs import known_tabs, tab_labels
 
 
 @dataclass(frozen=True)
@@ -13,7 +16,7 @@ class Command:
     """A named user act."""
 
     name: str
-    """As in the settings' `[keys]` table and in `action_<name>` of the App."""
+    """As in the settings' `[keys]` table and in the App's table of acts."""
     key: str
     """Default key, or keys separated by commas, in Textual's spelling."""
     title: str
@@ -23,52 +26,66 @@ class Command:
     group: str
     """Heading in the help."""
     footer: bool = False
+    opens_box: bool = False
+    """Keys that follow at once are typed into a box and are no commands."""
 
 
+def tab_commands(tabs: Iterable[Tab]) -> tuple[Command, ...]:
+    """For each tab with a command: that command, which asks about the selected token."""
+    return tuple(
+        Command(tab.command, tab.key, tab.command_title, tab.command_help, "Ask", True) for tab in tabs if tab.command
+    )
+
+
+def show_commands(tabs: Iterable[Tab]) -> tuple[Command, ...]:
+    """For each tab: the command that shows it."""
+    shown = [tab for tab in tabs if tab.name in tab_labels((tab,))]
+    return tuple(
+        Command(f"show_{tab.name}", _digit_keys(tab), tab.title.lower(), f"Go to the {tab.title} tab: {_inside(tab)}", "View")
+        for tab in shown
+    )
+
+
+def _digit_keys(tab: Tab) -> str:
+    return f"f{tab.number},{tab.number}" if tab.number else ""
+
+
+def _inside(tab: Tab) -> str:
+    return tab.help[:1].lower() + tab.help[1:]
+
+
+_TABS = known_tabs()
 COMMANDS: tuple[Command, ...] = (
     Command(
-        "filter", "slash", "filter", "Filter the token table: text, /regex/, id:, bytes:, cat:, pct:.", "Tokens", True
+        "filter", "slash", "filter", "Filter the token table: text, /regex/, id:, bytes:, cat:, pct:.", "Tokens", True, True
     ),
     Command("sort_next", "s", "sort", "Sort by the next column.", "Tokens", True),
     Command("sort_previous", "S", "sort back", "Sort by the column before.", "Tokens"),
     Command("sort_reverse", "d", "reverse", "Turn the sorting order round.", "Tokens"),
-    Command("jump", "g", "go to id", "Jump to a token by id.", "Tokens"),
+    Command("jump", "g", "go to id", "Jump to a token by id.", "Tokens", opens_box=True),
     Command("mark", "space", "mark", "Mark or unmark the token.", "Tokens", True),
     Command("inspect", "i", "inspect", "Record everything known of the token (Enter does the same).", "Tokens"),
-    Command("repeat", "r", "repeat", "Ask the loaded models to repeat the token back.", "Ask", True),
-    Command("logprobs", "l", "logprobs", "Next-token log-probabilities across the loaded models.", "Ask", True),
-    Command("neighbours", "n", "nearest", "Nearest neighbours of the token, listed and plotted.", "Ask", True),
-    Command("verify", "v", "verify", "Test tokens by every definition of a glitch token.", "Ask", True),
-    Command("certify", "c", "prove", "Prove whether tokens can be said at all.", "Ask", True),
+    *tab_commands(_TABS),
     Command("export", "e", "export", "Write the marked tokens, or those of the matrix, to a file.", "Ask"),
-    Command("pause", "p", "pause", "Pause a run over many tokens, or go on with it.", "Ask"),
+    Command("pause", "p", "pause", "Pause a run over many tokens, or resume it.", "Ask"),
     Command("cancel", "escape", "cancel", "Stop what runs; leave a box or a dialogue.", "Ask"),
     Command("models", "m", "models", "Load, unload and choose models.", "Models", True),
     Command("next_model", "right_square_bracket", "next model", "Show the next model's vocabulary.", "Models"),
-    Command("previous_model", "left_square_bracket", "previous model", "Show the model's before.", "Models"),
+    Command("previous_model", "left_square_bracket", "previous model", "Show the previous model's vocabulary.", "Models"),
     Command("restart_engine", "ctrl+r", "restart engine", "Start the engine again after it stopped.", "Models"),
-    Command("unused", "u", "unused ids", "Show and edit the known-unused reference tokens.", "Models"),
-    Command("save_as", "ctrl+s", "save as", "Go on with the session in another file.", "Session"),
-    Command("sessions", "ctrl+o", "sessions", "The recent sessions: replay one, or go on with it.", "Session"),
+    Command("reference", "u", "reference tokens", "Show and edit the reference tokens.", "Models"),
+    Command("save_as", "ctrl+s", "save as", "Continue the session in another file.", "Session"),
+    Command("sessions", "ctrl+o", "sessions", "The recent sessions: replay one, or resume it.", "Session"),
     Command("note", "N", "note", "Write a note into the session; #words at its end are tags.", "Session"),
-    Command("show_tokens", "f1,1", "tokens", "Go to the token table.", "View"),
-    Command("show_repeat", "f2,2", "repeat-back", "Go to the Repeat-back tab.", "View"),
-    Command("show_logprobs", "f3,3", "logprobs", "Go to the Logprobs tab.", "View"),
-    Command("show_neighbours", "f4,4", "neighbours", "Go to the Neighbours tab.", "View"),
-    Command("show_session", "f5,5", "session", "Go to the Session tab.", "View"),
-    Command("show_verdicts", "f6,6", "verdicts", "Go to the Verdicts tab.", "View"),
-    Command("show_speaking", "f7,7", "speaking", "Go to the Speaking tab: what can be said, with proof.", "View"),
+    *show_commands(_TABS),
     Command("theme", "t", "theme", "The next theme, kept in the settings.", "View"),
+    Command("defect", "f12", "last error", "Show the last internal error, to copy it.", "View"),
     Command("log", "ctrl+l", "engine log", "Show the engine's last log lines.", "View"),
     Command("help", "question_mark", "help", "Every key, with what it does.", "Help", True),
     Command("quit", "q", "quit", "End; the session file is complete at any moment.", "Help", True),
 )
 
-SHARED = (
-    *("show_tokens", "show_repeat", "show_logprobs", "show_neighbours", "show_session"),
-    *("show_verdicts", "show_speaking"),
-    *("theme", "help", "quit"),
-)
+SHARED = (*(command.name for command in show_commands(_TABS)), "theme", "defect", "help", "quit")
 """Commands that a replay has too."""
 
 REPLAY_COMMANDS: tuple[Command, ...] = (
@@ -98,6 +115,12 @@ REPLAY_COMMANDS: tuple[Command, ...] = (
 def bindings(keys: Mapping[str, str], commands: Sequence[Command] = COMMANDS) -> list[Binding]:
     """The App's bindings, with the user's `keys` (command name → key) in place of the defaults."""
     return [
-        Binding(keys.get(command.name, command.key), command.name, command.title, show=command.footer)
+        Binding(key, action_of(command), command.title, show=command.footer)
         for command in commands
+        if (key := keys.get(command.name, command.key))
     ]
+
+
+def action_of(command: Command) -> str:
+    """The one action of the App that carries out any command."""
+    return f"command({command.name!r})"

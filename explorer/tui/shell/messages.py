@@ -10,7 +10,7 @@ from textual.message import Message
 
 from explorer.base.records.models import ModelInfo, Roster
 from explorer.base.records.tokens import TokenRow
-from explorer.base.records.unions import AnyPart, AnyRequest, Step
+from explorer.base.records.unions import AnyRequest, Step
 from explorer.base.records.vocabulary import RankedTokens, RankTokens
 
 if TYPE_CHECKING:
@@ -49,15 +49,6 @@ class Answered(Message):
         super().__init__()
         self.step = step
         self.record = record
-
-
-class PartArrived(Message):
-    """A part of an answer arrived while its request runs."""
-
-    def __init__(self, request: AnyRequest, part: AnyPart) -> None:
-        super().__init__()
-        self.request = request
-        self.part = part
 
 
 class TokenSelected(Message):

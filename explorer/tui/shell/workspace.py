@@ -1,43 +1,152 @@
-"""The panes themselves: everything that needs NumPy or a large import, mounted after the first paint."""
+"""The tabs and their panes: which there are, which is shown, and which pane shows a step."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, cast
 
+from textual.app import App
 from textual.containers import Vertical
 from textual.widget import Widget
-from textual.widgets import ContentSwitcher, Footer, Tab, Tabs
 
-from explorer.base.templates import Template
-from explorer.tui.panes.detail.pane import DetailPane
-from explorer.tui.panes.logprobs.pane import LogprobsPane
-from explorer.tui.panes.neighbours.pane import NeighboursPane
-from explorer.tui.panes.repeat_back.pane import RepeatBackPane
-from explorer.tui.panes.session.pane import SessionPane
-from explorer.tui.panes.speakability.pane import SpeakingPane
-from explorer.tui.panes.tokens.pane import TokenPane
-from explorer.tui.panes.verdicts.pane import VerdictsPane
+from explorer.base.records.record import Request
+from explorer.base.records.unions import AnyPart, AnyRequest, Step
+from explorer.settings import Settings
+from explorer.specs.registry import resolve
+from explorer.specs.spec import Tab
+from explorer.tui.panes.base import Pane
+from explorer.tui.shell.tabs import tab_labels
 
-__all__ = ["Footer", "open_workspace", "tab_row"]
+if TYPE_CHECKING:
+    from textual.widgets import ContentSwitcher, Tabs
+
+    from explorer.tui.panes.session.pane import SessionPane
+    from explorer.tui.panes.tokens.pane import TokenPane
+
+NARROW = 100
+"""Cells of width below which the token table and the panes take turns."""
 
 
-def tab_row(labels: Mapping[str, str]) -> Tabs:
-    """A tab for each name, with its label."""
-    return Tabs(*(Tab(label, id=name) for name, label in labels.items()), id="tabs")
+class Workspace:
+    """A left column (token table and details) and a right one that shows the pane of one tab at a time."""
+
+    def __init__(self, app: App[Any], tabs: Sequence[Tab]) -> None:
+        self._app = app
+        self.tabs = tuple(tabs)
+        self.labels = tab_labels(tabs)
+        self.panes: list[Pane] = []
+        """Every pane, in the order composed; none until they are open."""
+        self._is_at_table = True
+
+    # ── opening ──
+
+    async def open(self, settings: Settings) -> None:
+        """The panes bring NumPy and much else along: imported in a thread, so that no key waits."""
+        classes = await asyncio.to_thread(self._import_panes)
+        from textual.widgets import Footer, Tab, Tabs
+
+        row = Tabs(*(Tab(label, id=name) for name, label in self.labels.items()), id="tabs")
+        await self._app.query("#opening, #tabs-to-come").remove()
+        await self._app.mount(row, after="#bar")
+        await self._app.mount(Footer())
+        await self._mount_panes(self._app.query_one("#body"), classes, settings)
+        self.panes = list(self._app.query(Pane))
+
+    def _import_panes(self) -> list[type[Pane]]:
+        import textual.widgets
+
+        _ = textual.widgets.Footer, textual.widgets.Tabs, textual.widgets.ContentSwitcher  # imported at first use
+        return [resolve(tab.pane) for tab in self.tabs]
+
+    async def _mount_panes(self, body: Widget, classes: Sequence[type[Pane]], settings: Settings) -> None:
+        """One pane at a time: keys are heard between two of them, and styling them all at once takes 60 ms."""
+        from textual.widgets import ContentSwitcher
+
+        left, right = Vertical(id="left"), ContentSwitcher(id="right")
+        await body.mount(left, right)
+        for tab, kind in zip(self.tabs, classes, strict=True):
+            pane = kind.made_for(settings, id=pane_id(tab.name))
+            if tab.side == "left":
+                await left.mount(pane)
+            else:
+                await right.add_content(pane, set_current=right.current is None)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the panes are there."""
+        return bool(self.panes)
+
+    # ── panes ──
+
+    def pane(self, name: str) -> Pane:
+        """The pane of a tab."""
+        return cast("Pane", self._app.screen_stack[0].query_one(f"#{pane_id(name)}"))
+
+    @property
+    def token_pane(self) -> TokenPane:
+        """The token table's pane, once the panes are open."""
+        return cast("TokenPane", self.pane("tokens"))
+
+    @property
+    def session_pane(self) -> SessionPane:
+        """The Session pane, likewise."""
+        return cast("SessionPane", self.pane("session"))
+
+    def panes_for(self, request: Request) -> Iterator[Pane]:
+        """The panes that show the outcomes of such requests."""
+        return (pane for pane in self.panes if isinstance(request, pane.handles))
+
+    def tab_of(self, request: AnyRequest) -> str:
+        """The tab of the pane that shows such requests; the table's where none does."""
+        ids = {pane.id for pane in self.panes_for(request)}
+        right = (tab.name for tab in self.tabs if tab.side == "right" and pane_id(tab.name) in ids)
+        return next(right, "tokens")
+
+    def show_step(self, step: Step) -> None:
+        """The one road of every outcome to its panes, live or replayed."""
+        for pane in self.panes_for(step.request):
+            pane.show(step)
+
+    def show_asked(self, request: AnyRequest) -> None:
+        """A request was sent to the engine."""
+        for pane in self.panes_for(request):
+            pane.show_asked(request)
+
+    def show_part(self, request: AnyRequest, part: AnyPart) -> None:
+        """A part of its answer came."""
+        for pane in self.panes_for(request):
+            pane.show_part(request, part)
+
+    # ── what is in sight ──
+
+    def show_tab(self, name: str, *, focus: bool = True) -> None:
+        """Make a tab the active one."""
+        tabs = cast("Tabs", self._app.screen_stack[0].query_one("#tabs"))
+        with tabs.prevent(tabs.TabActivated):
+            tabs.active = name
+        self.show_pane(name, focus=focus)
+
+    def show_pane(self, name: str, *, focus: bool = True) -> None:
+        """Show what belongs to a tab; on a narrow screen the token table and the panes take turns."""
+        self._is_at_table = next(tab for tab in self.tabs if tab.name == name).side == "left"
+        self.share_room(self._app.size.width)
+        if not self._is_at_table:
+            switcher = cast("ContentSwitcher", self._app.screen_stack[0].query_one("#right"))
+            switcher.current = pane_id(name)
+        if focus:
+            self.pane(name).focus_content()
+
+    def share_room(self, width: int) -> None:
+        """Divide `width` cells between the columns."""
+        # Not by a class: that would style all that is inside anew, which takes 40 ms.
+        if self.is_open:
+            is_narrow = width < NARROW
+            screen = self._app.screen_stack[0]
+            screen.query_one("#left").display = self._is_at_table or not is_narrow
+            screen.query_one("#right").display = not (self._is_at_table and is_narrow)
 
 
-async def open_workspace(body: Widget, templates: Sequence[Template]) -> None:
-    """Mount the left column (table and details) and the right one (a pane for each tab) in `body`.
-
-    One pane at a time: keys are heard between two of them, and styling them all at once takes 60 ms.
-    """
-    left, right = Vertical(id="left"), ContentSwitcher(id="right")
-    await body.mount(left, right)
-    await left.mount(TokenPane(id="tokens-pane"))
-    await left.mount(DetailPane(id="detail-pane"))
-    await right.add_content(RepeatBackPane(templates, id="repeat-pane"), set_current=True)
-    await right.add_content(LogprobsPane(templates, id="logprobs-pane"))
-    await right.add_content(NeighboursPane(id="neighbours-pane"))
-    await right.add_content(SessionPane(id="session-pane"))
-    await right.add_content(VerdictsPane(id="verdicts-pane"))
-    await right.add_content(SpeakingPane(id="speaking-pane"))
+def pane_id(name: str) -> str:
+    """The id of the pane of a tab."""
+    return f"{name}-pane"

@@ -8,10 +8,11 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widgets import Input
 
+from explorer.tui.shell.guarded import Guarded
 from explorer.base.text import visible
 
 
-class LineInput(Input):
+class LineInput(Guarded, Input):
     """A one-line box whose text is always safe to show: what is invisible is written as `\\u{…}`."""
 
     DEFAULT_CSS = """

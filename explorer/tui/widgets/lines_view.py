@@ -16,8 +16,9 @@ Draw = Callable[[int], Sequence[Content]]
 REDRAW_SECONDS = 0.05
 """Parts may come 500 times a second; a screen needs 20."""
 
+from explorer.tui.shell.guarded import Guarded
 
-class LinesView(ScrollView, can_focus=True):
+class LinesView(Guarded, ScrollView, can_focus=True):
     """Shows `draw(width)`; only lines that changed are painted again (a slow SSH link sees few bytes)."""
 
     DEFAULT_CSS = """

@@ -11,6 +11,7 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
+from explorer.tui.shell.guarded import Guarded
 from explorer.base.records.models import DeviceMemory, Roster
 from explorer.base.text import visible
 
@@ -164,7 +165,7 @@ def short_name(source: str) -> str:
     return source.rstrip("/").rpartition("/")[2].rpartition(":")[2] or source
 
 
-class ModelBar(Widget):
+class ModelBar(Guarded, Widget):
     """One line, drawn only when told something new: nothing ticks while nothing happens."""
 
     DEFAULT_CSS = """

@@ -17,6 +17,7 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input, Select
 
+from explorer.tui.shell.guarded import Guarded
 from explorer.base.text import visible
 from explorer.tui.widgets.prompt_lines import MUTED
 
@@ -83,7 +84,7 @@ def _options(names: Sequence[str]) -> list[tuple[Content, str]]:
     return [(Content(visible(name, spaces=False)), name) for name in names]
 
 
-class Field(Input):
+class Field(Guarded, Input):
     """A short text or number on one line without a border."""
 
     DEFAULT_CSS = """
@@ -107,7 +108,7 @@ class Field(Input):
         self.post_message(Submitted())
 
 
-class Ticks(Widget, can_focus=True):
+class Ticks(Guarded, Widget, can_focus=True):
     """Names in a row, each ticked or not: left and right go between them, `x` or a click ticks."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

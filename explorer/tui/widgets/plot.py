@@ -26,6 +26,7 @@ from textual.visual import Visual
 from textual.widget import Widget
 from textual.worker import Worker, WorkerState
 
+from explorer.tui.shell.guarded import Guarded, run_guarded
 from explorer.base.text import visible
 from explorer.tui.shell.themes import RAMP
 
@@ -181,7 +182,7 @@ def _with_label(strip: Strip, label: Label, width: int) -> Strip:
     return Strip.join([strip.crop(0, start), text, strip.crop(start + text.cell_length, width)])
 
 
-class PlotView(Widget):
+class PlotView(Guarded, Widget):
     """A figure that follows its size and the theme; lines are drawn from strips, never computed here."""
 
     DEFAULT_CSS: ClassVar[str] = """
@@ -215,7 +216,7 @@ class PlotView(Widget):
         self._wanted += 1
         if self.is_mounted and self._draw is not None and not self._drawing:
             self._drawing = True
-            self.run_worker(self._build_until_current(), exit_on_error=False)
+            run_guarded(self, self._build_until_current)
 
     async def _build_until_current(self) -> None:
         try:

@@ -9,10 +9,11 @@ from rich.text import Text
 from textual import events
 from textual.widgets import TextArea
 
+from explorer.tui.shell.guarded import Guarded
 from explorer.tui.widgets.option_line import Submitted
 
 
-class PromptArea(TextArea):
+class PromptArea(Guarded, TextArea):
     """Text of a prompt with `{token}` slots; as high as its text, up to two lines, six while it is edited.
 
     What cannot be seen is drawn as U+FFFD, one for one, so that the cursor stays where the character is.

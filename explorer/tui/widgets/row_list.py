@@ -17,8 +17,9 @@ from textual.style import Style
 
 _CURSOR = "▸"
 
+from explorer.tui.shell.guarded import Guarded
 
-class RowList(ScrollView, can_focus=True):
+class RowList(Guarded, ScrollView, can_focus=True):
     """Rows of styled text, drawn only where they are on screen, with an optional header that stays.
 
     Rows are `Content` without line breaks, and what they show of tokens, files or logs has been through

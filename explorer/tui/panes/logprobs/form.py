@@ -11,6 +11,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Input, Label, Select, Static, TextArea
 
+from explorer.tui.shell.guarded import Guarded
 from explorer.base.records.logprobs import ReadLogprobs
 from explorer.base.templates import SLOT, TEMPLATES, Template
 from explorer.base.text import visible
@@ -42,7 +43,7 @@ class LogprobOptions:
         return self.template is not None or SLOT in self.prompt
 
 
-class LogprobForm(Vertical):
+class LogprobForm(Guarded, Vertical):
     """The fields, each reached by `tab`; `read` gives what they hold or raises `FormError`."""
 
     DEFAULT_CSS = """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from textual import on
 from textual.app import ComposeResult
@@ -17,6 +17,7 @@ from explorer.base.records.tokens import TokenRef, TokenRow
 from explorer.base.records.unions import AnyOutcome, AnyRequest, Cancelled, Step
 from explorer.base.templates import TEMPLATES, Template
 from explorer.base.text import visible
+from explorer.settings import Settings
 from explorer.tui.panes.base import Pane, Showing
 from explorer.tui.panes.logprobs.form import LogprobForm, LogprobOptions
 from explorer.tui.panes.logprobs.lines import TableView
@@ -79,6 +80,11 @@ class LogprobsPane(Pane):
         """The last one for each (first model, token id), the latest last."""
         self._subject: tuple[int | None, str] = (None, "")
         """(token id, token bytes) of the token on display."""
+
+    @classmethod
+    def made_for(cls, settings: Settings, *, id: str) -> Self:
+        """With the user's own templates before the shipped ones."""
+        return cls((*settings.templates, *TEMPLATES), id=id)
 
     def compose(self) -> ComposeResult:
         yield self._form

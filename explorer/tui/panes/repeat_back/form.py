@@ -12,6 +12,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Input, Label, Select, Static, TextArea
 
+from explorer.tui.shell.guarded import Guarded
 from explorer.base.records.repeat_back import RepeatBack
 from explorer.base.templates import TEMPLATES, Template, TemplateError, check_template
 from explorer.base.text import visible
@@ -36,7 +37,7 @@ class RepeatOptions:
     controls: int = 3
 
 
-class RepeatForm(Vertical):
+class RepeatForm(Guarded, Vertical):
     """The fields, each reached by `tab`; `read` gives what they hold or raises `FormError`."""
 
     DEFAULT_CSS = """

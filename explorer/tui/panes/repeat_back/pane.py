@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from textual import on
 from textual.app import ComposeResult
@@ -18,6 +18,7 @@ from explorer.base.records.tokens import TokenRow
 from explorer.base.records.unions import AnyPart, AnyRequest, Step
 from explorer.base.templates import TEMPLATES, Template
 from explorer.base.text import visible
+from explorer.settings import Settings
 from explorer.tui.panes.base import Pane, Showing
 from explorer.tui.panes.repeat_back.form import RepeatForm, RepeatOptions
 from explorer.tui.panes.repeat_back.lines import Attempt, attempt_lines
@@ -61,6 +62,11 @@ class RepeatBackPane(Pane):
         self._subject: Subject | None = None
         self._ids = False
         self._whole = False
+
+    @classmethod
+    def made_for(cls, settings: Settings, *, id: str) -> Self:
+        """With the user's own templates before the shipped ones."""
+        return cls((*settings.templates, *TEMPLATES), id=id)
 
     def compose(self) -> ComposeResult:
         yield self._form

@@ -9,6 +9,7 @@ from textual.containers import Horizontal
 from textual.widget import Widget
 from textual.widgets import Label
 
+from explorer.tui.shell.guarded import Guarded
 from explorer.base.records.speakability import ProveSpeakability, SpeakabilityMode
 from explorer.tui.shell.messages import Selection
 from explorer.tui.widgets.option_line import Choice, FormError
@@ -20,7 +21,7 @@ LISTED = 200
 """Tokens that the result of a run over many lists."""
 
 
-class SpeakForm(Widget):
+class SpeakForm(Guarded, Widget):
     """Which tokens, in which modes, about which numbers."""
 
     DEFAULT_CSS = """

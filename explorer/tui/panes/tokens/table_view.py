@@ -17,6 +17,7 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from explorer.tui.shell.guarded import Guarded
 from explorer.tables.table import AddedColumn
 from explorer.tui.panes.tokens.table_layout import (
     RAMP_EDGES,
@@ -34,7 +35,7 @@ _RAMP = tuple(f"ramp-{step}" for step in range(len(RAMP_EDGES) + 1))
 _PARTS = ("header", "sorted", "muted", "mark", "flag", "cursor", *_RAMP)
 
 
-class TableView(ScrollView):
+class TableView(Guarded, ScrollView):
     """A heading over rows of tokens, one of them under the cursor; it draws and scrolls, and hears no keys."""
 
     DEFAULT_CSS = """

@@ -15,7 +15,6 @@ import msgspec
 from textual.app import ComposeResult
 from textual.content import Content
 from textual.widgets import Input, Static
-from textual.worker import WorkType
 
 from explorer.base.records.record import Failure, Progress, Request
 from explorer.base.records.unions import AnyPart, AnyRequest, Cancelled, Step
@@ -25,6 +24,7 @@ from explorer.tables.table import AddedColumn, TableError
 from explorer.tui.panes.base import Pane
 from explorer.tui.panes.tokens.table import TokenTable
 from explorer.tui.panes.tokens.views import View, ViewMaker, notes_of, replayed, title_of
+from explorer.tui.shell.guarded import Work, run_guarded
 from explorer.tui.shell.messages import Selection, ViewSettled
 from explorer.tui.widgets.line_input import LineInput
 
@@ -83,6 +83,9 @@ class VocabularyPane(Pane):
     def focus_table(self) -> None:
         """Keys go to the table."""
         self.screen.set_focus(self.table)
+
+    def focus_content(self) -> None:
+        self.focus_table()
 
     def set_columns(self, model: str, columns: Mapping[str, AddedColumn]) -> None:
         """Add columns for `model`, or bring those of the same names up to date; they come back with their model."""
@@ -196,9 +199,9 @@ class VocabularyPane(Pane):
         box.set_class(bool(text), "-open")
         box.can_focus = self._maker is not None
 
-    def run_latest(self, group: str, work: WorkType[None]) -> None:
+    def run_latest(self, group: str, work: Work) -> None:
         """Begin `work`; earlier work of the same group that has not ended is cancelled."""
-        self.run_worker(work, group=group, exclusive=True)
+        run_guarded(self, work, group=group, exclusive=True)
 
     def _want(
         self,

@@ -13,6 +13,7 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
+from explorer.tui.shell.guarded import Guarded
 from explorer.base.records.verification import VerificationResult
 from explorer.base.text import visible
 from explorer.tables.agreement import Curve
@@ -23,7 +24,7 @@ _BESIDE_FROM = 80
 """Cells of width from which the two plots stand side by side."""
 
 
-class CurvesView(Widget):
+class CurvesView(Guarded, Widget):
     """How well an indicator foretells the calls of a definition: two plots and their numbers."""
 
     DEFAULT_CSS = """

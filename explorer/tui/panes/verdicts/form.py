@@ -7,6 +7,7 @@ from textual.containers import Horizontal
 from textual.widget import Widget
 from textual.widgets import Label
 
+from explorer.tui.shell.guarded import Guarded
 from explorer.base.records.verification import Verify
 from explorer.tables.verdicts import AGREEMENTS
 from explorer.tui.shell.messages import Selection
@@ -31,7 +32,7 @@ ROWS = 200
 """Tokens that a recorded result lists."""
 
 
-class VerdictForm(Widget):
+class VerdictForm(Guarded, Widget):
     """What is tested and by which definitions; and what of it is shown."""
 
     DEFAULT_CSS = """

@@ -36,6 +36,7 @@ from explorer.tui.panes.verdicts.columns import KnownVerdicts
 from explorer.tui.panes.verdicts.curves import CurvesView
 from explorer.tui.panes.verdicts.form import VerdictForm
 from explorer.tui.panes.verdicts.matrix import MatrixList
+from explorer.tui.shell.guarded import run_guarded
 from explorer.tui.shell.messages import ColumnsFound, NeighbourOpened
 from explorer.tui.widgets.lines_view import LinesView
 from explorer.tui.widgets.option_line import Choice, FormError, Submitted
@@ -240,7 +241,7 @@ class VerdictsPane(Pane):
         if matrix is not None and (self._is_whole or all(request.model != matrix.model for request in self._live)):
             self._known.add(matrix)
         if self._known.has_news:
-            self.run_worker(self._find_columns(), group="columns", exclusive=True)
+            run_guarded(self, self._find_columns, group="columns", exclusive=True)
 
     async def _find_columns(self) -> None:
         await asyncio.sleep(_APART)

@@ -1,0 +1,128 @@
+"""What is asked of the token under the cursor, and how what runs is stopped, paused and resumed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Protocol
+
+from explorer.base.records.inspect import InspectToken
+from explorer.pipe.client import EngineClient
+from explorer.tui.live.runs import Runs
+from explorer.tui.shell.messages import Selection
+from explorer.tui.shell.workspace import Workspace
+
+
+class Front(Protocol):
+    """What is needed of the screen."""
+
+    @property
+    def selection(self) -> Selection:
+        """What the user is looking at."""
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether the table and the panes take turns."""
+
+    def select(self, **changes: object) -> None:
+        """Change what is selected."""
+
+    def remark(self, text: str, *, problem: bool = False) -> None:
+        """One line for the user."""
+
+
+class Asking:
+    """Acts upon the token table and the panes; none computes."""
+
+    def __init__(self, front: Front, workspace: Workspace, runs: Runs, client: EngineClient) -> None:
+        self._front = front
+        self._workspace = workspace
+        self._runs = runs
+        self._client = client
+
+    # ── the token table ──
+
+    def open_filter(self) -> None:
+        """Type into the filter box."""
+        self._workspace.show_tab("tokens")
+        self._workspace.token_pane.open_filter()
+
+    def open_jump(self) -> None:
+        """Type the id to go to."""
+        self._workspace.show_tab("tokens")
+        self._workspace.token_pane.open_jump()
+
+    def sort_next(self, step: int) -> None:
+        """Sort by the column `step` places on."""
+        self._workspace.token_pane.sort_next(step)
+
+    def reverse(self) -> None:
+        """Turn the order round."""
+        self._workspace.token_pane.reverse()
+
+    def mark(self) -> None:
+        """Mark or unmark the token."""
+        self.on_token(self._workspace.token_pane.toggle_mark)
+
+    def go_to(self, model: str, token_id: int) -> None:
+        """Take the table to a token, where it shows that model."""
+        shown = self._front.selection.model
+        if shown is not None and shown.name == model:
+            self._workspace.token_pane.jump_to(token_id)
+            self._workspace.show_tab("tokens")
+
+    # ── the token under the cursor ──
+
+    def on_token(self, act: Callable[[], None]) -> None:
+        """Do `act` on the token under the cursor, once the table has taken every key pressed before this one."""
+        self._workspace.token_pane.table.call_later(self._act_on_token, act)
+
+    def _act_on_token(self, act: Callable[[], None]) -> None:
+        row = self._workspace.token_pane.row_under_cursor()
+        if row != self._front.selection.token:
+            self._front.select(token=row)
+        act()
+
+    def inspect(self) -> None:
+        """Record everything known of the token."""
+        self.on_token(partial(self.inspect_selected, record=True))
+
+    def inspect_selected(self, *, record: bool) -> None:
+        """Ask for everything known of the selected token; unrecorded, only the latest such question is kept."""
+        selection = self._front.selection
+        loaded = {info.name for info in selection.roster.models}
+        if selection.token is None or selection.model is None or self._client.state == "stopped":
+            return
+        if selection.model.name in loaded:
+            request = InspectToken(model=selection.model.name, token_id=selection.token.token_id)
+            self._runs.ask(request, record=record, latest="" if record else "details")
+
+    def run_pane(self, tab: str) -> None:
+        """Show a tab and have its pane ask about the token under the cursor."""
+        # Beside the table the keys stay with it: walk on, ask again.
+        self._workspace.show_tab(tab, focus=self._front.is_narrow)
+        self.on_token(partial(self._run_pane, tab))
+
+    def _run_pane(self, tab: str) -> None:
+        if self._client.state == "stopped":
+            self._front.remark("The engine has stopped: ctrl+r starts it again.", problem=True)
+        elif self._front.selection.token is None:
+            self._front.remark("Select a token first: press 1 for the table.")
+        else:
+            self._workspace.pane(tab).run_default()
+
+    # ── what runs ──
+
+    def pause(self) -> None:
+        """Stop the runs over many tokens, which keep on disk what they have; or resume those that were stopped."""
+        if stopped := self._runs.pause():
+            self._front.remark(f"Pausing {stopped} run{'s' if stopped > 1 else ''}. Press p to resume.")
+        elif not self._runs.resume():
+            self._front.remark("No run over many tokens is under way: v verifies, c proves.")
+
+    def cancel(self) -> None:
+        """Stop what runs; where nothing runs, keys go to the table."""
+        if stopped := self._runs.cancel():
+            self._front.remark(f"Stopping {stopped} request{'s' if stopped > 1 else ''}.")
+        else:
+            self._workspace.token_pane.focus_table()

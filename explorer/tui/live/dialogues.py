@@ -1,0 +1,184 @@
+"""What the user is asked in boxes: models, reference tokens, files, notes, other sessions.
+
+Each is imported when it is first opened: the first paint waits for none of them.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from explorer.base.errors import ExplorerError
+from explorer.base.records.models import ListModels, LoadModel, ModelCatalogue
+from explorer.base.records.notes import WriteNote
+from explorer.base.records.record import Failure
+from explorer.base.records.vocabulary import ReadVocabulary, VocabularyColumns
+from explorer.sessions.file.form import SUFFIX
+from explorer.settings import state_folder
+from explorer.tui.shell.guarded import Work, run_guarded
+from explorer.tui.shell.messages import Ask
+
+if TYPE_CHECKING:
+    from explorer.tui.live.app import ExplorerApp
+    from explorer.tui.panes.verdicts.pane import VerdictsPane
+    from explorer.tui.screens.models import ModelChoice, ModelsScreen
+
+
+class Dialogues:
+    """Opens boxes over the explorer, one of a kind at a time, and does what was decided in them."""
+
+    def __init__(self, app: ExplorerApp) -> None:
+        self._app = app
+
+    def _open(self, group: str, work: Work) -> None:
+        run_guarded(self._app, work, group=group, exclusive=True)
+
+    # ── models ──
+
+    def open_models(self) -> None:
+        """Load, unload and choose models."""
+        self._open("models", self._choose_model)
+
+    async def _choose_model(self) -> None:
+        from explorer.tui.screens.models import ModelsScreen
+
+        selection = self._app.selection
+        screen = ModelsScreen(selection.roster, selected=selection.model.name if selection.model else "")
+        self._open("catalogue", partial(self._fill_catalogue, screen))
+        choice = await self._app.push_screen_wait(screen)
+        if choice is not None:
+            self._act_on(choice)
+
+    def _act_on(self, choice: ModelChoice) -> None:
+        app = self._app
+        if choice.action == "load":
+            allowed = choice.allow_pickle or app.settings.allow_pickle
+            app.models.load(
+                LoadModel(source=choice.source, dtype=choice.dtype, device=choice.device, allow_pickle=allowed)
+            )
+        elif choice.action == "unload":
+            app.models.unload(choice.model)
+        else:
+            app.models.choose(next(info for info in app.selection.roster.models if info.name == choice.model))
+
+    async def _fill_catalogue(self, screen: ModelsScreen) -> None:
+        """What else could be loaded, as soon as the engine says so."""
+        outcome = (await self._app.client.ask(ListModels())).outcome
+        if isinstance(outcome, ModelCatalogue) and screen.is_current:
+            screen.show_catalogue(outcome)
+        elif isinstance(outcome, Failure):
+            # A stopped engine fails at once, before the screen is there: this waits for it.
+            screen.call_later(screen.show_problem, ExplorerError(outcome.message, outcome.hint).line)
+
+    def open_reference(self) -> None:
+        """The known-unused reference tokens: shown, and changed where the user wants."""
+        self._open("unused", self._edit_reference)
+
+    async def _edit_reference(self) -> None:
+        app, model = self._app, self._app.selection.model
+        step = app.models.vocabularies.get(model.name) if model is not None else None
+        if model is None or step is None or not isinstance(step.outcome, VocabularyColumns):
+            app.remark("No vocabulary is loaded: press m.")
+            return
+        from explorer.tables.table import TokenColumns
+        from explorer.tui.screens.unused import UnusedScreen
+
+        columns = TokenColumns(step.outcome)
+        screen = UnusedScreen(columns.unused, columns.vocab_size, text_of=columns.visible)
+        chosen = await app.push_screen_wait(screen)
+        if chosen is not None:
+            app.runs.ask(ReadVocabulary(model=model.name, unused_ids=chosen.ids), record=False)
+
+    # ── files and notes ──
+
+    def open_export(self) -> None:
+        """Write the marked tokens with their verdicts to a file, else those that the matrix shows."""
+        self._open("export", self._export)
+
+    async def _export(self) -> None:
+        app = self._app
+        pane = cast("VerdictsPane", app.workspace.pane("verdicts"))
+        model = app.selection.model
+        vocabulary = app.models.vocabularies.get(model.name) if model is not None and app.selection.marked else None
+        if vocabulary is None and not pane.has_matrix:
+            app.remark("There is nothing to export yet: space marks tokens, v tests them.", problem=True)
+            return
+        name = await self._ask("Export the tokens to", ".csv .parquet .md .jsonl .bias.json .ban.json")
+        if name:
+            try:
+                app.remark(await pane.export(Path(name).expanduser(), vocabulary))
+            except ExplorerError as error:
+                app.remark(error.line, problem=True)
+
+    async def _ask(self, question: str, placeholder: str) -> str | None:
+        from explorer.tui.screens.ask_line import AskLine
+
+        return await self._app.push_screen_wait(AskLine(question, placeholder=placeholder))
+
+    def open_note(self) -> None:
+        """Write a note on the token under the cursor into the session."""
+        self._app.asking.on_token(partial(self._open, "note", self._take_note))
+
+    async def _take_note(self) -> None:
+        written = await self._ask("Note", "words, then #tags")
+        if written:
+            text, tags = split_tags(written)
+            token, model = self._app.selection.token, self._app.selection.model
+            name, token_id = model.name if model else "", token.token_id if token else None
+            self._app.post_message(Ask(WriteNote(text=text, model=name, token_id=token_id, tags=tags)))
+
+    def open_save_as(self) -> None:
+        """Continue the session in another file."""
+        self._open("save", self._save_as)
+
+    async def _save_as(self) -> None:
+        app = self._app
+        name = await self._ask("Save the session as", "a name here, or a path")
+        if not name:
+            return
+        path = app.session.path.parent / Path(name).expanduser()
+        path = path if path.suffix else path.with_name(path.name + SUFFIX)
+        try:
+            await app.recorder.save_as(path)
+        except ExplorerError as error:
+            app.remark(error.line, problem=True)
+        else:
+            app.workspace.session_pane.set_file(path)
+            app.steps.show_trouble("")
+            app.remark(f"The session continues in {path.name}.")
+
+    def open_sessions(self) -> None:
+        """The recent sessions; this one ends when another is opened."""
+        self._open("sessions", self._choose_session)
+
+    async def _choose_session(self) -> None:
+        from explorer.tui.screens.sessions import SessionsScreen
+
+        folder = state_folder(self._app.settings) / "sessions"
+        opening = await self._app.push_screen_wait(SessionsScreen(folder, current=self._app.session.path))
+        if opening is not None:
+            await self._app.ending.leave_for(opening)
+
+    def open_log(self) -> None:
+        """The engine's last log lines, and internal errors."""
+        from explorer.tui.screens.log import LogScreen
+
+        self._app.push_screen(LogScreen(self._app.client.log_lines(), self._app.notices.defects.found))
+
+
+_TAG = re.compile(r"#\w[\w-]*")
+
+
+def split_tags(written: str) -> tuple[str, tuple[str, ...]]:
+    """A note's words, and the `#tags` at its end; a note of nothing but tags keeps them as its words too."""
+    words = written.split()
+    first = len(words)
+    while first and _TAG.fullmatch(words[first - 1]):
+        first -= 1
+    tags = tuple(dict.fromkeys(word[1:] for word in words[first:]))
+    text = written
+    for word in reversed(words[first:]):
+        text = text.rstrip().removesuffix(word)
+    return text.strip() or written.strip(), tags

@@ -1,0 +1,73 @@
+"""What the owned objects may do to the screen: `Front` of `models` and of `asking`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from explorer.base.records.unions import Step
+from explorer.tui.shell.messages import Answered, Selection
+from explorer.tui.widgets.model_bar import ModelBar
+
+if TYPE_CHECKING:
+    from explorer.tui.live.app import ExplorerApp
+    from explorer.tui.live.runs import Runs
+
+
+class LiveFront:
+    """The explorer's screen."""
+
+    def __init__(self, app: ExplorerApp) -> None:
+        self._app = app
+
+    @property
+    def selection(self) -> Selection:
+        """What the user is looking at."""
+        return self._app.selection
+
+    @property
+    def bar(self) -> ModelBar:
+        """The line that shows models and engine, whatever dialogue stands before it."""
+        return self._app.screen_stack[0].query_one(ModelBar)
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether the table and the panes take turns."""
+        return self._app.screen.has_class("-narrow")
+
+    def select(self, **changes: object) -> None:
+        """Change what is selected."""
+        self._app.select(**changes)
+
+    def marks_of(self, model: str) -> frozenset[int]:
+        """The ids of a model that the user marked."""
+        return frozenset(self._app.marks[model])
+
+    def show_again(self, step: Step) -> None:
+        """Show a step in its panes without recording it."""
+        self._app.post_message(Answered(step, record=False))
+
+    def forget_model(self, name: str) -> None:
+        """Nothing that panes worked out for all tokens of this model holds any longer."""
+        for pane in self._app.workspace.panes:
+            pane.forget_model(name)
+
+    def inspect_selected(self, *, record: bool) -> None:
+        """Ask for the details of the selected token."""
+        self._app.asking.inspect_selected(record=record)
+
+    def remark(self, text: str, *, problem: bool = False) -> None:
+        """One line for the user."""
+        self._app.remark(text, problem=problem)
+
+    def show_running(self, runs: Runs) -> None:
+        """Show in the bar what the engine works on, and how many requests wait."""
+        from explorer.specs.describe import describe  # not before the first paint
+
+        current = runs.current()
+        if current is None:
+            self.bar.clear_running()
+            self.bar.set_waiting(0)
+            return
+        done, total = (current.progress.done, current.progress.total) if current.progress else (0, 0)
+        self.bar.set_running(describe(current.pending.request), done, total, current.since)
+        self.bar.set_waiting(len(runs.running) - 1)

@@ -1,0 +1,214 @@
+"""The models as the screen knows them: what is loaded, how it was asked for, and the vocabularies that were read."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from explorer.base.errors import ExplorerError
+from explorer.base.records.models import LoadModel, ModelInfo, ModelLoaded, ModelUnloaded, Roster, UnloadModel
+from explorer.base.records.record import Failure
+from explorer.base.records.unions import Cancelled, Step
+from explorer.base.records.vocabulary import ReadVocabulary, VocabularyColumns
+from explorer.pipe.client import RESTART, EngineClient
+from explorer.settings import Settings
+from explorer.tui.live.runs import Runs
+from explorer.tui.shell.messages import Selection
+
+if TYPE_CHECKING:
+    from explorer.tui.widgets.model_bar import ModelBar
+
+
+class Front(Protocol):
+    """What is needed of the screen."""
+
+    @property
+    def selection(self) -> Selection:
+        """What the user is looking at."""
+
+    @property
+    def bar(self) -> ModelBar:
+        """The line that shows models and engine."""
+
+    def select(self, **changes: object) -> None:
+        """Change what is selected."""
+
+    def marks_of(self, model: str) -> frozenset[int]:
+        """The ids of a model that the user marked."""
+
+    def show_again(self, step: Step) -> None:
+        """Show a step in its panes without recording it."""
+
+    def forget_model(self, name: str) -> None:
+        """Nothing that panes worked out for all tokens of this model holds any longer."""
+
+    def inspect_selected(self, *, record: bool) -> None:
+        """Ask for the details of the selected token."""
+
+    def remark(self, text: str, *, problem: bool = False) -> None:
+        """One line for the user."""
+
+
+class Models:
+    """Loads, unloads and chooses models; learns from steps and from the engine what became of it."""
+
+    def __init__(self, front: Front, runs: Runs, client: EngineClient, settings: Settings) -> None:
+        self._front = front
+        self._runs = runs
+        self._client = client
+        self._settings = settings
+        self.vocabularies: dict[str, Step] = {}
+        """The last vocabulary read of each model, so that changing between models is instant."""
+        self.reloads: dict[str, LoadModel] = {}
+        """How each loaded model was asked for, to load it again after the engine was restarted."""
+        self.awaited = ""
+        """The model of a resumed session whose vocabulary is to be in the table."""
+        self._digests: dict[str, tuple[str, str]] = {}
+        """Of weights and tokenizer, by the name of each model that was loaded."""
+
+    # ── asking ──
+
+    def request_for(self, source: str) -> LoadModel:
+        """The request that loads `source` with the dtype and device of the settings."""
+        chosen: Any = self._settings.dtype
+        return LoadModel(
+            source=source, dtype=chosen, device=self._settings.device, allow_pickle=self._settings.allow_pickle
+        )
+
+    def load(self, request: LoadModel) -> None:
+        """Ask for a model; the bar shows it on its way."""
+        self._front.bar.set_model_loading(request.source)
+        self._runs.ask(request)
+
+    def load_again(self, requests: Sequence[LoadModel]) -> None:
+        """Load the models of an earlier session, and those of the settings that are not among them."""
+        from explorer.tui.replay.restore import loads_again
+
+        loads, missing = loads_again(requests, self._settings)
+        for source in missing:
+            self._front.remark(
+                f"{source} stood in a folder that the session does not tell: load it with m.", problem=True
+            )
+        sources = {request.source for request in loads}
+        others = [self.request_for(source) for source in self._settings.models if source not in sources]
+        for request in (*loads, *others):
+            self.load(request)
+
+    def unload(self, name: str) -> None:
+        """Ask for a model to be unloaded."""
+        self._runs.ask(UnloadModel(model=name))
+
+    def choose(self, info: ModelInfo) -> None:
+        """Show the vocabulary of a loaded model."""
+        front, shown = self._front, self._front.selection.model
+        same = shown is not None and shown.tokenizer_digest == info.tokenizer_digest
+        front.select(model=info, token=front.selection.token if same else None, marked=front.marks_of(info.name))
+        front.bar.set_selected(info.name)
+        if (known := self.vocabularies.get(info.name)) is not None:
+            front.show_again(known)
+        else:
+            self._runs.ask(ReadVocabulary(model=info.name), record=False)
+
+    def choose_next(self, step: int) -> None:
+        """Show the vocabulary of the model `step` places on in the roster."""
+        selection = self._front.selection
+        models = selection.roster.models
+        if not models:
+            self._front.remark("No model is loaded: press m.")
+            return
+        names = [info.name for info in models]
+        here = names.index(selection.model.name) if selection.model and selection.model.name in names else -1
+        self.choose(models[(here + step) % len(models)])
+
+    # ── what became of it ──
+
+    def note(self, step: Step) -> None:
+        """Take in a step, whatever it is about."""
+        bar = self._front.bar
+        match step.request, step.outcome:
+            case LoadModel() as request, ModelLoaded(info=info):
+                self._note_loaded(request, info)
+            case LoadModel() as request, Failure() as failure:
+                bar.set_model_failed(request.source)
+                said = ExplorerError(failure.message, failure.hint).line
+                self._front.remark(said if request.source in said else f"{request.source}: {said}", problem=True)
+            case LoadModel() as request, Cancelled():
+                bar.set_model_idle(request.source)
+            case _, ModelUnloaded(model=name):
+                self._note_unloaded(name)
+            case ReadVocabulary() as request, VocabularyColumns():
+                self.vocabularies[request.model] = step
+                gc.freeze()
+            case _:
+                pass
+
+    def _note_loaded(self, request: LoadModel, info: ModelInfo) -> None:
+        self.reloads[info.name] = request
+        self._note_identity(info)
+        shown = self._front.selection.model
+        if shown is None or self.awaited == info.name:
+            self.awaited = ""
+            self.choose(info)
+        elif shown.name == info.name:  # loaded again after the engine was restarted
+            self._front.inspect_selected(record=False)
+
+    def _note_identity(self, info: ModelInfo) -> None:
+        """A name may come to stand for another checkpoint: another folder of that name, or the same one trained on."""
+        digests = (info.weights_digest, info.tokenizer_digest)
+        if self._digests.setdefault(info.name, digests) != digests:
+            self._digests[info.name] = digests
+            self.vocabularies.pop(info.name, None)
+            self._runs.forget_model(info.name)
+            self._front.forget_model(info.name)
+
+    def _note_unloaded(self, name: str) -> None:
+        """Nothing of it stays but the session's steps."""
+        self.vocabularies.pop(name, None)
+        self.reloads.pop(name, None)
+        selection = self._front.selection
+        if selection.model is not None and selection.model.name == name:
+            left = [info for info in selection.roster.models if info.name != name]
+            if left:
+                self.choose(left[0])
+            else:
+                self._front.select(model=None, token=None)
+
+    # ── the engine ──
+
+    def greet(self, roster: Roster) -> None:
+        """The engine is ready."""
+        self._front.bar.set_engine("ready", "")
+        self.use_roster(roster)
+
+    def use_roster(self, roster: Roster) -> None:
+        """These models are loaded."""
+        self._front.bar.set_roster(roster)
+        self._front.select(roster=roster)
+
+    def note_stop(self, reason: str) -> None:
+        """The engine stopped, and no model is loaded any more."""
+        self._front.bar.set_engine("stopped", reason)
+        self.use_roster(Roster(models=(), devices=()))
+        self._front.remark(f"The engine stopped: {reason}. {RESTART}", problem=True)
+
+    async def start_engine(self, loads: Iterable[LoadModel]) -> None:
+        """Start the engine and load models into it, in order."""
+        self._front.bar.set_engine("starting", "")
+        try:
+            await self._client.start()
+        except OSError as error:
+            self._front.bar.set_engine("stopped", str(error))
+            self._front.remark(
+                f"The engine cannot be started: {error}. Check --engine or the settings.", problem=True
+            )
+            return
+        for request in loads:
+            self.load(request)
+
+    async def restart_engine(self) -> None:
+        """Start the engine again after it stopped, with the models that were loaded."""
+        if self._client.state != "stopped":
+            self._front.remark("The engine is running.")
+        else:
+            await self.start_engine(list(self.reloads.values()))

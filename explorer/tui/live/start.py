@@ -1,0 +1,53 @@
+"""How the explorer starts: the engine, the panes while it starts, then the models, new or of an earlier session."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from explorer.base.records.models import LoadModel
+
+if TYPE_CHECKING:
+    from explorer.sessions.file.reader import SessionFile
+    from explorer.tui.live.app import ExplorerApp
+
+
+class Start:
+    """What is done once, after the first paint."""
+
+    def __init__(self, app: ExplorerApp, before: SessionFile | None, again: Sequence[LoadModel]) -> None:
+        """`before`: the session that is resumed. `again`: how models of an earlier session were loaded."""
+        self._app = app
+        self._before = before
+        self._again = tuple(again)
+
+    async def begin(self) -> None:
+        """Start the engine, open the panes while it starts, and load the models."""
+        app = self._app
+        known = [app.models.request_for(source) for source in app.settings.models] if self._before is None else []
+        await app.models.start_engine(known)
+        await self._open_panes()
+        if self._again or self._before is not None:
+            app.models.load_again(self._again)
+
+    async def _open_panes(self) -> None:
+        app = self._app
+        await app.open_panes()
+        app.workspace.session_pane.set_file(app.session.path)
+        if app.session.recovered:
+            app.remark(f"{app.session.path.name}: {app.session.recovered}", problem=True)
+        tab = "tokens" if self._before is None else await self._resume(self._before)
+        app.workspace.show_tab(tab)
+        app.steps.take_early()
+
+    async def _resume(self, before: SessionFile) -> str:
+        """Show the screen as it was at the end of the session; the tab of its last answer."""
+        from explorer.tui.replay.restore import resume
+
+        app = self._app
+        situation, tab = await resume(app, before)
+        app.selection = replace(situation.selection, roster=app.selection.roster)
+        app.models.awaited = app.selection.model.name if app.selection.model is not None else ""
+        self._again = tuple(loaded.request for loaded in situation.loaded)
+        return tab
