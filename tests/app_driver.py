@@ -19,6 +19,7 @@ from explorer.sessions.file.store import SessionWriter
 from explorer.settings import Settings
 from explorer.tui.live.app import ExplorerApp
 from explorer.tui.panes.session.pane import SessionPane
+from explorer.tui.shell.stage import Stage
 from tests.direct_client import DirectClient
 
 SIZES = [(80, 24), (120, 40), (200, 60)]
@@ -30,7 +31,10 @@ WAITING = {"ask", "export", "models", "note", "play", "save", "sessions", "unuse
 
 @asynccontextmanager
 async def on_screen(app: App[Any], size: tuple[int, int] = (80, 24)) -> AsyncIterator[Pilot[Any]]:
-    """`app.run_test`, but ended as the program ends: a pilot alone would take the panes from under work under way."""
+    """`app.run_test`, but ended as the program ends: a pilot alone would take the panes from under work under way.
+
+    Fails where there was an internal error that the program outlived.
+    """
     async with app.run_test(size=size) as pilot:
         try:
             yield pilot
@@ -41,6 +45,8 @@ async def on_screen(app: App[Any], size: tuple[int, int] = (80, 24)) -> AsyncIte
                 await asyncio.sleep(0)
             if isinstance(client := getattr(app, "client", None), DirectClient):
                 await client.come_to_rest()
+    if isinstance(app, Stage):
+        assert not app.notices.defects.found, app.notices.defects.found[0].traceback
 
 
 @asynccontextmanager

@@ -104,7 +104,7 @@ async def test_every_pane_shows_every_hostile_token(
             if number > thorough:
                 continue
             for tab, kind in (("repeat", RepeatBack), ("logprobs", ReadLogprobs), ("neighbours", FindNeighbours)):
-                app.run_pane(tab)
+                app.asking.run_pane(tab)
                 await until(pilot, lambda: len(asked(app, kind)) == number)  # noqa: B023
                 look()
             app.workspace.show_tab("session")

@@ -20,7 +20,11 @@ def full(descriptor: int, data: bytes) -> int:
     raise OSError(28, "No space left on device")
 
 
-async def record(recorder: Recorder, count: int) -> None:
+def raising(error: Exception) -> None:
+    raise error
+
+
+async def record(recorder: SessionRecorder, count: int) -> None:
     recorder.start()
     for number in range(count):
         recorder.record(recorder.session.step(WriteNote(text=f"note {number}"), Noted(), 0.0))
@@ -30,7 +34,7 @@ async def record(recorder: Recorder, count: int) -> None:
 def test_steps_that_wait_are_written_when_the_program_ends_and_there_is_room_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    recorder = SessionRecorder(SessionWriter(tmp_path / "s.jsonl"), lambda step, trouble: None)
+    recorder = SessionRecorder(SessionWriter(tmp_path / "s.jsonl"), lambda step, trouble: None, raising)
 
     async def work() -> None:
         with monkeypatch.context() as patch:
@@ -45,7 +49,7 @@ def test_steps_that_wait_are_written_when_the_program_ends_and_there_is_room_aga
 
 
 def test_nothing_is_made_of_a_session_without_a_step(tmp_path: Path) -> None:
-    recorder = SessionRecorder(SessionWriter(tmp_path / "s.jsonl", automatic=True), lambda step, trouble: None)
+    recorder = SessionRecorder(SessionWriter(tmp_path / "s.jsonl", automatic=True), lambda step, trouble: None, raising)
 
     async def work() -> None:
         await record(recorder, 0)
@@ -64,7 +68,7 @@ def test_what_is_lost_is_said_on_stderr_and_by_the_status(
     code: int | None,
     status: int,
 ) -> None:
-    recorder = SessionRecorder(SessionWriter(tmp_path / "s.jsonl"), lambda step, trouble: None)
+    recorder = SessionRecorder(SessionWriter(tmp_path / "s.jsonl"), lambda step, trouble: None, raising)
 
     async def work() -> None:
         monkeypatch.setattr(os, "write", full)

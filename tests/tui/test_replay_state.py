@@ -101,7 +101,9 @@ async def test_a_note_after_a_change_of_model_is_about_that_model(engine: Engine
         await pilot.press("s")
         await until(pilot, lambda: len(asked(app, RankTokens)) == 1 and not app.runs.running)
         await pilot.press("right_square_bracket")
-        await until(pilot, lambda: "mynah-instruct" in app.models.vocabularies and "· mynah-instruct" in screen_text(app))
+        await until(
+            pilot, lambda: "mynah-instruct" in app.models.vocabularies and "· mynah-instruct" in screen_text(app)
+        )
         await pilot.press("N")
         await until(pilot, lambda: len(app.screen_stack) == 2)
         await pilot.press(*"odd", "enter")

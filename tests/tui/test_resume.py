@@ -23,8 +23,8 @@ from explorer.engine.handlers import Engine
 from explorer.sessions.file.reader import SessionFile
 from explorer.sessions.file.store import SessionWriter, read_session
 from explorer.settings import Settings
-from explorer.tui.live.dialogues import split_tags
 from explorer.tui.live.app import ExplorerApp
+from explorer.tui.live.dialogues import split_tags
 from explorer.tui.replay.restore import loads_again
 from explorer.tui.shell.openings import Opening, OpenLive, OpenReplay, OpenResumed
 from tests.app_driver import asked, on_screen, resuming, running, screen_text, steps, until
@@ -174,7 +174,7 @@ def test_what_a_screen_asks_for_next_is_opened(recorded: Path, tmp_path: Path, m
     settings = Settings(state_folder=str(tmp_path / "state"))
     assert cli._open(OpenLive(recorded, (LoadModel(source="zoo:mynah"),)), settings, None) == 0
     (app,) = shown
-    assert app.again == (LoadModel(source="zoo:mynah"),)
+    assert app.start.again == (LoadModel(source="zoo:mynah"),)
     assert app.session._header.parent == recorded.name
     assert app.session.path.parent == tmp_path / "state" / "sessions"
     assert cli._open(OpenResumed(recorded, ("./dir",)), settings, None) == 0

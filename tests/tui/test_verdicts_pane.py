@@ -191,7 +191,7 @@ async def test_a_sweep_of_other_tokens_leaves_the_columns_of_those_tested_before
         # Another checkpoint of that name knows nothing of it.
         info = app.selection.model
         assert info is not None
-        app.note_identity(msgspec.structs.replace(info, weights_digest="f" * 32))
+        app.models.note_identity(msgspec.structs.replace(info, weights_digest="f" * 32))
         await pilot.press("v")
         await until(pilot, lambda: len(asked(app, Verify)) == 3 and not app.runs.running)
         await until(pilot, lambda: not pane._is_due and not pane.workers._workers)

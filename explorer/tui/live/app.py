@@ -51,7 +51,8 @@ class ExplorerApp(Stage):
         self.start = Start(self, before, again)
         failed = self._handle_exception
         self.recorder = SessionRecorder(session, lambda step, trouble: self.steps.show_trouble(trouble), failed)
-        self.runs = Runs(client, Ears(self.workspace, lambda *heard: self.steps.hear(*heard), self._show_running, failed))
+        ears = Ears(self.workspace, lambda *heard: self.steps.hear(*heard), self._show_running, failed)
+        self.runs = Runs(client, ears)
         self.models = Models(self.front, self.runs, client, settings)
         self.asking = Asking(self.front, self.workspace, self.runs, client)
         self.dialogues = Dialogues(self)

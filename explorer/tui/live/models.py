@@ -145,7 +145,7 @@ class Models:
 
     def _note_loaded(self, request: LoadModel, info: ModelInfo) -> None:
         self.reloads[info.name] = request
-        self._note_identity(info)
+        self.note_identity(info)
         shown = self._front.selection.model
         if shown is None or self.awaited == info.name:
             self.awaited = ""
@@ -153,8 +153,8 @@ class Models:
         elif shown.name == info.name:  # loaded again after the engine was restarted
             self._front.inspect_selected(record=False)
 
-    def _note_identity(self, info: ModelInfo) -> None:
-        """A name may come to stand for another checkpoint: another folder of that name, or the same one trained on."""
+    def note_identity(self, info: ModelInfo) -> None:
+        """Forget what was known of a name that now stands for another checkpoint (another folder, or trained on)."""
         digests = (info.weights_digest, info.tokenizer_digest)
         if self._digests.setdefault(info.name, digests) != digests:
             self._digests[info.name] = digests
@@ -199,9 +199,7 @@ class Models:
             await self._client.start()
         except OSError as error:
             self._front.bar.set_engine("stopped", str(error))
-            self._front.remark(
-                f"The engine cannot be started: {error}. Check --engine or the settings.", problem=True
-            )
+            self._front.remark(f"The engine cannot be started: {error}. Check --engine or the settings.", problem=True)
             return
         for request in loads:
             self.load(request)

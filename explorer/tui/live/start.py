@@ -20,7 +20,7 @@ class Start:
         """`before`: the session that is resumed. `again`: how models of an earlier session were loaded."""
         self._app = app
         self._before = before
-        self._again = tuple(again)
+        self.again = tuple(again)
 
     async def begin(self) -> None:
         """Start the engine, open the panes while it starts, and load the models."""
@@ -28,8 +28,8 @@ class Start:
         known = [app.models.request_for(source) for source in app.settings.models] if self._before is None else []
         await app.models.start_engine(known)
         await self._open_panes()
-        if self._again or self._before is not None:
-            app.models.load_again(self._again)
+        if self.again or self._before is not None:
+            app.models.load_again(self.again)
 
     async def _open_panes(self) -> None:
         app = self._app
@@ -49,5 +49,5 @@ class Start:
         situation, tab = await resume(app, before)
         app.selection = replace(situation.selection, roster=app.selection.roster)
         app.models.awaited = app.selection.model.name if app.selection.model is not None else ""
-        self._again = tuple(loaded.request for loaded in situation.loaded)
+        self.again = tuple(loaded.request for loaded in situation.loaded)
         return tab

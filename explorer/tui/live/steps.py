@@ -19,8 +19,6 @@ from explorer.tui.shell.messages import Answered, Ask
 from explorer.tui.shell.workspace import Workspace
 
 
-
-
 class Screen(Protocol):
     """What is needed of the App."""
 

@@ -10,13 +10,13 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from explorer.tui.shell.guarded import Guarded
 from explorer.base.records.notes import WriteNote
 from explorer.base.records.record import Failure, Outcome
 from explorer.base.records.unions import Cancelled, Step
 from explorer.base.text import visible
 from explorer.sessions.file.reader import is_damaged
 from explorer.tui.panes.session.pane import asked_text, clock
+from explorer.tui.shell.guarded import Guarded
 
 _CUT = Content.assemble("… ", ("all in 5 Session", "$foreground-muted"))
 _CAME: dict[type[Outcome], str] = {Cancelled: "cancelled", Failure: "failed"}

@@ -182,5 +182,5 @@ class ReplaySteps(Stage):
         kinds = [self.index.fact(place).kind for place in range(len(self.index))] if self.index.complete else []
         marked = self.index.marked_before(len(self.index))
         pairs = [(model, token_id) for model, ids in marked.items() for token_id in ids]
-        cursor = max(0, self.position)
-        self.workspace.session_pane.begin_with(self.session, notes=kinds.count("WriteNote"), marked=pairs, cursor=cursor)
+        notes, cursor = kinds.count("WriteNote"), max(0, self.position)
+        self.workspace.session_pane.begin_with(self.session, notes=notes, marked=pairs, cursor=cursor)

@@ -37,10 +37,10 @@ class ModelChoice:
 
 
 def size_text(size: int) -> str:
-    """Bytes as '12.3 MiB' or '1.9 GiB'; nothing for an unknown size."""
+    """Bytes as '0.31 GiB'; nothing for an unknown size."""
     if size <= 0:
         return ""
-    return f"{size / 2**30:.1f} GiB" if size >= 2**30 else f"{size / 2**20:.1f} MiB"
+    return "<0.01 GiB" if size < 0.01 * 2**30 else f"{size / 2**30:.2f} GiB"
 
 
 def loaded_row(info: ModelInfo, *, selected: bool) -> Content:

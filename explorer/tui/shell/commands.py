@@ -41,7 +41,13 @@ def show_commands(tabs: Iterable[Tab]) -> tuple[Command, ...]:
     """For each tab: the command that shows it."""
     shown = [tab for tab in tabs if tab.name in tab_labels((tab,))]
     return tuple(
-        Command(f"show_{tab.name}", _digit_keys(tab), tab.title.lower(), f"Go to the {tab.title} tab: {_inside(tab)}", "View")
+        Command(
+            f"show_{tab.name}",
+            _digit_keys(tab),
+            tab.title.lower(),
+            _go_to(tab),
+            "View",
+        )
         for tab in shown
     )
 
@@ -50,14 +56,16 @@ def _digit_keys(tab: Tab) -> str:
     return f"f{tab.number},{tab.number}" if tab.number else ""
 
 
-def _inside(tab: Tab) -> str:
-    return tab.help[:1].lower() + tab.help[1:]
+def _go_to(tab: Tab) -> str:
+    return f"Go to the {tab.title} tab: {tab.help[:1].lower()}{tab.help[1:]}"
 
 
 _TABS = known_tabs()
 COMMANDS: tuple[Command, ...] = (
     Command(
-        "filter", "slash", "filter", "Filter the token table: text, /regex/, id:, bytes:, cat:, pct:.", "Tokens", True, True
+        *("filter", "slash", "filter", "Filter the token table: text, /regex/, id:, bytes:, cat:, pct:.", "Tokens"),
+        footer=True,
+        opens_box=True,
     ),
     Command("sort_next", "s", "sort", "Sort by the next column.", "Tokens", True),
     Command("sort_previous", "S", "sort back", "Sort by the column before.", "Tokens"),
@@ -71,7 +79,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("cancel", "escape", "cancel", "Stop what runs; leave a box or a dialogue.", "Ask"),
     Command("models", "m", "models", "Load, unload and choose models.", "Models", True),
     Command("next_model", "right_square_bracket", "next model", "Show the next model's vocabulary.", "Models"),
-    Command("previous_model", "left_square_bracket", "previous model", "Show the previous model's vocabulary.", "Models"),
+    Command("previous_model", "left_square_bracket", "previous model", "Show that of the previous one.", "Models"),
     Command("restart_engine", "ctrl+r", "restart engine", "Start the engine again after it stopped.", "Models"),
     Command("reference", "u", "reference tokens", "Show and edit the reference tokens.", "Models"),
     Command("save_as", "ctrl+s", "save as", "Continue the session in another file.", "Session"),

@@ -27,7 +27,12 @@ class Dispatcher:
     """Carries out the commands of one screen."""
 
     def __init__(
-        self, app: App[Any], commands: Sequence[Command], keys: Mapping[str, str], acts: Mapping[str, Act], forward: Forward
+        self,
+        app: App[Any],
+        commands: Sequence[Command],
+        keys: Mapping[str, str],
+        acts: Mapping[str, Act],
+        forward: Forward,
     ) -> None:
         """`keys`: the settings' `[keys]` table. `acts`: what each command does. `forward`: handles an event of the App
         as usual."""

@@ -28,7 +28,7 @@ def usable_keys(keys: Mapping[str, str], commands: Sequence[Command]) -> dict[st
 
 
 def key_problems(keys: Mapping[str, str], commands: Sequence[Command], others: Iterable[Command] = ()) -> list[str]:
-    """What is wrong with the user's table, a line each. `others`: commands of another screen, which may be named too."""
+    """What is wrong with the user's table, a line each. `others`: commands of other screens, which may be in it too."""
     names = {command.name for command in (*commands, *others)}
     problems = [f"there is no command {_quoted(name)}" for name in keys if name not in names]
     for name, key in keys.items():
@@ -43,9 +43,8 @@ def _shared_keys(keys: Mapping[str, str], commands: Sequence[Command]) -> list[s
     for command in commands:
         for key in filter(None, keys.get(command.name, command.key).split(",")):
             holders.setdefault(_long_name(key.strip()), []).append(command.name)
-    return [
-        f"the key {_quoted(key)} is given to {' and to '.join(names)}" for key, names in holders.items() if len(names) > 1
-    ]
+    shared = ((key, names) for key, names in holders.items() if len(names) > 1)
+    return [f"the key {_quoted(key)} is given to {' and to '.join(names)}" for key, names in shared]
 
 
 def is_key(key: str) -> bool:

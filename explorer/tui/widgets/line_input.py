@@ -8,8 +8,8 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widgets import Input
 
-from explorer.tui.shell.guarded import Guarded
 from explorer.base.text import visible
+from explorer.tui.shell.guarded import Guarded
 
 
 class LineInput(Guarded, Input):

@@ -10,13 +10,14 @@ from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from explorer.tui.shell.guarded import Guarded
+
 Draw = Callable[[int], Sequence[Content]]
 """From a width in cells to lines at most that wide, without newlines."""
 
 REDRAW_SECONDS = 0.05
 """Parts may come 500 times a second; a screen needs 20."""
 
-from explorer.tui.shell.guarded import Guarded
 
 class LinesView(Guarded, ScrollView, can_focus=True):
     """Shows `draw(width)`; only lines that changed are painted again (a slow SSH link sees few bytes)."""

@@ -11,9 +11,9 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from explorer.tui.shell.guarded import Guarded
 from explorer.base.records.models import DeviceMemory, Roster
 from explorer.base.text import visible
+from explorer.tui.shell.guarded import Guarded
 
 ModelState = Literal["loaded", "known", "loading", "failed"]
 EngineState = Literal["starting", "ready", "stopped", "none"]

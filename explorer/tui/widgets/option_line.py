@@ -17,8 +17,8 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input, Select
 
-from explorer.tui.shell.guarded import Guarded
 from explorer.base.text import visible
+from explorer.tui.shell.guarded import Guarded
 from explorer.tui.widgets.prompt_lines import MUTED
 
 

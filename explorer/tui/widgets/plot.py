@@ -26,8 +26,8 @@ from textual.visual import Visual
 from textual.widget import Widget
 from textual.worker import Worker, WorkerState
 
-from explorer.tui.shell.guarded import Guarded, run_guarded
 from explorer.base.text import visible
+from explorer.tui.shell.guarded import Guarded, run_guarded
 from explorer.tui.shell.themes import RAMP
 
 Rgb = tuple[int, int, int]

@@ -15,9 +15,10 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.style import Style
 
+from explorer.tui.shell.guarded import Guarded
+
 _CURSOR = "▸"
 
-from explorer.tui.shell.guarded import Guarded
 
 class RowList(Guarded, ScrollView, can_focus=True):
     """Rows of styled text, drawn only where they are on screen, with an optional header that stays.

@@ -11,10 +11,10 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Input, Label, Select, Static, TextArea
 
-from explorer.tui.shell.guarded import Guarded
 from explorer.base.records.logprobs import ReadLogprobs
 from explorer.base.templates import SLOT, TEMPLATES, Template
 from explorer.base.text import visible
+from explorer.tui.shell.guarded import Guarded
 from explorer.tui.widgets.option_line import Choice, Field, FormError, Ticks
 from explorer.tui.widgets.prompt_area import PromptArea
 from explorer.tui.widgets.prompt_lines import by_name, template_form

@@ -12,10 +12,10 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Input, Label, Select, Static, TextArea
 
-from explorer.tui.shell.guarded import Guarded
 from explorer.base.records.repeat_back import RepeatBack
 from explorer.base.templates import TEMPLATES, Template, TemplateError, check_template
 from explorer.base.text import visible
+from explorer.tui.shell.guarded import Guarded
 from explorer.tui.widgets.option_line import Choice, Field, FormError, Ticks
 from explorer.tui.widgets.prompt_area import PromptArea
 from explorer.tui.widgets.prompt_lines import by_name

@@ -9,8 +9,8 @@ from textual.containers import Horizontal
 from textual.widget import Widget
 from textual.widgets import Label
 
-from explorer.tui.shell.guarded import Guarded
 from explorer.base.records.speakability import ProveSpeakability, SpeakabilityMode
+from explorer.tui.shell.guarded import Guarded
 from explorer.tui.shell.messages import Selection
 from explorer.tui.widgets.option_line import Choice, FormError
 

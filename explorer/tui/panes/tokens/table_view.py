@@ -17,7 +17,6 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from explorer.tui.shell.guarded import Guarded
 from explorer.tables.table import AddedColumn
 from explorer.tui.panes.tokens.table_layout import (
     RAMP_EDGES,
@@ -29,6 +28,7 @@ from explorer.tui.panes.tokens.table_layout import (
     lay_out,
 )
 from explorer.tui.panes.tokens.table_rows import TokenRows
+from explorer.tui.shell.guarded import Guarded
 
 _STRIPS_KEPT = 512
 _RAMP = tuple(f"ramp-{step}" for step in range(len(RAMP_EDGES) + 1))

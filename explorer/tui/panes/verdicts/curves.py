@@ -13,11 +13,11 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
-from explorer.tui.shell.guarded import Guarded
 from explorer.base.records.verification import VerificationResult
 from explorer.base.text import visible
 from explorer.tables.agreement import Curve
 from explorer.tables.verdicts import VerdictMatrix
+from explorer.tui.shell.guarded import Guarded
 from explorer.tui.widgets.plot import Draw, Drawing, Palette, PlotView, Point
 
 _BESIDE_FROM = 80

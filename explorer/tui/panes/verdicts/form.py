@@ -7,9 +7,9 @@ from textual.containers import Horizontal
 from textual.widget import Widget
 from textual.widgets import Label
 
-from explorer.tui.shell.guarded import Guarded
 from explorer.base.records.verification import Verify
 from explorer.tables.verdicts import AGREEMENTS
+from explorer.tui.shell.guarded import Guarded
 from explorer.tui.shell.messages import Selection
 from explorer.tui.widgets.option_line import Choice, Field, FormError
 
