@@ -89,7 +89,7 @@ def test_every_command_has_an_act_and_no_two_share_a_key(engine: Engine, tmp_pat
     keys = [key for command in COMMANDS for key in command.key.split(",")]
     assert len(keys) == len(set(keys))
     app = ExplorerApp(DirectClient(engine), SessionWriter(tmp_path / "s.jsonl"), Settings())  # type: ignore[arg-type]
-    assert sorted(app.acts) == sorted(command.name for command in COMMANDS)
+    assert sorted(app.dispatcher.acts) == sorted(command.name for command in COMMANDS)
 
 
 async def test_keys_can_be_changed_in_the_settings(engine: Engine, tmp_path: Path) -> None:

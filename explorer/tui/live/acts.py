@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from explorer.tui.shell.dispatcher import Act
+from explorer.tui.shell.dispatcher import Act, ask_acts
 from explorer.tui.shell.guarded import run_guarded
 
 if TYPE_CHECKING:
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 def acts_of(app: ExplorerApp) -> dict[str, Act]:
-    """The acts by the command's name; those that ask of the selected token come from the tabs."""
+    """The acts by the command's name."""
     asking, dialogues, models = app.asking, app.dialogues, app.models
     return {
-        **{tab.command: partial(asking.run_pane, tab.name) for tab in app.workspace.tabs if tab.command},
+        **ask_acts(app.workspace.tabs, asking.run_pane),
         "filter": asking.open_filter,
         "sort_next": partial(asking.sort_next, 1),
         "sort_previous": partial(asking.sort_next, -1),

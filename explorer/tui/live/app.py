@@ -10,16 +10,15 @@ from textual import on
 
 from explorer.base.records.models import LoadModel
 from explorer.pipe.client import EngineClient, Listeners
-from explorer.pipe.frames import Hello
 from explorer.sessions.file.store import SessionWriter
 from explorer.settings import Settings
 from explorer.tui.live.acts import acts_of
 from explorer.tui.live.asking import Asking
 from explorer.tui.live.dialogues import Dialogues
-from explorer.tui.live.front import LiveFront
+from explorer.tui.live.front import LiveFront, ears_of
 from explorer.tui.live.models import Models
 from explorer.tui.live.recorder import SessionRecorder
-from explorer.tui.live.runs import Ears, Runs
+from explorer.tui.live.runs import Runs
 from explorer.tui.live.start import Start
 from explorer.tui.live.steps import Steps
 from explorer.tui.shell.guarded import guard_call
@@ -49,16 +48,15 @@ class ExplorerApp(Stage):
         self.session = session
         self.front = LiveFront(self)
         self.start = Start(self, before, again)
-        failed = self._handle_exception
-        self.recorder = SessionRecorder(session, lambda step, trouble: self.steps.show_trouble(trouble), failed)
-        ears = Ears(self.workspace, lambda *heard: self.steps.hear(*heard), self._show_running, failed)
-        self.runs = Runs(client, ears)
+        self.recorder = SessionRecorder(session, self.front.show_written, self._handle_exception)
+        self.runs = Runs(client, ears_of(self))
         self.models = Models(self.front, self.runs, client, settings)
         self.asking = Asking(self.front, self.workspace, self.runs, client)
         self.dialogues = Dialogues(self)
         self.steps = Steps(session, self.recorder, self.runs, self.models, self.workspace, self)
-        self.acts |= acts_of(self)
-        heard = (self._greet, self.models.use_roster, self.models.note_stop)
+        self.ask_of_token = self.asking.run_pane
+        self.dispatcher.add((), acts_of(self))
+        heard = (self.steps.greet, self.models.use_roster, self.models.note_stop)
         client.listeners = Listeners(*(guard_call(self, each) for each in heard))
 
     async def on_mount(self) -> None:
@@ -70,13 +68,6 @@ class ExplorerApp(Stage):
         """Everything is on disk, the engine told; no model is waited for."""
         await self.recorder.finish()
         await self.client.stop()
-
-    def _greet(self, hello: Hello) -> None:
-        self.session.use_versions(hello.versions)
-        self.models.greet(hello.roster)
-
-    def _show_running(self) -> None:
-        self.front.show_running(self.runs)
 
     @on(Ask)
     def ask(self, message: Ask) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from explorer.base.records.unions import Step
+from explorer.tui.live.runs import Ears, Runs
 from explorer.tui.shell.messages import Answered, Selection
 from explorer.tui.widgets.model_bar import ModelBar
 
 if TYPE_CHECKING:
     from explorer.tui.live.app import ExplorerApp
-    from explorer.tui.live.runs import Runs
 
 
 class LiveFront:
@@ -59,6 +59,10 @@ class LiveFront:
         """One line for the user."""
         self._app.remark(text, problem=problem)
 
+    def show_written(self, step: Step, trouble: str) -> None:
+        """A step was written, or could not be."""
+        self._app.steps.show_trouble(trouble)
+
     def show_running(self, runs: Runs) -> None:
         """Show in the bar what the engine works on, and how many requests wait."""
         from explorer.specs.describe import describe  # not before the first paint
@@ -71,3 +75,13 @@ class LiveFront:
         done, total = (current.progress.done, current.progress.total) if current.progress else (0, 0)
         self.bar.set_running(describe(current.pending.request), done, total, current.since)
         self.bar.set_waiting(len(runs.running) - 1)
+
+
+def ears_of(app: ExplorerApp) -> Ears:
+    """Who hears of requests in the explorer."""
+    return Ears(
+        shown=app.workspace,
+        answered=lambda request, answered, record: app.steps.hear(request, answered, record),
+        changed=lambda: app.front.show_running(app.runs),
+        failed=app._handle_exception,
+    )

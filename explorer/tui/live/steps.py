@@ -10,6 +10,7 @@ from textual.message import Message
 from explorer.base.records.notes import MarkToken, Noted, WriteNote
 from explorer.base.records.unions import AnyOutcome, AnyRequest, Step
 from explorer.pipe.client import Answered as EngineAnswer
+from explorer.pipe.frames import Hello
 from explorer.sessions.file.store import SessionWriter, is_recorded
 from explorer.settings import Settings
 from explorer.tui.live.models import Models
@@ -81,6 +82,11 @@ class Steps:
         self.record(request, Noted())
 
     # ── making steps ──
+
+    def greet(self, hello: Hello) -> None:
+        """The engine is ready: its versions stand in the session."""
+        self._session.use_versions(hello.versions)
+        self._models.greet(hello.roster)
 
     def record(self, request: AnyRequest, outcome: AnyOutcome, seconds: float = 0.0) -> None:
         """Make a step of it, as if it had been answered."""

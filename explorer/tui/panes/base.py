@@ -9,7 +9,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from explorer.base.errors import ExplorerError
-from explorer.base.records.record import Failure, Progress, Request
+from explorer.base.records.record import Failure, Progress
 from explorer.base.records.unions import AnyPart, AnyRequest, Step
 from explorer.settings import Settings
 from explorer.tui.shell.guarded import Guarded
@@ -36,8 +36,6 @@ class Pane(Guarded, Widget):
     `show_asked` and no parts before it, so `show` alone must be able to draw everything.
     """
 
-    handles: ClassVar[tuple[type[Request], ...]] = ()
-    """The requests whose steps, parts and starts this pane is shown."""
     pane_title: ClassVar[str] = ""
     """On its tab."""
 

@@ -55,8 +55,8 @@ class ReplayApp(ReplaySteps):
         super().__init__(session, settings, settings_path)
         self.sought = Query()
         """What was searched for last."""
-        own = {command.name for command in REPLAY_COMMANDS} - self.acts.keys()
-        self.acts |= {name: getattr(self, f"action_{name}") for name in own}
+        own = {command.name for command in REPLAY_COMMANDS} - self.dispatcher.acts.keys()
+        self.dispatcher.add((), {name: getattr(self, f"action_{name}") for name in own})
         for key, step in (("right", 1), ("left", -1)):
             self._bindings.bind(key, f"arrow({step})", show=False, priority=True)
 

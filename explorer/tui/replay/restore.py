@@ -18,6 +18,8 @@ from explorer.tui.panes.base import Showing
 from explorer.tui.replay.situation import Situation, Situations
 from explorer.tui.shell.messages import Selection
 from explorer.tui.shell.stage import Stage
+from explorer.tui.shell.tabs import tab_name_of
+from explorer.tui.shell.workspace import pane_id
 
 _SLICE = 0.015
 """Seconds that work goes on before keys are heard again."""
@@ -29,10 +31,7 @@ def show_situation(stage: Stage, situation: Situation) -> int | None:
     A pane whose last step is earlier than the situation has the token of that step: it shows what it showed then.
     """
     for pane in stage.workspace.panes:
-        if not pane.handles:
-            pane.selection = situation.selection
-            continue
-        shown = [situation.showing[kind.__name__] for kind in pane.handles if kind.__name__ in situation.showing]
+        shown = [showing for kind, showing in situation.showing.items() if pane_id(tab_name_of(kind)) == pane.id]
         shown.sort(key=lambda showing: showing.steps[-1].number)
         pane.clear()
         is_right = pane.id not in ("tokens-pane", "detail-pane")

@@ -40,16 +40,7 @@ def tab_commands(tabs: Iterable[Tab]) -> tuple[Command, ...]:
 def show_commands(tabs: Iterable[Tab]) -> tuple[Command, ...]:
     """For each tab: the command that shows it."""
     shown = [tab for tab in tabs if tab.name in tab_labels((tab,))]
-    return tuple(
-        Command(
-            f"show_{tab.name}",
-            _digit_keys(tab),
-            tab.title.lower(),
-            _go_to(tab),
-            "View",
-        )
-        for tab in shown
-    )
+    return tuple(Command(f"show_{tab.name}", _digit_keys(tab), tab.title.lower(), _go_to(tab), "View") for tab in shown)
 
 
 def _digit_keys(tab: Tab) -> str:

@@ -8,51 +8,85 @@ from inspect import isawaitable
 from typing import Any
 
 from textual.app import App, SystemCommand
-from textual.binding import Binding
 from textual.events import Event, Key
 from textual.widgets import Input, TextArea
 
-from explorer.tui.shell.commands import COMMANDS, REPLAY_COMMANDS, Command, action_of, bindings
+from explorer.specs.spec import Tab
+from explorer.tui.shell.commands import (
+    COMMANDS,
+    REPLAY_COMMANDS,
+    Command,
+    action_of,
+    bindings,
+    show_commands,
+    tab_commands,
+)
 from explorer.tui.shell.keys import key_problems, usable_keys, without_aliases
+from explorer.tui.shell.tabs import tab_labels
 from explorer.tui.shell.type_ahead import TypeAhead
 
 Act = Callable[[], Awaitable[None] | None]
+TabAct = Callable[[str], None]
+"""Does something with the tab of a name."""
 Forward = Callable[[Event], Awaitable[None]]
 NEED_NO_PANES = {"quit", "help", "log", "theme", "cancel", "defect"}
 LONGEST_OPENING = 0.5
 """Seconds after which keys are commands again where no box was opened."""
 
 
+def show_acts(tabs: Sequence[Tab], show: TabAct) -> dict[str, Act]:
+    """What the commands do that show a tab."""
+    return {f"show_{tab.name}": partial(show, tab.name) for tab in tabs if tab.name in tab_labels((tab,))}
+
+
+def ask_acts(tabs: Sequence[Tab], ask: TabAct) -> dict[str, Act]:
+    """What the commands do that ask something of the selected token."""
+    return {tab.command: partial(ask, tab.name) for tab in tabs if tab.command}
+
+
 class Dispatcher:
     """Carries out the commands of one screen."""
 
-    def __init__(
-        self,
-        app: App[Any],
-        commands: Sequence[Command],
-        keys: Mapping[str, str],
-        acts: Mapping[str, Act],
-        forward: Forward,
-    ) -> None:
-        """`keys`: the settings' `[keys]` table. `acts`: what each command does. `forward`: handles an event of the App
-        as usual."""
+    def __init__(self, app: App[Any], keys: Mapping[str, str], forward: Forward) -> None:
+        """`keys`: the settings' `[keys]` table. `forward`: handles an event of the App as usual."""
         self._app = app
-        self._acts = acts
         self._forward = forward
         self._chosen = without_aliases(keys)
-        self.commands = tuple(commands)
-        self.keys = usable_keys(self._chosen, self.commands)
-        """The user's own keys, by command."""
-        boxes = (self.keys.get(command.name, command.key) for command in self.commands if command.opens_box)
-        self._type_ahead = TypeAhead({key.strip() for keys in boxes for key in keys.split(",")})
+        self._type_ahead = TypeAhead()
+        self.commands: list[Command] = []
+        self.acts: dict[str, Act] = {"help": self.show_help}
+        """What each command does, by its name."""
 
-    def bindings(self) -> list[Binding]:
-        """A binding for each command that has a key."""
-        return bindings(self.keys, self.commands)
+    @property
+    def keys(self) -> dict[str, str]:
+        """The user's own keys, by command."""
+        return usable_keys(self._chosen, self.commands)
+
+    def add(self, commands: Sequence[Command], acts: Mapping[str, Act]) -> None:
+        """Bind the keys of `commands`. What they do may be added later (`acts` of commands that are known)."""
+        self.commands += commands
+        self.acts |= acts
+        for binding in bindings(self.keys, commands):
+            self._app._bindings.bind(binding.key, binding.action, binding.description, show=binding.show)
+        for command in commands:
+            if command.opens_box:
+                self._type_ahead.heed(self.keys.get(command.name, command.key).split(","))
+
+    def add_tabs(self, tabs: Sequence[Tab], show: TabAct, ask: TabAct | None) -> None:
+        """Commands for tabs of other packages; `ask` asks what their pane asks of the selected token."""
+        self.add(show_commands(tabs), show_acts(tabs, show))
+        if ask is not None:
+            self.add(tab_commands(tabs), ask_acts(tabs, ask))
 
     def key_problems(self) -> list[str]:
         """What is wrong with the settings' `[keys]` table, a line each."""
         return key_problems(self._chosen, self.commands, (*COMMANDS, *REPLAY_COMMANDS))
+
+    def show_help(self) -> None:
+        """Every key."""
+        from explorer.tui.screens.help import HelpScreen
+
+        self._app.push_screen(HelpScreen(self.keys, self.commands))
 
     def is_ready(self, action: str, parameters: tuple[object, ...], *, is_open: bool) -> bool:
         """Whether an action can be carried out; until the panes are open there is nothing to act on."""
@@ -67,7 +101,7 @@ class Dispatcher:
     async def carry_out(self, name: str) -> None:
         """Do what a command does; keys that were typed ahead go to the box that it opened."""
         try:
-            done = self._acts[name]()
+            done = self.acts[name]()
             if isawaitable(done):
                 await done
         finally:

@@ -14,7 +14,7 @@ from explorer.tui.shell.themes import RAMP, ThemeError, load_themes, read_theme,
 
 PLAIN_RAMP = ("#5f5fd7", "#5f87d7", "#5fafd7", "#5fd7af", "#afd75f", "#ffd75f", "#ffffaf")
 Tell = Callable[..., None]
-"""`tell(text, problem=False)`: has one line shown to the user."""
+"""`tell(text, problem=False)`: shows one line to the user."""
 
 
 def ramp_defaults() -> dict[str, str]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -18,8 +18,9 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from explorer.settings import Settings
+from explorer.specs import plugins
 from explorer.tui.shell.commands import COMMANDS, Command
-from explorer.tui.shell.dispatcher import Act, Dispatcher
+from explorer.tui.shell.dispatcher import Dispatcher, show_acts
 from explorer.tui.shell.ending import Ending
 from explorer.tui.shell.guarded import Guarded, prevents_drawing
 from explorer.tui.shell.looks import Looks, ramp_defaults
@@ -47,6 +48,8 @@ class Stage(Guarded, App[None]):
     VERTICAL_BREAKPOINTS = [(0, "-short"), (32, "-tall")]  # noqa: RUF012
     CSS_PATH = Path(__file__).with_name("explorer.tcss")
     commands: ClassVar[tuple[Command, ...]] = COMMANDS
+    ask_of_token: Callable[[str], None] | None = None
+    """Asks what a tab's command asks; None: nothing can be asked."""
 
     def __init__(self, settings: Settings, settings_path: Path | None = None) -> None:
         super().__init__()
@@ -58,23 +61,13 @@ class Stage(Guarded, App[None]):
         self.notices = Notices(self)
         self.workspace = Workspace(self, known_tabs())
         self.ending = Ending(self, self.finish)
-        self.looks = Looks(self, settings, settings_path, self.tell)
+        self.looks = Looks(self, settings, settings_path, self.notices.remark)
         self.looks.use_chosen()
-        self.acts: dict[str, Act] = {
-            **{f"show_{name}": partial(self.workspace.show_tab, name) for name in self.workspace.labels},
-            "theme": self.looks.show_next,
-            "defect": self.notices.show_last_defect,
-            "help": self.show_help,
-            "quit": self.ending.quit,
-        }
-        """What each command does, by its name."""
-        self.dispatcher = Dispatcher(self, self.commands, settings.keys, self.acts, super().on_event)
-        for binding in self.dispatcher.bindings():
-            self._bindings.bind(binding.key, binding.action, binding.description, show=binding.show)
+        self.dispatcher = Dispatcher(self, settings.keys, super().on_event)
+        acts = {"theme": self.looks.show_next, "defect": self.notices.show_last_defect, "quit": self.ending.quit}
+        self.dispatcher.add(self.commands, acts | show_acts(self.workspace.tabs, self.workspace.show_tab))
         self._control_guard = ControlGuard()
         """One and the same: every line keeps what a filter made of it, by that filter."""
-
-    # ── composition ──
 
     def get_default_screen(self) -> Screen[None]:
         return GuardedScreen(id="_default")
@@ -91,6 +84,9 @@ class Stage(Guarded, App[None]):
 
     async def open_panes(self) -> None:
         """Mount the panes; until then only a few commands can be given."""
+        for problem in await asyncio.to_thread(plugins.add_plugins):
+            self.remark(problem, problem=True)
+        self.dispatcher.add_tabs(self.workspace.add_tabs(known_tabs()), self.workspace.show_tab, self.ask_of_token)
         await self.workspace.open(self.settings)
         self.looks.read_all()
         self.is_open = True
@@ -114,8 +110,6 @@ class Stage(Guarded, App[None]):
     async def action_quit(self) -> None:
         await self.ending.quit()
 
-    # ── commands ──
-
     async def action_command(self, name: str) -> None:
         """Carry out a command."""
         await self.dispatcher.carry_out(name)
@@ -129,14 +123,6 @@ class Stage(Guarded, App[None]):
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         return self.dispatcher.palette()
-
-    def show_help(self) -> None:
-        """Every key."""
-        from explorer.tui.screens.help import HelpScreen
-
-        self.push_screen(HelpScreen(self.dispatcher.keys, self.commands))
-
-    # ── what is selected ──
 
     def select(self, **changes: object) -> None:
         """Change what is selected; every pane is told."""
@@ -157,18 +143,12 @@ class Stage(Guarded, App[None]):
     def on_resize(self, event: events.Resize) -> None:
         self.workspace.share_room(event.size.width)
 
-    # ── telling ──
-
     def _handle_exception(self, error: Exception) -> None:
         """An unexpected error is told and the program goes on; where no notice could be seen, it ends."""
         if self.is_open and self._running and not prevents_drawing(error):
             self.notices.report(error)
         else:
             super()._handle_exception(error)
-
-    def tell(self, text: str, *, problem: bool = False) -> None:
-        """Have one line shown to the user, as soon as messages are heard."""
-        self.post_message(Remark(text, problem=problem))
 
     @on(Remark)
     def show_remark(self, message: Remark) -> None:

@@ -7,53 +7,7 @@ from collections.abc import Iterable, Mapping
 from explorer.specs.registry import REGISTRY
 from explorer.specs.spec import Tab
 
-SESSION = Tab(
-    name="session",
-    title="Session",
-    pane="explorer.tui.panes.session.pane:SessionPane",
-    help="Every step of the session so far.",
-    number=5,
-)
-"""The one tab that belongs to no verb."""
-
 _NOT_IN_THE_REGISTRY_YET = (
-    Tab(
-        name="tokens",
-        title="Tokens",
-        pane="explorer.tui.panes.tokens.pane:TokenPane",
-        help="The vocabulary of a model, sorted and filtered.",
-        side="left",
-        number=1,
-    ),
-    Tab(
-        name="detail",
-        title="Token",
-        pane="explorer.tui.panes.detail.pane:DetailPane",
-        help="Everything known of the selected token.",
-        side="left",
-    ),
-    Tab(
-        name="repeat",
-        title="Repeat",
-        pane="explorer.tui.panes.repeat_back.pane:RepeatBackPane",
-        help="What models say when they are asked to repeat the token.",
-        number=2,
-        key="r",
-        command="repeat",
-        command_title="repeat",
-        command_help="Ask the loaded models to repeat the token back.",
-    ),
-    Tab(
-        name="logprobs",
-        title="Logprobs",
-        pane="explorer.tui.panes.logprobs.pane:LogprobsPane",
-        help="Next-token log-probabilities across the loaded models.",
-        number=3,
-        key="l",
-        command="logprobs",
-        command_title="logprobs",
-        command_help="Next-token log-probabilities across the loaded models.",
-    ),
     Tab(
         name="verdicts",
         title="Verdicts",
@@ -79,15 +33,24 @@ _NOT_IN_THE_REGISTRY_YET = (
 )
 
 
+_TAB_OF = {
+    **dict.fromkeys(("Verify", "ReadVerdicts", "ReadEvidence"), "verdicts"),
+    **dict.fromkeys(("ProveSpeakability", "ReadCertificates", "CheckCertificates"), "speakability"),
+}
+
+
 def known_tabs() -> tuple[Tab, ...]:
     """Every tab, by number; those without a number behind."""
-    tabs = {tab.name: tab for tab in (*_NOT_IN_THE_REGISTRY_YET, SESSION, *REGISTRY.tabs())}
-    return in_order(tabs.values())
+    tabs = {tab.name: tab for tab in (*_NOT_IN_THE_REGISTRY_YET, *REGISTRY.tabs())}
+    return tuple(sorted(tabs.values(), key=lambda tab: tab.number or 1_000))
 
 
-def in_order(tabs: Iterable[Tab]) -> tuple[Tab, ...]:
-    """The tabs by number, those without a number behind."""
-    return tuple(sorted(tabs, key=lambda tab: tab.number or 1_000))
+def tab_name_of(kind: str) -> str:
+    """The name of the tab that shows requests of this class name; empty: none does."""
+    spec = REGISTRY.of_kind(kind)
+    if spec is None:
+        return _TAB_OF.get(kind, "")
+    return spec.tab.name if spec.tab is not None else ""
 
 
 def tab_labels(tabs: Iterable[Tab]) -> Mapping[str, str]:

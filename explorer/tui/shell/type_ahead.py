@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Iterable
 
 from textual.events import Key
 
@@ -10,9 +10,13 @@ from textual.events import Key
 class TypeAhead:
     """Keeps keys from the moment a box is asked for until it has the focus."""
 
-    def __init__(self, opening_keys: Collection[str]) -> None:
-        self._opening_keys = frozenset(opening_keys)
+    def __init__(self) -> None:
+        self._opening_keys: set[str] = set()
         self._kept: list[Key] | None = None
+
+    def heed(self, keys: Iterable[str]) -> None:
+        """These keys open a box."""
+        self._opening_keys.update(key.strip() for key in keys)
 
     def keeps(self, event: Key, *, is_free: bool) -> bool:
         """Whether `event` has to wait. `is_free`: keys are commands now, no box has the focus."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from textual.app import App
@@ -16,7 +16,7 @@ from explorer.settings import Settings
 from explorer.specs.registry import resolve
 from explorer.specs.spec import Tab
 from explorer.tui.panes.base import Pane
-from explorer.tui.shell.tabs import tab_labels
+from explorer.tui.shell.tabs import tab_labels, tab_name_of
 
 if TYPE_CHECKING:
     from textual.widgets import ContentSwitcher, Tabs
@@ -34,12 +34,22 @@ class Workspace:
     def __init__(self, app: App[Any], tabs: Sequence[Tab]) -> None:
         self._app = app
         self.tabs = tuple(tabs)
-        self.labels = tab_labels(tabs)
         self.panes: list[Pane] = []
         """Every pane, in the order composed; none until they are open."""
         self._is_at_table = True
 
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """What stands in the row of tabs, by name."""
+        return tab_labels(self.tabs)
+
     # ── opening ──
+
+    def add_tabs(self, tabs: Iterable[Tab]) -> tuple[Tab, ...]:
+        """Show these tabs too, before the panes are open; those that were not known."""
+        added = tuple(tab for tab in tabs if tab not in self.tabs)
+        self.tabs = (*self.tabs, *added)
+        return added
 
     async def open(self, settings: Settings) -> None:
         """The panes bring NumPy and much else along: imported in a thread, so that no key waits."""
@@ -94,14 +104,14 @@ class Workspace:
         return cast("SessionPane", self.pane("session"))
 
     def panes_for(self, request: Request) -> Iterator[Pane]:
-        """The panes that show the outcomes of such requests."""
-        return (pane for pane in self.panes if isinstance(request, pane.handles))
+        """The pane that shows the outcomes of such requests, if there is one."""
+        name = tab_name_of(type(request).__name__)
+        return (pane for pane in self.panes if pane.id == pane_id(name))
 
-    def tab_of(self, request: AnyRequest) -> str:
-        """The tab of the pane that shows such requests; the table's where none does."""
-        ids = {pane.id for pane in self.panes_for(request)}
-        right = (tab.name for tab in self.tabs if tab.side == "right" and pane_id(tab.name) in ids)
-        return next(right, "tokens")
+    def tab_of(self, request: Request) -> str:
+        """The tab of the right column that shows such requests; the table's where none does."""
+        name = tab_name_of(type(request).__name__)
+        return next((tab.name for tab in self.tabs if tab.name == name and tab.side == "right"), "tokens")
 
     def show_step(self, step: Step) -> None:
         """The one road of every outcome to its panes, live or replayed."""

@@ -10,7 +10,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from explorer.base.records.inspect import InspectToken, TokenDetail
-from explorer.base.records.record import Failure, Request
+from explorer.base.records.record import Failure
 from explorer.base.records.tokens import TokenRow
 from explorer.base.records.unions import AnyRequest, Cancelled, Step
 from explorer.base.text import visible
@@ -27,7 +27,6 @@ class DetailPane(Pane):
     A step from a session file is shown as it is, whatever is selected.
     """
 
-    handles: ClassVar[tuple[type[Request], ...]] = (InspectToken,)
     pane_title: ClassVar[str] = "Token"
     DEFAULT_CSS = """
     DetailPane { height: 1fr; }

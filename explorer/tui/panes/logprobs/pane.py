@@ -12,7 +12,7 @@ from textual.content import Content
 
 from explorer.base.records.logprobs import LogprobTable, ReadLogprobs
 from explorer.base.records.models import ModelInfo
-from explorer.base.records.record import Failure, Request
+from explorer.base.records.record import Failure
 from explorer.base.records.tokens import TokenRef, TokenRow
 from explorer.base.records.unions import AnyOutcome, AnyRequest, Cancelled, Step
 from explorer.base.templates import TEMPLATES, Template
@@ -60,7 +60,6 @@ class Reading:
 class LogprobsPane(Pane):
     """Asks every ticked model for its next-token distribution and lays the answers side by side."""
 
-    handles: ClassVar[tuple[type[Request], ...]] = (ReadLogprobs,)
     pane_title: ClassVar[str] = "Logprobs"
     content: ClassVar[str] = "#table"
     DEFAULT_CSS = """

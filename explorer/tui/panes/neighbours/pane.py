@@ -11,7 +11,7 @@ from textual.content import Content
 from textual.widgets import Label, Select, Static
 
 from explorer.base.records.neighbours import FindNeighbours, Metric, Neighbourhood, Space
-from explorer.base.records.record import Failure, Request
+from explorer.base.records.record import Failure
 from explorer.base.records.tokens import INDICATORS
 from explorer.base.records.unions import AnyRequest, Cancelled, Step
 from explorer.base.text import visible
@@ -32,7 +32,6 @@ _HINT = "Select a token and press n: its nearest neighbours, listed and plotted.
 class NeighboursPane(Pane):
     """Shows `Neighbourhood` records; asks `FindNeighbours` of the selected token."""
 
-    handles: ClassVar[tuple[type[Request], ...]] = (FindNeighbours,)
     pane_title: ClassVar[str] = "Neighbours"
     content: ClassVar[str] = "#neighbour-list"
     DEFAULT_CSS = """

@@ -12,7 +12,6 @@ from textual.content import Content
 from textual.widgets import Select
 
 from explorer.base.records.models import ModelInfo
-from explorer.base.records.record import Request
 from explorer.base.records.repeat_back import RepeatBack, ReplyPart
 from explorer.base.records.tokens import TokenRow
 from explorer.base.records.unions import AnyPart, AnyRequest, Step
@@ -36,7 +35,6 @@ Subject = tuple[int, str]
 class RepeatBackPane(Pane):
     """Asks every ticked model for the selected token and shows the replies as they are produced."""
 
-    handles: ClassVar[tuple[type[Request], ...]] = (RepeatBack,)
     pane_title: ClassVar[str] = "Repeat-back"
     content: ClassVar[str] = "#replies"
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.content import Content
 from textual.widgets import Static
 
-from explorer.base.records.record import Failure, Progress, Request
+from explorer.base.records.record import Failure, Progress
 from explorer.base.records.speakability import (
     Certificates,
     CertificatesChecked,
@@ -42,7 +42,6 @@ _HINT = (
 class SpeakingPane(Pane):
     """Shows `SpeakabilityResult` records; asks `ProveSpeakability`."""
 
-    handles: ClassVar[tuple[type[Request], ...]] = (ProveSpeakability, ReadCertificates, CheckCertificates)
     pane_title: ClassVar[str] = "Speaking"
     content: ClassVar[str] = "#speak-list"
     DEFAULT_CSS = """

@@ -16,7 +16,7 @@ from textual.app import ComposeResult
 from textual.content import Content
 from textual.widgets import Input, Static
 
-from explorer.base.records.record import Failure, Progress, Request
+from explorer.base.records.record import Failure, Progress
 from explorer.base.records.unions import AnyPart, AnyRequest, Cancelled, Step
 from explorer.base.records.vocabulary import RankedTokens, RankTokens, ReadVocabulary, VocabularyColumns
 from explorer.base.text import visible
@@ -37,7 +37,6 @@ _EMPTY = "No vocabulary yet. Press m to load a model, ] for the next one."
 class VocabularyPane(Pane):
     """A title, a table of tokens, and what can be said in its place; knows what is shown and what is wanted."""
 
-    handles: ClassVar[tuple[type[Request], ...]] = (ReadVocabulary, RankTokens)
     pane_title: ClassVar[str] = "Tokens"
     DEFAULT_CSS = """
     VocabularyPane {

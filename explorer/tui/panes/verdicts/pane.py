@@ -15,7 +15,7 @@ from textual.containers import Container
 from textual.content import Content
 from textual.widgets import ContentSwitcher, Select, Static
 
-from explorer.base.records.record import Failure, Progress, Request
+from explorer.base.records.record import Failure, Progress
 from explorer.base.records.unions import AnyPart, AnyRequest, Cancelled, Step
 from explorer.base.records.verification import (
     ReadEvidence,
@@ -51,7 +51,6 @@ _HINT = "Press v: the most suspicious tokens are tested by every definition of a
 class VerdictsPane(Pane):
     """Shows `VerificationResult` and `VerdictEvidence` records; asks `Verify`."""
 
-    handles: ClassVar[tuple[type[Request], ...]] = (Verify, ReadVerdicts, ReadEvidence)
     pane_title: ClassVar[str] = "Verdicts"
     content: ClassVar[str] = "#matrix"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("x", "ids", "ids of the evidence", show=False)]
