@@ -9,6 +9,7 @@ from typing import Any
 
 from textual.app import App
 
+from explorer.base.errors import ExplorerError
 from explorer.settings import Settings, remember_theme, settings_file
 from explorer.tui.shell.themes import RAMP, ThemeError, load_themes, read_theme, themes_dir
 
@@ -68,7 +69,7 @@ class Looks:
         self._app.theme = ours[(ours.index(shown) + 1) % len(ours)] if shown in ours else ours[0]
         try:
             remember_theme(self._app.theme, self._path)
-        except OSError as error:
+        except (OSError, ExplorerError) as error:
             self._tell(f"The theme could not be kept in the settings: {error}", problem=True)
         else:
             self._tell(f"Theme {self._app.theme}.")
