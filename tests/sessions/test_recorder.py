@@ -77,7 +77,11 @@ def test_what_is_lost_is_said_on_stderr_and_by_the_status(
         monkeypatch.undo()
 
     app = SimpleNamespace(
-        run=lambda: asyncio.run(work()), recorder=recorder, session=recorder.session, then=None, return_code=code
+        run=lambda: asyncio.run(work()),
+        recorder=recorder,
+        session=recorder.session,
+        ending=SimpleNamespace(then=None),
+        return_code=code,
     )
     assert cli._show(app, Settings(), None) == status  # type: ignore[arg-type]
     assert capsys.readouterr().err.count(f"{lost} step") == (1 if lost else 0)

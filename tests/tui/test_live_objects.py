@@ -92,8 +92,8 @@ def step(request: AnyRequest, outcome: AnyOutcome) -> Step:
 def info(name: str, digest: str = "w") -> ModelInfo:
     return ModelInfo(
         name=name, source=f"zoo:{name}", revision="", architecture="tiny", n_layers=1, d_model=8, vocab_size=16,
-        tokenizer_size=16, context=32, n_parameters=10, tied=False, can_run=True, has_chat_template=False, dtype="float32",
-        device="cpu", memory_bytes=1, weights_digest=digest, tokenizer_digest="t",
+        tokenizer_size=16, context=32, n_parameters=10, tied=False, can_run=True, has_chat_template=False,
+        dtype="float32", device="cpu", memory_bytes=1, weights_digest=digest, tokenizer_digest="t",
     )  # fmt: skip
 
 

@@ -65,7 +65,7 @@ class LiveFront:
 
     def show_running(self, runs: Runs) -> None:
         """Show in the bar what the engine works on, and how many requests wait."""
-        from explorer.specs.describe import describe  # not before the first paint
+        from explorer.specs.registry import describe  # not before the first paint
 
         current = runs.current()
         if current is None:

@@ -9,11 +9,10 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from explorer.base.records.record import Progress, Request
-from explorer.base.records.speakability import ProveSpeakability
 from explorer.base.records.unions import AnyPart, AnyRequest, Cancelled, Step
-from explorer.base.records.verification import Verify
 from explorer.pipe.client import Answered as EngineAnswer
 from explorer.pipe.client import EngineClient, Pending
+from explorer.specs.registry import models_of, spec_of
 
 
 @dataclass
@@ -51,7 +50,7 @@ class Ears:
 
 def is_resumable(request: Request) -> bool:
     """Whether what was found is kept on disk, so that it can be paused and resumed."""
-    return isinstance(request, Verify | ProveSpeakability)
+    return spec_of(request).resumable
 
 
 def any_request(request: Request) -> bool:
@@ -115,7 +114,7 @@ class Runs:
 
     def forget_model(self, name: str) -> None:
         """Another model has the name: runs over the previous one cannot be resumed."""
-        self.paused = {request: None for request in self.paused if getattr(request, "model", "") != name}
+        self.paused = {request: None for request in self.paused if name not in models_of(request)}
 
     def current(self) -> Running | None:
         """The request the engine works on: the oldest one."""

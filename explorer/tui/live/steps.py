@@ -13,6 +13,7 @@ from explorer.pipe.client import Answered as EngineAnswer
 from explorer.pipe.frames import Hello
 from explorer.sessions.file.store import SessionWriter, is_recorded
 from explorer.settings import Settings
+from explorer.specs.registry import spec_of
 from explorer.tui.live.models import Models
 from explorer.tui.live.recorder import SessionRecorder
 from explorer.tui.live.runs import Runs
@@ -66,7 +67,7 @@ class Steps:
         if isinstance(message.request, MarkToken | WriteNote):
             self._note(message.request)
             return
-        request = with_settings(message.request, self._screen.settings)
+        request = spec_of(message.request).with_settings(message.request, self._screen.settings)
         if message.record:
             self._workspace.token_pane.record_view()
         self._runs.ask(request, record=message.record, latest="" if message.record else type(request).__name__)
@@ -132,11 +133,3 @@ class Steps:
         elif self._trouble and not trouble:
             self._screen.remark("The session is written again: no step is missing.")
         self._trouble = trouble
-
-
-def with_settings(request: AnyRequest, settings: Settings) -> AnyRequest:
-    """What a pane asks, completed by the user's settings."""
-    from explorer.specs.registry import REGISTRY
-
-    spec = REGISTRY.of_kind(type(request).__name__)
-    return request if spec is None else spec.with_settings(request, settings)

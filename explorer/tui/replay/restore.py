@@ -31,7 +31,8 @@ def show_situation(stage: Stage, situation: Situation) -> int | None:
     A pane whose last step is earlier than the situation has the token of that step: it shows what it showed then.
     """
     for pane in stage.workspace.panes:
-        shown = [showing for kind, showing in situation.showing.items() if pane_id(tab_name_of(kind)) == pane.id]
+        every = situation.showing.values()
+        shown = [showing for showing in every if pane_id(tab_name_of(showing.steps[-1].request)) == pane.id]
         shown.sort(key=lambda showing: showing.steps[-1].number)
         pane.clear()
         is_right = pane.id not in ("tokens-pane", "detail-pane")

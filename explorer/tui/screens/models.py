@@ -132,12 +132,6 @@ class ModelsScreen(Dialog[ModelChoice]):
         self._show_list()
         self.query_one(RowList).focus()
 
-    def show_roster(self, roster: Roster) -> None:
-        """The models that are loaded changed while the dialogue is open."""
-        self._roster = roster
-        self.query_one("#model-device", Choice).set_names(["auto", *(memory.device for memory in roster.devices)])
-        self._show_list()
-
     def show_catalogue(self, catalogue: ModelCatalogue) -> None:
         """What could be loaded arrived."""
         self._catalogue = catalogue

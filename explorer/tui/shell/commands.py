@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from textual.binding import Binding
 
+from explorer.specs.registry import REGISTRY
 from explorer.specs.spec import Tab
-from explorer.tui.shell.tabs import known_tabs, tab_labels
+from explorer.tui.shell.tabs import tab_labels
 
 
 @dataclass(frozen=True)
@@ -40,18 +41,17 @@ def tab_commands(tabs: Iterable[Tab]) -> tuple[Command, ...]:
 def show_commands(tabs: Iterable[Tab]) -> tuple[Command, ...]:
     """For each tab: the command that shows it."""
     shown = [tab for tab in tabs if tab.name in tab_labels((tab,))]
-    return tuple(Command(f"show_{tab.name}", _digit_keys(tab), tab.title.lower(), _go_to(tab), "View") for tab in shown)
+    return tuple(
+        Command(f"show_{tab.name}", _digit_keys(tab), tab.title.lower(), f"Go to the {tab.title} tab.", "View")
+        for tab in shown
+    )
 
 
 def _digit_keys(tab: Tab) -> str:
     return f"f{tab.number},{tab.number}" if tab.number else ""
 
 
-def _go_to(tab: Tab) -> str:
-    return f"Go to the {tab.title} tab: {tab.help[:1].lower()}{tab.help[1:]}"
-
-
-_TABS = known_tabs()
+_TABS = REGISTRY.tabs()
 COMMANDS: tuple[Command, ...] = (
     Command(
         *("filter", "slash", "filter", "Filter the token table: text, /regex/, id:, bytes:, cat:, pct:.", "Tokens"),
@@ -70,7 +70,9 @@ COMMANDS: tuple[Command, ...] = (
     Command("cancel", "escape", "cancel", "Stop what runs; leave a box or a dialogue.", "Ask"),
     Command("models", "m", "models", "Load, unload and choose models.", "Models", True),
     Command("next_model", "right_square_bracket", "next model", "Show the next model's vocabulary.", "Models"),
-    Command("previous_model", "left_square_bracket", "previous model", "Show that of the previous one.", "Models"),
+    Command(
+        "previous_model", "left_square_bracket", "previous model", "Show the previous model's vocabulary.", "Models"
+    ),
     Command("restart_engine", "ctrl+r", "restart engine", "Start the engine again after it stopped.", "Models"),
     Command("reference", "u", "reference tokens", "Show and edit the reference tokens.", "Models"),
     Command("save_as", "ctrl+s", "save as", "Continue the session in another file.", "Session"),

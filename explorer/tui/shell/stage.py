@@ -19,6 +19,7 @@ from textual.widgets import Static
 
 from explorer.settings import Settings
 from explorer.specs import plugins
+from explorer.specs.registry import REGISTRY
 from explorer.tui.shell.commands import COMMANDS, Command
 from explorer.tui.shell.dispatcher import Dispatcher, show_acts
 from explorer.tui.shell.ending import Ending
@@ -27,7 +28,6 @@ from explorer.tui.shell.looks import Looks, ramp_defaults
 from explorer.tui.shell.messages import ColumnsFound, Remark, Selection
 from explorer.tui.shell.notices import Notices
 from explorer.tui.shell.sweeper import PERIOD, begin_sweeping, sweep
-from explorer.tui.shell.tabs import known_tabs
 from explorer.tui.shell.workspace import NARROW, Workspace
 from explorer.tui.widgets.guard import ControlGuard
 from explorer.tui.widgets.model_bar import ModelBar
@@ -59,7 +59,7 @@ class Stage(Guarded, App[None]):
         """Marked ids, by model."""
         self.is_open = False
         self.notices = Notices(self)
-        self.workspace = Workspace(self, known_tabs())
+        self.workspace = Workspace(self, REGISTRY.tabs())
         self.ending = Ending(self, self.finish)
         self.looks = Looks(self, settings, settings_path, self.notices.remark)
         self.looks.use_chosen()
@@ -86,7 +86,7 @@ class Stage(Guarded, App[None]):
         """Mount the panes; until then only a few commands can be given."""
         for problem in await asyncio.to_thread(plugins.add_plugins):
             self.remark(problem, problem=True)
-        self.dispatcher.add_tabs(self.workspace.add_tabs(known_tabs()), self.workspace.show_tab, self.ask_of_token)
+        self.dispatcher.add_tabs(self.workspace.add_tabs(REGISTRY.tabs()), self.workspace.show_tab, self.ask_of_token)
         await self.workspace.open(self.settings)
         self.looks.read_all()
         self.is_open = True

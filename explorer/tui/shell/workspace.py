@@ -105,12 +105,12 @@ class Workspace:
 
     def panes_for(self, request: Request) -> Iterator[Pane]:
         """The pane that shows the outcomes of such requests, if there is one."""
-        name = tab_name_of(type(request).__name__)
+        name = tab_name_of(request)
         return (pane for pane in self.panes if pane.id == pane_id(name))
 
     def tab_of(self, request: Request) -> str:
         """The tab of the right column that shows such requests; the table's where none does."""
-        name = tab_name_of(type(request).__name__)
+        name = tab_name_of(request)
         return next((tab.name for tab in self.tabs if tab.name == name and tab.side == "right"), "tokens")
 
     def show_step(self, step: Step) -> None:

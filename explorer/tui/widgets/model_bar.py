@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -15,13 +14,12 @@ from explorer.base.records.models import DeviceMemory, Roster
 from explorer.base.text import visible
 from explorer.tui.shell.guarded import Guarded
 
-ModelState = Literal["loaded", "known", "loading", "failed"]
+ModelState = Literal["loaded", "loading", "failed"]
 EngineState = Literal["starting", "ready", "stopped", "none"]
 """`none`: a session is replayed, nothing runs."""
 
 MARKS: dict[ModelState, tuple[str, str]] = {
     "loaded": ("●", "$success"),
-    "known": ("○", "$foreground-muted"),
     "loading": ("◐", "$warning"),
     "failed": ("✗", "$error"),
 }
@@ -64,8 +62,6 @@ class _Detail:
     title: bool = True
     name: int = 24
     """Cells of a model's name, at most."""
-    known: bool = True
-    """Models that are not loaded by name; else only how many they are."""
     memory: bool = True
     rate: bool = True
     work: int = 48
@@ -79,11 +75,11 @@ _DETAILS = (
     _Detail(title=False),
     _Detail(title=False, name=12),
     _Detail(title=False, name=16, work=32),
-    _Detail(title=False, name=12, work=24, known=False),
-    _Detail(title=False, name=10, work=16, known=False),
-    _Detail(title=False, name=8, work=14, known=False, rate=False),
-    _Detail(title=False, name=6, work=14, known=False, rate=False, memory=False),
-    _Detail(title=False, name=8, work=14, known=False, rate=False, memory=False, others=False),
+    _Detail(title=False, name=12, work=24),
+    _Detail(title=False, name=10, work=16),
+    _Detail(title=False, name=8, work=14, rate=False),
+    _Detail(title=False, name=6, work=14, rate=False, memory=False),
+    _Detail(title=False, name=8, work=14, rate=False, memory=False, others=False),
 )
 
 
@@ -104,8 +100,7 @@ def _left(state: BarState, detail: _Detail) -> Content:
     parts = [Content.styled(" glitch-explore  ", "bold $accent")] if detail.title else [Content(" ")]
     hidden: dict[ModelState, int] = {}
     for name, model_state in state.models:
-        named = {"known": detail.known, "loaded": detail.others}.get(model_state, True) or name == state.selected
-        if named:
+        if detail.others or model_state != "loaded" or name == state.selected:
             parts.append(_model(name, model_state, name == state.selected, detail.name))
         else:
             hidden[model_state] = hidden.get(model_state, 0) + 1
@@ -177,7 +172,6 @@ class ModelBar(Guarded, Widget):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._loaded: dict[str, str] = {}
-        self._known: tuple[str, ...] = ()
         self._pending: dict[str, ModelState] = {}
 
     def render(self) -> Content:
@@ -190,11 +184,6 @@ class ModelBar(Guarded, Widget):
             self._pending.pop(source, None)
         self._update_models()
         self.state = replace(self.state, memory=roster.devices)
-
-    def set_known(self, sources: Sequence[str]) -> None:
-        """These sources could be loaded."""
-        self._known = tuple(sources)
-        self._update_models()
 
     def set_selected(self, name: str) -> None:
         """The token table shows the vocabulary of this model."""
@@ -241,6 +230,4 @@ class ModelBar(Guarded, Widget):
     def _update_models(self) -> None:
         models: list[tuple[str, ModelState]] = [(name, "loaded") for name in self._loaded]
         models += [(short_name(source), state) for source, state in self._pending.items()]
-        shown = {*self._loaded.values(), *self._pending}
-        models += [(short_name(source), "known") for source in self._known if source not in shown]
         self.state = replace(self.state, models=tuple(models))

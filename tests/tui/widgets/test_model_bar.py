@@ -15,7 +15,7 @@ from explorer.tui.widgets.model_bar import BarState, ModelBar, ModelState, Work,
 GIB = 2**30
 CPU = DeviceMemory(device="cpu", used=4 * GIB // 10, free=20 * GIB, total=23 * GIB)
 BUSY = BarState(
-    models=(("mynah", "loaded"), ("mynah-instruct", "loaded"), ("starling", "loading"), ("wren", "known")),
+    models=(("mynah", "loaded"), ("mynah-instruct", "loaded"), ("starling", "loading")),
     selected="mynah",
     memory=(CPU,),
     engine="ready",
@@ -36,9 +36,9 @@ def models_of(shown: ModelBar) -> tuple[tuple[str, ModelState], ...]:
     st.booleans(),
 )
 def test_the_bar_is_always_exactly_as_wide_as_the_screen(width: int, names: list[str], engine: str, busy: bool) -> None:
-    states: list[ModelState] = ["loaded", "known", "loading", "failed"]
+    states: list[ModelState] = ["loaded", "loading", "failed"]
     state = BarState(
-        models=tuple((name, states[index % 4]) for index, name in enumerate(names)),
+        models=tuple((name, states[index % 3]) for index, name in enumerate(names)),
         selected="mynah",
         memory=(CPU,),
         engine=engine,  # type: ignore[arg-type]
@@ -53,7 +53,7 @@ def test_the_bar_is_always_exactly_as_wide_as_the_screen(width: int, names: list
 
 def test_a_wide_bar_says_everything() -> None:
     said = bar(BUSY, 140).plain
-    for part in ("glitch-explore", "[mynah]", "● mynah-instruct", "◐ starling", "○ wren", "cpu 0.4/23 GiB"):
+    for part in ("glitch-explore", "[mynah]", "● mynah-instruct", "◐ starling", "cpu 0.4/23 GiB"):
         assert part in said
     assert "▮▮▯▯▯ verify  41% 315/s ETA 0:02" in said
 
@@ -68,12 +68,11 @@ def test_a_narrow_bar_keeps_the_selected_model_and_what_runs() -> None:
 def test_states_differ_without_colour() -> None:
     models: tuple[tuple[str, ModelState], ...] = (
         ("ant", "loaded"),
-        ("bee", "known"),
         ("cat", "loading"),
         ("dog", "failed"),
     )
     said = bar(BarState(models=models, engine="ready"), 120).plain
-    assert "● ant ○ bee ◐ cat ✗ dog" in said
+    assert "● ant ◐ cat ✗ dog" in said
 
 
 def test_the_engines_state_is_said() -> None:
@@ -119,28 +118,26 @@ class BarApp(App[None]):
         yield self.bar
 
 
-async def test_a_model_goes_from_known_over_loading_to_loaded() -> None:
+async def test_a_model_goes_from_loading_to_loaded_or_failed() -> None:
     app = BarApp()
     async with app.run_test(size=(120, 3)):
         model_bar = app.bar
         model_bar.set_engine("ready")
-        model_bar.set_known(["zoo:mynah", "zoo:wren"])
-        assert models_of(model_bar) == (("mynah", "known"), ("wren", "known"))
         model_bar.set_model_loading("zoo:mynah")
-        assert models_of(model_bar) == (("mynah", "loading"), ("wren", "known"))
+        assert models_of(model_bar) == (("mynah", "loading"),)
         model_bar.set_roster(Roster(models=(info("mynah", "zoo:mynah"),), devices=(CPU,)))
-        assert models_of(model_bar) == (("mynah", "loaded"), ("wren", "known"))
+        assert models_of(model_bar) == (("mynah", "loaded"),)
         model_bar.set_model_loading("zoo:wren")
         model_bar.set_model_failed("zoo:wren")
         assert models_of(model_bar) == (("mynah", "loaded"), ("wren", "failed"))
         model_bar.set_model_loading("./elsewhere")
-        assert models_of(model_bar) == (("mynah", "loaded"), ("elsewhere", "loading"), ("wren", "known"))
+        assert models_of(model_bar) == (("mynah", "loaded"), ("elsewhere", "loading"))
         model_bar.set_model_failed("./elsewhere")
         model_bar.set_model_loading("zoo:wren")
         assert models_of(model_bar) == (("mynah", "loaded"), ("wren", "loading"))
         model_bar.set_model_failed("zoo:wren")
         model_bar.set_model_idle("zoo:wren")
-        assert models_of(model_bar) == (("mynah", "loaded"), ("wren", "known"))
+        assert models_of(model_bar) == (("mynah", "loaded"),)
 
 
 async def test_a_stopped_engine_runs_and_loads_nothing() -> None:
