@@ -1,4 +1,4 @@
-"""The recent sessions and the samples: replay one, or go on with it."""
+"""The recent sessions and the samples: replay one, or resume it."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ class SessionsScreen(Dialog[Opening]):
     """Lists sessions, the latest first; Enter dismisses with a replay of one, `r` with going on with it."""
 
     dialog_title: ClassVar[str] = "Sessions"
-    keys_line: ClassVar[str] = "↑↓ choose · enter replay · r go on with it · esc close"
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("r", "resume", "go on", show=False)]
+    keys_line: ClassVar[str] = "↑↓ choose · enter replay · r resume · esc close"
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("r", "resume", "resume", show=False)]
     DEFAULT_CSS = """
     SessionsScreen #sessions-problem { height: auto; color: $error; }
     """

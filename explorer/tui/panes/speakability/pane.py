@@ -136,7 +136,7 @@ class SpeakingPane(Pane):
                 if isinstance(partial, SpeakabilityResult):
                     self._take(request, partial, live=False)
                 done = partial.tokens if isinstance(partial, SpeakabilityResult) else 0
-                self._say(f"paused with {done:,} tokens settled; p goes on")
+                self._say(f"paused with {done:,} tokens settled. Press p to resume.")
             case ProveSpeakability(), Failure() as failure:
                 self._say("")
                 self._problem = failure_text(failure)

@@ -161,7 +161,7 @@ class VerdictsPane(Pane):
                 done = partial.tokens if isinstance(partial, VerificationResult) else 0
                 if isinstance(partial, VerificationResult):
                     self._take_result(request, partial)
-                self._say(f"paused with {done:,} tokens tested; p goes on")
+                self._say(f"paused with {done:,} tokens tested. Press p to resume.")
             case ReadVerdicts(of=request), VerdictColumns() as columns if request == self._request:
                 self._matrix, self._is_whole = VerdictMatrix(columns), True
                 self._redraw_soon()
