@@ -24,6 +24,8 @@ from tests.direct_client import DirectClient
 
 SIZES = [(80, 24), (120, 40), (200, 60)]
 MODELS = ("zoo:mynah", "zoo:mynah-instruct")
+LOOK = 0.005
+"""Seconds from one look to the next. A look at a flag costs nothing, a pilot's pause asks every widget."""
 LOOKS = 3
 WAITING = {"ask", "export", "models", "note", "play", "save", "sessions", "unused"}
 """Groups of workers that wait for what the user does next."""
@@ -74,11 +76,12 @@ async def resuming(engine: Engine, path: Path) -> AsyncIterator[tuple[ExplorerAp
 
 
 async def until(pilot: Pilot[None], holds: Callable[[], bool], seconds: float = 60.0) -> None:
-    """Wait until `holds`, looking whenever the program has come to rest."""
+    """Wait until `holds`, then until the program has come to rest."""
+    await pilot.pause(0)
     try:
         async with asyncio.timeout(seconds):
             while not holds():
-                await pilot.pause(0.01)
+                await asyncio.sleep(LOOK)
     except TimeoutError:
         raise AssertionError(f"not within {seconds} seconds; what there is instead:\n{_standing(pilot.app)}") from None
     await pilot.pause()

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
 from pathlib import Path
 
+# Threads only get in each other's way on models as small as the zoo's. Before torch is imported, here or in a child.
+os.environ["OMP_NUM_THREADS"] = "1"
+
 import pytest
-import torch
+
+from tests import shapes
+
+shapes.install()  # before anything of the explorer is imported
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -29,10 +35,7 @@ def own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mo
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
 
 
-@pytest.fixture(scope="module")
-def one_thread() -> Iterator[None]:
-    """Threads only get in each other's way on models as small as the zoo's."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+@pytest.fixture(autouse=True)
+def every_shape() -> None:
+    """The first calls of every function in the test are checked, whatever was called before."""
+    shapes.check_anew()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
+from jaxtyping import Bool, Float, Float32, Int, UInt8
 
 from explorer.base.records.record import Array
 from explorer.base.records.tokens import CATEGORIES, Category
@@ -22,9 +23,6 @@ from explorer.base.records.vocabulary import VocabularyColumns
 from explorer.base.text import decode
 from explorer.tables.agreement import Curve, precision_recall_points, roc_points
 from explorer.tables.table import TokenColumns
-
-if TYPE_CHECKING:
-    from jaxtyping import Bool, Float, Float32, Int, UInt8
 
 Agreement = Literal["all", "all agree", "disagree", "called"]
 AGREEMENTS: tuple[Agreement, ...] = ("all", "all agree", "disagree", "called")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -32,11 +31,8 @@ def folder(shared: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def stories(folder: Path) -> Iterator[LocalModel]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # threads only get in each other's way on a model of 260,000 parameters
-    yield load_model(folder, name="stories", source=str(folder), dtype="float32", device="cpu")
-    torch.set_num_threads(threads)
+def stories(folder: Path) -> LocalModel:
+    return load_model(folder, name="stories", source=str(folder), dtype="float32", device="cpu")
 
 
 def ordinary_ids(vocabulary: Vocabulary) -> list[int]:

@@ -48,9 +48,6 @@ from tests.behaviour.behaviour_fakes import FakeModel, FakeVocabulary, cancel_at
 GREEDY = (SHOTS, DIALOGUE, REPEATS, MINER, SUBSTRING, PLAIN)
 
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
-
 @pytest.fixture(scope="module")
 def mynah() -> LocalModel:
     return load_model(zoo_dir("mynah"), name="mynah", source="zoo:mynah", dtype="float32", device="cpu")

@@ -48,9 +48,6 @@ from explorer.zoo import ground_truth, zoo_dir
 CONTROL = Control(lambda: False, lambda part: None)
 
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
-
 @pytest.fixture(scope="module")
 def engine() -> Engine:
     made = Engine()

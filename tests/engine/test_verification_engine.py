@@ -62,9 +62,6 @@ FLOORS = {
 has none: without its first component mynah's indicator thins out evenly, and the knee rightly finds no valley."""
 
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
-
 @pytest.fixture(scope="module")
 def engine() -> Engine:
     made = Engine()

@@ -16,9 +16,6 @@ from tests.direct_client import Run
 KEYS = {"token_id", "text", "mode", "bias", "own_direction_winner", "verdict", "margin", "certificate", "solid_angle"}
 
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
-
 def test_one_token_keeps_the_contract(run: Run) -> None:
     status, (row,), _ = run("speakable", "zoo:mynah", "--token-id", "102", "--solid-angle", "--seed", "5")
     assert status == 0

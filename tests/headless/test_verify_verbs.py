@@ -14,9 +14,6 @@ from tests.direct_client import Run
 FEW = ("--top-percent", "2", "--definitions", "glitchminer,substring,geometric")
 
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
-
 def test_verify_keeps_its_contract(run: Run) -> None:
     status, rows, _ = run("verify", "zoo:mynah", *FEW)
     assert status == 0

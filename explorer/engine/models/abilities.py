@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from jaxtyping import Float
+from torch import Tensor
 
 from explorer.engine.models.errors import ModelError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from torch import Tensor
     from transformers import PreTrainedModel
 
     from explorer.base.records.models import Ability, ModelInfo

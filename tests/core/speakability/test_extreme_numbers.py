@@ -19,6 +19,7 @@ from explorer.engine.core.speakability.own_direction import own_direction_winner
 from explorer.engine.core.speakability.questions import Question, RowWitness, Weights, Witness
 from tests.core.speakability.exact_truth import speakable
 from tests.core.speakability.small_families import FAMILIES, bias_for
+from tests.shapes import unchecked
 
 ASKED = (
     Question("cone"),
@@ -190,9 +191,9 @@ def test_own_directions_of_tiny_rows_are_not_won_by_underflow() -> None:
 @pytest.mark.parametrize(
     "proof",
     [
-        Weights(np.array([], dtype=np.float64), np.zeros(0), 5e-324),
-        Weights(np.array([1.0]), np.ones(1)),
-        Weights(np.array([2**70], dtype=object), np.ones(1)),
+        unchecked(Weights, np.array([], dtype=np.float64), np.zeros(0), 5e-324),
+        unchecked(Weights, np.array([1.0]), np.ones(1)),
+        unchecked(Weights, np.array([2**70], dtype=object), np.ones(1)),
         Weights(np.array([1]), np.array([-1e308]), 1e-300),
         Weights(np.array([1]), np.array([math.inf])),
         Weights(np.array([1]), np.ones(1), math.inf),

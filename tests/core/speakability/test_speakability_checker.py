@@ -15,6 +15,7 @@ from explorer.engine.core.speakability.certify import certify
 from explorer.engine.core.speakability.checker import Checker
 from explorer.engine.core.speakability.exact_sums import exact_products
 from explorer.engine.core.speakability.questions import Question, Verdict, Weights, Witness
+from tests.shapes import unchecked
 
 CONE = Question("cone")
 ASKED = (
@@ -76,7 +77,7 @@ def corrupted(token_id: int, proof: Weights) -> list[Weights]:
         replace(proof, weights=negative),
         replace(proof, token_ids=named),
         replace(proof, weights=proof.weights * np.nan),
-        replace(proof, weights=proof.weights[:-1]),
+        unchecked(Weights, proof.token_ids, proof.weights[:-1], proof.centre),
         replace(proof, token_ids=proof.token_ids + 10**6),
         replace(proof, weights=proof.weights * 0, centre=0.0),
         replace(proof, centre=-1.0),

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
+from jaxtyping import Bool, Float
 
 from explorer.base.errors import ExplorerError
 from explorer.base.records.self_test import SelfTest, SelfTestResult
@@ -26,9 +26,6 @@ from explorer.engine.models.abilities import HasVocabulary, weights_of
 from explorer.engine.queue import Control, Work
 from explorer.tables.agreement import rank_correlation, share_within_a_decade
 from explorer.zoo import ground_truth
-
-if TYPE_CHECKING:
-    from jaxtyping import Bool, Float
 
 TOP_PERCENT = 2.0
 """Of the candidates, as the list's authors took them."""

@@ -163,7 +163,7 @@ def _checked(model: HasWeights, found: Unembedding) -> Unembedding:
     return found
 
 
-def _numbers(values: Float[Tensor, ...]) -> Any:
+def _numbers(values: Float[Tensor, "*axes"]) -> Any:
     return values.detach().to(device="cpu", dtype=torch.float64).numpy()
 
 

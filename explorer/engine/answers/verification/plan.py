@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+from jaxtyping import Bool, Float, Int, UInt8
 
 from explorer.base.errors import ExplorerError
 from explorer.base.records.speakability import ProveSpeakability, ReadCertificates, Speakability
@@ -27,9 +27,6 @@ from explorer.engine.answers.verification.sweep import Asker, Slab, evidence_fol
 from explorer.engine.answers.vocabulary import Read
 from explorer.engine.behaviour.prompts import build_prompt
 from explorer.engine.models.abilities import HasHidden, HasVocabulary, weights_of
-
-if TYPE_CHECKING:
-    from jaxtyping import Bool, Float, Int, UInt8
 
 SPECIAL, PADDING = CATEGORIES.index("special"), CATEGORIES.index("padding")
 NOT_ASKED = VERDICTS.index("not asked")

@@ -15,14 +15,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 import numpy.typing as npt
+from jaxtyping import Int
 
 from explorer.base.records.repeat_back import Chat, ReplyClass
 from explorer.base.templates import Template
 from explorer.engine.behaviour.prompts import build_prompt
 
 if TYPE_CHECKING:
-    from jaxtyping import Int
-
     from explorer.engine.models.vocabulary import Vocabulary
 
 VERSION = 1

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Generator, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
+from jaxtyping import Bool, Int, UInt8
 
 from explorer.base.records.record import Progress
 from explorer.base.records.tokens import CATEGORIES
@@ -26,9 +26,6 @@ from explorer.engine.answers.verification.plan import SPECIAL, Judged, Plan
 from explorer.engine.core.statistics import average_precision, roc_auc
 from explorer.engine.models.vocabulary import Vocabulary
 from explorer.tables.agreement import confusion, jaccard, precision_recall_points, roc_points
-
-if TYPE_CHECKING:
-    from jaxtyping import Bool, Int, UInt8
 
 TRUTHS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("withheld from training (zoo card; the under-trained ones left out)", ("withheld",), ("under_trained",)),

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from jaxtyping import Int
 
 from explorer.base.reply_classes import Subject, classify
 from explorer.engine.answers.verification.evidence_file import EvidenceFile
@@ -33,8 +34,6 @@ from explorer.engine.models.errors import OutOfMemory
 from explorer.engine.models.prediction import Choice, Wanted
 
 if TYPE_CHECKING:
-    from jaxtyping import Int
-
     from explorer.base.records.models import ModelInfo
     from explorer.engine.models.abilities import Continuation, HasVocabulary, Prefix
     from explorer.engine.models.vocabulary import Vocabulary

@@ -11,7 +11,7 @@ from collections.abc import Generator, Sequence
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Bool, Float, Float64, Int
+from jaxtyping import Bool, Float, Float64, Shaped
 
 from explorer.engine.core.speakability.exact_sums import LARGEST, LOST, UNIT, exact_products, gamma, lengths, underflow
 from explorer.engine.core.speakability.frame import Frame, frame_of
@@ -172,8 +172,11 @@ class Checker:
 
     def _scaled(
         self, certificate: Weights
-    ) -> tuple[Int[np.ndarray, " support"], Float64[np.ndarray, " support"], float]:
-        """The rows named, their weights and that of the mean, times a power of two so that the largest is about 1."""
+    ) -> tuple[Shaped[np.ndarray, "*ids"], Float64[np.ndarray, "*support"], float]:
+        """The rows named, their weights and that of the mean, times a power of two so that the largest is about 1.
+
+        Nothing of the certificate is checked yet: its ids may be anything.
+        """
         ids, weights = np.asarray(certificate.token_ids), np.asarray(certificate.weights, dtype=np.float64)
         if not ids.size:
             ids = ids.astype(np.int64)
@@ -182,7 +185,7 @@ class Checker:
             return ids, np.ldexp(weights, power), float(np.ldexp(certificate.centre, power))
 
     def _well_formed(
-        self, token_id: int, ids: Int[np.ndarray, " support"], weights: Float64[np.ndarray, " support"], centre: float
+        self, token_id: int, ids: Shaped[np.ndarray, "*ids"], weights: Float64[np.ndarray, "*support"], centre: float
     ) -> bool:
         if ids.shape != weights.shape or ids.ndim != 1 or ids.dtype.kind not in "iu":
             return False
@@ -208,7 +211,7 @@ class Checker:
         return math.fsum(parts)
 
     def _inside(
-        self, token_id: int, ids: Int[np.ndarray, " support"], weights: Float64[np.ndarray, " support"], centre: float
+        self, token_id: int, ids: Shaped[np.ndarray, "*ids"], weights: Float64[np.ndarray, "*support"], centre: float
     ) -> bool:
         """Whether the token's row is in the hull of the others, as far as any admissible x can tell.
 

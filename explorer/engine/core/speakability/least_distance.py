@@ -170,7 +170,7 @@ class LeastDistance:
         self.passive, self.weights, self._factor = passive, weights, factor
 
     @property
-    def _used(self) -> Float64[np.ndarray, "k width+1"]:
+    def _used(self) -> Float64[np.ndarray, "k {self.columns.shape[1]}"]:
         """The passive columns, copied once."""
         places, columns = self._gathered
         if places is not self.passive:
