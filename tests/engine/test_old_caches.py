@@ -23,8 +23,6 @@ OLD = Path(__file__).parent / "old_caches"
 IDS = (300, 301, 907, 400, 1213)
 CONTROL = Control(lambda: False, lambda part: None)
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 @pytest.fixture(scope="module")
 def engine() -> Engine:
