@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from explorer.engine.models.errors import ModelError
-from explorer.engine.models.source import Source, locate, parse_source
+from explorer.engine.models.locate import locate
+from explorer.engine.models.source import Source, parse_source
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,9 @@ from explorer.engine.models.decoding import release_memory
 from explorer.engine.models.errors import ModelError
 from explorer.engine.models.loading import DtypeChoice, choose_device, choose_dtype, load_embeddings_only, load_model
 from explorer.engine.models.local import EmbeddingsOnly, LocalModel
+from explorer.engine.models.locate import locate
 from explorer.engine.models.memory import Memory, describe_free, free_memory, readable
-from explorer.engine.models.source import Progress, Source, locate, parse_source
+from explorer.engine.models.source import Progress, Source, parse_source
 
 Loaded = LocalModel | EmbeddingsOnly
 

@@ -1,4 +1,4 @@
-"""What a user writes for a model, and the local directory it stands for."""
+"""What a user writes for a model: a source."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Literal
 
 from explorer.engine.models.errors import ModelError
-from explorer.zoo import DESCRIPTIONS, zoo_dir
 
 Progress = Callable[[int, int, str], None]
 """Told how much is done, of how much (0: not known), and what is counted. May raise to stop the work."""
@@ -74,23 +73,3 @@ def parse_source(text: str) -> Source:
             hint="Use zoo:mynah, a directory such as ./model, or a hub id such as org/name or org/name@revision.",
         )
     return Source("hub", name, revision=revision, weights_only=weights_only)
-
-
-def locate(source: Source, *, allow_pickle: bool = False, progress: Progress | None = None) -> Located:
-    """The local directory of `source`, downloaded where it is on the hub and not in the cache.
-
-    Raises `ModelError` for an unknown zoo name, a missing directory, and whatever keeps a download from
-    happening. What lies in the directory is not looked at here.
-    """
-    if source.kind == "zoo":
-        if source.place not in DESCRIPTIONS:
-            raise ModelError(f"the zoo has no {source.place!r}", hint=f"It has: {', '.join(DESCRIPTIONS)}.")
-        return Located(zoo_dir(source.place))
-    if source.kind == "hub":
-        from explorer.engine.models.checkpoints.hub import download  # huggingface_hub is needed for nothing else
-
-        return download(source, allow_pickle=allow_pickle, progress=progress)
-    directory = Path(source.place)
-    if not directory.is_dir():
-        raise ModelError(f"there is no directory {directory}", hint="Check the path; a hub id has the form org/name.")
-    return Located(directory)

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from explorer.specs.comparing.walk import Walk
+
 
 @dataclass(frozen=True)
 class Tolerance:
@@ -56,8 +58,6 @@ class Comparison:
 
     def difference(self, recorded: Any, live: Any, path: str = "") -> str:
         """The first place where two records differ, in words; empty where they agree."""
-        from explorer.specs.comparing.walk import Walk
-
         return Walk(self.tolerance, self.names).difference(recorded, live, path)
 
 

@@ -11,14 +11,16 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from operator import attrgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from explorer.base.records.inspect import PublishedFact
 from explorer.base.records.record import Record
-from explorer.specs.comparing.agreement import Tolerance
 from explorer.specs.comparing.wording import said
+
+if TYPE_CHECKING:
+    from explorer.specs.comparing.agreement import Tolerance
 
 _FOLLOWS = frozenset({"rank", "token_rank", "token_position", "x", "y"})
 """Looked at beside what they follow from."""

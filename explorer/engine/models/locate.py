@@ -1,0 +1,29 @@
+"""The local directory that a source stands for: in the zoo, on the disk, or downloaded from the hub."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from explorer.engine.models.errors import ModelError
+from explorer.engine.models.source import Located, Progress, Source
+from explorer.zoo import DESCRIPTIONS, zoo_dir
+
+
+def locate(source: Source, *, allow_pickle: bool = False, progress: Progress | None = None) -> Located:
+    """The local directory of `source`, downloaded where it is on the hub and not in the cache.
+
+    Raises `ModelError` for an unknown zoo name, a missing directory, and whatever keeps a download from
+    happening. What lies in the directory is not looked at here.
+    """
+    if source.kind == "zoo":
+        if source.place not in DESCRIPTIONS:
+            raise ModelError(f"the zoo has no {source.place!r}", hint=f"It has: {', '.join(DESCRIPTIONS)}.")
+        return Located(zoo_dir(source.place))
+    if source.kind == "hub":
+        from explorer.engine.models.checkpoints.hub import download  # huggingface_hub is needed for nothing else
+
+        return download(source, allow_pickle=allow_pickle, progress=progress)
+    directory = Path(source.place)
+    if not directory.is_dir():
+        raise ModelError(f"there is no directory {directory}", hint="Check the path; a hub id has the form org/name.")
+    return Located(directory)
