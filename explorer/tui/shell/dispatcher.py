@@ -9,7 +9,7 @@ from typing import Any
 
 from textual.app import App, SystemCommand
 from textual.events import Event, Key
-from textual.widgets import Input, TextArea
+from textual.widget import Widget
 
 from explorer.specs.spec import Tab
 from explorer.tui.shell.commands import (
@@ -112,7 +112,7 @@ class Dispatcher:
         if not isinstance(event, Key) or event.is_forwarded:
             return False
         app, was_waiting = self._app, self._type_ahead.is_waiting
-        is_free = is_open and len(app.screen_stack) == 1 and not isinstance(app.focused, Input | TextArea)
+        is_free = is_open and len(app.screen_stack) == 1 and not _takes_letters(app.focused)
         if self._type_ahead.keeps(event, is_free=is_free):
             return True
         if self._type_ahead.is_waiting and not was_waiting:
@@ -122,3 +122,9 @@ class Dispatcher:
     async def _type_on(self) -> None:
         for event in self._type_ahead.release():
             await self._forward(event)
+
+
+def _takes_letters(focused: Widget | None) -> bool:
+    from textual.widgets import Input, TextArea  # come with the panes: not before the first paint
+
+    return isinstance(focused, Input | TextArea)

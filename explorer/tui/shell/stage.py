@@ -18,7 +18,6 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from explorer.settings import Settings
-from explorer.specs import plugins
 from explorer.specs.registry import REGISTRY
 from explorer.tui.shell.commands import COMMANDS, Command
 from explorer.tui.shell.dispatcher import Dispatcher, show_acts
@@ -34,6 +33,13 @@ from explorer.tui.widgets.model_bar import ModelBar
 
 if TYPE_CHECKING:
     from textual.widgets import Tabs
+
+
+def find_plugins() -> tuple[str, ...]:
+    """Add the verbs of other packages to the registry; what was wrong with those left out, one line each."""
+    from explorer.specs.plugins import add_plugins  # brings importlib.metadata: not before the first paint
+
+    return add_plugins()
 
 
 class GuardedScreen(Guarded, Screen[None]):
@@ -84,7 +90,7 @@ class Stage(Guarded, App[None]):
 
     async def open_panes(self) -> None:
         """Mount the panes; until then only a few commands can be given."""
-        for problem in await asyncio.to_thread(plugins.add_plugins):
+        for problem in await asyncio.to_thread(find_plugins):
             self.remark(problem, problem=True)
         self.dispatcher.add_tabs(self.workspace.add_tabs(REGISTRY.tabs()), self.workspace.show_tab, self.ask_of_token)
         await self.workspace.open(self.settings)
