@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from explorer.base.errors import ExplorerError
@@ -80,20 +80,6 @@ class Models:
         """Ask for a model; the bar shows it on its way."""
         self._front.bar.set_model_loading(request.source)
         self._runs.ask(request)
-
-    def load_again(self, requests: Sequence[LoadModel]) -> None:
-        """Load the models of an earlier session, and those of the settings that are not among them."""
-        from explorer.tui.replay.restore import loads_again
-
-        loads, missing = loads_again(requests, self._settings)
-        for source in missing:
-            self._front.remark(
-                f"{source} stood in a folder that the session does not tell: load it with m.", problem=True
-            )
-        sources = {request.source for request in loads}
-        others = [self.request_for(source) for source in self._settings.models if source not in sources]
-        for request in (*loads, *others):
-            self.load(request)
 
     def unload(self, name: str) -> None:
         """Ask for a model to be unloaded."""

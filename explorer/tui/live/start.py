@@ -29,7 +29,7 @@ class Start:
         await app.models.start_engine(known)
         await self._open_panes()
         if self.again or self._before is not None:
-            app.models.load_again(self.again)
+            self._load_again()
 
     async def _open_panes(self) -> None:
         app = self._app
@@ -51,3 +51,16 @@ class Start:
         app.models.awaited = app.selection.model.name if app.selection.model is not None else ""
         self.again = tuple(loaded.request for loaded in situation.loaded)
         return tab
+
+    def _load_again(self) -> None:
+        """Load the models of an earlier session, and those of the settings that are not among them."""
+        from explorer.tui.replay.restore import loads_again
+
+        app = self._app
+        loads, missing = loads_again(self.again, app.settings)
+        for source in missing:
+            app.remark(f"{source} stood in a folder that the session does not name: load it with m.", problem=True)
+        sources = {request.source for request in loads}
+        others = [app.models.request_for(source) for source in app.settings.models if source not in sources]
+        for request in (*loads, *others):
+            app.models.load(request)
