@@ -14,7 +14,7 @@ from typing import Any
 from explorer.base.records.models import ModelLoaded, ModelUnloaded
 from explorer.base.records.unions import AnyOutcome, AnyPart, AnyRequest
 from explorer.engine.handlers import Engine
-from explorer.engine.queue import DeviceQueue, Job, Report
+from explorer.engine.queue import Report, WorkQueue
 from explorer.pipe.client import Answered, EngineState, Listeners, OnPart, Pending
 from explorer.pipe.frames import PROTOCOL, Hello
 
@@ -32,14 +32,13 @@ class DirectClient:
         self.hello: Hello | None = None
         self._numbers = count(1)
         self._pending: dict[int, Pending] = {}
-        self._queue = DeviceQueue(self.engine.begin, Report(part=self._part, answer=self._answer))
+        self._queue = WorkQueue(self.engine.begin, Report(part=self._part, answer=self._answer))
         self._loop: asyncio.AbstractEventLoop | None = None
         self._context: contextvars.Context | None = None
 
     async def start(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._context = contextvars.copy_context()  # the App's, as the tasks of a real client have it
-        self._queue.start()
         self.state = "ready"
         roster = self.engine.roster_state()
         self.hello = Hello(protocol=PROTOCOL, versions={"glitch-explore": "test"}, pid=os.getpid(), roster=roster)
@@ -60,7 +59,7 @@ class DirectClient:
     def submit(self, request: AnyRequest, on_part: OnPart | None = None) -> Pending:
         pending = Pending(next(self._numbers), request, asyncio.get_running_loop().create_future(), on_part)
         self._pending[pending.number] = pending
-        self._queue.add(Job(pending.number, request, background=self.engine.is_background(request)))
+        self._queue.add(self.engine.job(pending.number, request))
         return pending
 
     async def ask(self, request: AnyRequest, on_part: OnPart | None = None) -> Answered:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import cast
 
-from explorer.base.records.models import Roster
+from explorer.base.records.models import LoadModel, Roster
 from explorer.base.records.unions import AnyRequest
+from explorer.engine.answers.models import target_device
 from explorer.engine.answers.speakability.unembedding import Unembeddings
 from explorer.engine.answers.vocabulary import VocabularyReader
 from explorer.engine.models.abilities import lacks
+from explorer.engine.models.errors import ModelError
 from explorer.engine.models.roster import Roster as ModelRoster
-from explorer.engine.queue import Control, Work
+from explorer.engine.queue import Control, Job, Work
 from explorer.specs.registry import REGISTRY, models_of, resolve
 
 
@@ -30,13 +32,27 @@ class Engine:
         self._check_abilities(request)
         return cast(Work, resolve(REGISTRY.of(request).answer)(self, request, control))
 
-    def is_background(self, request: AnyRequest) -> bool:
-        """Whether quicker requests may pass this one while it runs."""
-        return REGISTRY.of(request).background(request)
+    def job(self, number: int, request: AnyRequest) -> Job:
+        """The request as it goes into the queue: what it needs, and whether quicker ones may pass it."""
+        background = REGISTRY.of(request).background(request)
+        return Job(number, request, background=background, resources=self._resources(request))
 
     def roster_state(self) -> Roster:
         """Which models are loaded, and the memory of each device."""
         return self.models.state()
+
+    def _resources(self, request: AnyRequest) -> frozenset[str]:
+        """The devices of the models that the request names, or the one to load on; else the CPU.
+
+        Empty where a model is not loaded (yet): then it waits for all that was asked before.
+        """
+        if isinstance(request, LoadModel):
+            return frozenset({resource_of(target_device(request))})
+        try:
+            devices = {self.models.get(name).info.device for name in models_of(request)}
+        except ModelError:
+            return frozenset()
+        return frozenset(map(resource_of, devices)) or frozenset({"cpu"})
 
     def _check_abilities(self, request: AnyRequest) -> None:
         needed = REGISTRY.of(request).needs(request)
@@ -45,3 +61,8 @@ class Engine:
             missing = needed - set(info.abilities)
             if missing:
                 raise lacks(info, missing)
+
+
+def resource_of(device: str) -> str:
+    """The queue's name of a device: `cuda` is the first GPU."""
+    return "cuda:0" if device == "cuda" else device

@@ -1,7 +1,7 @@
 """The engine process: reads requests from stdin, answers on stdout, logs to stderr.
 
-The main thread reads frames, so a cancellation is heard while the device works; one worker thread runs the
-models. At the end of stdin (the screen is gone) or on `Quit` the process ends at once, whatever runs.
+The main thread reads frames, so a cancellation is heard while a device works; a worker thread for each device runs the
+models that are on it. At the end of stdin (the screen is gone) or on `Quit` the process ends at once, whatever runs.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import BinaryIO
 from explorer import __version__
 from explorer.base.records.models import ModelLoaded, ModelUnloaded, Roster
 from explorer.base.records.unions import AnyOutcome, AnyPart
-from explorer.engine.queue import DeviceQueue, Job, Report
+from explorer.engine.queue import Report, WorkQueue
 from explorer.pipe.frames import (
     PROTOCOL,
     Answer,
@@ -92,13 +92,12 @@ def serve(inbox: BinaryIO, writer: Writer) -> None:
     def part(number: int, told: AnyPart) -> None:
         writer.write(Told(number=number, part=told))
 
-    queue = DeviceQueue(engine.begin, Report(part=part, answer=answer))
-    queue.start()
+    queue = WorkQueue(engine.begin, Report(part=part, answer=answer))
     writer.write(hello(engine.roster_state()))
     while (body := read_frame(inbox)) is not None:
         match unpack_for_engine(body):
             case Ask(number=number, request=request):
-                queue.add(Job(number, request, background=engine.is_background(request)))
+                queue.add(engine.job(number, request))
             case Cancel(number=number):
                 queue.cancel(number)
             case Quit():
@@ -122,6 +121,6 @@ def main() -> None:
         print(error, file=sys.stderr)
         sys.stderr.flush()
         os._exit(2)
-    # Not a normal exit: the device thread may be deep in a model call that nobody waits for.
+    # Not a normal exit: a worker thread may be deep in a model call that nobody waits for.
     sys.stderr.flush()
     os._exit(0)

@@ -479,9 +479,9 @@ def test_a_look_at_one_token_does_not_wait_for_a_run_and_a_second_run_is_refused
 
 
 def test_whole_vocabularies_run_in_the_background_and_single_tokens_do_not(engine: Engine) -> None:
-    assert engine.is_background(ProveSpeakability(model="mynah"))
-    assert not engine.is_background(ProveSpeakability(model="mynah", token_ids=(5,)))
-    assert not engine.is_background(LoadModel(source="zoo:mynah"))
+    assert engine.job(1, ProveSpeakability(model="mynah")).background
+    assert not engine.job(1, ProveSpeakability(model="mynah", token_ids=(5,))).background
+    assert not engine.job(1, LoadModel(source="zoo:mynah")).background
 
 
 @pytest.mark.parametrize(

@@ -340,8 +340,8 @@ def test_cancelling_gives_what_there_is_and_keeps_it(mynah: HasHidden, read: Rea
 
 async def test_a_quick_request_passes_a_running_sweep_within_a_second() -> None:
     client = DirectClient()
-    assert client.engine.is_background(Verify(model="mynah"))
-    assert not client.engine.is_background(ReadVerdicts(of=Verify(model="mynah")))
+    assert client.engine.job(1, Verify(model="mynah")).background
+    assert not client.engine.job(1, ReadVerdicts(of=Verify(model="mynah"))).background
     await client.start()
     await client.ask(LoadModel(source="zoo:mynah", dtype="float32", device="cpu"))
     quick = RepeatBack(model="mynah", token_id=400, template=find_template("repeat-1"))

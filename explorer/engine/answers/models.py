@@ -14,6 +14,9 @@ from explorer.base.records.models import (
 from explorer.base.records.record import Progress
 from explorer.engine.answers.holdings import Holdings
 from explorer.engine.models.catalogue import local_models
+from explorer.engine.models.errors import ModelError
+from explorer.engine.models.loading import choose_device
+from explorer.engine.models.source import parse_source
 from explorer.engine.queue import Control, Work
 
 
@@ -26,6 +29,14 @@ def answer_load(engine: Holdings, request: LoadModel, control: Control) -> Work:
     yield Progress(done=0, total=0, what=f"loading {request.source}")
     model = engine.models.load(request.source, request.dtype, request.device, request.allow_pickle, progress)
     return ModelLoaded(info=model.info)
+
+
+def target_device(request: LoadModel) -> str:
+    """The device that the model is to be loaded on; the CPU where the request names none that there is."""
+    try:
+        return str(choose_device("cpu" if parse_source(request.source).weights_only else request.device))
+    except ModelError:
+        return "cpu"
 
 
 def answer_unload(engine: Holdings, request: UnloadModel, control: Control) -> Work:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
@@ -62,13 +63,15 @@ def unsuspected(read: Read) -> npt.NDArray[np.bool_]:
 
 
 Reading = Generator[Progress, None, Read]
+_Key = tuple[str, str, tuple[int, ...] | None]
 
 
 class VocabularyReader:
-    """Computes the columns of a model once for each choice of known-unused tokens."""
+    """Computes the columns of a model once for each choice of known-unused tokens. May be used from any thread."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[tuple[str, str, tuple[int, ...] | None], Read] = OrderedDict()
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[_Key, Read] = OrderedDict()
 
     def read(self, model: HasVocabulary, unused_ids: tuple[int, ...] | None) -> Reading:
         """The columns of `model`, told as they are computed.
@@ -76,18 +79,25 @@ class VocabularyReader:
         Raises `ExplorerError` for a known-unused id it does not have.
         """
         key = (model.info.name, model.info.weights_digest, unused_ids)
-        if key not in self._kept:
+        read = self._kept.get(key)
+        if read is None:
             sent = yield from read_columns(model, unused_ids)
-            self._kept[key] = Read(sent, TokenColumns(sent))
+            read = Read(sent, TokenColumns(sent))
+        self._keep(key, read)
+        return read
+
+    def _keep(self, key: _Key, read: Read) -> None:
+        with self._lock:
+            self._kept[key] = read
+            self._kept.move_to_end(key)
             while len(self._kept) > KEPT:
                 self._kept.popitem(last=False)
-        self._kept.move_to_end(key)
-        return self._kept[key]
 
     def forget(self, name: str) -> None:
         """Give up the columns of a model that was unloaded."""
-        for key in [key for key in self._kept if key[0] == name]:
-            del self._kept[key]
+        with self._lock:
+            for key in [key for key in self._kept if key[0] == name]:
+                del self._kept[key]
 
 
 def unused_reference(model: HasVocabulary, unused_ids: tuple[int, ...] | None) -> tuple[UnusedReference, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 DtypeChoice = Literal["auto", "float32", "bfloat16", "float16"]
 _ONLY_WEIGHTS = "Its geometry can be explored: put 'weights:' before the source, as in weights:{}."
 _ROWS_COMPARED = 64
+_ONE_AT_A_TIME = threading.Lock()
+"""transformers sets torch's default dtype, which is one for all threads, while it builds a model."""
 _CONTEXT_KEYS = ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "seq_length", "context_length")
 
 
@@ -125,10 +128,16 @@ def load_embeddings_only(
 
 def _from_pretrained(directory: Path, dtype: torch.dtype, *, pickled: bool) -> PreTrainedModel:
     """Build and fill the model; refuses weights that would leave a part of it at random numbers."""
-    from transformers import AutoModelForCausalLM
     from transformers.utils import logging
 
-    logging.disable_progress_bar()  # it writes over the terminal
+    with _ONE_AT_A_TIME:
+        logging.disable_progress_bar()  # it writes over the terminal
+        return _fill(directory, dtype, pickled=pickled)
+
+
+def _fill(directory: Path, dtype: torch.dtype, *, pickled: bool) -> PreTrainedModel:
+    from transformers import AutoModelForCausalLM
+
     options: dict[str, Any] = {
         "dtype": dtype,
         "local_files_only": True,

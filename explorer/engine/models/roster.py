@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -24,12 +27,18 @@ Loaded = LocalModel | EmbeddingsOnly
 
 
 class Roster:
-    """The loaded models by name, in the order loaded."""
+    """The loaded models by name, in the order loaded.
+
+    May be used from any thread; models for different devices may be loaded at the same time.
+    """
 
     def __init__(self, measure: Callable[[str], Memory] = free_memory) -> None:
         """`measure` tells the memory of a device (`cpu`, `cuda:0`)."""
         self._measure = measure
+        self._lock = threading.Lock()
         self._models: dict[str, HasVocabulary] = {}
+        self._reserved: set[str] = set()
+        """Names of models that are being loaded."""
         self._asked: dict[tuple[str, str, str], Loaded] = {}
         """By source, dtype and device."""
 
@@ -50,34 +59,49 @@ class Roster:
         chosen = choose_device("cpu" if parsed.weights_only else device)
         spelled = "" if parsed.weights_only else str(choose_dtype(dtype, chosen)).removeprefix("torch.")
         key = (str(parsed), spelled, str(chosen))
-        if key in self._asked:
-            return self._asked[key]
+        if (known := self._asked.get(key)) is not None:
+            return known
         located = locate(parsed, allow_pickle=allow_pickle, progress=progress)
-        name = self._unused_name(parsed, spelled)
-        origin = {"name": name, "source": str(parsed), "revision": located.revision}
-        model: Loaded
-        if parsed.weights_only:
-            model = load_embeddings_only(located.directory, **origin, allow_pickle=allow_pickle)
-        else:
-            self._refuse_misfit(located.directory, name, choose_dtype(dtype, chosen), chosen)
-            model = load_model(
-                located.directory, **origin, dtype=dtype, device=device, allow_pickle=allow_pickle, progress=progress
-            )
-        self.add(model)
-        self._asked[key] = model
+        with self._reserving(parsed, spelled) as name:
+            origin: dict[str, Any] = {"name": name, "source": str(parsed), "revision": located.revision}
+            model: Loaded
+            if parsed.weights_only:
+                model = load_embeddings_only(located.directory, **origin, allow_pickle=allow_pickle)
+            else:
+                self._refuse_misfit(located.directory, name, choose_dtype(dtype, chosen), chosen)
+                origin |= {"dtype": dtype, "device": device, "progress": progress}
+                model = load_model(located.directory, **origin, allow_pickle=allow_pickle)
+            self.add(model)
+            with self._lock:
+                self._asked[key] = model
         gc.collect()
         gc.freeze()  # later collections need not walk a vocabulary of 262k tokens again
         return model
 
     def add(self, model: HasVocabulary) -> None:
         """Take in a model under the name that it says it has."""
-        self._models[model.info.name] = model
+        with self._lock:
+            self._models[model.info.name] = model
+
+    @contextmanager
+    def _reserving(self, source: Source, dtype: str) -> Iterator[str]:
+        """A name that no other model has or gets meanwhile."""
+        with self._lock:
+            name = self._unused_name(source, dtype)
+            self._reserved.add(name)
+        try:
+            yield name
+        finally:
+            with self._lock:
+                self._reserved.discard(name)
 
     def unload(self, name: str) -> None:
         """Forget a model and give its memory back; raises `ModelError` for one that is not loaded."""
         found = self.get(name).info.name
-        self._asked = {key: held for key, held in self._asked.items() if held.info.name != found}
-        del self._models[found]
+        with self._lock:
+            for key in [key for key, held in self._asked.items() if held.info.name == found]:
+                del self._asked[key]
+            del self._models[found]
         gc.unfreeze()
         release_memory()
         gc.freeze()
@@ -85,17 +109,23 @@ class Roster:
     def get(self, name: str) -> HasVocabulary:
         """The loaded model of that name, or else the first of that source; raises `ModelError` with the
         names there are."""
-        if name in self._models:
-            return self._models[name]
-        for model in self._models.values():
+        models = self._now()
+        if name in models:
+            return models[name]
+        for model in models.values():
             if model.info.source == name:
                 return model
-        loaded = ", ".join(self._models) or "none"
+        loaded = ", ".join(models) or "none"
         raise ModelError(f"no model {name!r} is loaded", hint=f"Loaded: {loaded}.")
 
     def infos(self) -> tuple[ModelInfo, ...]:
         """What is loaded, in the order loaded."""
-        return tuple(model.info for model in self._models.values())
+        return tuple(model.info for model in self._now().values())
+
+    def _now(self) -> dict[str, HasVocabulary]:
+        """A copy, which no other thread changes."""
+        with self._lock:
+            return dict(self._models)
 
     def state(self) -> records.Roster:
         """Which models are loaded, and the memory of each device."""
@@ -117,8 +147,9 @@ class Roster:
         names = [short]
         if same_source and dtype:
             names.append(f"{short}@{dtype}")
-        names += [f"{names[-1]}-{number}" for number in range(2, len(self._models) + 3)]
-        return next(name for name in names if name not in self._models)
+        taken = self._models.keys() | self._reserved
+        names += [f"{names[-1]}-{number}" for number in range(2, len(taken) + 3)]
+        return next(name for name in names if name not in taken)
 
     def _refuse_misfit(self, directory: Path, name: str, dtype: torch.dtype, device: torch.device) -> None:
         """Raise `ModelError` where the weights in `dtype` are more than the device's free memory."""

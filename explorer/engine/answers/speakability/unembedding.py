@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import threading
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -64,9 +65,13 @@ class Known:
 
 
 class Unembeddings:
-    """Keeps the one asked about last: a question about the next token takes milliseconds, not seconds."""
+    """Keeps the one asked about last: a question about the next token takes milliseconds, not seconds.
+
+    May be used from any thread; one reads at a time.
+    """
 
     def __init__(self) -> None:
+        self._lock = threading.RLock()
         self._model: HasWeights | None = None
         self._folded = False
         self._known: dict[bool, Known] = {}
@@ -74,6 +79,10 @@ class Unembeddings:
 
     def of(self, model: HasWeights, *, folded: bool, bias: bool) -> Known:
         """Raises `ExplorerError` as `unembedding` does."""
+        with self._lock:
+            return self._of(model, folded=folded, bias=bias)
+
+    def _of(self, model: HasWeights, *, folded: bool, bias: bool) -> Known:
         if self._model is not model or self._folded != folded:
             self.forget()
         elif bias in self._known:
@@ -90,8 +99,9 @@ class Unembeddings:
 
     def forget(self) -> None:
         """Keep nothing."""
-        self._model = None
-        self._known = {}
+        with self._lock:
+            self._model = None
+            self._known = {}
 
 
 @dataclass(frozen=True)
