@@ -34,6 +34,7 @@ from explorer.engine.answers.verification.sweep import (
     evidence_path,
     rows_at_once,
     sweep,
+    without_bounds,
 )
 from explorer.engine.behaviour.errors import BehaviourError
 from explorer.engine.behaviour.prompts import build_prompt
@@ -270,3 +271,10 @@ def test_prompts_are_read_after_their_shared_beginning(mynah: LocalModel, tmp_pa
     form = prompt_form(mynah.vocabulary, DIALOGUE)
     assert model.read == len(form.shared) + 200 * (len(form.ids) - len(form.shared))
     assert Asker(mynah, DIALOGUE).shared_share > 0.8
+
+
+def test_a_bound_counts_as_unknown_and_takes_the_row_with_it_where_it_could_be_the_greatest() -> None:
+    logprobs = np.array([[-1.0, -5.0], [-9.0, -5.0], [-2.0, -3.0], [-1.0, np.nan]], dtype=np.float32)
+    bounded = np.array([[False, True], [False, True], [False, False], [False, False]])
+    known = without_bounds(logprobs, bounded)
+    np.testing.assert_array_equal(known, [[-1, np.nan], [np.nan, np.nan], [-2, -3], [-1, np.nan]])

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Bool, Float32, Int
 
 from explorer.base.reply_classes import Subject, classify
 from explorer.engine.answers.verification.evidence_file import EvidenceFile
@@ -135,7 +135,7 @@ class Asker:
         subjects = np.asarray(token_ids, dtype=np.int64)[:, None]
         # A token whose own embedding is broken must not end the sweep: its log-probabilities are NaN.
         wanted = Wanted(targets=subjects, choice=Choice(), strict=False)
-        live, bounded = np.ones(len(token_ids), dtype=np.bool_), np.zeros(len(token_ids), dtype=np.bool_)
+        live, bounded = np.ones(len(token_ids), dtype=np.bool_), np.zeros(found["logprobs"].shape, dtype=np.bool_)
         ends = np.array(sorted(self._model.vocabulary.eos_ids), dtype=np.int64)
         decoding = self._start(token_ids)
         for position in range(self.question.tokens):
@@ -143,14 +143,14 @@ class Asker:
             assert told.chosen is not None, "a choice was wanted"
             chosen = told.chosen
             found["logprobs"][live, position] = told.logprobs[live, 0]
-            bounded |= live & ~told.exact[:, 0]
+            bounded[live, position] = ~told.exact[live, 0]
             live &= ~np.isin(chosen, ends)
             found["reply_ids"][live, position] = chosen[live]
             yield
             if position + 1 == self.question.tokens or not live.any():
                 break
             decoding.push(chosen.tolist())
-        found["logprobs"][bounded] = np.nan  # a bound decides nothing: the verdict is inconclusive
+        found["logprobs"] = without_bounds(found["logprobs"], bounded)
         return found
 
     def _sampled(self, token_ids: Int[np.ndarray, " n"]) -> Step:
@@ -181,6 +181,20 @@ class Asker:
         classes = [class_of(vocabulary, question, int(i), reply) for i, reply in zip(copies, replies, strict=True)]
         found["classes"] = np.array(classes, dtype=np.uint8).reshape(len(token_ids), question.samples)
         return found
+
+
+def without_bounds(
+    logprobs: Float32[np.ndarray, "n places"], bounded: Bool[np.ndarray, "n places"]
+) -> Float32[np.ndarray, "n places"]:
+    """Log-probabilities with NaN for those that are only upper bounds.
+
+    Where a bound is above all that is known, the row's greatest is not known: then the whole row is NaN, and the
+    verdict inconclusive.
+    """
+    known = np.where(bounded, np.float32(np.nan), logprobs)
+    greatest = np.fmax.reduce(known, axis=1, initial=-np.inf)
+    known[np.where(bounded, logprobs, -np.inf).max(axis=1) > greatest] = np.nan
+    return known
 
 
 def class_of(vocabulary: Vocabulary, question: Question, token_id: int, reply_ids: Sequence[int]) -> int:
