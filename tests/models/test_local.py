@@ -121,7 +121,7 @@ def test_out_of_memory_is_a_model_error_and_the_model_goes_on(
 
     with monkeypatch.context() as patched:
         patched.setattr(model.hf, "forward", fail)
-        with pytest.raises(ModelError, match=r"2 x 3 tokens; .* GB of .* GB are free") as refused:
+        with pytest.raises(ModelError, match=r"2 x 3 tokens; .* GiB of .* GiB are free") as refused:
             model.start([[1, 2, 3], [4, 5, 6]])
         with pytest.raises(ModelError, match="no memory left"):
             batch.push(torch.tensor([7]))

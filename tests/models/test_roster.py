@@ -83,9 +83,9 @@ def test_unloading_frees_the_weights_and_the_name(mynah: str) -> None:
 def test_load_that_would_not_fit_is_refused_with_numbers_before_it_starts(mynah: str) -> None:
     needed = weights_size(Path(mynah), torch.float32)
     told: list[str] = []
-    tight = Roster(measure=lambda device: Memory(used=0, free=needed - 1, total=10**9))
+    tight = Roster(measure=lambda device: Memory(used=0, free=needed - 1, total=2**30))
     with pytest.raises(
-        ModelError, match=r"mynah needs 156\.3 kB as float32; 156\.3 kB of 1\.0 GB are free on cpu"
+        ModelError, match=r"mynah needs 152\.6 KiB as float32; 152\.6 KiB of 1\.0 GiB are free on cpu"
     ) as no:
         tight.load(mynah, "float32", "cpu", progress=lambda done, total, what: told.append(what))
     assert "Unload" in no.value.hint

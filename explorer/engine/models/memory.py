@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
+
+import psutil
 
 
 @dataclass(frozen=True)
@@ -20,45 +21,33 @@ class Memory:
 def free_memory(device: str) -> Memory:
     """Memory of `cpu` or `cuda[:N]` now.
 
-    The CPU's is what the kernel calls available, or the room under the process's cgroup limit where that
-    is less (containers). Off Linux only the total is known and counts as free.
+    The CPU's is what the system calls available, or the room under the process's cgroup limit where that
+    is less (containers).
     """
     if device.startswith("cuda"):
         import torch
 
         free, total = torch.cuda.mem_get_info(device)
         return Memory(used=torch.cuda.memory_reserved(device), free=free, total=total)
-    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    available = _kilobytes(Path("/proc/meminfo"), "MemAvailable") or total
+    system = psutil.virtual_memory()
+    total, available = system.total, system.available
     limit, taken = _cgroup()
     if limit is not None and limit < total:
         total, available = limit, min(available, max(limit - taken, 0))
-    return Memory(used=_kilobytes(Path("/proc/self/status"), "VmRSS") or 0, free=available, total=total)
+    return Memory(used=psutil.Process().memory_info().rss, free=available, total=total)
 
 
 def describe_free(memory: Memory) -> str:
-    """'1.9 GB of 23.4 GB are free'."""
+    """'1.9 GiB of 23.4 GiB are free'."""
     return f"{readable(memory.free)} of {readable(memory.total)} are free"
 
 
 def readable(size: int) -> str:
-    """Bytes with a decimal unit: '6.2 GB', '310.0 MB', '4.1 kB'."""
-    for unit, factor in (("GB", 10**9), ("MB", 10**6)):
+    """Bytes with a binary unit: '6.2 GiB', '310.0 MiB', '4.1 KiB'."""
+    for unit, factor in (("GiB", 2**30), ("MiB", 2**20)):
         if size >= factor:
             return f"{size / factor:.1f} {unit}"
-    return f"{size / 1000:.1f} kB"
-
-
-def _kilobytes(file: Path, key: str) -> int | None:
-    """A line `Key:  123 kB` of a file under /proc, in bytes; None where there is none."""
-    try:
-        lines = file.read_text().splitlines()
-    except OSError:
-        return None
-    for line in lines:
-        if line.startswith(f"{key}:"):
-            return int(line.split()[1]) * 1024
-    return None
+    return f"{size / 2**10:.1f} KiB"
 
 
 def _cgroup() -> tuple[int | None, int]:
