@@ -7,7 +7,6 @@ before it are added up (the product rule, by teacher forcing).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -19,7 +18,7 @@ from explorer.base.records.record import Progress
 from explorer.base.records.unions import Cancelled
 from explorer.base.templates import SLOT
 from explorer.engine.answers.holdings import Holdings
-from explorer.engine.behaviour.batching import never, rows_at_once
+from explorer.engine.behaviour.batching import never
 from explorer.engine.behaviour.errors import BehaviourError
 from explorer.engine.behaviour.prompts import (
     Prompt,
@@ -31,8 +30,9 @@ from explorer.engine.behaviour.prompts import (
     same_token,
     spell,
 )
+from explorer.engine.behaviour.spellings import add_further, first_ids
 from explorer.engine.models.abilities import running
-from explorer.engine.models.prediction import UNKNOWN, Prediction, Wanted
+from explorer.engine.models.prediction import Wanted
 from explorer.engine.queue import Control, Work
 
 if TYPE_CHECKING:
@@ -196,20 +196,6 @@ def _likeliest(asked: _Asked, decoding: Continuation, count: int, typed: Sequenc
     ]
 
 
-@dataclass
-class _Sum:
-    """The log-probability of a spelling: the sum of those of its ids."""
-
-    logprob: float = -math.inf
-    exact: bool = True
-    rank: int | None = None
-
-    def add(self, logprob: float, *, exact: bool) -> None:
-        """The next id's. A sum with a bound in it is a bound."""
-        self.logprob += logprob
-        self.exact &= exact
-
-
 def _column(
     asked: _Asked,
     decoding: Continuation,
@@ -223,8 +209,8 @@ def _column(
     _check_fits(asked, spellings)
     first = np.array([[ids[0] for ids in spellings if ids]], dtype=np.int64)
     told = decoding.read(Wanted(targets=first, ranks=True, top=count, entropy=True))
-    sums = _first_ids(spellings, told)
-    if not _add_further(asked, spellings, sums, cancelled):
+    sums = first_ids(spellings, told)
+    if not add_further(asked.model, asked.prompt.ids, spellings, sums, cancelled):
         return None
     cells = tuple(
         LogprobCell(
@@ -254,58 +240,6 @@ def _column(
 
 def _check_fits(asked: _Asked, spellings: Sequence[tuple[int, ...]]) -> None:
     check_context(asked.model, asked.prompt, max((len(ids) - 1 for ids in spellings), default=0))
-
-
-def _first_ids(spellings: Sequence[tuple[int, ...]], told: Prediction) -> list[_Sum]:
-    """A sum for each spelling, begun with its first id; −inf for an empty one."""
-    numbers = zip(told.logprobs[0].tolist(), told.exact[0].tolist(), told.ranks[0].tolist(), strict=True)
-    sums = []
-    for ids in spellings:
-        if not ids:
-            sums.append(_Sum())
-            continue
-        logprob, exact, rank = next(numbers)
-        sums.append(_Sum(logprob, exact, None if rank == UNKNOWN else rank))
-    return sums
-
-
-def _add_further(
-    asked: _Asked, spellings: Sequence[tuple[int, ...]], sums: Sequence[_Sum], cancelled: Callable[[], bool]
-) -> bool:
-    """Add the log-probabilities of each spelling's ids from the second on; False where stopped."""
-    several = [place for place, ids in enumerate(spellings) if len(ids) > 1]
-    longest = max((len(ids) for ids in spellings), default=0)
-    batch = rows_at_once(len(asked.prompt.ids) + longest)
-    for begin in range(0, len(several), batch):
-        rows = several[begin : begin + batch]
-        further = _teacher_forced(asked, [spellings[place] for place in rows], cancelled)
-        if further is None:
-            return False
-        for place, more in zip(rows, further, strict=True):
-            sums[place].add(more.logprob, exact=more.exact)
-    return True
-
-
-def _teacher_forced(
-    asked: _Asked, spellings: Sequence[tuple[int, ...]], cancelled: Callable[[], bool]
-) -> list[_Sum] | None:
-    """Sum of the log-probabilities of each spelling's ids from the second on; None where stopped."""
-    if cancelled():
-        return None
-    decoding = asked.model.start([(*asked.prompt.ids, ids[0]) for ids in spellings])
-    sums = [_Sum(0.0) for _ in spellings]
-    for position in range(1, max(map(len, spellings))):
-        if position > 1:
-            if cancelled():
-                return None
-            # A shorter spelling's row is fed its last id again; nobody reads what comes of it.
-            decoding.push([ids[min(position - 1, len(ids) - 1)] for ids in spellings])
-        rows = [row for row, ids in enumerate(spellings) if position < len(ids)]
-        wanted = np.array([[spellings[row][position]] for row in rows], dtype=np.int64)
-        told = decoding.read(Wanted(rows=rows, targets=wanted))
-        for row, logprob, exact in zip(rows, told.logprobs[:, 0].tolist(), told.exact[:, 0].tolist(), strict=True):
-            sums[row].add(logprob, exact=exact)
-    return sums
 
 
 def _partial(targets: Sequence[_Target], columns: Sequence[LogprobColumn]) -> Cancelled:
