@@ -109,7 +109,7 @@ def press(request: RepeatBack) -> tuple[str, RepeatBack]:
     return request.model, msgspec.structs.replace(request, model="")
 
 
-def stands_beside(earlier: RepeatBack, later: RepeatBack) -> bool:
+def stands_beside(earlier: RepeatBack, outcome: Any, later: RepeatBack) -> bool:
     """Replies of other models about the same token stay on the screen."""
     return earlier.token_id == later.token_id
 

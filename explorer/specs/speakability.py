@@ -147,9 +147,11 @@ def press(request: ProveSpeakability) -> tuple[str, ProveSpeakability]:
     return request.mode, msgspec.structs.replace(request, mode="ball", bias=True, solid_angle=False)
 
 
-def stands_beside(earlier: ProveSpeakability, later: ProveSpeakability) -> bool:
+def stands_beside(earlier: ProveSpeakability, outcome: Any, later: ProveSpeakability) -> bool:
     """Answers about one of the same tokens, in other modes, stay on the screen."""
-    if earlier.model != later.model or earlier.token_ids is None or later.token_ids is None:
+    if not isinstance(outcome, SpeakabilityResult) or earlier.model != later.model:
+        return False
+    if earlier.token_ids is None or later.token_ids is None:
         return False
     return not set(earlier.token_ids).isdisjoint(later.token_ids)
 

@@ -180,7 +180,7 @@ class Spec(Generic[Q, A]):
     press: Callable[[Q], tuple[str, Q]] | None = None
     """Where one press of a key sends several requests: what this one differs from the others in, and the request
     without that."""
-    stands_beside: Callable[[Q, Q], bool] | None = None
-    """Whether an earlier step (first argument: its request) was still on the screen beside a later one."""
+    stands_beside: Callable[[Q, Any, Q], bool] | None = None
+    """Whether an earlier step (its request and outcome) was still on the screen beside a later one (its request)."""
     details: Mapping[str, Any] = field(default_factory=dict)
     """Free for the verb's own modules."""

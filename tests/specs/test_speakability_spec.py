@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from explorer.base.records.record import Failure
 from explorer.base.records.speakability import (
     CertificatesChecked,
     CheckCertificates,
@@ -53,11 +54,12 @@ def test_the_modes_of_one_press_differ_in_nothing_else() -> None:
 
 
 def test_answers_about_the_same_token_stand_beside_each_other() -> None:
-    assert stands_beside(ProveSpeakability(model="mynah", token_ids=(4, 5), mode="cone"), ONE)
-    assert not stands_beside(ProveSpeakability(model="mynah", token_ids=(6,)), ONE)
-    assert not stands_beside(ProveSpeakability(model="starling", token_ids=(5,)), ONE)
-    assert not stands_beside(ProveSpeakability(model="mynah"), ONE)
-    assert not stands_beside(ONE, ProveSpeakability(model="mynah"))
+    assert stands_beside(ProveSpeakability(model="mynah", token_ids=(4, 5), mode="cone"), result(), ONE)
+    assert not stands_beside(ProveSpeakability(model="mynah", token_ids=(6,)), result(), ONE)
+    assert not stands_beside(ProveSpeakability(model="starling", token_ids=(5,)), result(), ONE)
+    assert not stands_beside(ProveSpeakability(model="mynah"), result(), ONE)
+    assert not stands_beside(ONE, result(), ProveSpeakability(model="mynah"))
+    assert not stands_beside(ONE, Failure(message="no memory"), ONE)
 
 
 def test_whole_vocabularies_run_in_the_background() -> None:

@@ -8,34 +8,23 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import Any
 
-from explorer.base.records.models import LoadModel, ModelInfo, ModelLoaded, ModelUnloaded, Roster
-from explorer.base.records.speakability import ProveSpeakability
-from explorer.base.records.tokens import TokenRow
+from explorer.base.records.models import LoadModel, ModelInfo, ModelLoaded, ModelUnloaded, Roster, UnloadModel
+from explorer.base.records.tokens import TokenRow, bare_row, ref_of
 from explorer.base.records.unions import Step
 from explorer.sessions.search import SessionIndex
+from explorer.specs.registry import REGISTRY, spec_of
+from explorer.specs.spec import Spec, no_rows, no_subject
 from explorer.tui.panes.base import Showing
-from explorer.tui.replay.subjects import bare_row, is_answer, press_of, ref_of, rows_in, subject_of
+from explorer.tui.replay.subjects import press_of, rows_in, subject_of
 from explorer.tui.shell.messages import Selection
 
 LOOK_BACK = 48
 """Steps of one kind looked at, from the position backwards, for one that says what is sought."""
-_VIEWS = (
-    *("RankTokens", "InspectToken", "FindNeighbours", "ReadLogprobs"),
-    *("MarkToken", "WriteNote", "Verify", "ProveSpeakability"),
-)
-"""Kinds whose model is the one that was selected; a repeat-back goes to several at once."""
-_SUBJECTS = (
-    *("RankTokens", "InspectToken", "RepeatBack", "FindNeighbours", "ReadLogprobs"),
-    *("MarkToken", "WriteNote", "ProveSpeakability"),
-)
-"""Kinds that are about the token that was selected; evidence is read of any token of the matrix."""
-_OF_THE_TABLE = ("RankTokens", "InspectToken")
-"""Kinds that show numbers of the model in the table: those of another model would be taken for its own."""
-_NOT_SHOWN = {"LoadModel", "UnloadModel", "MarkToken", "WriteNote", ""}
 
 
 @dataclass(frozen=True)
@@ -65,8 +54,8 @@ class Situations:
         self.index = index
         self._known = 0
         self._kinds: dict[str, list[int]] = defaultdict(list)
-        self._repeats: dict[int | None, list[int]] = defaultdict(list)
-        """Positions of repeat-backs, by token."""
+        self._by_token: dict[tuple[str, int], list[int]] = defaultdict(list)
+        """Positions of steps about one token, by kind and token."""
         self._rosters: list[tuple[int, tuple[Loaded, ...]]] = []
         """Position from which on these models were loaded."""
 
@@ -79,17 +68,17 @@ class Situations:
             fact = self.index.fact(position)
             self._known = position + 1
             self._kinds[fact.kind].append(position)
-            if fact.kind == "RepeatBack":
-                self._repeats[fact.token_id].append(position)
-            elif fact.kind in ("LoadModel", "UnloadModel"):
+            if fact.token_id is not None:
+                self._by_token[fact.kind, fact.token_id].append(position)
+            if fact.kind in (LoadModel.__name__, UnloadModel.__name__):
                 self._note_load(position)
 
-    def latest(self, position: int, without: Collection[str]) -> int | None:
-        """The last step at or before `position` whose request is of no kind in `without`."""
+    def latest(self, position: int, holds: Callable[[str], bool]) -> int | None:
+        """The last step at or before `position` whose kind is such."""
         places = [
             found[place - 1]
             for kind, found in self._kinds.items()
-            if kind not in without and (place := bisect_right(found, position))
+            if holds(kind) and (place := bisect_right(found, position))
         ]
         return max(places, default=None)
 
@@ -115,8 +104,11 @@ class Situations:
         model = selection.model
         showing = {}
         for kind in self._kinds:
-            of = model.name if model is not None and kind in _OF_THE_TABLE else ""
-            if kind not in _NOT_SHOWN and (last := self._last(kind, position, of)) is not None:
+            spec = REGISTRY.of_kind(kind)
+            if spec is None or spec.tab is None:
+                continue
+            of = model.name if model is not None and spec.holds_indicators else ""
+            if (last := self._last(kind, position, of)) is not None:
                 then = selection if last == position else self._selection(last, loaded, marks)
                 names = tuple(each.info.name for each in self._loaded(last))
                 showing[kind] = Showing(
@@ -141,18 +133,17 @@ class Situations:
         """The step at `last`, and the earlier ones that stood beside it: other models asked about the same token, or
         other modes in which it was proved."""
         session = self.index.session
-        if kind == "RepeatBack":
-            same = self._repeats[self.index.fact(last).token_id]
-            return tuple(session[position] for position in reversed(list(_back_from(same, last))))
         step = session[last]
-        if not isinstance(step.request, ProveSpeakability) or step.request.token_ids is None:
+        beside = spec_of(step.request).stands_beside
+        if beside is None:
             return (step,)
-        model, wanted = step.request.model, set(step.request.token_ids)
-        beside = []
-        for place in self._back(kind, last - 1):
-            if model in self.index.fact(place).models and is_answer(session[place], wanted):
-                beside.append(session[place])
-        return (*reversed(beside), step)
+        token_id = self.index.fact(last).token_id
+        places = (
+            self._back(kind, last - 1) if token_id is None else _back_from(self._by_token[kind, token_id], last - 1)
+        )
+        earlier = [session[place] for place in _back_from(ordered, last - 1)]
+        kept = [each for each in earlier if beside(each.request, each.outcome, step.request)]
+        return (*reversed(kept), step)
 
     def _selection(self, position: int, loaded: tuple[Loaded, ...], marks: dict[str, frozenset[int]]) -> Selection:
         roster = Roster(models=tuple(each.info for each in loaded), devices=())
@@ -166,24 +157,30 @@ class Situations:
         if not roster.models:
             return None
         known = {info.name: info for info in roster.models}
-        speaking = (
-            next((at for at in self._back(kind, position) if self.index.fact(at).models), -1) for kind in _VIEWS
-        )
-        viewed = max(speaking)
+        viewed = max((self._last_speaking(kind, position) for kind in self._kinds_where(_selects)), default=-1)
         names = self.index.fact(viewed).models if viewed >= 0 else ()
         model = next((known[name] for name in names if name in known), roster.models[0])
-        repeated = self._last("RepeatBack", position)
-        if repeated is not None and repeated > viewed:
-            names = self.index.fact(repeated).models
+        shared = max((self._last_speaking(kind, position) for kind in self._kinds_where(_goes_to_several)), default=-1)
+        if shared > viewed:
+            names = self.index.fact(shared).models
             asked = next((known[name] for name in names if name in known), model)
             # Several models with one tokenizer are asked at once while one of them is selected.
             model = model if viewed >= 0 and _same_tokenizer(asked, model) else asked
         return model
 
+    def _kinds_where(self, holds: Callable[[Spec[Any, Any]], bool]) -> list[str]:
+        """The kinds in this session whose spec is such."""
+        specs = ((kind, REGISTRY.of_kind(kind)) for kind in self._kinds)
+        return [kind for kind, spec in specs if spec is not None and holds(spec)]
+
+    def _last_speaking(self, kind: str, position: int) -> int:
+        """The last step of a kind that speaks of a model; −1 where there is none."""
+        return next((at for at in self._back(kind, position) if self.index.fact(at).models), -1)
+
     def _token(self, position: int, model: ModelInfo) -> TokenRow | None:
         """The token that was selected: the one last spoken of, with all that the session says of it."""
         newest = sorted(
-            (place for kind in _SUBJECTS for place in list(_back_from(self._kinds.get(kind, ()), position))[:4]),
+            (place for kind in self._kinds_where(_has_subject) for place in list(self._back(kind, position))[:4]),
             reverse=True,
         )
         for place in newest:
@@ -204,9 +201,10 @@ class Situations:
         """`row`, or one that says more of the same token of `model`, from a table, details or replies of that time."""
         if row.indicators:
             return row
-        own = [self._back(kind, position) for kind in _OF_THE_TABLE]
+        own = [self._back(kind, position) for kind in self._kinds_where(_holds_indicators)]
         places = [at for back in own for at in islice((at for at in back if self._is_own(at, model)), 4)]
-        places += list(_back_from(self._repeats.get(row.token_id, []), position))[:4]
+        for kind in self._kinds_where(_names_token):
+            places += list(_back_from(self._by_token.get((kind, row.token_id), []), position))[:4]
         for place in places:
             for known in rows_in(self.index.session[place]):
                 same_bytes = known.token_bytes == row.token_bytes
@@ -218,6 +216,28 @@ class Situations:
 
     def _is_own(self, place: int, model: ModelInfo) -> bool:
         return model.name in self.index.fact(place).models
+
+
+def _selects(spec: Spec[Any, Any]) -> bool:
+    return spec.selects_model
+
+
+def _goes_to_several(spec: Spec[Any, Any]) -> bool:
+    """Whether it is asked of several models at once, so that it does not tell which of them was selected."""
+    return spec.press is not None and not spec.selects_model
+
+
+def _has_subject(spec: Spec[Any, Any]) -> bool:
+    return spec.subject is not no_subject
+
+
+def _holds_indicators(spec: Spec[Any, Any]) -> bool:
+    return spec.holds_indicators
+
+
+def _names_token(spec: Spec[Any, Any]) -> bool:
+    """Whether its outcomes tell the bytes of a token, and no indicators."""
+    return spec.rows is not no_rows and not spec.holds_indicators
 
 
 def _back_from(ordered: Sequence[int], position: int) -> Iterator[int]:

@@ -17,12 +17,13 @@ from textual.widget import Widget
 from textual.widgets import Tabs
 
 from explorer.base.records.models import Roster
-from explorer.base.records.notes import WriteNote
+from explorer.base.records.notes import MarkToken, WriteNote
 from explorer.base.records.unions import Step
 from explorer.base.text import visible
 from explorer.sessions.file.reader import SessionFile, is_damaged
 from explorer.sessions.search import Query, SessionIndex
 from explorer.settings import Settings
+from explorer.specs.registry import REGISTRY
 from explorer.tui.replay.foot import Place, ReplayFoot
 from explorer.tui.replay.restore import show_situation
 from explorer.tui.replay.situation import Situation, Situations
@@ -35,10 +36,6 @@ SLICE = 0.015
 """Seconds that work goes on before keys are heard again."""
 SAY_EVERY = 0.25
 """Seconds between two looks at how far the reading is: drawing takes time too."""
-_STAYS = {"LoadModel", "UnloadModel", "MarkToken", "WriteNote", "RankTokens", "InspectToken"}
-"""Kinds of steps that do not change the tab on a wide screen."""
-_OF_THE_TABLE = {"RankTokens", "InspectToken", "MarkToken"}
-"""Those of them that are made at the token table, which a narrow screen shows alone."""
 
 
 class ReplaySteps(Stage):
@@ -128,8 +125,8 @@ class ReplaySteps(Stage):
 
     def _follow(self, position: int) -> None:
         """Show the tab of the last step that has one, unless the user reads the list of steps."""
-        stays = _STAYS if not self.screen_stack[0].has_class("-narrow") else _STAYS - _OF_THE_TABLE
-        place = self.situations.latest(position, stays)
+        shows = _at_table_or_tab if self.screen_stack[0].has_class("-narrow") else _at_tab
+        place = self.situations.latest(position, shows)
         if place is not None and self.query_one("#tabs", Tabs).active != "session":
             self.workspace.show_tab(self.workspace.tab_of(self.session[place].request))
 
@@ -184,3 +181,15 @@ class ReplaySteps(Stage):
         pairs = [(model, token_id) for model, ids in marked.items() for token_id in ids]
         notes, cursor = kinds.count("WriteNote"), max(0, self.position)
         self.workspace.session_pane.begin_with(self.session, notes=notes, marked=pairs, cursor=cursor)
+
+
+def _at_tab(kind: str) -> bool:
+    """Whether steps of a kind are shown in a pane of the right column."""
+    spec = REGISTRY.of_kind(kind)
+    return spec is not None and spec.tab is not None and spec.tab.side == "right"
+
+
+def _at_table_or_tab(kind: str) -> bool:
+    """Likewise, or made at the token table, which a narrow screen shows alone."""
+    spec = REGISTRY.of_kind(kind)
+    return spec is not None and (spec.tab is not None or kind == MarkToken.__name__)
