@@ -138,9 +138,7 @@ class Situations:
         if beside is None:
             return (step,)
         token_id = self.index.fact(last).token_id
-        places = (
-            self._back(kind, last - 1) if token_id is None else _back_from(self._by_token[kind, token_id], last - 1)
-        )
+        ordered = self._kinds[kind] if token_id is None else self._by_token[kind, token_id]
         earlier = [session[place] for place in _back_from(ordered, last - 1)]
         kept = [each for each in earlier if beside(each.request, each.outcome, step.request)]
         return (*reversed(kept), step)
