@@ -5,6 +5,7 @@ import math
 import re
 from collections.abc import Sequence
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -98,6 +99,16 @@ class TestTable:
         for form in (None, "full", "paired", "ranked", "logprob"):
             view = dataclasses.replace(VIEW, form=form, cursor=3)
             assert "Σ3" in rows(view, 76)["VelvetTurbine"], form
+
+    def test_an_upper_bound_is_marked_and_the_points_stay_below_one_another(self) -> None:
+        first = TABLE.columns[0]
+        cells = (*first.cells[:1], msgspec.structs.replace(first.cells[1], bound="at_most"), *first.cells[2:])
+        bounded = msgspec.structs.replace(first, cells=cells, entropy=None)
+        view = TableView(REQUEST, msgspec.structs.replace(TABLE, columns=(bounded,)), ref(TOKEN))
+        shown = rows(view, 76)
+        assert ["≤ -" in line for target, line in shown.items() if target.startswith("·")] == [False, True]
+        assert len({line.index(".") for target, line in shown.items() if target.startswith("·")}) == 1
+        assert next(line for line in plain(view, 76) if line.startswith("entropy")).split() == ["entropy", "–"]
 
     def test_the_best_model_of_a_target_is_bold_and_no_other(self) -> None:
         lines = table_lines(VIEW, 200)
