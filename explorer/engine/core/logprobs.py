@@ -6,8 +6,6 @@ different dtypes are compared by one rule. Their absolute error is about 1e-6.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from jaxtyping import Float, Float32, Float64, Int
 from torch import Tensor
@@ -25,9 +23,13 @@ def entropy(logprobs: Float[Tensor, "*batch vocab"]) -> Float64[Tensor, "*batch"
     return terms.sum(dim=-1)
 
 
-def ranks(logprobs: Float[Tensor, " vocab"], token_ids: Sequence[int]) -> list[int]:
-    """For each id, how many tokens are strictly more probable: 0 is the best, tokens that tie share a rank."""
-    return [int((logprobs > logprobs[token_id]).sum()) for token_id in token_ids]
+def ranks(logprobs: Float[Tensor, "rows vocab"], given: Float[Tensor, "rows n"]) -> Int[Tensor, "rows n"]:
+    """For each of the `given` log-probabilities of a row, how many tokens of the row are strictly more probable.
+
+    0 is the best; tokens that tie share a rank.
+    """
+    better = [(logprobs > given[:, place, None]).sum(dim=-1) for place in range(given.shape[1])]
+    return torch.stack(better, dim=-1) if better else torch.zeros_like(given, dtype=torch.int64)
 
 
 def top_k(logprobs: Float[Tensor, " vocab"], k: int) -> Int[Tensor, " k"]:

@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Bool, Float, Float32, Float64, Int, Int64
 from torch import Tensor
 
-from explorer.engine.core.logprobs import entropy, log_softmax, top_k
+from explorer.engine.core.logprobs import entropy, log_softmax, ranks, top_k
 from explorer.engine.core.sampling import choose_greedy, choose_sampled
 from explorer.engine.models.errors import ModelError
 
@@ -83,12 +83,13 @@ def predict(logits: Float[Tensor, "batch vocab"], wanted: Wanted) -> Prediction:
     if (wanted.strict or drawn) and bool(logprobs.isnan().any()):
         raise ModelError("the model's logits hold NaN", hint="Its weights may be damaged; try dtype float32.")
     own = _gather(logprobs, wanted.targets)
+    places = ranks(logprobs, own) if wanted.ranks else torch.full_like(own, UNKNOWN, dtype=torch.int64)
     top_ids = _likeliest(logprobs, wanted.top)
     chosen = None if wanted.choice is None else _choose(logits, wanted.choice)
     return Prediction(
         logprobs=own.cpu().numpy(),
         exact=np.ones(tuple(own.shape), dtype=np.bool_),
-        ranks=_ranks(logprobs, own) if wanted.ranks else np.full(tuple(own.shape), UNKNOWN, dtype=np.int64),
+        ranks=places.cpu().numpy(),
         top_ids=top_ids,
         top_logprobs=_gather(logprobs, top_ids).cpu().numpy(),
         entropy=entropy(logprobs).cpu().numpy() if wanted.entropy else None,
@@ -104,17 +105,6 @@ def _gather(
         return logprobs[:, :0]
     places = torch.from_numpy(np.asarray(ids, dtype=np.int64))
     return logprobs.gather(-1, places.to(logprobs.device))
-
-
-def _ranks(
-    logprobs: Float32[Tensor, "rows vocab"], own: Float32[Tensor, "rows targets"]
-) -> Int64[np.ndarray, "rows targets"]:
-    """For each target, how many tokens are strictly more probable."""
-    better = [(logprobs > own[:, place, None]).sum(dim=-1) for place in range(own.shape[1])]
-    if not better:
-        return np.zeros(tuple(own.shape), dtype=np.int64)
-    counted: Int64[np.ndarray, "rows targets"] = torch.stack(better, dim=-1).cpu().numpy()
-    return counted
 
 
 def _likeliest(logprobs: Float32[Tensor, "rows vocab"], k: int) -> Int64[np.ndarray, "rows top"]:
