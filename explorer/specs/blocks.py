@@ -5,6 +5,7 @@ Every text in a block has been through `visible` and is no markup of any kind; w
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from explorer.base.records.tokens import TokenRef, TokenRow
@@ -65,6 +66,21 @@ class Plot:
     """The values at the dark end, in the middle and at the light end of the ramp."""
     equal_scales: bool = False
     """Whether both axes have one scale, so that distances can be compared."""
+
+
+RAMP_STEPS = 7
+"""Colours of a ramp."""
+
+
+def ramp_step(value: float | None, ends: tuple[float, float, float] | None) -> int | None:
+    """Where `value` lies between the first and the last of `ends`, 0 to 6; None where there is nothing to tell."""
+    if value is None or ends is None or not math.isfinite(value):
+        return None
+    low, _, high = ends
+    if not high > low:
+        return RAMP_STEPS // 2
+    share = min(1.0, max(0.0, (value - low) / (high - low)))
+    return min(RAMP_STEPS - 1, int(share * RAMP_STEPS))
 
 
 Block = Words | Quote | Table | Plot

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import numpy as np
 
 MATRICES = {"input": "W_E", "output": "W_U"}
+USUAL_COLOUR = "input_centroid_distance"
+"""The indicator that colours list and plot until another is chosen."""
 
 
 # ── in words ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -63,21 +65,32 @@ def blocks(request: FindNeighbours, outcome: Neighbourhood) -> Iterable[Block]:
 
 def plot(request: FindNeighbours, outcome: Neighbourhood) -> Plot:
     """The neighbourhood in its PCA plane, the subject first, coloured by the indicator that the screen showed."""
-    first = next((name for name in INDICATORS if name in outcome.indicator_ranges), "")
-    colour = request.colour if request.colour in outcome.indicator_ranges else first
-    members = [outcome.subject, *outcome.neighbours]
+    colour = colour_of(request, outcome)
     return Plot(
         title=f"neighbourhood of {token_text(outcome.subject.token)}",
-        points=tuple(
-            _point(member, colour, is_subject=member is outcome.subject)
-            for member in members
-            if math.isfinite(member.x) and math.isfinite(member.y)
-        ),
+        points=tuple(_point(member, colour, is_subject=member is outcome.subject) for member in placed(outcome)),
         x_axis=axis_title("PC1", outcome.variance[0]),
-        y_axis=axis_title("PC2", outcome.variance[1]),
+        y_axis=axis_title("PC2 ↑", outcome.variance[1]),
         colour=colour,
         colour_range=outcome.indicator_ranges.get(colour),
     )
+
+
+def placed(outcome: Neighbourhood) -> list[Neighbour]:
+    """The subject and its neighbours, of those that have a place in the plane: the plot's points, in order."""
+    members = (outcome.subject, *outcome.neighbours)
+    return [member for member in members if math.isfinite(member.x) and math.isfinite(member.y)]
+
+
+def colours(outcome: Neighbourhood) -> tuple[str, ...]:
+    """The indicators that may colour it, in order."""
+    return tuple(name for name in INDICATORS if name in outcome.indicator_ranges)
+
+
+def colour_of(request: FindNeighbours, outcome: Neighbourhood) -> str:
+    """The indicator that colours it: the one chosen, else the usual one, else the first; empty where there is none."""
+    known = colours(outcome)
+    return next((name for name in (request.colour, USUAL_COLOUR, *known) if name in known), "")
 
 
 def axis_title(name: str, share: float) -> str:

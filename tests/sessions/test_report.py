@@ -8,6 +8,7 @@ import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 
+import msgspec
 import pytest
 from markdown_it import MarkdownIt
 
@@ -18,8 +19,10 @@ from explorer.base.records.record import Failure
 from explorer.sessions.file.reader import SessionFile
 from explorer.sessions.report.markdown import markdown_paragraph, markdown_text
 from explorer.sessions.report.page import html_report, write_report
-from explorer.sessions.report.svg import plot_svg
+from explorer.sessions.report.svg import NO_VALUE, RAMP, plot_svg
 from explorer.specs.neighbours import plot
+from explorer.tui.panes.neighbours.view import GLYPHS, NO_VALUE_GLYPH, scatter
+from explorer.tui.widgets.plot import Palette
 from tests.sessions.example_sessions import HOSTILE, exchanges, neighbourhood, write_session
 
 PLAIN_TAGS = {
@@ -164,6 +167,28 @@ def test_points_without_a_place_and_points_all_in_one_make_a_picture(tmp_path: P
         svg = plot_svg(plot(ASKED, neighbourhood(distances=distances)))
         assert "nan" not in re.sub(r"<title>.*?</title>", "", svg)
         assert "inf" not in re.sub(r"<title>.*?</title>", "", svg)
+
+
+def test_the_picture_has_the_colour_the_axes_and_the_ramp_of_the_screen() -> None:
+    member = neighbourhood().subject
+    placed = [
+        msgspec.structs.replace(member, x=float(place), y=float(place), indicators={"output_norm": value})
+        for place, value in enumerate((1.0, 4.5, 8.0))
+    ]
+    record = msgspec.structs.replace(
+        neighbourhood(), subject=placed[0], neighbours=(*placed[1:], msgspec.structs.replace(member, indicators={})),
+        variance=(0.381, 0.203),
+        indicator_ranges={"input_norm": (0.0, 0.5, 1.0), "output_norm": (1.0, 2.0, 8.0)},
+    )  # fmt: skip
+    asked = msgspec.structs.replace(ASKED, colour="output_norm")
+    svg = plot_svg(plot(asked, record))
+    assert "PC1 38.1 % · PC2 ↑ 20.3 % · colour: output_norm, ≤1 (dark) – 2 – ≥8 (light)" in svg
+    assert re.findall(r'fill="([^"]+)"', svg) == [RAMP[0], RAMP[3], RAMP[6], NO_VALUE]
+    drawing = scatter(asked, record)(
+        60, 20, Palette((0, 0, 0), (0, 0, 0), (0, 0, 0), tuple((n, n, n) for n in range(7)))
+    )
+    assert (drawing.x_title, drawing.y_title) == ("PC1 38.1 %", "PC2 ↑ 20.3 %")
+    assert sorted(point.glyph for point in drawing.points) == sorted(("◆", GLYPHS[3], GLYPHS[6], NO_VALUE_GLYPH))
 
 
 def test_labels_in_the_picture_do_not_overlap() -> None:

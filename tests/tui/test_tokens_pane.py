@@ -180,7 +180,11 @@ async def test_an_added_column_sorts_follows_its_values_and_is_not_recorded(
         await settled(pilot)
         assert [app.pane.table.rows.token_at(place) for place in range(4)] == [100, 250, 30, 7]  # type: ignore[union-attr]
         assert app.pane.table.token_id == 250, "the cursor stays on its token"
-        told = [message.request for message in app.said if isinstance(message, ViewSettled)]
+        told = [
+            message.request
+            for message in app.said
+            if isinstance(message, ViewSettled) and isinstance(message.request, RankTokens)
+        ]
         assert not [request for request in told if request.sort == "verdict"]
 
 
@@ -368,6 +372,8 @@ async def test_a_view_that_settled_is_told_once_with_the_rows_round_the_cursor(
         (message,) = app.heard(ViewSettled)
         assert isinstance(message, ViewSettled)
         request, outcome = message.request, message.outcome
+        assert isinstance(request, RankTokens)
+        assert isinstance(outcome, RankedTokens)
         assert (request.sort, request.descending) == ("unused_cosine_distance_centred", True)
         order = select(columns, request)
         assert [row.token_id for row in outcome.rows] == list(order[request.first : request.first + request.top])

@@ -6,11 +6,12 @@ import math
 from collections.abc import Sequence
 from html import escape
 
-from explorer.specs.blocks import Plot, Point
+from explorer.specs.blocks import Plot, Point, ramp_step
 
 WIDTH, HEIGHT, MARGIN = 720, 420, 40
 RAMP = ("#440154", "#443983", "#31688e", "#21918c", "#35b779", "#90d743", "#fde725")
 """Viridis: even to the eye, and told apart by people who see colours otherwise."""
+NO_VALUE = "#8a8a8a"
 CHARACTER = 7.0
 """Width of a letter of a label, in units of the picture."""
 LABEL = 22
@@ -23,11 +24,11 @@ def plot_svg(plot: Plot) -> str:
     """The picture as one `<svg>` element; every text in it is escaped, and it holds no script and no link."""
     places = _places(plot.points, equal_scales=plot.equal_scales)
     marks = [_mark(point, place, plot.colour_range) for point, place in zip(plot.points, places, strict=True)]
-    axes = f"{plot.x_axis} → · {plot.y_axis} ↑"
+    axes = f"{plot.x_axis} · {plot.y_axis}"
     scale = ""
     if plot.colour and plot.colour_range is not None:
-        low, _, high = plot.colour_range
-        scale = f" · colour: {plot.colour} from {low:.4g} (dark) to {high:.4g} (light)"
+        low, middle, high = plot.colour_range
+        scale = f" · colour: {plot.colour}, ≤{low:.4g} (dark) – {middle:.4g} – ≥{high:.4g} (light)"
     return (
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(plot.title)}">'
         f'<rect class="frame" x="1" y="1" width="{WIDTH - 2}" height="{HEIGHT - 2}" rx="6"/>'
@@ -58,10 +59,8 @@ def _scale(values: Sequence[float], room: float) -> float:
 
 
 def _colour(value: float | None, ends: tuple[float, float, float] | None) -> str:
-    if value is None or ends is None or not math.isfinite(value) or not ends[2] > ends[0]:
-        return RAMP[len(RAMP) // 2]
-    share = min(1.0, max(0.0, (value - ends[0]) / (ends[2] - ends[0])))
-    return RAMP[min(len(RAMP) - 1, int(share * len(RAMP)))]
+    step = ramp_step(value, ends)
+    return NO_VALUE if step is None else RAMP[step]
 
 
 def _mark(point: Point, place: tuple[float, float], ends: tuple[float, float, float] | None) -> str:

@@ -10,8 +10,7 @@ from textual.message import Message
 
 from explorer.base.records.models import ModelInfo, Roster
 from explorer.base.records.tokens import TokenRow
-from explorer.base.records.unions import AnyRequest, Step
-from explorer.base.records.vocabulary import RankedTokens, RankTokens
+from explorer.base.records.unions import AnyOutcome, AnyPart, AnyRequest, Step
 
 if TYPE_CHECKING:
     from explorer.tables.table import AddedColumn
@@ -61,9 +60,13 @@ class TokenSelected(Message):
 
 
 class ViewSettled(Message):
-    """A sort or filter stood still: `outcome` is a window of its rows round the cursor, for the session."""
+    """What the user made of an outcome without asking anew has stood still, and belongs in the session.
 
-    def __init__(self, request: RankTokens, outcome: RankedTokens) -> None:
+    A sort or filter of the token table: `outcome` is a window of its rows round the cursor. Another colour of a plot:
+    `outcome` is the one there was, `request` names the colour.
+    """
+
+    def __init__(self, request: AnyRequest, outcome: AnyOutcome) -> None:
         super().__init__()
         self.request = request
         self.outcome = outcome

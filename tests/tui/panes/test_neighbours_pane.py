@@ -16,9 +16,11 @@ from explorer.base.records.neighbours import FindNeighbours, Neighbour, Neighbou
 from explorer.base.records.record import Failure
 from explorer.base.records.tokens import TokenRef, TokenRow
 from explorer.base.records.unions import AnyOutcome, Cancelled, Step
+from explorer.specs.blocks import ramp_step
+from explorer.tui.panes.neighbours import pane as neighbours_pane
 from explorer.tui.panes.neighbours.pane import NeighboursPane
-from explorer.tui.panes.neighbours.view import GLYPHS, aligned, heading, legend, list_rows, ramp_step, scatter
-from explorer.tui.shell.messages import Ask, NeighbourOpened, Selection
+from explorer.tui.panes.neighbours.view import GLYPHS, aligned, heading, legend, list_rows, scatter
+from explorer.tui.shell.messages import Ask, NeighbourOpened, Selection, ViewSettled
 from explorer.tui.shell.themes import load_themes, themes_dir
 from explorer.tui.widgets.option_line import Choice, Field
 from explorer.tui.widgets.plot import Palette, PlotView
@@ -78,6 +80,10 @@ def step(outcome: AnyOutcome) -> Step:
     return Step(number=1, at="", seconds=0.1, request=FindNeighbours(model="mynah", token_id=742), outcome=outcome)
 
 
+def coloured(colour: str) -> FindNeighbours:
+    return FindNeighbours(model="mynah", token_id=742, colour=colour)
+
+
 def selection() -> Selection:
     info = ModelInfo(
         name="mynah",
@@ -116,6 +122,9 @@ class PaneApp(App[None]):
         self.theme = "nightjar"
 
     def on_ask(self, message: Ask) -> None:
+        self.heard.append(message)
+
+    def on_view_settled(self, message: ViewSettled) -> None:
         self.heard.append(message)
 
     def on_neighbour_opened(self, message: NeighbourOpened) -> None:
@@ -161,7 +170,9 @@ async def test_it_asks_for_the_selected_token_with_the_options_as_they_stand() -
         await pilot.press("enter")
         (ask,) = app.heard
         assert isinstance(ask, Ask)
-        assert ask.request == FindNeighbours(model="mynah", token_id=742, k=7, metric="euclidean", space="input")
+        assert ask.request == FindNeighbours(
+            model="mynah", token_id=742, k=7, metric="euclidean", space="input", colour="input_norm"
+        )
 
 
 @pytest.mark.parametrize("k", ["", "0", "201"])
@@ -235,6 +246,43 @@ async def test_another_colour_redraws_and_asks_nothing() -> None:
         assert app.heard == []
 
 
+async def test_a_colour_that_stays_is_recorded_with_the_outcome_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(neighbours_pane, "SETTLE_PAUSE", 0.02)
+    app = PaneApp()
+    record = neighbourhood()
+    async with app.run_test(size=(120, 40)) as pilot:
+        app.pane.show(step(record))
+        await pilot.pause()
+        app.pane.query_one("#colour", Choice).focus()
+        await pilot.press("right")
+        await until(pilot, lambda: bool(app.heard))
+        (settled_view,) = app.heard
+        assert isinstance(settled_view, ViewSettled)
+        assert settled_view.request == coloured("output_norm")
+        assert settled_view.outcome is record
+        app.pane.query_one(RowList).cursor = 3
+        app.pane.show(Step(number=2, at="", seconds=0, request=settled_view.request, outcome=record))
+        await settled(pilot)
+        assert app.pane.query_one(RowList).cursor == 3
+        assert len(app.heard) == 1
+
+
+async def test_the_next_question_and_a_shown_step_have_the_colour_that_is_chosen() -> None:
+    app = PaneApp()
+    async with app.run_test(size=(120, 40)) as pilot:
+        app.pane.selection = selection()
+        app.pane.show(Step(number=1, at="", seconds=0, request=coloured("output_norm"), outcome=neighbourhood()))
+        await pilot.pause()
+        assert app.pane.query_one("#colour", Choice).chosen == "output_norm"
+        app.pane.run_default()
+        await pilot.pause()
+        (ask,) = app.heard
+        assert isinstance(ask, Ask)
+        assert ask.request == coloured("output_norm")
+        app.pane.show(step(neighbourhood()))
+        assert app.pane.query_one("#colour", Choice).chosen == "input_norm"
+
+
 async def test_two_hundred_neighbours_never_take_50_ms_of_the_event_loop() -> None:
     app = PaneApp()
     async with app.run_test(size=(200, 60)) as pilot:
@@ -282,7 +330,7 @@ def test_the_ramp_runs_from_the_5th_to_the_95th_percentile() -> None:
 
 def test_the_plot_shows_every_member_and_marks_subject_and_cursor() -> None:
     record = neighbourhood()
-    drawing = scatter(record, "input_norm", 4)(58, 20, PALETTE)
+    drawing = scatter(coloured("input_norm"), record, 4)(58, 20, PALETTE)
     assert len(drawing.points) == len(record.neighbours) + 1
     glyphs = [point.glyph for point in drawing.points]
     assert glyphs.count("◆") == glyphs.count("◉") == 1
@@ -296,7 +344,7 @@ def test_the_plot_shows_every_member_and_marks_subject_and_cursor() -> None:
 
 def test_a_neighbourhood_without_extent_or_numbers_is_still_drawn() -> None:
     alone = neighbourhood(0)
-    drawing = scatter(alone, "absent", None)(20, 9, PALETTE)
+    drawing = scatter(coloured("absent"), alone, None)(20, 9, PALETTE)
     assert [(point.column, point.row) for point in drawing.points] == [(9, 4)]
     assert list_rows(alone, "absent", 60)[1] == []
     assert "subject" in legend(alone, "absent").plain

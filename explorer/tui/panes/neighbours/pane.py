@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import ClassVar, cast
 
+import msgspec
 from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Container, Horizontal, Vertical
 from textual.content import Content
+from textual.timer import Timer
 from textual.widgets import Label, Select, Static
 
 from explorer.base.records.neighbours import FindNeighbours, Metric, Neighbourhood, Space
@@ -15,15 +17,18 @@ from explorer.base.records.record import Failure
 from explorer.base.records.tokens import INDICATORS
 from explorer.base.records.unions import AnyRequest, Cancelled, Step
 from explorer.base.text import visible
+from explorer.specs import neighbours
 from explorer.tui.panes.base import Pane, Showing, failure_text
 from explorer.tui.panes.neighbours import view
-from explorer.tui.shell.messages import NeighbourOpened, Selection
+from explorer.tui.shell.messages import NeighbourOpened, Selection, ViewSettled
 from explorer.tui.widgets.option_line import Choice, Field, Submitted
 from explorer.tui.widgets.plot import PlotView
 from explorer.tui.widgets.row_list import RowList
 
 MOST = 200
 """Neighbours asked for at most: more points than this are no longer a picture."""
+SETTLE_PAUSE = 0.6
+"""Seconds that a colour must stand before it is recorded."""
 _BESIDE_FROM = 96
 """Cells of width from which the list stands beside the plot."""
 _HINT = "Select a token and press n: its nearest neighbours, listed and plotted."
@@ -56,6 +61,9 @@ class NeighboursPane(Pane):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._record: Neighbourhood | None = None
+        self._request: FindNeighbours | None = None
+        """How `_record` was asked for, with the colour that the session knows of."""
+        self._settling: Timer | None = None
 
     def compose(self) -> ComposeResult:
         with Horizontal(id="neighbour-options"):
@@ -66,7 +74,7 @@ class NeighboursPane(Pane):
             yield Label("k")
             yield Field("20", restrict="[0-9]{0,3}", id="k")
             yield Label("colour")
-            yield Choice(tuple(INDICATORS), value="input_centroid_distance", id="colour")
+            yield Choice(tuple(INDICATORS), value=neighbours.USUAL_COLOUR, id="colour")
         yield Static(Content(""), id="neighbour-heading")
         with Container(id="neighbour-body"):
             yield RowList(id="neighbour-list", empty=_HINT)
@@ -87,7 +95,12 @@ class NeighboursPane(Pane):
         else:
             metric = cast(Metric, self.query_one("#metric", Choice).chosen)
             space = cast(Space, self.query_one("#space", Choice).chosen)
-            self.ask(FindNeighbours(model=model.name, token_id=token.token_id, k=int(k), metric=metric, space=space))
+            self.ask(
+                FindNeighbours(
+                    model=model.name, token_id=token.token_id, k=int(k), metric=metric, space=space,
+                    colour=self._colour if self._colour in INDICATORS else "",
+                )
+            )  # fmt: skip
 
     @on(Submitted)
     def run_as_set(self, event: Submitted) -> None:
@@ -103,11 +116,14 @@ class NeighboursPane(Pane):
 
     def show(self, step: Step) -> None:
         """The neighbourhood, or in its place what went wrong (an earlier one stays below)."""
-        outcome = step.outcome
-        if isinstance(outcome, Neighbourhood):
-            self._record = outcome
-            names = tuple(name for name in INDICATORS if name in outcome.indicator_ranges)
-            self.query_one("#colour", Choice).set_names(names or ("none",))
+        request, outcome = step.request, step.outcome
+        if isinstance(outcome, Neighbourhood) and isinstance(request, FindNeighbours):
+            if outcome is self._record and request == self._request:  # the session has the new colour of what is shown
+                return
+            self._record, self._request = outcome, request
+            choice = self.query_one("#colour", Choice)
+            choice.set_names(neighbours.colours(outcome) or ("none",))
+            choice.choose(neighbours.colour_of(request, outcome) or "none")
             self.query_one(RowList).show_empty("The vocabulary holds no other token.")
             self._show_record(cursor=0)
         elif isinstance(outcome, Failure):
@@ -116,7 +132,7 @@ class NeighboursPane(Pane):
             self._say("cancelled; n asks again")
 
     def clear(self) -> None:
-        self._record = None
+        self._record = self._request = None
         self._say("")
         self.query_one(RowList).show_empty(_HINT)
         self.query_one(RowList).show_rows(())
@@ -157,9 +173,9 @@ class NeighboursPane(Pane):
             rows.show_rows(lines, header=Content.assemble("  ", header), cursor=cursor)
 
     def _show_plot(self) -> None:
-        if self._record is not None:
+        if self._record is not None and self._request is not None:
             highlighted = self.query_one(RowList).cursor if self._record.neighbours else None
-            self.query_one(PlotView).show(view.scatter(self._record, self._colour, highlighted))
+            self.query_one(PlotView).show(view.scatter(self._coloured(self._request), self._record, highlighted))
 
     @property
     def _colour(self) -> str:
@@ -174,8 +190,22 @@ class NeighboursPane(Pane):
 
     @on(Select.Changed, "#colour")
     def recolour(self, event: Select.Changed) -> None:
-        """Another indicator colours list and plot; nothing is asked."""
+        """Another indicator colours list and plot; nothing is asked, and the session has the colour that stays."""
         self._show_record()
+        if self._settling is not None:
+            self._settling.stop()
+        self._settling = self.set_timer(SETTLE_PAUSE, self._settle_colour)
+
+    def _settle_colour(self) -> None:
+        if self._record is None or self._request is None:
+            return
+        if self._colour != (neighbours.colour_of(self._request, self._record) or "none"):
+            self._request = self._coloured(self._request)
+            self.post_message(ViewSettled(self._request, self._record))
+
+    def _coloured(self, request: FindNeighbours) -> FindNeighbours:
+        """`request` with the colour that is chosen."""
+        return msgspec.structs.replace(request, colour=self._colour)
 
     @on(RowList.Highlighted)
     def highlight(self, event: RowList.Highlighted) -> None:

@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from rich.cells import cell_len, set_cell_size
 from textual.content import Content
 
-from explorer.base.records.neighbours import Neighbour, Neighbourhood
+from explorer.base.records.neighbours import FindNeighbours, Neighbour, Neighbourhood
 from explorer.base.text import visible, visible_bytes
+from explorer.specs import neighbours
+from explorer.specs.blocks import ramp_step
 from explorer.tui.shell.themes import RAMP
 from explorer.tui.widgets.labels import place_labels
 from explorer.tui.widgets.plot import Draw, Drawing, Label, Palette, Point
@@ -28,17 +30,6 @@ _CATEGORY_FROM = 58
 def token_text(neighbour: Neighbour) -> str:
     """The token as it may stand on a screen."""
     return visible_bytes(bytes.fromhex(neighbour.token.token_bytes))
-
-
-def ramp_step(value: float | None, ends: tuple[float, float, float] | None) -> int | None:
-    """Where `value` lies between the 5th and the 95th percentile, 0 to 6; None where there is nothing to tell."""
-    if value is None or ends is None or not math.isfinite(value):
-        return None
-    low, _, high = ends
-    if not high > low:
-        return len(GLYPHS) // 2
-    share = min(1.0, max(0.0, (value - low) / (high - low)))
-    return min(len(GLYPHS) - 1, int(share * len(GLYPHS)))
 
 
 def decimals(values: Sequence[float], digits: int = 4) -> int:
@@ -124,43 +115,40 @@ def heading(record: Neighbourhood) -> Content:
     )
 
 
-def scatter(record: Neighbourhood, colour: str, highlighted: int | None = None) -> Draw:
+def scatter(request: FindNeighbours, record: Neighbourhood, highlighted: int | None = None) -> Draw:
     """The neighbourhood in its PCA plane; `highlighted` is the index of the neighbour under the cursor.
 
     Each axis is scaled to fill the canvas: the shares of variance in the titles say how far to trust them.
     """
-    members = [record.subject, *record.neighbours]
-    members = [member for member in members if math.isfinite(member.x) and math.isfinite(member.y)]
+    plot = neighbours.plot(request, record)
     chosen = None if highlighted is None else record.neighbours[highlighted]
+    shown = [(point, member is chosen) for point, member in zip(plot.points, neighbours.placed(record), strict=True)]
     # The order of the labels' claims: the one under the cursor, the subject, then nearest first.
-    members.sort(key=lambda member: (member is not chosen, member is not record.subject))
+    shown.sort(key=lambda entry: (not entry[1], not entry[0].is_subject))
 
     def draw(columns: int, rows: int, palette: Palette) -> Drawing:
-        across = _cells([member.x for member in members], columns)
-        up = _cells([member.y for member in members], rows)
+        across = _cells([point.x for point, _ in shown], columns)
+        up = _cells([point.y for point, _ in shown], rows)
         points: list[Point] = []
-        for member, column, row in zip(members, across, up, strict=True):
-            step = ramp_step(member.indicators.get(colour), record.indicator_ranges.get(colour))
+        for (point, is_chosen), column, row in zip(shown, across, up, strict=True):
+            step = ramp_step(point.value, plot.colour_range)
             glyph, ink = (NO_VALUE_GLYPH, palette.foreground) if step is None else (GLYPHS[step], palette.ramp[step])
-            if member is record.subject:
+            if point.is_subject:
                 glyph, ink = SUBJECT_GLYPH, palette.accent
-            elif member is chosen:
+            elif is_chosen:
                 glyph, ink = HIGHLIGHT_GLYPH, palette.accent
             points.append(Point(column, row, glyph, ink))
         cells = [(column, rows - 1 - row) for column, row in zip(across, up, strict=True)]
         labels = []
-        for place in place_labels(cells, [token_text(member) for member in members], columns, rows):
-            marked = members[place.index] in (record.subject, chosen)
+        for place in place_labels(cells, [point.label for point, _ in shown], columns, rows):
+            point, is_chosen = shown[place.index]
+            marked = point.is_subject or is_chosen
             ink = palette.accent if marked else palette.foreground
             labels.append(Label(place.column, place.row, place.text, ink, bold=marked))
         # Drawn last to first: where points share a cell, the nearer one is seen.
-        return Drawing(points[::-1], labels, _title("PC1", record.variance[0]), _title("PC2 ↑", record.variance[1]))
+        return Drawing(points[::-1], labels, plot.x_axis, plot.y_axis)
 
     return draw
-
-
-def _title(name: str, share: float) -> str:
-    return f"{name} {100 * share:.1f} %" if math.isfinite(share) else name
 
 
 def _cells(values: Sequence[float], count: int) -> list[int]:
