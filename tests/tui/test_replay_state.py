@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 from textual.app import App
 from textual.widgets import Input, Tabs
 
 from explorer.base.records.models import LoadModel, ModelLoaded
+from explorer.base.records.neighbours import FindNeighbours
 from explorer.base.records.notes import MarkToken, Noted, WriteNote
 from explorer.base.records.repeat_back import RepeatBack
 from explorer.base.records.speakability import ProveSpeakability
@@ -22,7 +24,7 @@ from explorer.tui.replay.foot import notes_in
 from explorer.tui.widgets.option_line import Choice
 from tests.app_driver import SIZES, asked, resuming, running, screen_text, settled, steps, until
 from tests.replay_driver import at, rendered, replaying
-from tests.sessions.example_sessions import Exchange, info, write_session
+from tests.sessions.example_sessions import Exchange, info, neighbourhood, write_session
 
 
 @pytest.fixture(scope="module")
@@ -283,3 +285,17 @@ def test_notes_that_are_cut_say_so(width: int, height: int) -> None:
     assert len(cut) == height
     assert all(len(line) <= width for line in cut)
     assert cut[-1].endswith("… all in 5 Session")
+
+
+async def test_a_replayed_plot_has_the_colour_that_was_chosen(tmp_path: Path) -> None:
+    found = neighbourhood()
+    found = msgspec.structs.replace(
+        found, indicator_ranges={"input_norm": (0.0, 0.5, 1.0), "output_norm": (0.0, 0.5, 1.0)}
+    )
+    asked = FindNeighbours(model="mynah", token_id=found.subject.token.token_id, colour="output_norm")
+    pairs: list[Exchange] = [(LoadModel(source="zoo:mynah"), ModelLoaded(info=info("mynah")))]
+    pairs += [(asked, found), (msgspec.structs.replace(asked, colour="input_norm"), found)]
+    async with replaying(write_session(tmp_path / "s.jsonl", pairs)) as (app, pilot):
+        for position, colour in ((1, "output_norm"), (2, "input_norm"), (1, "output_norm")):
+            await at(app, pilot, position)
+            assert app.query_one("#neighbours-pane #colour", Choice).chosen == colour
