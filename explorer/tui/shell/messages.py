@@ -10,7 +10,7 @@ from textual.message import Message
 
 from explorer.base.records.models import ModelInfo, Roster
 from explorer.base.records.tokens import TokenRow
-from explorer.base.records.unions import AnyOutcome, AnyPart, AnyRequest, Step
+from explorer.base.records.unions import AnyOutcome, AnyRequest, Step
 
 if TYPE_CHECKING:
     from explorer.tables.table import AddedColumn
