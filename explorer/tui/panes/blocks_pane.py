@@ -1,0 +1,73 @@
+"""A pane that shows an outcome as its spec words it: the least that a verb of another package needs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.content import Content
+from textual.widgets import Static
+
+from explorer.base.records.record import Failure, Progress
+from explorer.base.records.unions import AnyPart, AnyRequest, Cancelled, Step
+from explorer.specs.blocks import Block
+from explorer.specs.registry import describe, spec_of
+from explorer.tui.panes.base import Pane, failure_text
+from explorer.tui.widgets.block_lines import block_lines
+from explorer.tui.widgets.lines_view import LinesView
+
+
+class BlocksPane(Pane):
+    """Shows `Spec.blocks`. A subclass says in `run_default` what is asked, and in `hint` how."""
+
+    hint: ClassVar[str] = ""
+    """What stands there before anything was asked."""
+    content: ClassVar[str] = "LinesView"
+    DEFAULT_CSS = """
+    BlocksPane {
+        height: 1fr;
+        layout: vertical;
+        & Static { height: 1; text-wrap: nowrap; text-overflow: ellipsis; }
+    }
+    """
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._blocks: tuple[Block, ...] = ()
+
+    def compose(self) -> ComposeResult:
+        yield Static(Content.styled(self.hint, "$foreground-muted"))
+        yield LinesView(self._draw)
+
+    def show_asked(self, request: AnyRequest) -> None:
+        self._say(f"{describe(request)} … esc cancels")
+
+    def show_part(self, request: AnyRequest, part: AnyPart) -> None:
+        if isinstance(part, Progress):
+            self._say(f"{describe(request)}: {part.done:,} of {part.total or '?'} {part.what}")
+
+    def show(self, step: Step) -> None:
+        """The outcome, or above the earlier one what went wrong."""
+        if isinstance(step.outcome, Failure):
+            self._say(failure_text(step.outcome), "$error")
+        elif isinstance(step.outcome, Cancelled):
+            self._say("cancelled")
+        else:
+            spec = spec_of(step.request)
+            self._say(f"{describe(step.request)}: {spec.summarise(step.outcome)}")
+            self._set_blocks(tuple(spec.blocks(step.request, step.outcome)))
+
+    def clear(self) -> None:
+        self._say(self.hint)
+        self._set_blocks(())
+
+    def _set_blocks(self, blocks: tuple[Block, ...]) -> None:
+        self._blocks = blocks
+        self.query_one(LinesView).redraw()
+
+    def _say(self, text: str, style: str = "$foreground-muted") -> None:
+        self.query_one(Static).update(Content.styled(text, style))
+
+    def _draw(self, width: int) -> Sequence[Content]:
+        return block_lines(self._blocks, width)

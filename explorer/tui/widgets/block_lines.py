@@ -1,0 +1,76 @@
+"""Blocks as lines of a pane: what the command line and a report say, at any width. No widget in here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from rich.cells import cell_len, set_cell_size
+from textual.content import Content
+
+from explorer.specs.blocks import Block, Plot, Quote, Table, Words
+
+_MUTED = "$foreground-muted"
+_GAP = 2
+_LEAST = 6
+"""Cells that a column keeps however narrow the pane is."""
+
+
+def block_lines(blocks: Iterable[Block], width: int) -> list[Content]:
+    """Every block in turn, an empty line between two, at most `width` cells wide; plots are left to their widget."""
+    lines: list[Content] = []
+    for block in blocks:
+        if isinstance(block, Plot):
+            continue
+        lines += [Content("")] if lines else []
+        lines += _lines_of(block, width)
+    return lines
+
+
+def _lines_of(block: Words | Quote | Table, width: int) -> Iterator[Content]:
+    match block:
+        case Words(text=text, warns=warns):
+            style = "$warning" if warns else "$foreground"
+            yield from (Content.styled(line, style) for line in _wrap(text, width))
+        case Quote(text=text):
+            yield from (Content.styled(f"│ {line}", _MUTED) for line in _wrap(text, width - 2))
+        case Table():
+            yield from _table_lines(block, width)
+
+
+def _wrap(text: str, width: int) -> list[str]:
+    """`text` in lines of at most `width` cells, broken between words where that is possible."""
+    return [line.plain for line in Content(text).wrap(max(1, width))]
+
+
+def _table_lines(table: Table, width: int) -> Iterator[Content]:
+    if table.title:
+        yield from (Content.styled(line, "bold") for line in _wrap(table.title, width))
+    rooms = column_widths(table, width)
+    yield Content.styled(_row_text(table, table.heads, rooms), f"{_MUTED} bold")
+    for place, row in enumerate(table.rows):
+        yield Content.styled(_row_text(table, row, rooms), "bold" if place in table.strong else "$foreground")
+
+
+def column_widths(table: Table, width: int) -> list[int]:
+    """Cells for each column: what its widest cell takes, the widest columns cut until all fit in `width`."""
+    rooms = [max(map(cell_len, (head, *(row[place] for row in table.rows)))) for place, head in enumerate(table.heads)]
+    room = max(0, width - _GAP * (len(rooms) - 1))
+    while sum(rooms) > room and max(rooms) > _LEAST:
+        widest = rooms.index(max(rooms))
+        rooms[widest] -= 1
+    return rooms
+
+
+def _row_text(table: Table, cells: Sequence[str], rooms: Sequence[int]) -> str:
+    shown = [
+        _cell(cell, room, is_right=head in table.right)
+        for cell, room, head in zip(cells, rooms, table.heads, strict=True)
+    ]
+    return (" " * _GAP).join(shown).rstrip()
+
+
+def _cell(text: str, room: int, *, is_right: bool) -> str:
+    """`text` in exactly `room` cells, the last one a `…` where it does not fit."""
+    if cell_len(text) > room:
+        return set_cell_size(text, max(0, room - 1)) + "…"
+    return " " * (room - cell_len(text)) + text if is_right else set_cell_size(text, room)
