@@ -1,4 +1,4 @@
-"""Run the explorer with the example plug-in installed: press its key, and print what is on the screen and recorded."""
+"""Run the explorer with the example plug-in installed: press its key, replay the session, and print the screens."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from explorer.engine.handlers import Engine
 from explorer.specs.plugins import add_plugins
 from tests.app_driver import running, screen_text, settled, steps, until
+from tests.replay_driver import at, replaying
 
 
 async def drive(folder: Path) -> None:
@@ -22,7 +23,11 @@ async def drive(folder: Path) -> None:
         pane = screen_text(app)
         await pilot.press("question_mark")
         await settled(pilot)
-        print(json.dumps({"pane": pane, "help": screen_text(app), "problems": problems}))
+        told = {"pane": pane, "help": screen_text(app), "problems": problems}
+    async with replaying(folder / "session.jsonl") as (replay, pilot):
+        await at(replay, pilot, len(replay.session) - 1)
+        told["replay"] = screen_text(replay)
+    print(json.dumps(told))
 
 
 asyncio.run(drive(Path(sys.argv[1])))

@@ -92,6 +92,8 @@ def test_its_key_tab_and_pane_are_in_the_explorer(installed: Path, tmp_path: Pat
     assert "Lengths" in told["pane"]
     assert "Token lengths" in told["pane"]
     assert "Count the token lengths" in told["help"]
+    assert "Lengths" in told["replay"]
+    assert "Token lengths" in told["replay"]
 
 
 def test_a_broken_plug_in_is_named_and_left_out(installed: Path, tmp_path: Path) -> None:
