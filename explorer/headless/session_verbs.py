@@ -1,11 +1,11 @@
-"""The verbs about sessions: `session schema|report|diff|recent` and `replay FILE --verify`, `replay --list`."""
+"""The verbs about sessions: `session schema|report|diff|recent` and `replay FILE --check`, `replay --list`."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import sys
-from argparse import ArgumentParser, Namespace
+from argparse import SUPPRESS, ArgumentParser, Namespace
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -44,7 +44,8 @@ def session_parser() -> ArgumentParser:
     replay = verbs.add_parser("replay", help="look at a session again, without a model; or check it against live ones")
     replay.add_argument("file", nargs="?", metavar="FILE", help="a session file, or the name of a sample")
     replay.add_argument("--list", action="store_true", help="the sample sessions that come with the program")
-    replay.add_argument("--verify", action="store_true", help="ask every question again and compare the answers")
+    replay.add_argument("--check", action="store_true", help="ask every request again and compare the outcomes")
+    replay.add_argument("--verify", dest="check", action="store_true", help=SUPPRESS)  # its earlier name
     _model_map(replay)
     replay.add_argument("--allow-pickle", action="store_true", default=None, help="read .bin checkpoints, weights only")
     replay.add_argument("--engine", metavar="COMMAND", help="run the engine so: 'ssh BOX glitch-explore engine'")
@@ -110,9 +111,11 @@ def _run(given: Namespace, make_client: MakeClient, open_replay: OpenReplay) -> 
             return _show_list(sample_sessions(), given)
         settings = _settings(given)
         path = find_session(given.file)
-        if not given.verify:
+        if not given.check:
             return open_replay(path, settings)
-        return asyncio.run(verify(path, parse_model_map(given.model_map), settings, make_client(settings), given))
+        return asyncio.run(
+            check_session(path, parse_model_map(given.model_map), settings, make_client(settings), given)
+        )
     match given.act:
         case "schema":
             print(json.dumps(session_schema(), indent=2))
@@ -168,12 +171,12 @@ def _prose(text: str) -> str:
     return visible(text, spaces=False)
 
 
-# ── verify ────────────────────────────────────────────────────────────────────────────────────────────────
+# ── check ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 _COLOURS = {"agree": "green", "differ": "red", "cannot run": "yellow", "nothing to run": "dim"}
 
 
-async def verify(
+async def check_session(
     path: Path, names: Mapping[str, str], settings: Settings, client: EngineClient, given: Namespace
 ) -> int:
     """Ask every question of the session at `path` again and print what agrees.

@@ -51,7 +51,8 @@ def _digit_keys(tab: Tab) -> str:
     return f"f{tab.number},{tab.number}" if tab.number else ""
 
 
-_TABS = REGISTRY.tabs()
+TABS = REGISTRY.tabs()
+"""Those known at the first paint; tabs of other packages come later."""
 COMMANDS: tuple[Command, ...] = (
     Command(
         *("filter", "slash", "filter", "Filter the token table: text, /regex/, id:, bytes:, cat:, pct:.", "Tokens"),
@@ -64,7 +65,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("jump", "g", "go to id", "Jump to a token by id.", "Tokens", opens_box=True),
     Command("mark", "space", "mark", "Mark or unmark the token.", "Tokens", True),
     Command("inspect", "i", "inspect", "Record everything known of the token (Enter does the same).", "Tokens"),
-    *tab_commands(_TABS),
+    *tab_commands(TABS),
     Command("export", "e", "export", "Write the marked tokens, or those of the matrix, to a file.", "Ask"),
     Command("pause", "p", "pause", "Pause a run over many tokens, or resume it.", "Ask"),
     Command("cancel", "escape", "cancel", "Stop what runs; leave a box or a dialogue.", "Ask"),
@@ -78,7 +79,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("save_as", "ctrl+s", "save as", "Continue the session in another file.", "Session"),
     Command("sessions", "ctrl+o", "sessions", "The recent sessions: replay one, or resume it.", "Session"),
     Command("note", "N", "note", "Write a note into the session; #words at its end are tags.", "Session"),
-    *show_commands(_TABS),
+    *show_commands(TABS),
     Command("theme", "t", "theme", "The next theme, kept in the settings.", "View"),
     Command("defect", "f12", "last error", "Show the last internal error, to copy it.", "View"),
     Command("log", "ctrl+l", "engine log", "Show the engine's last log lines.", "View"),
@@ -86,7 +87,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("quit", "q", "quit", "End; the session file is complete at any moment.", "Help", True),
 )
 
-SHARED = (*(command.name for command in show_commands(_TABS)), "theme", "defect", "help", "quit")
+SHARED = (*(command.name for command in show_commands(TABS)), "theme", "defect", "help", "quit")
 """Commands that a replay has too."""
 
 REPLAY_COMMANDS: tuple[Command, ...] = (

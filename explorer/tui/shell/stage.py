@@ -19,7 +19,7 @@ from textual.widgets import Static
 
 from explorer.settings import Settings
 from explorer.specs.registry import REGISTRY
-from explorer.tui.shell.commands import COMMANDS, Command
+from explorer.tui.shell.commands import COMMANDS, TABS, Command
 from explorer.tui.shell.dispatcher import Dispatcher, show_acts
 from explorer.tui.shell.ending import Ending
 from explorer.tui.shell.guarded import Guarded, prevents_drawing
@@ -65,7 +65,7 @@ class Stage(Guarded, App[None]):
         """Marked ids, by model."""
         self.is_open = False
         self.notices = Notices(self)
-        self.workspace = Workspace(self, REGISTRY.tabs())
+        self.workspace = Workspace(self, TABS)
         self.ending = Ending(self, self.finish)
         self.looks = Looks(self, settings, settings_path, self.notices.remark)
         self.looks.use_chosen()
