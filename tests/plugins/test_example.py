@@ -1,4 +1,4 @@
-"""The worked example of `docs/plugins.md`, installed and seen everywhere that a verb is seen, with nothing else touched."""
+"""The worked example of `docs/plugins.md`, installed: seen everywhere that a verb is seen, nothing else touched."""
 
 from __future__ import annotations
 
