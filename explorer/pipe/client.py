@@ -7,8 +7,9 @@ import contextlib
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Literal, Protocol
+
+import msgspec
 
 from explorer.base.records.models import Roster
 from explorer.base.records.record import Failure
@@ -42,8 +43,7 @@ RESTART = "Press ctrl+r to start it again; the session is whole."
 """What to do on the screen; nothing that a headless verb can do."""
 
 
-@dataclass(frozen=True)
-class Answered:
+class Answered(msgspec.Struct, frozen=True):
     """An outcome and how long the engine worked on it."""
 
     outcome: AnyOutcome
@@ -65,19 +65,17 @@ class Asker(Protocol):
         """Ask the engine to stop that request; its outcome still arrives."""
 
 
-@dataclass
-class Pending:
+class Pending(msgspec.Struct):
     """A request on its way."""
 
     number: int
     request: AnyRequest
     answer: asyncio.Future[Answered]
     on_part: OnPart | None = None
-    asked_at: float = field(default_factory=time.monotonic)
+    asked_at: float = msgspec.field(default_factory=time.monotonic)
 
 
-@dataclass
-class Listeners:
+class Listeners(msgspec.Struct):
     """Who is told what happens outside of answers; all called on the event loop."""
 
     hello: Callable[[Hello], None] = lambda hello: None

@@ -6,29 +6,27 @@ Every text in a block has been through `visible` and is no markup of any kind; w
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+
+import msgspec
 
 from explorer.base.records.tokens import TokenRef, TokenRow
 from explorer.base.text import visible, visible_bytes
 
 
-@dataclass(frozen=True)
-class Words:
+class Words(msgspec.Struct, frozen=True):
     """A paragraph; `warns` where the reader must not miss it."""
 
     text: str
     warns: bool = False
 
 
-@dataclass(frozen=True)
-class Quote:
+class Quote(msgspec.Struct, frozen=True):
     """A prompt, word for word."""
 
     text: str
 
 
-@dataclass(frozen=True)
-class Table:
+class Table(msgspec.Struct, frozen=True):
     """Rows of cells; `right` names the columns that hold numbers, `strong` the rows to look at."""
 
     heads: tuple[str, ...]
@@ -38,8 +36,7 @@ class Table:
     title: str = ""
 
 
-@dataclass(frozen=True)
-class Point:
+class Point(msgspec.Struct, frozen=True):
     """One point of a plot."""
 
     x: float
@@ -52,8 +49,7 @@ class Point:
     is_subject: bool = False
 
 
-@dataclass(frozen=True)
-class Plot:
+class Plot(msgspec.Struct, frozen=True):
     """Points in a plane, the most important first."""
 
     title: str

@@ -6,6 +6,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from explorer.base.errors import ExplorerError
 from explorer.base.records.models import ModelInfo
@@ -19,7 +20,9 @@ from explorer.base.records.speakability import (
 )
 from explorer.specs.blocks import count, prose
 from explorer.specs.command_line import Row
-from explorer.tables.certificate_file import CertificateFile, FileHeader, write_certificate_file
+
+if TYPE_CHECKING:
+    from explorer.tables.certificate_file import CertificateFile
 
 CHECKED_AT_ONCE = 4096
 """Rows of a file that are sent to the engine together."""
@@ -42,6 +45,8 @@ def check_requests(file: CertificateFile, model: ModelInfo) -> Iterable[CheckCer
 
 def export_certificates(given: Namespace, model: ModelInfo, outcome: Certificates) -> None:
     """Write the file that `--export` names, one a model. Raises `ExplorerError` where it cannot be written."""
+    from explorer.tables.certificate_file import CertificateFile, FileHeader, write_certificate_file
+
     path = Path(given.export)
     if len(given.sources) > 1:
         path = path.with_stem(f"{path.stem}-{outcome.model}")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any, Literal
+
+import msgspec
 
 from explorer.base.records.models import ModelInfo
 from explorer.base.records.record import Request
@@ -15,8 +16,7 @@ from explorer.settings import Settings
 Row = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Asked:
+class Asked(msgspec.Struct, frozen=True):
     """What a verb's `requests` may look at."""
 
     arguments: Namespace
@@ -31,8 +31,7 @@ def no_arguments(parser: ArgumentParser) -> None:
     """A verb without arguments of its own."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Verb:
+class Verb(msgspec.Struct, frozen=True, kw_only=True):
     """One command without a screen."""
 
     name: str

@@ -30,7 +30,6 @@ from explorer.specs.command_line import Asked, Verb
 from explorer.specs.comparing.findings import compare_proved
 from explorer.specs.comparing.proofs import find_failing_proofs
 from explorer.specs.spec import Spec, Tab
-from explorer.tables.certificate_file import read_certificate_file
 
 HEAVIEST = 4
 """Tokens of a proof that are named."""
@@ -195,6 +194,8 @@ def _before(given: Namespace, wrong: Callable[[str], Any]) -> None:
         return
     if given.export or len(given.sources) > 1:
         wrong("--check takes a file, at most one SOURCE, and no --export")
+    from explorer.tables.certificate_file import read_certificate_file
+
     given.checked = read_certificate_file(Path(given.check))
     given.sources = given.sources or [given.checked.header.source]
 

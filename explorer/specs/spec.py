@@ -10,8 +10,9 @@ spec of a request and never looks at the request's kind itself.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, Protocol, TypeVar
+
+import msgspec
 
 from explorer.base.records.models import Ability, ModelInfo
 from explorer.base.records.record import Outcome, Record, Request
@@ -25,8 +26,7 @@ Q = TypeVar("Q", bound=Request)
 A = TypeVar("A", bound=Outcome)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Tab:
+class Tab(msgspec.Struct, frozen=True, kw_only=True):
     """A place on the screen where the outcomes of some requests are shown, and the key that asks for them."""
 
     name: str
@@ -112,8 +112,7 @@ async def nothing_more(request: Any, outcome: Any, live: Live, found: Agreement)
     return ""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Spec(Generic[Q, A]):
+class Spec(msgspec.Struct, Generic[Q, A], frozen=True, kw_only=True):
     """Everything that is said of one kind of request and its outcome. What is not said takes the usual way."""
 
     request: type[Q]
@@ -182,5 +181,5 @@ class Spec(Generic[Q, A]):
     without that."""
     stands_beside: Callable[[Q, Any, Q], bool] | None = None
     """Whether an earlier step (its request and outcome) was still on the screen beside a later one (its request)."""
-    details: Mapping[str, Any] = field(default_factory=dict)
+    details: Mapping[str, Any] = msgspec.field(default_factory=dict)
     """Free for the verb's own modules."""

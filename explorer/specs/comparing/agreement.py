@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
-from explorer.specs.comparing.walk import Walk
+import msgspec
 
 
-@dataclass(frozen=True)
-class Tolerance:
+class Tolerance(msgspec.Struct, frozen=True):
     """How far apart two numbers may be."""
 
     logprob: float
@@ -34,8 +32,7 @@ def loosest(dtypes: Sequence[str]) -> Tolerance:
     return max(known, key=lambda tolerance: tolerance.logprob, default=TOLERANCES["float32"])
 
 
-@dataclass(frozen=True)
-class Agreement:
+class Agreement(msgspec.Struct, frozen=True):
     """How two outcomes compare."""
 
     difference: str
@@ -46,18 +43,19 @@ class Agreement:
     """Whether a two-sample test decided: nothing but counts was held against the live outcome."""
 
 
-@dataclass(frozen=True)
-class Comparison:
+class Comparison(msgspec.Struct, frozen=True):
     """What two outcomes need not have in common."""
 
     tolerance: Tolerance = TOLERANCES["float32"]
-    names: Mapping[str, str] = field(default_factory=dict)
+    names: Mapping[str, str] = msgspec.field(default_factory=dict)
     """A model's name in the first → in the second; one that is not there is the same in both."""
     reproducible: bool = False
     """Whether a seed must give the same replies: same weights, dtype, device and libraries."""
 
     def difference(self, recorded: Any, live: Any, path: str = "") -> str:
         """The first place where two records differ, in words; empty where they agree."""
+        from explorer.specs.comparing.walk import Walk  # the first paint does not wait for it
+
         return Walk(self.tolerance, self.names).difference(recorded, live, path)
 
 

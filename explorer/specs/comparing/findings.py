@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import msgspec
 
@@ -25,7 +24,7 @@ def compare_findings(
     tolerance = comparison.tolerance
     # A probability is the exponential of a log-probability, and as far off as that allows.
     relative = max(tolerance.relative, math.expm1(tolerance.logprob))
-    loose = replace(comparison, tolerance=Tolerance(tolerance.logprob, relative))
+    loose = msgspec.structs.replace(comparison, tolerance=Tolerance(tolerance.logprob, relative))
     return Agreement(loose.difference(_findings_of(recorded), _findings_of(live)))
 
 

@@ -10,7 +10,6 @@ import msgspec
 from explorer.base.records.models import ModelInfo
 from explorer.base.records.repeat_back import RepeatBack, RepeatBackResult, TokenReplies
 from explorer.base.records.vocabulary import ReadVocabulary, VocabularyColumns
-from explorer.base.reply_classes import Subject, classify
 from explorer.specs.comparing.agreement import Agreement, Comparison, compare_plainly
 from explorer.specs.comparing.wording import said
 
@@ -90,6 +89,8 @@ async def find_contradiction(request: RepeatBack, outcome: RepeatBackResult, liv
 
 def contradiction(request: RepeatBack, recorded: RepeatBackResult, vocabulary: TokenColumns) -> str:
     """Where replies that no live ones can be held against are not what their own ids make them; else empty."""
+    from explorer.base.reply_classes import Subject, classify
+
     for probe in (recorded.probe, *recorded.controls):
         token_id = probe.token.token_id
         if not 0 <= token_id < vocabulary.vocab_size:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
@@ -30,12 +29,11 @@ _TOKENS_PER_NAT = 8.0
 """Ranks grow by less than e^8 a nat where tokens lie densest, with room to spare."""
 
 
-@dataclass(frozen=True)
-class Walk:
+class Walk(msgspec.Struct, frozen=True):
     """How two answers are compared."""
 
     tolerance: Tolerance
-    names: Mapping[str, str] = field(default_factory=dict)
+    names: Mapping[str, str] = msgspec.field(default_factory=dict)
     """A model's name in the first answer → in the second; one that is not there is the same in both."""
 
     def difference(self, recorded: Any, live: Any, path: str = "") -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Protocol
+
+import msgspec
 
 from explorer.base.records.record import Progress, Request
 from explorer.base.records.unions import AnyPart, AnyRequest, Cancelled, Step
@@ -15,13 +16,12 @@ from explorer.pipe.client import EngineClient, Pending
 from explorer.specs.registry import models_of, spec_of
 
 
-@dataclass
-class Running:
+class Running(msgspec.Struct):
     """A request that has not been answered."""
 
     pending: Pending
     record: bool
-    since: float = field(default_factory=time.monotonic)
+    since: float = msgspec.field(default_factory=time.monotonic)
     progress: Progress | None = None
 
 
@@ -35,8 +35,7 @@ class Shown(Protocol):
         """A part of its answer came."""
 
 
-@dataclass(frozen=True)
-class Ears:
+class Ears(msgspec.Struct, frozen=True):
     """Who hears of what happens to requests; called on the event loop."""
 
     shown: Shown

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
+import msgspec
 from textual.binding import Binding
 
 from explorer.specs.registry import REGISTRY
@@ -12,8 +12,7 @@ from explorer.specs.spec import Tab
 from explorer.tui.shell.tabs import tab_labels
 
 
-@dataclass(frozen=True)
-class Command:
+class Command(msgspec.Struct, frozen=True):
     """A named user act."""
 
     name: str

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from explorer.base.records.models import LoadModel
 
 
-@dataclass(frozen=True)
-class OpenReplay:
+class OpenReplay(msgspec.Struct, frozen=True):
     """A session file, looked at without a model."""
 
     path: Path
 
 
-@dataclass(frozen=True)
-class OpenResumed:
+class OpenResumed(msgspec.Struct, frozen=True):
     """A session file, gone on with: its steps on the screen, its models loaded again, what follows appended."""
 
     path: Path
@@ -24,8 +23,7 @@ class OpenResumed:
     """Where models are now whose folders the file does not tell, and further ones to load."""
 
 
-@dataclass(frozen=True)
-class OpenLive:
+class OpenLive(msgspec.Struct, frozen=True):
     """The explorer in a new session that goes on from another one."""
 
     parent: Path
