@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
 from typing import Literal
 
+import msgspec
 from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
@@ -27,8 +27,7 @@ _CELLS = 5
 _GIB = 2**30
 
 
-@dataclass(frozen=True)
-class Work:
+class Work(msgspec.Struct, frozen=True):
     """What the engine is doing."""
 
     text: str
@@ -39,8 +38,7 @@ class Work:
     """Seconds since it began, when `done` was counted."""
 
 
-@dataclass(frozen=True)
-class BarState:
+class BarState(msgspec.Struct, frozen=True):
     """Everything the bar shows."""
 
     models: tuple[tuple[str, ModelState], ...] = ()
@@ -55,8 +53,7 @@ class BarState:
     """Requests that wait for the one that runs."""
 
 
-@dataclass(frozen=True)
-class _Detail:
+class _Detail(msgspec.Struct, frozen=True):
     """How much of each thing is said; the bar takes the first that fits its width."""
 
     title: bool = True
@@ -183,11 +180,11 @@ class ModelBar(Guarded, Widget):
         for source in self._loaded.values():
             self._pending.pop(source, None)
         self._update_models()
-        self.state = replace(self.state, memory=roster.devices)
+        self.state = msgspec.structs.replace(self.state, memory=roster.devices)
 
     def set_selected(self, name: str) -> None:
         """The token table shows the vocabulary of this model."""
-        self.state = replace(self.state, selected=name)
+        self.state = msgspec.structs.replace(self.state, selected=name)
 
     def set_model_loading(self, source: str) -> None:
         """`source` is being loaded, until `set_roster` has it or `set_model_failed` says otherwise; what failed before
@@ -210,24 +207,24 @@ class ModelBar(Guarded, Widget):
         """The engine is starting, ready, or stopped for `reason`; with a stopped engine nothing loads or runs."""
         if state == "stopped":
             self._pending = {source: what for source, what in self._pending.items() if what == "failed"}
-            self.state = replace(self.state, work=None, waiting=0)
+            self.state = msgspec.structs.replace(self.state, work=None, waiting=0)
             self._update_models()
-        self.state = replace(self.state, engine=state, reason=reason)
+        self.state = msgspec.structs.replace(self.state, engine=state, reason=reason)
 
     def set_running(self, text: str, done: int, total: int, started_at: float) -> None:
         """The engine is at `done` of `total` (0: unknown) of `text`; `started_at` on the monotonic clock."""
         elapsed = max(0.0, time.monotonic() - started_at)
-        self.state = replace(self.state, work=Work(text, done, total, elapsed))
+        self.state = msgspec.structs.replace(self.state, work=Work(text, done, total, elapsed))
 
     def clear_running(self) -> None:
         """Nothing runs."""
-        self.state = replace(self.state, work=None)
+        self.state = msgspec.structs.replace(self.state, work=None)
 
     def set_waiting(self, n: int) -> None:
         """`n` requests wait."""
-        self.state = replace(self.state, waiting=n)
+        self.state = msgspec.structs.replace(self.state, waiting=n)
 
     def _update_models(self) -> None:
         models: list[tuple[str, ModelState]] = [(name, "loaded") for name in self._loaded]
         models += [(short_name(source), state) for source, state in self._pending.items()]
-        self.state = replace(self.state, models=tuple(models))
+        self.state = msgspec.structs.replace(self.state, models=tuple(models))
