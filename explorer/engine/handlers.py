@@ -55,12 +55,13 @@ class Engine:
         return frozenset(map(resource_of, devices)) or frozenset({"cpu"})
 
     def _check_abilities(self, request: AnyRequest) -> None:
-        needed = REGISTRY.of(request).needs(request)
+        spec = REGISTRY.of(request)
+        needed = spec.needs(request)
         for name in models_of(request):
             info = self.models.get(name).info
             missing = needed - set(info.abilities)
             if missing:
-                raise lacks(info, missing)
+                raise lacks(info, missing, spec.advise(request, missing))
 
 
 def resource_of(device: str) -> str:

@@ -92,6 +92,11 @@ def needs_nothing(request: Any) -> frozenset[Ability]:
     return frozenset()
 
 
+def no_advice(request: Any, missing: frozenset[Ability]) -> str:
+    """Nothing but another model will do."""
+    return ""
+
+
 def never(request: Any) -> bool:
     """Of no request."""
     return False
@@ -133,6 +138,8 @@ class Spec(msgspec.Struct, Generic[Q, A], frozen=True, kw_only=True):
     """`module:function` of the handler, `(engine, request, control) -> Work`; empty: answered without the engine."""
     needs: Callable[[Q], frozenset[Ability]] = needs_nothing
     """The abilities that each model of the request must have."""
+    advise: Callable[[Q, frozenset[Ability]], str] = no_advice
+    """What else may be asked of a model that lacks the abilities given: a hint; empty: load another model."""
     background: Callable[[Q], bool] = never
     """Whether quicker requests may pass it while it runs."""
     resumable: bool = False

@@ -129,6 +129,11 @@ def needs(request: Verify) -> frozenset[Ability]:
     return found if request.token_ids is not None and not request.indicator else found | _FROM_WEIGHTS
 
 
+def advise(request: Verify, missing: frozenset[Ability]) -> str:
+    """Geometry needs no replies, but it needs weights."""
+    return "" if "weights" in missing else "Choose geometric definitions only, or load the model itself."
+
+
 def _kind(definition: str) -> str:
     return definition.partition(":")[0]
 
@@ -240,6 +245,7 @@ SPECS = (
         blocks=blocks,
         answer="explorer.engine.answers.verification.answer:answer_verify",
         needs=needs,
+        advise=advise,
         background=lambda request: True,
         resumable=True,
         compare=compare_findings,

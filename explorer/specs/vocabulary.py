@@ -54,10 +54,12 @@ def ranking_blocks(request: RankTokens, outcome: RankedTokens) -> Iterable[Block
 
 
 def shown_indicators(outcome: RankedTokens) -> tuple[str, ...]:
-    """The indicator sorted by, then the first others that the rows hold, in the order of the columns."""
+    """The indicator sorted by, though no row may hold it, then the first others of the rows, in column order."""
+    from explorer.tables.table import PLAIN_SORTS  # NumPy, which the first paint does not wait for
+
     held = dict.fromkeys(name for row in outcome.rows for name in row.indicators)
     ordered = [name for name in INDICATORS if name in held] + [name for name in held if name not in INDICATORS]
-    first = [outcome.sort] if outcome.sort in held else []
+    first = [outcome.sort] if outcome.sort not in ("", *PLAIN_SORTS) else []
     return tuple(dict.fromkeys((*first, *ordered)))[:SHOWN]
 
 

@@ -70,6 +70,7 @@ def test_the_entries_of_earlier_versions_are_carried_over_once(tmp_path: Path) -
 
 _WRITER = """
 import sys
+import time
 from pathlib import Path
 from explorer.engine.answers.cache import Cache
 with Cache(Path(sys.argv[1]), lambda: [(1, b"carried" * 1000)], write=True) as cache:
@@ -77,12 +78,14 @@ with Cache(Path(sys.argv[1]), lambda: [(1, b"carried" * 1000)], write=True) as c
     for number in range(2, 100_000):
         cache.put([(number, b"%d" % number * 500), (100_000 + number, b"second of the two")])
         print(number, flush=True)
+        time.sleep(float(sys.argv[2]))
 """
 
 
-def start_writer(path: Path) -> subprocess.Popen[str]:
+def start_writer(path: Path, rest: float = 0.0) -> subprocess.Popen[str]:
+    """A process that writes and writes, with `rest` seconds between two transactions."""
     return subprocess.Popen(
-        [sys.executable, "-c", _WRITER, str(path)], stdout=subprocess.PIPE, text=True, cwd=REPOSITORY
+        [sys.executable, "-c", _WRITER, str(path), str(rest)], stdout=subprocess.PIPE, text=True, cwd=REPOSITORY
     )
 
 
@@ -115,7 +118,7 @@ def test_no_kill_loses_what_was_put_or_splits_it(tmp_path: Path) -> None:
 
 def test_two_programs_lose_nothing_of_each_other_and_know_of_each_other(tmp_path: Path) -> None:
     path = tmp_path / "shared.sqlite"
-    process = start_writer(path)
+    process = start_writer(path, rest=0.01)  # no run writes without a rest, in which the other gets its turn
     assert process.stdout is not None
     assert process.stdout.readline() == "True\n"
     with opened(path, [(1, b"carried" * 1000)]) as cache:

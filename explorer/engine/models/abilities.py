@@ -150,12 +150,12 @@ def running(model: HasVocabulary) -> GeneratesReplies:
     raise lacks(model.info, frozenset({"next_tokens"}))
 
 
-def lacks(info: ModelInfo, missing: frozenset[Ability]) -> ModelError:
-    """Why a model cannot answer what needs the `missing` abilities, in one line."""
+def lacks(info: ModelInfo, missing: frozenset[Ability], advice: str = "") -> ModelError:
+    """Why a model cannot answer what needs the `missing` abilities, in one line; `advice` is the hint, if given."""
     if info.source.startswith("weights:"):
         return ModelError(
             f"{info.name} has only its embedding matrices here, so it cannot answer",
-            hint=f"Load {info.source.removeprefix('weights:')} without 'weights:' to run it.",
+            hint=advice or f"Load {info.source.removeprefix('weights:')} without 'weights:' to run it.",
         )
     wanted = " and no ".join(words for ability, words in _GIVES.items() if ability in missing)
-    return ModelError(f"{info.name} gives no {wanted}, so it cannot answer this", hint="Ask another model.")
+    return ModelError(f"{info.name} gives no {wanted}, so it cannot answer this", hint=advice or "Ask another model.")

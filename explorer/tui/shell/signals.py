@@ -37,13 +37,14 @@ def end_on_signals(loop: asyncio.AbstractEventLoop, end: Callable[[str], None]) 
             heard.append(number.name)
             end(number.name)
 
-    watched = []
+    before = {}
     for number in ENDINGS:
+        handler = signal.getsignal(number)
         try:
             loop.add_signal_handler(number, hear, number)
         except (NotImplementedError, RuntimeError, ValueError):
             continue
-        watched.append(number)
+        before[number] = handler
 
     usual = threading.excepthook
 
@@ -58,7 +59,8 @@ def end_on_signals(loop: asyncio.AbstractEventLoop, end: Callable[[str], None]) 
 
     def undo() -> None:
         threading.excepthook = usual
-        for number in watched:
-            loop.remove_signal_handler(number)
+        for number, handler in before.items():
+            loop.remove_signal_handler(number)  # which leaves the default, even where the signal was ignored (nohup)
+            signal.signal(number, handler)
 
     return undo
