@@ -21,35 +21,35 @@ from scipy.optimize import linprog
 
 from benchmarks.harness import write_section
 from benchmarks.planted import Planted, planted
-from explorer.engine.core.speakability.certify import FEW, certify
 from explorer.engine.core.speakability.checker import Checker
 from explorer.engine.core.speakability.geometry import Ground
-from explorer.engine.core.speakability.questions import Question, RowWitness, Verdict, Weights
+from explorer.engine.core.speakability.prove import FEW, prove
+from explorer.engine.core.speakability.questions import Question, RowWitness, Settled, Weights
 
 TESTS = Path(__file__).parent.parent / "tests" / "core" / "speakability"
 
 
 def timed(
     vocabulary: Planted, question: Question, bias: str = "", token_ids: Sequence[int] | None = None
-) -> tuple[dict[int, Verdict], float]:
+) -> tuple[dict[int, Settled], float]:
     """ProveSpeakability and measure; `bias` is `shift`, `head` or nothing."""
-    verdicts: dict[int, Verdict] = {}
+    verdicts: dict[int, Settled] = {}
     start = time.process_time()
     head = vocabulary.bias if bias == "head" else None
     shift = vocabulary.shift if bias == "shift" else None
-    for part in certify(vocabulary.rows, head, question, token_ids, shift=shift):
+    for part in prove(vocabulary.rows, head, question, token_ids, shift=shift):
         verdicts |= {verdict.token_id: verdict for verdict in part}
     return verdicts, time.process_time() - start
 
 
-def summary(verdicts: dict[int, Verdict]) -> str:
+def summary(verdicts: dict[int, Settled]) -> str:
     """How many of each answer, as cells of a table."""
     counts = Counter(verdict.answer for verdict in verdicts.values())
     searched = sum(not isinstance(verdict.certificate, RowWitness) for verdict in verdicts.values())
     return f"{counts['speakable']:,} | {counts['unspeakable']:,} | {counts['undecided']:,} | {searched:,}"
 
 
-def right_about_planted(vocabulary: Planted, verdicts: dict[int, Verdict]) -> None:
+def right_about_planted(vocabulary: Planted, verdicts: dict[int, Settled]) -> None:
     """The planted truths, which are about the cone, and every proof that does not rest on the row alone."""
     assert {verdicts[t].answer for t in vocabulary.speakable.tolist()} == {"speakable"}
     assert {verdicts[t].answer for t in vocabulary.unspeakable.tolist()} == {"unspeakable"}
@@ -113,7 +113,7 @@ def one_by_one(vocab: int, d_model: int) -> None:
             ground, seconds = Ground(), []
             for token_id in vocabulary.kinds[kind][-6:].tolist():
                 start = time.process_time()
-                found = certify(vocabulary.rows, None, question, [token_id], shift=shift, ground=ground)
+                found = prove(vocabulary.rows, None, question, [token_id], shift=shift, ground=ground)
                 assert sum(len(part) for part in found) == 1
                 seconds.append(time.process_time() - start)
             lines.append(f"| {name} | {kind} | {seconds[0]:.2f} | {median(seconds[1:]):.2f} |")
@@ -185,7 +185,7 @@ def against_truth(instances: int) -> None:
     """Random small instances of all families in all questions against exact rational truth."""
     sys.path.insert(0, str(TESTS))
     from small_families import FAMILIES  # type: ignore[import-not-found]
-    from test_certify import compare_with_truth  # type: ignore[import-not-found]
+    from test_prove import compare_with_truth  # type: ignore[import-not-found]
 
     counts: Counter[str] = Counter()
     for family in FAMILIES:

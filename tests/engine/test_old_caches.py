@@ -13,7 +13,7 @@ from explorer.base.records.plain import load_json
 from explorer.base.records.speakability import Certificates, ProveSpeakability, ReadCertificates, SpeakabilityResult
 from explorer.base.records.unions import AnyOutcome
 from explorer.base.records.verification import ReadEvidence, VerdictEvidence, VerificationResult, Verify
-from explorer.engine.answers.speakability.answer import certify, read_certificates
+from explorer.engine.answers.speakability.answer import prove_tokens, read_certificates
 from explorer.engine.answers.verification.answer import read_evidence, verify
 from explorer.engine.handlers import Engine
 from explorer.engine.models.abilities import HasWeights, weights_of
@@ -61,7 +61,7 @@ def verified(engine: Engine, cache: Path) -> VerificationResult:
 
 def proved(model: HasWeights, cache: Path) -> tuple[SpeakabilityResult, Certificates]:
     request = ProveSpeakability(model="mynah", token_ids=(300, 301, 907, 1213))
-    result = outcome_of(certify(model, request, CONTROL, cache / "speakability"))
+    result = outcome_of(prove_tokens(model, request, CONTROL, cache / "speakability"))
     return result, read_certificates(model, ReadCertificates(of=request), cache / "speakability")
 
 

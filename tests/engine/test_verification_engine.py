@@ -34,7 +34,7 @@ from explorer.base.records.verification import (
 )
 from explorer.base.templates import find_template
 from explorer.engine.answers.self_test.answer import self_test
-from explorer.engine.answers.speakability.answer import certify
+from explorer.engine.answers.speakability.answer import prove_tokens
 from explorer.engine.answers.verification import plan as verification_plan
 from explorer.engine.answers.verification.answer import read_evidence, read_verdicts, verify
 from explorer.engine.answers.vocabulary import Read
@@ -145,13 +145,13 @@ def test_the_slow_definitions_keep_their_floors_too(mynah: HasHidden, read: Read
 def test_what_cannot_be_said_is_a_definition_once_it_is_certified(
     mynah: HasHidden, read: Read, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(verification_plan, "speaking_folder", lambda: tmp_path)
+    monkeypatch.setattr(verification_plan, "proofs_folder", lambda: tmp_path)
     ids, wanted = tuple(range(300, 420)), ("speakability",)
     before, _ = ask(mynah, read, cache, token_ids=(*ids, 500), definitions=wanted)
-    assert any("no token is certified yet" in note for note in before.notes)
+    assert any("no token is proved yet" in note for note in before.notes)
     assert before.definitions[0].inconclusive == 121
     certified, _ = outcome_of(
-        certify(mynah, ProveSpeakability(model="mynah", token_ids=ids, rows=200), CONTROL, tmp_path)
+        prove_tokens(mynah, ProveSpeakability(model="mynah", token_ids=ids, rows=200), CONTROL, tmp_path)
     )
     assert isinstance(certified, SpeakabilityResult)
     after, _ = ask(mynah, read, cache, token_ids=(*ids, 500), definitions=wanted)

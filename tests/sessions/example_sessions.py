@@ -137,7 +137,7 @@ def exchanges(text: str = PLAIN) -> list[Exchange]:
         (FindNeighbours(model="mynah", token_id=5), neighbourhood(text)),
         (ListModels(), catalogue),
         *verification_exchanges(text),
-        *speaking_exchanges(text),
+        *speakability_exchanges(text),
         (LoadModel(source=text), Failure(message=text, hint=text)),
         (MarkToken(model="mynah", token_id=5, text=text), Noted()),
         (WriteNote(text=text, model="mynah", token_id=5, tags=(text, "odd")), Noted()),
@@ -183,7 +183,7 @@ def verification_exchanges(text: str) -> list[Exchange]:
     ]
 
 
-def speaking_exchanges(text: str) -> list[Exchange]:
+def speakability_exchanges(text: str) -> list[Exchange]:
     """The same for speakability."""
     token = ref(text=text)
     weights = SpeakabilityCertificate(kind="weights", token_ids=(3, 7), weights=(0.25, 0.75))

@@ -34,7 +34,7 @@ from tests.sessions.example_sessions import (
     probe,
     ref,
     reply,
-    speaking_exchanges,
+    speakability_exchanges,
 )
 
 Answer = Callable[[AnyRequest], AnyOutcome]
@@ -165,7 +165,7 @@ async def test_after_an_unload_a_model_is_not_asked() -> None:
 
 
 async def test_a_proof_that_the_checker_refuses_differs() -> None:
-    pairs = [LOAD, *speaking_exchanges("x")]
+    pairs = [LOAD, *speakability_exchanges("x")]
     for refused, verdict in (((), "agree"), ((5,), "differ")):
         checks = await checked(ToldEngine(recorded_answers(pairs, refused)), steps(*pairs))
         assert [check.result for check in checks] == ["agree", verdict]

@@ -39,7 +39,7 @@ from explorer.base.records.verification import ReadVerdicts, VerdictColumns, Ver
 from explorer.base.records.vocabulary import RankedTokens, RankTokens, ReadVocabulary, VocabularyColumns
 from explorer.base.templates import TEMPLATES
 from explorer.specs.registry import describe, summarise
-from tests.sessions.example_sessions import speaking_exchanges, verification_exchanges
+from tests.sessions.example_sessions import speakability_exchanges, verification_exchanges
 
 HOSTILE = "[/foo] \x1b]52;c;aGk=\x07 \u202e \n\t"
 TOKEN = TokenRef(token_id=742, token_bytes=HOSTILE.encode().hex(), text=HOSTILE)
@@ -91,7 +91,7 @@ COLUMN = LogprobColumn(
 )
 
 VERIFICATION = verification_exchanges(HOSTILE)
-SPEAKING = speaking_exchanges(HOSTILE)
+SPEAKING = speakability_exchanges(HOSTILE)
 REQUESTS: list[AnyRequest] = [
     *(request for request, _ in VERIFICATION),
     ReadVerdicts(of=Verify(model=HOSTILE, indicator=HOSTILE, top_percent=2.0, definitions=(HOSTILE,))),

@@ -16,14 +16,14 @@ from explorer.base.records.speakability import (
 from explorer.specs.comparing.agreement import Comparison
 from explorer.specs.registry import REGISTRY, models_of, spec_of
 from explorer.specs.speakability import press, share_words, stands_beside, subject_of
-from tests.sessions.example_sessions import speaking_exchanges
+from tests.sessions.example_sessions import speakability_exchanges
 from tests.specs.test_verification_spec import words_of
 
 ONE = ProveSpeakability(model="mynah", token_ids=(5,))
 
 
 def result() -> SpeakabilityResult:
-    found = speaking_exchanges("word")[0][1]
+    found = speakability_exchanges("word")[0][1]
     assert isinstance(found, SpeakabilityResult)
     return found
 

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from explorer.engine.core.speakability.certify import certify
 from explorer.engine.core.speakability.checker import Checker
 from explorer.engine.core.speakability.own_direction import own_direction_winners
+from explorer.engine.core.speakability.prove import prove
 from explorer.engine.core.speakability.questions import Question, RowWitness, Weights, Witness
 from tests.core.speakability.exact_truth import speakable
 from tests.core.speakability.small_families import FAMILIES, bias_for
@@ -172,7 +172,7 @@ def test_verdicts_about_tiny_and_huge_rows_are_true(question: Question, size: fl
     rows = np.round(random.standard_normal((40, 2)) * 8) / 8
     rows = np.c_[rows, rows[:, ::-1]] * size
     bias = random.integers(-1, 2, 40) * size
-    verdicts = [verdict for part in certify(rows, bias, question) for verdict in part]
+    verdicts = [verdict for part in prove(rows, bias, question) for verdict in part]
     assert len(verdicts) == 40
     for verdict in verdicts:
         if verdict.answer != "undecided":

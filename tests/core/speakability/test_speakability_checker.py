@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 import explorer.engine.core.speakability.checker as checker_module
-from explorer.engine.core.speakability.certify import certify
 from explorer.engine.core.speakability.checker import Checker
 from explorer.engine.core.speakability.exact_sums import exact_products
-from explorer.engine.core.speakability.questions import Question, Verdict, Weights, Witness
+from explorer.engine.core.speakability.prove import prove
+from explorer.engine.core.speakability.questions import Question, Settled, Weights, Witness
 from tests.shapes import unchecked
 
 CONE = Question("cone")
@@ -32,9 +32,9 @@ def instance(seed: int) -> tuple[Any, Any]:
     return random.standard_normal((80, 5)), 0.4 * random.standard_normal(80)
 
 
-def settled(seed: int, question: Question) -> tuple[Checker, list[Verdict]]:
+def settled(seed: int, question: Question) -> tuple[Checker, list[Settled]]:
     rows, bias = instance(seed)
-    return Checker(rows, bias, question), [verdict for part in certify(rows, bias, question) for verdict in part]
+    return Checker(rows, bias, question), [verdict for part in prove(rows, bias, question) for verdict in part]
 
 
 @pytest.mark.parametrize("question", ASKED, ids=str)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from explorer.engine.core.speakability.certify import certify
 from explorer.engine.core.speakability.checker import Checker
-from explorer.engine.core.speakability.questions import Question, Verdict, Witness
+from explorer.engine.core.speakability.prove import prove
+from explorer.engine.core.speakability.questions import Question, Settled, Witness
 from explorer.engine.core.speakability.sphere import sphere_witness
 
 BALL = Question("ball", radius=2.0, bias=True)
 
 
-def point_of(checker: Checker, verdict: Verdict) -> np.ndarray:
+def point_of(checker: Checker, verdict: Settled) -> np.ndarray:
     proof = verdict.certificate
     return proof.x if isinstance(proof, Witness) else checker.row_witness(verdict.token_id)
 
@@ -25,8 +25,8 @@ def test_a_token_that_wins_in_the_ball_and_in_the_cone_wins_on_the_sphere(mean_z
     ball = Question("ball", radius=2.0, bias=True, mean_zero=mean_zero)
     freely = Question("ball", radius=2.0, mean_zero=mean_zero)
     checker, cone = Checker(rows, bias, ball), Checker(rows, None, freely)
-    far = {v.token_id: v for part in certify(rows, None, freely) for v in part if v.answer == "speakable"}
-    near = {v.token_id: v for part in certify(rows, bias, ball) for v in part if v.answer == "speakable"}
+    far = {v.token_id: v for part in prove(rows, None, freely) for v in part if v.answer == "speakable"}
+    near = {v.token_id: v for part in prove(rows, bias, ball) for v in part if v.answer == "speakable"}
     both = far.keys() & near.keys()
     assert both
     for token_id in both:

@@ -16,7 +16,7 @@ from explorer.base.records.unions import Cancelled
 from explorer.base.records.verification import Verify
 from explorer.engine.answers.holdings import Holdings
 from explorer.engine.answers.self_test.hard_list import compare_hard_tokens
-from explorer.engine.answers.speakability.answer import cache_folder as speaking_folder
+from explorer.engine.answers.speakability.answer import cache_folder as proofs_folder
 from explorer.engine.answers.verification.answer import Swept, cache_folder, run_plan
 from explorer.engine.answers.verification.plan import SPECIAL, Plan, make_plan
 from explorer.engine.answers.verification.summary import truth_score, verdict_row
@@ -55,7 +55,7 @@ def self_test(
     request: SelfTest,
     control: Control,
     cache: Path | None = None,
-    speaking_cache: Path | None = None,
+    proofs_cache: Path | None = None,
 ) -> Work:
     """Verify the candidates and the listed tokens by `magikarp`, and compare. Raises `ExplorerError` for a model of
     which neither a list nor a zoo card tells anything."""
@@ -71,7 +71,7 @@ def self_test(
     swept = yield from run_plan(plan, control)
     hard = None
     if swept.completed:
-        hard = yield from compare_hard_tokens(weights_of(model), control, speaking_cache or speaking_folder())
+        hard = yield from compare_hard_tokens(weights_of(model), control, proofs_cache or proofs_folder())
     if not swept.completed or control.cancelled():
         return Cancelled()
     return msgspec.structs.replace(_result(plan, swept, compared, rows), hard_to_speak=hard)

@@ -14,7 +14,7 @@ from explorer.base.records.self_test import BoxLine, HardLine, HardListScore
 from explorer.base.records.speakability import ProveSpeakability, ReadCertificates, SpeakabilityResult, SpeakabilityRow
 from explorer.base.records.tokens import TokenRef
 from explorer.base.records.unions import AnyPart, Cancelled
-from explorer.engine.answers.speakability.answer import certify, read_certificates
+from explorer.engine.answers.speakability.answer import prove_tokens, read_certificates
 from explorer.engine.answers.speakability.unembedding import unembedding
 from explorer.engine.data.published import MECHANISTIC, HardToken, hard_tokens
 from explorer.engine.models.abilities import HasWeights
@@ -44,7 +44,7 @@ def compare_hard_tokens(
             hint="This is another model of the same name; load the one that the list is about.",
         )
     own = ProveSpeakability(model=model.info.name, mode="own_direction", bias=False, folded=False)
-    outcome = yield from certify(model, own, control, cache)
+    outcome = yield from prove_tokens(model, own, control, cache)
     if isinstance(outcome, Cancelled):
         return None
     directions = read_certificates(model, ReadCertificates(of=own), cache).rows
@@ -56,7 +56,7 @@ def compare_hard_tokens(
             box = ProveSpeakability(
                 model=model.info.name, mode="box", bias=bias, folded=False, token_ids=tested, rows=len(tested)
             )
-            outcome = yield from certify(model, box, control, cache)
+            outcome = yield from prove_tokens(model, box, control, cache)
             if not isinstance(outcome, SpeakabilityResult):
                 return None
             boxes[bias] = {row.token.token_id: row for row in outcome.rows}

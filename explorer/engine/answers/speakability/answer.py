@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import math
 import time
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 import numpy as np
-from jaxtyping import Int64
 from platformdirs import user_cache_path
 
 from explorer.base.errors import ExplorerError
@@ -24,19 +20,18 @@ from explorer.base.records.speakability import (
     ReadCertificates,
     SpeakabilityMode,
     SpeakabilityPart,
-    SpeakabilityResult,
     SpeakabilityRow,
 )
-from explorer.base.records.tokens import TokenRef
 from explorer.base.records.unions import AnyPart, Cancelled
 from explorer.engine.answers.holdings import Holdings
+from explorer.engine.answers.speakability.asked import Asked, ask
 from explorer.engine.answers.speakability.proofs import proof_record, reaches_sphere, refine
-from explorer.engine.answers.speakability.store import SpeakStore
-from explorer.engine.answers.speakability.unembedding import Unembedding, Unembeddings
-from explorer.engine.core.speakability.certify import certify as certified
-from explorer.engine.core.speakability.geometry import Ground
+from explorer.engine.answers.speakability.store import ProofStore
+from explorer.engine.answers.speakability.summary import is_hard, summarise_run
+from explorer.engine.answers.speakability.unembedding import Unembeddings
 from explorer.engine.core.speakability.own_direction import own_direction_winners
-from explorer.engine.core.speakability.questions import Question, Verdict
+from explorer.engine.core.speakability.prove import prove
+from explorer.engine.core.speakability.questions import Settled
 from explorer.engine.models.abilities import HasWeights, weights_of
 from explorer.engine.queue import Control, Work
 
@@ -44,14 +39,14 @@ KEPT_EVERY = 0.5
 """Seconds after which what is settled goes to disk."""
 TOLD_EVERY = 0.1
 TOLD_AT_ONCE = 8192
-NAMED_SHADOWS = 16
-"""Tokens named of a proof."""
 
 
 def answer_prove(engine: Holdings, request: ProveSpeakability, control: Control) -> Work:
-    """Settle which tokens are speakable. Raises `ExplorerError` as `certify` does."""
+    """Settle which tokens are speakable. Raises `ExplorerError` as `prove_tokens` does."""
     return (
-        yield from certify(weights_of(engine.models.get(request.model)), request, control, kept=engine.unembeddings)
+        yield from prove_tokens(
+            weights_of(engine.models.get(request.model)), request, control, kept=engine.unembeddings
+        )
     )
 
 
@@ -66,73 +61,7 @@ def cache_folder() -> Path:
     return user_cache_path("glitch-explore") / "speakability"
 
 
-@dataclass(frozen=True)
-class Asked:
-    """A checked question about a model's unembedding."""
-
-    model: HasWeights
-    mode: SpeakabilityMode
-    found: Unembedding
-    question: Question | None
-    """None for `own_direction`."""
-    digest: str
-    ground: Ground
-
-    def path(self, cache: Path, mode: str) -> Path:
-        """The file of this question, or of `own_direction` about the same numbers."""
-        return cache / self.digest / f"{mode}.sqlite"
-
-    def places(self, token_ids: Sequence[int]) -> Int64[np.ndarray, " n"]:
-        """Rows of tokens. Raises `ExplorerError` for one that has none."""
-        ids = np.array([max(-1, min(one, 2**62)) for one in token_ids], dtype=np.int64)
-        places = np.searchsorted(self.found.token_ids, ids)
-        inside = places < len(self.found.token_ids)
-        inside[inside] = self.found.token_ids[places[inside]] == ids[inside]
-        if not inside.all():
-            raise ExplorerError(
-                f"token {token_ids[int(inside.argmin())]} of {self.model.info.name} is padding or out of range",
-                hint=f"Name ids from 0 to {self.model.info.tokenizer_size - 1}.",
-            )
-        return np.asarray(places)
-
-    @property
-    def words(self) -> str:
-        """Which x are admissible."""
-        width = self.found.rows.shape[1]
-        if self.question is None:
-            return "x is the token's own row: who wins there (the post's list of tokens hard to speak)"
-        if self.mode == "cone":
-            return "any x at all, without a bias: is the token's row a vertex of the hull of all rows"
-        if self.mode == "box":
-            return "every entry of x at most 1 in size: the post's linear program"
-        held = ", its entries summing to 0: what a LayerNorm delivers" if self.question.mean_zero else ""
-        return f"x no longer than sqrt({width}) = {self.question.radius:.4g}{held}"
-
-    def device(self) -> str:
-        """Where matrix products are done."""
-        return self.model.info.device if self.model.info.device.startswith("cuda") else "cpu"
-
-
-def ask(
-    model: HasWeights, mode: SpeakabilityMode, *, bias: bool, folded: bool, kept: Unembeddings | None = None
-) -> Asked:
-    """Check a question; what `kept` knows of the model is used and added to.
-
-    Raises `ExplorerError` where it makes no sense of this model.
-    """
-    if mode == "cone" and bias:
-        raise ExplorerError("the cone has no bias: with any x at all, a bias can be outgrown", hint="Use --no-bias.")
-    known = (kept or Unembeddings()).of(model, folded=folded, bias=bias)
-    found = known.found
-    question = None
-    if mode != "own_direction":
-        radius = math.sqrt(found.rows.shape[1]) if mode == "ball" else 1.0
-        question = Question(mode, radius, bias, mean_zero=mode == "ball" and found.mean_zero)
-    digest = hashlib.sha256(f"{known.digest} {model.info.tokenizer_digest} {bias}".encode()).hexdigest()[:32]
-    return Asked(model, mode, found, question, digest, known.ground)
-
-
-def certify(
+def prove_tokens(
     model: HasWeights,
     request: ProveSpeakability,
     control: Control,
@@ -148,9 +77,9 @@ def certify(
     asked.places(wanted)
     began, folder = time.monotonic(), cache or cache_folder()
 
-    def opened(mode: str) -> SpeakStore:
+    def opened(mode: str) -> ProofStore:
         alone = request.token_ids is None  # a look at one token need not wait for a run over all
-        return stack.enter_context(SpeakStore(asked.path(folder, mode), write=True, fresh=request.fresh, alone=alone))
+        return stack.enter_context(ProofStore(asked.path(folder, mode), write=True, fresh=request.fresh, alone=alone))
 
     with ExitStack() as stack:
         own = opened("own_direction")
@@ -162,23 +91,18 @@ def certify(
         if asked.question is not None:
             store = opened(request.mode)
             reused = len(store.rows.keys() & set(wanted))
-            yield from _settle(store, request.mode, _certified_rows(asked, own, store, wanted), wanted, control)
+            yield from _settle(store, request.mode, _proved_rows(asked, own, store, wanted), wanted, control)
             named = wanted if request.token_ids is not None or request.solid_angle else []
             yield from refine(asked.found, asked.question, request, store, named, control.cancelled)
         rows = [store.rows[one] for one in wanted if one in store.rows]
         notes = tuple(dict.fromkeys(note for note in (own.note, store.note) if note))
     seconds = max(time.monotonic() - began, 1e-6)
-    result = _result(asked, request, rows, notes, reused, round(max(len(rows) - reused, 0) / seconds, 1))
+    result = summarise_run(asked, request, rows, notes, reused, round(max(len(rows) - reused, 0) / seconds, 1))
     return Cancelled(partial=result) if control.cancelled() else result
 
 
-def is_hard(row: SpeakabilityRow) -> bool:
-    """Whether another token wins along this one's own direction."""
-    return row.own_direction_winner.token_id != row.token.token_id
-
-
 def _settle(
-    store: SpeakStore,
+    store: ProofStore,
     mode: SpeakabilityMode,
     work: Iterable[list[SpeakabilityRow]],
     wanted: Sequence[int],
@@ -189,7 +113,7 @@ def _settle(
     for start in range(0, len(known), TOLD_AT_ONCE):
         yield _part(mode, known[start : start + TOLD_AT_ONCE])
     done = reused = len(known)
-    what = "own directions" if mode == "own_direction" else "tokens certified"
+    what = "own directions" if mode == "own_direction" else "tokens proved"
     began = kept = told = time.monotonic()
     fresh: list[SpeakabilityRow] = []
     try:
@@ -222,7 +146,7 @@ def _part(mode: SpeakabilityMode, rows: Sequence[SpeakabilityRow]) -> Speakabili
     )
 
 
-def _own_rows(asked: Asked, own: SpeakStore, wanted: Sequence[int]) -> Generator[list[SpeakabilityRow], None, None]:
+def _own_rows(asked: Asked, own: ProofStore, wanted: Sequence[int]) -> Generator[list[SpeakabilityRow], None, None]:
     """Who wins along each token's own row, for tokens that are not in `own` yet."""
     left = [one for one in wanted if one not in own.rows]
     if not left:
@@ -239,8 +163,8 @@ def _own_rows(asked: Asked, own: SpeakStore, wanted: Sequence[int]) -> Generator
         yield rows
 
 
-def _certified_rows(
-    asked: Asked, own: SpeakStore, store: SpeakStore, wanted: Sequence[int]
+def _proved_rows(
+    asked: Asked, own: ProofStore, store: ProofStore, wanted: Sequence[int]
 ) -> Generator[list[SpeakabilityRow], None, None]:
     """Verdicts for tokens whose own direction is known and that are not in `store` yet."""
     left = [one for one in wanted if one not in store.rows and one in own.rows]
@@ -248,7 +172,7 @@ def _certified_rows(
         return
     assert asked.question is not None
     found = asked.found
-    steps = certified(
+    steps = prove(
         found.rows, found.bias, asked.question, asked.places(left).tolist(), shift=found.shift, device=asked.device(),
         ground=asked.ground,
     )  # fmt: skip
@@ -256,7 +180,7 @@ def _certified_rows(
         yield [_row(asked, own, verdict) for verdict in verdicts]
 
 
-def _row(asked: Asked, own: SpeakStore, verdict: Verdict) -> SpeakabilityRow:
+def _row(asked: Asked, own: ProofStore, verdict: Settled) -> SpeakabilityRow:
     ids = asked.found.token_ids
     before = own.rows[int(ids[verdict.token_id])]
     proof = None if verdict.certificate is None else proof_record(verdict.certificate, ids)
@@ -270,61 +194,13 @@ def _row(asked: Asked, own: SpeakStore, verdict: Verdict) -> SpeakabilityRow:
     )
 
 
-def _result(
-    asked: Asked,
-    request: ProveSpeakability,
-    rows: list[SpeakabilityRow],
-    notes: tuple[str, ...],
-    reused: int,
-    speed: float,
-) -> SpeakabilityResult:
-    counts = {verdict: sum(row.verdict == verdict for row in rows) for verdict in SPEAKABILITIES}
-    if request.token_ids is not None:
-        listed = rows[: request.rows]
-    else:
-        order = ("unspeakable", "undecided", "speakable")
-        listed = sorted((row for row in rows if is_hard(row) or row.verdict != "speakable"),
-                        key=lambda row: order.index(row.verdict))[: request.rows]  # fmt: skip
-        listed = [_without_numbers(row) for row in listed]
-    sums = hashlib.sha256()
-    for values, kind in (
-        ([row.token.token_id for row in rows], np.int32),
-        ([row.own_direction_winner.token_id for row in rows], np.int32),
-        ([SPEAKABILITIES.index(row.verdict) for row in rows], np.uint8),
-    ):
-        sums.update(np.array(values, dtype=kind).tobytes())
-    return SpeakabilityResult(
-        model=asked.model.info.name, mode=request.mode, bias=request.bias, folded=request.folded,
-        question=asked.words, tokens=len(rows), **counts, hard=sum(map(is_hard, rows)), rows=tuple(listed),
-        names=_names(asked, listed),
-        notes=asked.found.notes + notes, reused=reused, tokens_per_second=speed, digest=sums.hexdigest()[:32],
-    )  # fmt: skip
-
-
-def _names(asked: Asked, rows: Sequence[SpeakabilityRow]) -> tuple[TokenRef, ...]:
-    """The tokens that weigh most in each of the proofs."""
-    heavy: set[int] = set()
-    for row in rows:
-        if row.certificate is not None:
-            weighed = sorted(zip(row.certificate.weights, row.certificate.token_ids, strict=True), reverse=True)
-            heavy |= {token_id for _, token_id in weighed[:NAMED_SHADOWS]}
-    return tuple(asked.model.vocabulary.ref(token_id) for token_id in sorted(heavy))
-
-
-def _without_numbers(row: SpeakabilityRow) -> SpeakabilityRow:
-    """A row whose witness, d_model numbers, is left out."""
-    if row.certificate is None or row.certificate.kind != "witness":
-        return row
-    return msgspec.structs.replace(row, certificate=None)
-
-
 def read_certificates(
     model: HasWeights, request: ReadCertificates, cache: Path | None = None, kept: Unembeddings | None = None
 ) -> Certificates:
     """All rows on disk of a run, by id. Raises `ExplorerError`."""
     of = request.of
     asked = ask(model, of.mode, bias=of.bias, folded=of.folded, kept=kept)
-    rows = SpeakStore(asked.path(cache or cache_folder(), of.mode), write=False).rows
+    rows = ProofStore(asked.path(cache or cache_folder(), of.mode), write=False).rows
     wanted = sorted(rows) if of.token_ids is None else [one for one in sorted(set(of.token_ids)) if one in rows]
     chosen = tuple(rows[one] for one in wanted if not of.hard or is_hard(rows[one]))
     return Certificates(

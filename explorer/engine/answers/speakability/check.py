@@ -12,7 +12,7 @@ from explorer.base.records.record import Progress
 from explorer.base.records.speakability import CertificatesChecked, CheckCertificates, SpeakabilityRow
 from explorer.base.records.unions import AnyPart, Cancelled
 from explorer.engine.answers.holdings import Holdings
-from explorer.engine.answers.speakability.answer import Asked, ask
+from explorer.engine.answers.speakability.asked import Asked, ask
 from explorer.engine.answers.speakability.proofs import proof_of, reaches_sphere
 from explorer.engine.answers.speakability.unembedding import Unembedding, Unembeddings
 from explorer.engine.core.speakability.checker import Checker

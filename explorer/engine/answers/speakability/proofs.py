@@ -16,7 +16,7 @@ from explorer.base.records.speakability import (
     SpeakabilityRow,
 )
 from explorer.base.records.unions import AnyPart
-from explorer.engine.answers.speakability.store import SpeakStore
+from explorer.engine.answers.speakability.store import ProofStore
 from explorer.engine.answers.speakability.unembedding import Unembedding
 from explorer.engine.core.speakability.checker import Checker
 from explorer.engine.core.speakability.questions import Certificate, Question, RowWitness, Weights, Witness
@@ -60,7 +60,7 @@ def refine(
     found: Unembedding,
     question: Question,
     request: ProveSpeakability,
-    store: SpeakStore,
+    store: ProofStore,
     token_ids: Sequence[int],
     cancelled: Callable[[], bool],
 ) -> Generator[AnyPart, None, None]:

@@ -19,7 +19,7 @@ from explorer.base.records.speakability import SpeakabilityRow
 from explorer.engine.answers.cache import Cache, Entry
 
 
-class SpeakStore:
+class ProofStore:
     """The settled tokens of one question; a context manager."""
 
     def __init__(self, path: Path, *, write: bool, fresh: bool = False, alone: bool = True) -> None:

@@ -13,7 +13,7 @@ from explorer.base.errors import ExplorerError
 from explorer.base.records.speakability import ProveSpeakability, ReadCertificates, Speakability
 from explorer.base.records.tokens import CATEGORIES
 from explorer.base.records.verification import VERDICTS, Verify
-from explorer.engine.answers.speakability.answer import cache_folder as speaking_folder
+from explorer.engine.answers.speakability.answer import cache_folder as proofs_folder
 from explorer.engine.answers.speakability.answer import read_certificates
 from explorer.engine.answers.verification.definitions import (
     SPEAKABILITY,
@@ -33,6 +33,9 @@ NOT_ASKED = VERDICTS.index("not asked")
 CALLED = (VERDICTS.index("verified"), VERDICTS.index("weak"))
 SLOW = ("sampled", "magikarp-released", SPEAKABILITY)
 """Definitions that are only used when named: they take long, or need a run of `ProveSpeakability` first."""
+
+
+NOT_PROVED = "speakability: no token is proved yet; prove them first: glitch-explore prove --all SOURCE"
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,7 @@ class Judged:
 
 
 def make_plan(model: HasVocabulary, read: Read, request: Verify, cache: Path, speaking: Path | None = None) -> Plan:
-    """Check `request` and find what it asks for. `speaking`: where certified tokens are kept on disk.
+    """Check `request` and find what it asks for. `speaking`: where proofs are kept on disk.
 
     Raises `ExplorerError` where it makes no sense of this model.
     """
@@ -107,8 +110,12 @@ def make_plan(model: HasVocabulary, read: Read, request: Verify, cache: Path, sp
     notes += added_definitions()[1]
     speakable: dict[int, tuple[Speakability, float]] = {}
     if any(definition.name == SPEAKABILITY for definition in definitions):
-        speakable = _speakable(model, speaking or speaking_folder())
-        notes += () if speakable else ("speakability: no token is certified yet; certify first (speakable --all)",)
+        speakable = _speakable(model, speaking or proofs_folder())
+        notes += (
+            ()
+            if speakable
+            else ("speakability: no token is proved yet; prove them first (glitch-explore prove --all)",)
+        )
     return Plan(
         request=request,
         model=model,

@@ -67,7 +67,7 @@ Certificate = Witness | RowWitness | Weights
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Settled:
     """The answer for one token, with what proves it."""
 
     token_id: int

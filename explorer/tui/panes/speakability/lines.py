@@ -1,4 +1,4 @@
-"""What the Speaking pane draws, as pure functions of what was certified: lines, some of which lead to a token."""
+"""What the Speakability pane draws, as pure functions of what was proved: lines, some of which lead to a token."""
 
 from __future__ import annotations
 

@@ -128,7 +128,7 @@ class SpeakingPane(Pane):
             self.post_message(ColumnsFound(model, columns))
 
     def show(self, step: Step) -> None:
-        """What was certified, or in its place what went wrong; earlier answers stay."""
+        """What was proved, or in its place what went wrong; earlier answers stay."""
         match step.request, step.outcome:
             case ProveSpeakability() as request, SpeakabilityResult() as result:
                 self._take(request, result, live=request in self._live)

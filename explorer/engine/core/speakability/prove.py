@@ -31,7 +31,7 @@ from explorer.engine.core.speakability.geometry import Geometry, Ground, prepare
 from explorer.engine.core.speakability.hull import HullSearch, Whitened
 from explorer.engine.core.speakability.linear_program import Rivals, proposed
 from explorer.engine.core.speakability.proposals import Proposal, Search
-from explorer.engine.core.speakability.questions import Question, RowWitness, Verdict, Weights, Witness
+from explorer.engine.core.speakability.questions import Question, RowWitness, Settled, Weights, Witness
 from explorer.engine.core.speakability.screening import own_row_wins, reach
 
 POOL = 48
@@ -44,11 +44,11 @@ WIDE = 2048
 """Up to this width one token's search is done on one thread: NumPy's threads and torch's would wait for each other,
 which doubles the time on two cores."""
 
-Verdicts = list[Verdict]
+SettledTokens = list[Settled]
 T = TypeVar("T")
 
 
-def certify(
+def prove(
     rows: Float[np.ndarray, "vocab d_model"],
     bias: Float[np.ndarray, " vocab"] | None,
     question: Question,
@@ -58,7 +58,7 @@ def certify(
     hints: Mapping[int, Float64[np.ndarray, " d_model"]] | None = None,
     device: torch.device | str = "cpu",
     ground: Ground | None = None,
-) -> Generator[Verdicts, None, None]:
+) -> Generator[SettledTokens, None, None]:
     """Yield lists of verdicts (some empty, so that a caller may stop) until each of `token_ids` has one.
 
     Where the question counts the bias, row j scores w_j·(x + shift) + bias_j. `token_ids` None means all; leave out
@@ -74,7 +74,7 @@ def certify(
         raise ValueError(f"there are ids outside 0 to {len(checker.rows) - 1}")
     left = dict.fromkeys(asked.tolist())
     if not checker.in_range:
-        yield [Verdict(token_id, "undecided", np.inf, None) for token_id in left]
+        yield [Settled(token_id, "undecided", np.inf, None) for token_id in left]
         return
     for verdicts in _steps(checker, left, hints or {}, torch.device(device), ground):
         for verdict in verdicts:
@@ -88,18 +88,18 @@ def _steps(
     hints: Mapping[int, Float64[np.ndarray, " d_model"]],
     device: torch.device,
     ground: Ground,
-) -> Generator[Verdicts, None, None]:
+) -> Generator[SettledTokens, None, None]:
     """The order of work. `left` loses what has been yielded before the next step begins."""
     are_few = len(left) <= FEW
     if len(checker.rows) == 1 and left:
-        yield [Verdict(0, "speakable", np.inf, Witness(np.zeros(checker.rows.shape[1])))]
+        yield [Settled(0, "speakable", np.inf, Witness(np.zeros(checker.rows.shape[1])))]
     elif are_few:
         yield _own_rows_checked(checker, list(left))
     if not left:
         return
     twin = twins(checker.rows, checker.bias)
     shadowed = [(token_id, Weights(np.array([twin[token_id]]), np.ones(1))) for token_id in left if token_id in twin]
-    yield [Verdict(token_id, "unspeakable", checker.bound(token_id, proof), proof) for token_id, proof in shadowed]
+    yield [Settled(token_id, "unspeakable", checker.bound(token_id, proof), proof) for token_id, proof in shadowed]
     mean_zero = checker.question.mean_zero
     if mean_zero not in ground.geometries:
         work = prepared(checker.rows, mean_zero=mean_zero, device=device)
@@ -112,7 +112,7 @@ def _steps(
     ids = np.array([] if are_few else list(left), dtype=np.int64)
     for won, leads in own_row_wins(geometry, biases.total, reach(geometry, checker.question), ids) if len(ids) else ():
         yield [
-            Verdict(int(token_id), "speakable", float(lead), RowWitness())
+            Settled(int(token_id), "speakable", float(lead), RowWitness())
             for token_id, lead in zip(won, leads, strict=True)
         ]
     tried = [(token_id, Witness(biases.extend(hints[token_id]))) for token_id in left if token_id in hints]
@@ -121,31 +121,31 @@ def _steps(
     yield from _searched(checker, geometry, biases, list(left))
 
 
-def _own_rows_checked(checker: Checker, token_ids: Sequence[int]) -> Verdicts:
+def _own_rows_checked(checker: Checker, token_ids: Sequence[int]) -> SettledTokens:
     if not token_ids:
         return []
     leads = checker.margins(token_ids, np.array([checker.row_witness(token_id) for token_id in token_ids]))
     return [
-        Verdict(token_id, "speakable", float(lead), RowWitness())
+        Settled(token_id, "speakable", float(lead), RowWitness())
         for token_id, lead in zip(token_ids, leads, strict=True)
         if lead > 0
     ]
 
 
-def _without_differences(checker: Checker, biases: Biases, token_ids: Sequence[int]) -> Verdicts:
+def _without_differences(checker: Checker, biases: Biases, token_ids: Sequence[int]) -> SettledTokens:
     """Where no admissible x tells rows apart: only the bias does."""
     level = biases.total if biases.total is not None else np.zeros(len(checker.rows))
-    verdicts: Verdicts = []
+    verdicts: SettledTokens = []
     for token_id in token_ids:
         rival = int(np.argmax(np.where(np.arange(len(level)) == token_id, -np.inf, level)))
         nowhere, shadow = Witness(np.zeros(checker.rows.shape[1])), Weights(np.array([rival]), np.ones(1))
         won, bound = _witnessed(checker, [(token_id, nowhere)]), checker.bound(token_id, shadow)
-        lost = Verdict(token_id, "unspeakable" if bound <= 0 else "undecided", bound, shadow if bound <= 0 else None)
+        lost = Settled(token_id, "unspeakable" if bound <= 0 else "undecided", bound, shadow if bound <= 0 else None)
         verdicts += won or [lost]
     return verdicts
 
 
-def _waiting(work: Generator[None, None, T]) -> Generator[Verdicts, None, T]:
+def _waiting(work: Generator[None, None, T]) -> Generator[SettledTokens, None, T]:
     try:
         while True:
             next(work)
@@ -157,7 +157,7 @@ def _waiting(work: Generator[None, None, T]) -> Generator[Verdicts, None, T]:
 
 def _searched(
     checker: Checker, geometry: Geometry, biases: Biases, token_ids: list[int]
-) -> Generator[Verdicts, None, None]:
+) -> Generator[SettledTokens, None, None]:
     """Run the searches in a pool; verdicts come as they are proved."""
     if not token_ids:
         return
@@ -183,7 +183,7 @@ def _searched(
                     held.append((search, made))
                 yield []
             pool = going
-        verdicts: Verdicts = []
+        verdicts: SettledTokens = []
         if any(isinstance(claim, Weights) and claim.centre for _, made in held for claim in made.claims):
             yield from _waiting(checker.prepare())
         if len(held) >= CHECKED_TOGETHER or not pool:
@@ -224,17 +224,17 @@ def _searches(
     return lambda token_id: BoundedSearch(scaled, token_id), (geometry.turned / scale).float(), shift
 
 
-def _witnessed(checker: Checker, tried: Sequence[tuple[int, Witness]]) -> Verdicts:
-    """Verdicts for those of the tried points at which the token does win."""
+def _witnessed(checker: Checker, tried: Sequence[tuple[int, Witness]]) -> SettledTokens:
+    """SettledTokens for those of the tried points at which the token does win."""
     leads = checker.margins([token_id for token_id, _ in tried], np.array([witness.x for _, witness in tried]))
     return [
-        Verdict(token_id, "speakable", float(lead), witness)
+        Settled(token_id, "speakable", float(lead), witness)
         for (token_id, witness), lead in zip(tried, leads, strict=True)
         if lead > 0
     ]
 
 
-def _checked(checker: Checker, held: Sequence[tuple[Search, Proposal]]) -> tuple[Verdicts, list[Search]]:
+def _checked(checker: Checker, held: Sequence[tuple[Search, Proposal]]) -> tuple[SettledTokens, list[Search]]:
     """What the checker makes of the proposals: verdicts, and the searches that must go on."""
     points = [(made.token_id, claim) for _, made in held for claim in made.claims if isinstance(claim, Witness)]
     verdicts = {verdict.token_id: verdict for verdict in _witnessed(checker, points)} if points else {}
@@ -251,14 +251,14 @@ def _checked(checker: Checker, held: Sequence[tuple[Search, Proposal]]) -> tuple
     return list(verdicts.values()), refused
 
 
-def _shadowed(checker: Checker, token_id: int, claims: Sequence[Witness | Weights]) -> Verdict:
+def _shadowed(checker: Checker, token_id: int, claims: Sequence[Witness | Weights]) -> Settled:
     """What the best of the weights among the claims proves: unspeakable, or a gap."""
     weights = [claim for claim in claims if isinstance(claim, Weights)]
     bounds = [checker.bound(token_id, claim) for claim in weights]
     best = min(range(len(bounds)), key=bounds.__getitem__, default=None)
     if best is not None and bounds[best] <= 0:
-        return Verdict(token_id, "unspeakable", bounds[best], weights[best])
-    return Verdict(token_id, "undecided", min(bounds, default=np.inf), None)
+        return Settled(token_id, "unspeakable", bounds[best], weights[best])
+    return Settled(token_id, "undecided", min(bounds, default=np.inf), None)
 
 
 class _Program:
@@ -278,7 +278,7 @@ class _Program:
         """Of the same rows, but for |x| at most 1."""
         return Checker(self._checker.rows, None, Question("ball", 1.0, mean_zero=self._checker.question.mean_zero))
 
-    def settle(self, given_up: Verdict) -> Generator[Verdicts, None, None]:
+    def settle(self, given_up: Settled) -> Generator[SettledTokens, None, None]:
         """What a linear program proposes about the token, or else what was known of it."""
         checker, token_id = self._checker, given_up.token_id
         claims = yield from _waiting(proposed(Rivals.of(self._rows, self._biases.total, token_id), checker.question))

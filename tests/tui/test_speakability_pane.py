@@ -15,7 +15,7 @@ from explorer.base.records.speakability import ProveSpeakability, SpeakabilityRe
 from explorer.base.records.unions import Cancelled, Step
 from explorer.base.text import visible
 from explorer.engine.answers.speakability import answer as speaking
-from explorer.engine.core.speakability.certify import certify
+from explorer.engine.core.speakability.prove import prove
 from explorer.engine.handlers import Engine
 from explorer.tui.panes.speakability.pane import SpeakingPane
 from explorer.tui.widgets.option_line import Choice
@@ -96,7 +96,7 @@ async def test_a_run_is_paused_and_goes_on(engine: Engine, tmp_path: Path, monke
     gate = Gate()
 
     def held(*given: Any, **named: Any) -> Iterator[Any]:
-        for verdicts in certify(*given, **named):
+        for verdicts in prove(*given, **named):
             yield verdicts
             gate.wait()
 

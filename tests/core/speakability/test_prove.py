@@ -1,4 +1,4 @@
-"""Verdicts are right, and proved: against exact rational truth, on planted tokens, and by laws."""
+"""SettledTokens are right, and proved: against exact rational truth, on planted tokens, and by laws."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from benchmarks.planted import Planted, planted
-from explorer.engine.core.speakability.certify import FEW, certify
 from explorer.engine.core.speakability.checker import Checker
 from explorer.engine.core.speakability.geometry import Ground
-from explorer.engine.core.speakability.questions import Question, RowWitness, Verdict, Weights
+from explorer.engine.core.speakability.prove import FEW, prove
+from explorer.engine.core.speakability.questions import Question, RowWitness, Settled, Weights
 from tests.core.speakability.exact_truth import speakable
 from tests.core.speakability.small_families import FAMILIES, bias_for
 
@@ -24,13 +24,13 @@ ROUNDING = Fraction(1, 10**9)
 INSTANCES = 15
 
 
-def verdicts_of(rows: Any, bias: Any, question: Question, **options: Any) -> dict[int, Verdict]:
-    found = [verdict for part in certify(rows, bias, question, **options) for verdict in part]
+def verdicts_of(rows: Any, bias: Any, question: Question, **options: Any) -> dict[int, Settled]:
+    found = [verdict for part in prove(rows, bias, question, **options) for verdict in part]
     assert len({verdict.token_id for verdict in found}) == len(found)
     return {verdict.token_id: verdict for verdict in found}
 
 
-def answers(verdicts: dict[int, Verdict]) -> dict[int, str]:
+def answers(verdicts: dict[int, Settled]) -> dict[int, str]:
     return {token_id: verdicts[token_id].answer for token_id in sorted(verdicts)}
 
 
@@ -65,7 +65,7 @@ def compare_with_truth(family: str, seed: int) -> Counter[str]:
     counts: Counter[str] = Counter()
     for question in questions(int(random.integers(1, 4))):
         shift = random.integers(-8, 9, width) / 8.0 if question.bias and seed % 2 else None
-        with patch("explorer.engine.core.speakability.certify.FEW", 0 if seed % 4 < 2 else FEW):  # both ways to begin
+        with patch("explorer.engine.core.speakability.prove.FEW", 0 if seed % 4 < 2 else FEW):  # both ways to begin
             verdicts = verdicts_of(rows, bias, question, shift=shift)
         assert sorted(verdicts) == list(range(vocab))
         checker = Checker(rows, bias, question, shift)
@@ -89,7 +89,7 @@ def test_a_few_tokens_on_ground_known_already_get_the_answers_of_the_whole_run(f
             assert found == {token_id: whole[token_id] for token_id in sorted(few)}
 
 
-def check_against_truth(checker: Checker, bias: Any, shift: Any, verdict: Verdict) -> None:
+def check_against_truth(checker: Checker, bias: Any, shift: Any, verdict: Settled) -> None:
     rows, question, token_id = checker.rows, checker.question, verdict.token_id
     assert checker.proves(token_id, verdict.answer, verdict.certificate)
     if verdict.answer != "undecided":
@@ -127,25 +127,25 @@ def vocabulary() -> Planted:
 
 
 @pytest.fixture(scope="module")
-def in_the_cone(vocabulary: Planted) -> dict[int, Verdict]:
+def in_the_cone(vocabulary: Planted) -> dict[int, Settled]:
     return verdicts_of(vocabulary.rows, None, Question("cone"))
 
 
 def test_planted_tokens_are_told_and_nothing_is_left_undecided(
-    vocabulary: Planted, in_the_cone: dict[int, Verdict]
+    vocabulary: Planted, in_the_cone: dict[int, Settled]
 ) -> None:
     assert {in_the_cone[token_id].answer for token_id in vocabulary.speakable.tolist()} == {"speakable"}
     assert {in_the_cone[token_id].answer for token_id in vocabulary.unspeakable.tolist()} == {"unspeakable"}
     assert "undecided" not in answers(in_the_cone).values()
 
 
-def test_most_tokens_are_proved_by_their_own_row(vocabulary: Planted, in_the_cone: dict[int, Verdict]) -> None:
+def test_most_tokens_are_proved_by_their_own_row(vocabulary: Planted, in_the_cone: dict[int, Settled]) -> None:
     kinds = Counter(type(verdict.certificate) for verdict in in_the_cone.values())
     assert kinds[RowWitness] > 0.9 * len(vocabulary.rows)
 
 
 def test_every_proof_of_a_planted_vocabulary_passes_the_checker(
-    vocabulary: Planted, in_the_cone: dict[int, Verdict]
+    vocabulary: Planted, in_the_cone: dict[int, Settled]
 ) -> None:
     checker = Checker(vocabulary.rows, None, Question("cone"))
     by_row = [token_id for token_id, verdict in in_the_cone.items() if isinstance(verdict.certificate, RowWitness)]
@@ -161,7 +161,7 @@ def test_every_proof_of_a_planted_vocabulary_passes_the_checker(
     ids=lambda question: f"{question.mode}-{question.bias}",
 )
 def test_a_shift_smaller_than_the_region_changes_no_answer(
-    vocabulary: Planted, in_the_cone: dict[int, Verdict], question: Question
+    vocabulary: Planted, in_the_cone: dict[int, Settled], question: Question
 ) -> None:
     hard = [token_id for token_id, verdict in in_the_cone.items() if not isinstance(verdict.certificate, RowWitness)]
     found = verdicts_of(vocabulary.rows, None, question, token_ids=hard, shift=vocabulary.shift)
@@ -188,8 +188,8 @@ def test_a_run_that_was_stopped_is_resumed_from_what_is_settled() -> None:
     rows, bias = small()
     question = Question("ball", radius=2.0, bias=True)
     whole = answers(verdicts_of(rows, bias, question))
-    settled: dict[int, Verdict] = {}
-    run = certify(rows, bias, question)
+    settled: dict[int, Settled] = {}
+    run = prove(rows, bias, question)
     while len(settled) < 50:
         settled |= {verdict.token_id: verdict for verdict in next(run)}
     run.close()
@@ -254,9 +254,9 @@ def test_a_token_alone_is_speakable() -> None:
 def test_what_cannot_be_asked_is_refused() -> None:
     rows = np.eye(3)
     with pytest.raises(ValueError, match="finite"):
-        next(certify(rows * np.nan, None, Question("cone")))
+        next(prove(rows * np.nan, None, Question("cone")))
     with pytest.raises(ValueError, match="0 to 2"):
-        next(certify(rows, None, Question("cone"), [3]))
+        next(prove(rows, None, Question("cone"), [3]))
     with pytest.raises(ValueError, match="no bias"):
         Question("cone", bias=True)
     with pytest.raises(ValueError, match="positive"):

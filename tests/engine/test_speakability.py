@@ -33,9 +33,10 @@ from explorer.base.records.speakability import (
     SpeakabilityRow,
 )
 from explorer.base.records.unions import AnyOutcome, Cancelled
-from explorer.engine.answers.speakability.answer import ask, certify, read_certificates
+from explorer.engine.answers.speakability.answer import prove_tokens, read_certificates
+from explorer.engine.answers.speakability.asked import ask
 from explorer.engine.answers.speakability.check import check_certificates
-from explorer.engine.answers.speakability.store import SpeakStore
+from explorer.engine.answers.speakability.store import ProofStore
 from explorer.engine.answers.speakability.unembedding import Unembeddings, unembedding
 from explorer.engine.handlers import Engine
 from explorer.engine.models.abilities import HasWeights, weights_of
@@ -73,7 +74,7 @@ def finished(work: Generator[Any, None, Any]) -> tuple[Any, list[Any]]:
 def settle(model: HasWeights, cache: Path, **chosen: Any) -> tuple[SpeakabilityResult, list[Any], Certificates]:
     """The result, the parts and all rows of a run."""
     request = ProveSpeakability(model=model.info.name, **chosen)
-    result, parts = finished(certify(model, request, CONTROL, cache))
+    result, parts = finished(prove_tokens(model, request, CONTROL, cache))
     return result, parts, read_certificates(model, ReadCertificates(of=request), cache)
 
 
@@ -107,9 +108,9 @@ def test_the_next_token_is_told_from_what_is_known_until_the_model_is_gone(engin
     assert without.ground is before.ground
     assert without.found.shift is None is not before.found.shift
     request = ProveSpeakability(model="mynah", mode="cone", bias=False, token_ids=(102,), fresh=True)
-    first, _ = finished(certify(model, request, CONTROL, cache, kept))
+    first, _ = finished(prove_tokens(model, request, CONTROL, cache, kept))
     assert set(before.ground.geometries) == {False}
-    again, _ = finished(certify(model, request, CONTROL, cache, kept))
+    again, _ = finished(prove_tokens(model, request, CONTROL, cache, kept))
     assert again.rows == first.rows
     assert kept.of(weights_of(engine.models.get("starling")), folded=True, bias=True).ground is not before.ground
     assert kept.of(model, folded=True, bias=True) is not before
@@ -426,7 +427,7 @@ from explorer.base.records.speakability import ProveSpeakability
 speaking.KEPT_EVERY = 0.0
 model = Engine().models.load("zoo:mynah")
 control = Control(lambda: False, lambda part: None)
-for part in speaking.certify(model, ProveSpeakability(model="mynah"), control, Path(sys.argv[1])):
+for part in speaking.prove_tokens(model, ProveSpeakability(model="mynah"), control, Path(sys.argv[1])):
     print(type(part).__name__, getattr(part, "what", ""), flush=True)
 """
 
@@ -437,7 +438,7 @@ def test_a_run_killed_and_taken_up_ends_like_one_never_interrupted(engine: Engin
     assert process.stdout is not None
     path = ask(model, "ball", bias=True, folded=True).path(tmp_path, "ball")
     for _ in process.stdout:
-        if SpeakStore(path, write=False).rows:
+        if ProofStore(path, write=False).rows:
             os.kill(process.pid, signal.SIGKILL)
             break
     assert process.wait() == -signal.SIGKILL
@@ -456,7 +457,7 @@ def test_a_run_killed_and_taken_up_ends_like_one_never_interrupted(engine: Engin
 def test_cancelling_gives_what_there_is_and_keeps_it(engine: Engine, tmp_path: Path) -> None:
     model, looks = weights_of(engine.models.get("starling")), iter(range(10**6))
     request = ProveSpeakability(model="starling")
-    outcome, _ = finished(certify(model, request, Control(lambda: next(looks) > 60, lambda part: None), tmp_path))
+    outcome, _ = finished(prove_tokens(model, request, Control(lambda: next(looks) > 60, lambda part: None), tmp_path))
     assert isinstance(outcome, Cancelled)
     assert isinstance(outcome.partial, SpeakabilityResult)
     kept = read_certificates(model, ReadCertificates(of=request), tmp_path)
@@ -467,7 +468,7 @@ def test_a_look_at_one_token_does_not_wait_for_a_run_and_a_second_run_is_refused
     engine: Engine, tmp_path: Path
 ) -> None:
     model = weights_of(engine.models.get("starling"))
-    running = certify(model, ProveSpeakability(model="starling", mode="cone", bias=False), CONTROL, tmp_path)
+    running = prove_tokens(model, ProveSpeakability(model="starling", mode="cone", bias=False), CONTROL, tmp_path)
     while not isinstance(next(running), SpeakabilityPart):
         pass
     one, _, _ = settle(model, tmp_path, mode="cone", bias=False, token_ids=(300,))
