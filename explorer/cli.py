@@ -81,7 +81,7 @@ def explorer_parser() -> ArgumentParser:
     parser.add_argument("--seed", type=int)
     _common(parser)
     parser.add_argument(
-        "--resume", nargs="?", const="", metavar="FILE", help="go on with a recorded session: FILE, or the latest one"
+        "--resume", nargs="?", const="", metavar="FILE", help="resume a recorded session: FILE, or the latest one"
     )
     return parser
 
@@ -152,7 +152,7 @@ def _run_explorer(words: Sequence[str]) -> int:
     parser = explorer_parser()
     given = parser.parse_args(words)
     if given.resume is not None and given.session:
-        parser.error("--resume goes on in the same file: leave --session out")
+        parser.error("--resume appends to the same file: leave --session out")
     from pathlib import Path
 
     from explorer.base.errors import ExplorerError
@@ -192,7 +192,7 @@ def _show(app: ExplorerApp, settings: Settings, place: Path | None) -> int:
 
     app.run()
     loss = app.recorder.loss()
-    app.session.close()  # what comes next may go on with the same file
+    app.session.close()  # what comes next may append to the same file
     if loss:
         with contextlib.suppress(OSError):  # the terminal may be gone
             print(f"glitch-explore: {loss}", file=sys.stderr)
@@ -207,7 +207,7 @@ def _show(app: ExplorerApp, settings: Settings, place: Path | None) -> int:
 
 
 def _open(opening: Opening, settings: Settings, place: Path | None) -> int:
-    """Open a session on the screen, replayed, resumed or gone on from; the exit status. Raises `ExplorerError`."""
+    """Open a session on the screen, replayed, resumed or continued; the exit status. Raises `ExplorerError`."""
     import msgspec
 
     from explorer.sessions.file.reader import SessionFile

@@ -78,7 +78,7 @@ def read_settings(
 def engine_words(settings: Settings) -> tuple[str, ...]:
     """The command that starts the engine, word by word; none where it is left to the program.
 
-    Raises `ExplorerError` where it is no command line.
+    Raises `ExplorerError` where it is not a command line.
     """
     try:
         return tuple(shlex.split(settings.engine))

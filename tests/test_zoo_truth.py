@@ -116,7 +116,7 @@ def test_one_indicator_finds_the_unused_tokens_of_minilm(engine: Engine, capsys:
         [columns.text(one) in ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]") for one in range(len(named))]
     )
     assert named.sum() == 994
-    # What the reference itself is made of cannot be a judge of it: the indicators that use no known-unused tokens.
+    # What the reference itself is made of cannot be a judge of it: the indicators that use no reference tokens.
     found = {}
     for name in ("input_norm", "input_centroid_distance", "input_centroid_cosine"):
         auc = roc_auc(columns.values(name)[~special], named[~special])

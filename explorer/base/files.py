@@ -14,7 +14,7 @@ from pathlib import Path
 def write_whole(path: Path, pieces: Iterable[bytes]) -> None:
     """Put `pieces` into the file at `path`; a reader sees the old content or the new one, never a part.
 
-    What is no regular file (a pipe, /dev/stdout) is written to directly. Raises OSError, and whatever `pieces`
+    What is not a regular file (a pipe, /dev/stdout) is written to directly. Raises OSError, and whatever `pieces`
     raises, with the old file as it was.
     """
     if path.exists() and (not path.is_file() or path.is_relative_to("/dev")):

@@ -126,7 +126,7 @@ def body_length(prefix: bytes) -> int:
     """Length of the body that follows; raises `FrameError` for a length no frame has."""
     length: int = LENGTH.unpack(prefix)[0]
     if length > LARGEST:
-        raise FrameError(f"the pipe carries something that is no frame (length {length})")
+        raise FrameError(f"the pipe carries something that is not a frame (length {length})")
     return length
 
 
@@ -138,7 +138,7 @@ def unpack_for_engine(body: bytes) -> ToEngine:
             return Ask(number=envelope.number, request=decode_request(envelope.request, "msgpack"))
         return envelope
     except msgspec.DecodeError as error:
-        raise FrameError(f"the pipe carries something that is no request: {error}") from error
+        raise FrameError(f"the pipe carries something that is not a request: {error}") from error
 
 
 def unpack_for_client(body: bytes) -> ToClient:
@@ -152,7 +152,7 @@ def unpack_for_client(body: bytes) -> ToClient:
             return Answer(number=envelope.number, outcome=outcome, seconds=envelope.seconds)
         return envelope
     except msgspec.DecodeError as error:
-        raise FrameError(f"the pipe carries something that is no answer: {error}") from error
+        raise FrameError(f"the pipe carries something that is not an answer: {error}") from error
 
 
 def read_frame(stream: BinaryIO) -> bytes | None:

@@ -1,7 +1,7 @@
 """Finding steps in a session file: by words, by token, by model; notes and marks. An index, made a little at a time.
 
 What a step is about (its kind, models, token) is read from its line without decoding the outcome, so a
-filter over 100,000 steps is a walk over small tuples. `find` stops after a time and says where to go on.
+filter over 100,000 steps is a walk over small tuples. `find` stops after a time and says where to continue.
 """
 
 from __future__ import annotations

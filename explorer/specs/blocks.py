@@ -1,6 +1,6 @@
 """What an outcome says, as plain blocks: rich prints them on the command line, jinja2 puts them into a report.
 
-Every text in a block has been through `visible` and is no markup of any kind; who renders it escapes it once more.
+Every text in a block has been through `visible` and is not markup; who renders it escapes it once more.
 """
 
 from __future__ import annotations

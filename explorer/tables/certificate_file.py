@@ -51,7 +51,7 @@ def write_certificate_file(path: Path, file: CertificateFile) -> None:
 
 
 def read_certificate_file(path: Path) -> CertificateFile:
-    """Read it. Raises `ExplorerError` where it is no such file, or not all of one."""
+    """Read it. Raises `ExplorerError` where it is not such a file, or not all of one."""
     try:
         lines = path.read_bytes().splitlines()
     except OSError as error:
@@ -74,7 +74,7 @@ def _row(line: bytes, where: str) -> SpeakabilityRow:
         msgspec.msgpack.encode(row)  # as it goes to the engine
     except OverflowError as error:
         raise ExplorerError(
-            f"{where} is no certificate: a whole number in it is too large", hint="Export the certificates again."
+            f"{where} is not a certificate: a whole number in it is too large", hint="Export the certificates again."
         ) from error
     return row
 
@@ -83,5 +83,5 @@ def _decoded(line: bytes, kind: type[T], where: str) -> T:
     try:
         record: T = load_json(line, kind)
     except msgspec.DecodeError as error:
-        raise ExplorerError(f"{where} is no certificate: {error}", hint="Export the certificates again.") from error
+        raise ExplorerError(f"{where} is not a certificate: {error}", hint="Export the certificates again.") from error
     return record

@@ -14,7 +14,7 @@ Terms stand side by side and all of them must hold; `-` before a term turns it r
     pct:input_norm<2   its percentile, 0 to 100
     z:input_norm<-3    its robust z-score
     marked             tokens marked by the user
-    flag:withheld      a flag of the vocabulary; flag:unused is the known-unused reference
+    flag:withheld      a flag of the vocabulary; flag:unused: the reference tokens
 
 A token without a value (NaN, padding in `pct:` and `z:`) fails every comparison. NumPy only, for the UI process.
 """
@@ -297,7 +297,7 @@ def _read_comparison(scale: str, text: str, names: Collection[str]) -> Term | No
     except ValueError:
         return None
     if match["name"] not in names:
-        raise FilterError(f"there is no indicator {match['name']!r}: write one of {', '.join(names)}")
+        raise FilterError(f"there is not an indicator {match['name']!r}: write one of {', '.join(names)}")
     return _Comparison(scale, match["name"], match["sign"], number)
 
 

@@ -384,7 +384,7 @@ def test_a_place_on_the_sphere_is_looked_for_again(engine: Engine, tmp_path: Pat
     inside = [row for row in made.rows if row.on_sphere is False]
     assert inside
     replace = msgspec.structs.replace
-    assert checked(model, made).notes == ("that a token is not found on the sphere is no proof",)
+    assert checked(model, made).notes == ("that a token is not found on the sphere is not proved",)
     lying = tuple(replace(row, on_sphere=not row.on_sphere) for row in made.rows)
     assert checked(model, made, lying).refused == tuple(row.token.token_id for row in made.rows)
     silent = tuple(replace(row, on_sphere=None) for row in made.rows)

@@ -197,7 +197,7 @@ def test_a_line_without_end_is_not_read_into_memory(
 def test_a_header_without_a_sensible_format_is_refused(example: Path, tmp_path: Path, version: bytes) -> None:
     path = tmp_path / "s.jsonl"
     path.write_bytes(example.read_bytes().replace(b'"format":%d' % FORMAT, b'"format":' + version, 1))
-    with pytest.raises(ExplorerError, match=r"is no session file|newer version"):
+    with pytest.raises(ExplorerError, match=r"is not a session file|newer version"):
         SessionFile(path)
 
 

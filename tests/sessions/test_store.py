@@ -96,7 +96,7 @@ def test_damage_before_the_end_is_refused_with_its_line(tmp_path: Path) -> None:
 def test_what_is_no_session_is_refused_in_one_line(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "s.jsonl"
     path.write_bytes(content)
-    with pytest.raises(ExplorerError, match="is no session file"):
+    with pytest.raises(ExplorerError, match="is not a session file"):
         read_session(path)
 
 
@@ -246,7 +246,7 @@ def test_an_existing_file_is_not_saved_over(tmp_path: Path) -> None:
 
 def test_no_folder_is_made_that_nobody_asked_for(tmp_path: Path) -> None:
     writer = written(tmp_path / "s.jsonl")
-    with pytest.raises(ExplorerError, match="there is no folder"):
+    with pytest.raises(ExplorerError, match="there is not a folder"):
         writer.save_as(tmp_path / "mistyped" / "kept.jsonl")
     assert [path.name for path in tmp_path.iterdir()] == ["s.jsonl"]
     assert writer.append(writer.step(WriteNote(text="on"), Noted(), 0.0))

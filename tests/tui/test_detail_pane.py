@@ -126,7 +126,7 @@ async def test_the_row_is_there_at_once_and_the_rest_fills_in_without_moving_it(
         app.pane.show(inspected(TOKEN, **FACTS))
         await pilot.pause()
         after = screen_lines(app)
-        assert "withheld: whimsical (zoo card) · known-unused reference · published, 1 ×" in after[1]
+        assert "withheld: whimsical (zoo card) · reference token · published, 1 ×" in after[1]
         assert "·Velvet 300 + Turbine 1412" in after[2]
         assert after[3].strip() == "swallowed by  2: ·VelvetTurbineOil 901, ·VelvetTurbinette 902"
         assert after[4].strip() == "contained in  61: ·VelvetTurbines 812 …"

@@ -51,7 +51,7 @@ async def test_the_selected_token_is_proved_in_every_mode(
         for mode in ("ball", "box", "cone", "own direction"):
             assert f"{mode}, " in text
         assert visible(token.text) in text
-        assert "✓ the proof was checked anew and holds" in text
+        assert "✓ the proof was checked again and holds" in text
         results = [step.outcome for step in asked(app, ProveSpeakability)]
         assert all(isinstance(found, SpeakabilityResult) and found.tokens == 1 for found in results)
         assert "ball, with bias" in screen_text(app)

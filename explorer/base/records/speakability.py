@@ -19,7 +19,7 @@ SPEAKABILITIES: tuple[Speakability, ...] = ("speakable", "unspeakable", "undecid
 
 class ProveSpeakability(Request, kw_only=True):
     """Which tokens can be the argmax of the logits, each answer with a proof. Whole vocabularies run in the
-    background; cancel to pause. What was settled is kept on disk by the weights, so asking again goes on from there.
+    background; cancel to pause. What was settled is kept on disk by the weights, so asking again continues from there.
     """
 
     model: str
@@ -43,7 +43,7 @@ class ProveSpeakability(Request, kw_only=True):
 
 
 class SpeakabilityPart(Record, kw_only=True, tag_field="kind", tag=True):
-    """Tokens settled, as a run goes on; first those that were settled before."""
+    """Tokens settled, while a run goes on; first those that were settled before."""
 
     mode: SpeakabilityMode
     """`own_direction` at the beginning of every run, then that of the request."""
@@ -151,7 +151,7 @@ class Certificates(Outcome, kw_only=True):
 
 
 class CheckCertificates(Request, kw_only=True):
-    """Check proofs anew, with the checker that knows nothing of how they were found. Never stands in a session file."""
+    """Check proofs again, with the checker that does not know how they were found. Never stands in a session file."""
 
     model: str
     mode: SpeakabilityMode

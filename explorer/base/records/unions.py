@@ -110,5 +110,5 @@ class Step(Record, kw_only=True, tag_field="kind", tag=True):
 
     def problem(self) -> str:
         if not 0 <= self.seconds < math.inf:
-            return f"{self.seconds} seconds are no duration"
-        return f"{self.number} is no number of a step" if self.number < 0 else ""
+            return f"{self.seconds} seconds is not a duration"
+        return f"{self.number} is not a step number" if self.number < 0 else ""

@@ -18,7 +18,7 @@ VERDICTS: tuple[Verdict, ...] = ("verified", "weak", "rejected", "inconclusive",
 class Verify(Request, kw_only=True):
     """Test many tokens by several definitions of a glitch token. Runs in the background; cancel it to pause it.
 
-    What was answered is kept on disk by the model's digest, so asking the same again goes on where it was.
+    What was answered is kept on disk by the model's digest, so asking the same again continues where it was.
     """
 
     model: str

@@ -12,7 +12,7 @@ LARGEST_VOCABULARY = 50_000_000
 
 
 class UnusedReference(Record, kw_only=True):
-    """A token taken as known-unused, and why (`byte never in UTF-8`, `name`, `padding row`, `chosen`)."""
+    """A reference token, and why it is one (`byte never in UTF-8`, `name`, `padding row`, `chosen`)."""
 
     token_id: int
     reason: str

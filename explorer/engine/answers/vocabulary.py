@@ -67,7 +67,7 @@ _Key = tuple[str, str, tuple[int, ...] | None]
 
 
 class VocabularyReader:
-    """Computes the columns of a model once for each choice of known-unused tokens. May be used from any thread."""
+    """Computes the columns of a model once for each choice of reference tokens. May be used from any thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -76,7 +76,7 @@ class VocabularyReader:
     def read(self, model: HasVocabulary, unused_ids: tuple[int, ...] | None) -> Reading:
         """The columns of `model`, told as they are computed.
 
-        Raises `ExplorerError` for a known-unused id it does not have.
+        Raises `ExplorerError` for a reference token's id that it does not have.
         """
         key = (model.info.name, model.info.weights_digest, unused_ids)
         read = self._kept.get(key)
@@ -101,14 +101,15 @@ class VocabularyReader:
 
 
 def unused_reference(model: HasVocabulary, unused_ids: tuple[int, ...] | None) -> tuple[UnusedReference, ...]:
-    """The known-unused tokens: those chosen, or found by bytes, name and padding."""
+    """The reference tokens: those chosen, or found by bytes, name and padding."""
     vocabulary = model.vocabulary
     if unused_ids is None:
         return tuple(UnusedReference(token_id=token_id, reason=why) for token_id, why in vocabulary.known_unused())
     for token_id in unused_ids:
         if not 0 <= token_id < vocabulary.size:
             raise ExplorerError(
-                f"known-unused id {token_id} is not in 0 … {vocabulary.size - 1}", hint="Correct the list of ids."
+                f"the reference token id {token_id} is not in 0 … {vocabulary.size - 1}",
+                hint="Correct the list of ids.",
             )
     return tuple(UnusedReference(token_id=token_id, reason="chosen") for token_id in unused_ids)
 

@@ -77,7 +77,7 @@ def mean_row(embeddings: Float[Tensor, "vocab d_model"], rows: Rows) -> Float[Te
 
 def distances(embeddings: Float[Tensor, "vocab d_model"], point: Float[Tensor, " d_model"]) -> Float[Tensor, " vocab"]:
     """Euclidean distance of each row to `point`. With the centroid: `…_centroid_distance`; with the mean of
-    the known-unused rows: `unused_l2_distance`."""
+    the reference tokens' rows: `unused_l2_distance`."""
     to = point.to(embeddings.device, torch.float64)
     return map_rows(embeddings, lambda rows: torch.linalg.vector_norm(rows.sub_(to), dim=1))
 
@@ -165,7 +165,7 @@ def principal_component_passes(
 def default_indicator(*, tied: bool, has_unused: bool, has_output: bool) -> tuple[str, str]:
     """The name of the indicator to sort by, and the rule that chose it as a sentence.
 
-    After "Fishing for Magikarp": the cosine distance to known-unused tokens where the matrices are tied, the
+    After "Fishing for Magikarp": the cosine distance to reference tokens where the matrices are tied, the
     norm of the input embedding where they are not. The fallbacks are ours.
     """
     if not has_output:
@@ -173,8 +173,8 @@ def default_indicator(*, tied: bool, has_unused: bool, has_output: bool) -> tupl
     if not tied:
         return "input_norm", "Untied embeddings: the norm of the input embedding, which only training moves."
     if has_unused:
-        return "unused_cosine_distance", "Tied embeddings: cosine distance to the mean of the known-unused tokens."
-    return "input_centroid_distance", "Tied embeddings and no known-unused tokens: distance to the centroid."
+        return "unused_cosine_distance", "Tied embeddings: cosine distance to the mean of the reference tokens."
+    return "input_centroid_distance", "Tied embeddings and no reference tokens: distance to the centroid."
 
 
 def indicator_parts(
@@ -184,7 +184,7 @@ def indicator_parts(
 
     None now and then means that work goes on: a moment for the caller to stop. `tokenizer_size` says how
     many rows the tokenizer knows. Without an output matrix the `output_…` and `unused_…` indicators are left
-    out, without a finite known-unused row the latter. Raises `ValueError` for an unused id outside the matrix.
+    out, without a finite row of a reference token the latter. Raises `ValueError` for an unused id outside the matrix.
     """
     known = torch.arange(len(embeddings.input)) < tokenizer_size
     of_input: dict[str, Column] = {}

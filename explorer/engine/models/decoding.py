@@ -147,7 +147,7 @@ class Batch:
     def push(self, token_ids: Sequence[int] | Int[Tensor, " batch"]) -> None:
         self._runner.check_length(self._length + 1)
         if self._failed:
-            raise ModelError("this reply broke off for lack of memory and cannot go on", hint="Ask again.")
+            raise ModelError("this reply stopped for lack of memory and cannot continue", hint="Ask again.")
         new = torch.as_tensor(token_ids).to(self._ids.device, torch.long).reshape(-1, 1)
         self._length += 1
         if self._real is not None:

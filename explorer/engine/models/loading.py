@@ -38,7 +38,7 @@ def choose_device(device: str) -> torch.device:
     try:
         chosen = torch.device(device)
     except RuntimeError as error:
-        raise ModelError(f"{device!r} is no device", hint="Use auto, cpu, cuda or cuda:N.") from error
+        raise ModelError(f"{device!r} is not a device", hint="Use auto, cpu, cuda or cuda:N.") from error
     if chosen.type not in ("cpu", "cuda"):
         raise ModelError(f"device {device!r} is not supported", hint="Use auto, cpu, cuda or cuda:N.")
     if chosen.type == "cuda" and (chosen.index or 0) >= torch.cuda.device_count():
@@ -57,7 +57,7 @@ def choose_dtype(dtype: DtypeChoice, device: torch.device) -> torch.dtype:
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
     chosen = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}.get(dtype)
     if chosen is None:
-        raise ModelError(f"{dtype!r} is no dtype", hint="Use auto, float32, bfloat16 or float16.")
+        raise ModelError(f"{dtype!r} is not a dtype", hint="Use auto, float32, bfloat16 or float16.")
     return chosen
 
 
@@ -190,7 +190,7 @@ def _refuse_encoders(config: PreTrainedConfig, name: str, source: str) -> None:
     named = set(config.architectures or causal)
     if config.is_encoder_decoder or not named & causal:
         raise ModelError(
-            f"{name} is no causal language model ({architecture_class(config).__name__}), so it cannot be run",
+            f"{name} is not a causal language model ({architecture_class(config).__name__}), so it cannot be run",
             hint=_ONLY_WEIGHTS.format(source),
         )
 

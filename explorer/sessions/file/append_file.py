@@ -25,7 +25,7 @@ class AppendFile:
     """Bytes are added at the end, all of them or none, and are on disk when `append` returns.
 
     The lock ends with the process, however that ends. Where the file is removed meanwhile, the next append
-    writes it anew with everything that was in it. A file that was made here and is still empty when it is closed
+    writes it again with everything that was in it. A file that was made here and is still empty when it is closed
     is removed.
     """
 

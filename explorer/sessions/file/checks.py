@@ -54,9 +54,9 @@ def _value_problems(name: str, value: Any) -> Iterator[str]:
             yield from _value_problems(name, item)
     elif isinstance(value, float):
         if name in _LOGPROBS and value > _ROUNDING:
-            yield f"{name} {value:g} is no log-probability"
+            yield f"{name} {value:g} is not a log-probability"
         elif name in _COORDINATES and abs(value) > _LARGEST_COORDINATE:
-            yield f"{name} {value:g} is no place in a picture"
+            yield f"{name} {value:g} is not a place in a picture"
     elif isinstance(value, int):
         if not -_INTEGERS <= value < _INTEGERS:
             yield f"{name} is too large a number"

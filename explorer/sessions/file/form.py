@@ -26,7 +26,7 @@ LONGEST_LINE = 64 << 20
 
 
 class LineError(ExplorerError):
-    """A line that is no header or no step; the message says why."""
+    """A line that is not a header or a step; the message says why."""
 
 
 class Header(Record, kw_only=True, tag_field="kind", tag=True):
@@ -105,13 +105,13 @@ def migrate_line(line: bytes, version: int) -> bytes:
 def read_header(line: bytes) -> tuple[Header, int]:
     """The header and the format the file was written in.
 
-    Raises `LineError` where the line is no header, or one of a newer program.
+    Raises `LineError` where the line is not a header, or one of a newer program.
     """
     try:
         plain = msgspec.json.decode(line, type=Line)
         version = plain.get("format")
         if not isinstance(version, int) or isinstance(version, bool) or version < 1:
-            raise LineError("is no session file: its first line names no format", "Name a session file.")
+            raise LineError("is not a session file: its first line names no format", "Name a session file.")
         if version > FORMAT:
             raise LineError(
                 f"was written by a newer version (format {version}; this program reads {FORMAT})",
@@ -119,9 +119,9 @@ def read_header(line: bytes) -> tuple[Header, int]:
             )
         header = msgspec.convert(migrate(plain, version), Header, strict=False)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise LineError(f"is no session file: {error}", "Name a session file.") from error
+        raise LineError(f"is not a session file: {error}", "Name a session file.") from error
     if problem := problem_of(header):
-        raise LineError(f"is no session file: {problem}", "Name a session file.")
+        raise LineError(f"is not a session file: {problem}", "Name a session file.")
     return header, version
 
 

@@ -32,7 +32,7 @@ _MAYBE_BLANK = 80
 
 
 class DamagedError(ExplorerError):
-    """A line of the file is no step; the message names the line."""
+    """A line of the file is not a step; the message names the line."""
 
 
 def is_damaged(step: Step) -> bool:
@@ -43,12 +43,12 @@ def is_damaged(step: Step) -> bool:
 class SessionFile(Sequence[Step]):
     """The steps of a session file, in order; as long as what has been indexed.
 
-    A line that is no step stands in the sequence as a failed note that says so (`read` raises instead). The
+    A line that is not a step is in the sequence as a failed note that says so (`read` raises instead). The
     file is read as it was when it was opened. Safe to index in a thread while another reads steps.
     """
 
     def __init__(self, path: Path) -> None:
-        """Open `path` and index its beginning. Raises `ExplorerError` where it is no session file, or newer."""
+        """Open `path` and index its beginning. Raises `ExplorerError` where it is not a session file, or newer."""
         self.path = path
         try:
             self._descriptor = open_regular(path, os.O_RDONLY)

@@ -1,7 +1,7 @@
 """The session file: JSON Lines, a header and one line per step, on disk when the outcome has arrived.
 
 `kill -9` at any moment loses no finished step: a line is written and fsynced before the next is begun. A torn
-last line (power loss) is left out by readers and cut off by a writer that goes on with the file, and said.
+last line (power loss) is left out by readers and cut off by a writer that continues the file, and told.
 """
 
 from __future__ import annotations
@@ -62,7 +62,9 @@ def chosen_path(text: str) -> Path:
 
 def _need_folder(path: Path) -> None:
     if not path.parent.is_dir():
-        raise ExplorerError(f"there is no folder {path.parent} for the session", hint="Make it, or name another file.")
+        raise ExplorerError(
+            f"there is not a folder {path.parent} for the session", hint="Make it, or name another file."
+        )
 
 
 class SessionWriter:
@@ -82,7 +84,7 @@ class SessionWriter:
         title: str = "",
         automatic: bool = False,
     ) -> None:
-        """Begin a session at `path`, or go on with the one that is there.
+        """Begin a session at `path`, or continue the one that is there.
 
         `parent` and `title` go into a new file's header; `automatic`: nobody chose this name, so another one is
         taken where another program is faster, and its folder is made. Raises `ExplorerError` where the file is no
@@ -92,7 +94,7 @@ class SessionWriter:
         self.trouble = ""
         """Why the last append failed; empty when all steps are on disk."""
         self.recovered = ""
-        """What was done to the file to go on with it, for the user; empty where it was whole."""
+        """What was done to the file to continue it, for the user; empty where it was whole."""
         self._automatic = automatic
         self._waiting: list[bytes] = []
         self._begins = True
@@ -152,7 +154,7 @@ class SessionWriter:
         return f"{said}: {self.trouble.removeprefix(NOT_WRITTEN) or 'the disk took too long'}"
 
     def save_as(self, path: Path) -> None:
-        """Copy the session so far to `path` and go on there; the old file stays as it is.
+        """Copy the session so far to `path` and continue there; the old file stays as it is.
 
         Raises `ExplorerError` where `path` exists, its folder does not, or it cannot be written; the session then
         stays where it is.
@@ -201,7 +203,7 @@ class SessionWriter:
             raise ExplorerError(f"{self.path.name}: {error.strerror or error}", "Name another file.") from error
 
     def _resume(self) -> None:
-        """Lock the file, cut a torn line off, bring an older format up to date, and go on counting."""
+        """Lock the file, cut a torn line off, bring an older format up to date, and continue counting."""
         try:
             self._file = AppendFile(self.path, new=False)
             self._recover(self._file)
@@ -223,7 +225,7 @@ class SessionWriter:
 
 
 def upgrade(file: AppendFile, session: SessionFile) -> AppendFile:
-    """Write the file anew in this program's format, at once or not at all; the new one, locked. Raises OSError."""
+    """Write the file again in this program's format, at once or not at all; the new one, locked. Raises OSError."""
     with replaced(file.path) as fresh:
         new = AppendFile(fresh, new=True)
         new.append(b"".join(migrate_line(line, session.version) + b"\n" for line in session.raw_lines()))
@@ -246,7 +248,7 @@ def is_recorded(request: AnyRequest) -> bool:
 def read_session(path: Path, on_step: Callable[[Step], None] | None = None) -> Session:
     """Read a whole session file at once. A torn last line is left out with a warning.
 
-    Raises `ExplorerError` where the file is no session, is newer than this program, or is damaged before its
+    Raises `ExplorerError` where the file is not a session, is newer than this program, or is damaged before its
     end; `explorer.sessions.file.reader.SessionFile` opens large and damaged ones.
     """
     session = SessionFile(path).index_all()

@@ -28,9 +28,10 @@ def compare_rankings(
 
 
 def _numbers_of(view: RankedTokens) -> RankedTokens:
-    """`view` without what only a screen adds or older sessions lack: letters, remarks, widths of columns."""
+    """`view` without what only a screen adds or older sessions lack (letters, remarks, widths of columns), and without
+    the rule for the default indicator, which is prose."""
     rows = tuple(msgspec.structs.replace(row, flags=()) for row in view.rows)
-    return msgspec.structs.replace(view, rows=rows, flags=(), notes=(), formats={})
+    return msgspec.structs.replace(view, rows=rows, default_rule="", flags=(), notes=(), formats={})
 
 
 async def ask_ranking_again(request: RankTokens, recorded: RankTokens, live: Live) -> Any:

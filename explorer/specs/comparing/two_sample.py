@@ -14,7 +14,7 @@ def two_sample_p(first: Iterable[str], second: Iterable[str], seed: int = 0) -> 
     """The p-value of 'both lots come from one distribution', by a permutation test on the counts of each class.
 
     The statistic is Pearson's chi-square of the 2 × classes table; its law under the hypothesis is drawn by
-    dealing the pooled outcomes out anew (`TABLES` times, from `seed`), so small counts are no trouble, unlike
+    dealing the pooled outcomes out again (`TABLES` times, from `seed`), so small counts are no trouble, unlike
     with the chi-square approximation. p = (1 + tables at least as uneven) / (1 + TABLES), never 0 (Phipson &
     Smyth 2010). 1.0 where either lot is empty or all outcomes are of one class.
     """

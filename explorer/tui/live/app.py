@@ -41,7 +41,7 @@ class ExplorerApp(Stage):
         before: SessionFile | None = None,
         again: Sequence[LoadModel] = (),
     ) -> None:
-        """`before`: the steps that the session's file holds already, to go on from. `again`: how the models of an
+        """`before`: the steps that the session's file holds already, to continue. `again`: how the models of an
         earlier session were loaded, besides the settings' ones."""
         super().__init__(settings, settings_path)
         self.client = client

@@ -73,7 +73,7 @@ class Dialogues:
             screen.call_later(screen.show_problem, ExplorerError(outcome.message, outcome.hint).line)
 
     def open_reference(self) -> None:
-        """The known-unused reference tokens: shown, and changed where the user wants."""
+        """The reference tokens: shown, and changed where the user wants."""
         self._open("unused", self._edit_reference)
 
     async def _edit_reference(self) -> None:

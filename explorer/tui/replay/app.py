@@ -37,7 +37,7 @@ SHORTEST_WAIT = 0.05
 def open_replay(path: Path, settings: Settings, go_on: Callable[[Opening], int] | None = None) -> int:
     """Show the session at `path`; the exit status. `go_on` opens what the user asks to see next (live models).
 
-    Raises `ExplorerError` where the file is no session or was written by a newer version.
+    Raises `ExplorerError` where the file is not a session or was written by a newer version.
     """
     app = ReplayApp(SessionFile(path), settings)
     app.run()
@@ -214,7 +214,7 @@ class ReplayApp(ReplaySteps):
     @on(Ask)
     def refuse(self, message: Ask) -> None:
         """Nothing is asked in a replay."""
-        self.remark("This is a replay: press c to go on with live models.")
+        self.remark("This is a replay: press c to continue with live models.")
 
     @on(ViewSettled)
     def drop_view(self, message: ViewSettled) -> None:
@@ -225,7 +225,7 @@ class ReplayApp(ReplaySteps):
     async def action_go_live(self) -> None:
         """End the replay; the models that were loaded at this moment are loaded in a new session."""
         if not self.situation.loaded:
-            self.remark("No model was loaded at this moment: go on a step.")
+            self.remark("No model was loaded at this moment: go to a later step.")
             return
         models = tuple(loaded.request for loaded in self.situation.loaded)
         await self.ending.leave_for(OpenLive(self.session.path, models))

@@ -22,7 +22,7 @@ from explorer.tui.shell.tabs import tab_name_of
 from explorer.tui.shell.workspace import pane_id
 
 _SLICE = 0.015
-"""Seconds that work goes on before keys are heard again."""
+"""Seconds that work continues before keys are heard again."""
 
 
 def show_situation(stage: Stage, situation: Situation) -> int | None:

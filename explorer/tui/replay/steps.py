@@ -33,7 +33,7 @@ from explorer.tui.shell.stage import Stage
 from explorer.tui.widgets.model_bar import ModelBar
 
 SLICE = 0.015
-"""Seconds that work goes on before keys are heard again."""
+"""Seconds that work continues before keys are heard again."""
 SAY_EVERY = 0.25
 """Seconds between two looks at how far the reading is: drawing takes time too."""
 

@@ -40,7 +40,7 @@ class DefectScreen(Dialog[None]):
         with VerticalScroll():
             lines = [visible(line, spaces=False) for line in self._defect.traceback.splitlines()]
             yield Static(Content("\n".join(lines)))
-        yield Static(Content("The program goes on. Please report this with the text above."), id="defect-done")
+        yield Static(Content("The program continues. Please report this with the text above."), id="defect-done")
 
     def on_mount(self) -> None:
         self.query_one(VerticalScroll).focus()

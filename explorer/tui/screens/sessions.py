@@ -33,7 +33,7 @@ def session_row(listed: Listed) -> Content:
 
 
 class SessionsScreen(Dialog[Opening]):
-    """Lists sessions, the latest first; Enter dismisses with a replay of one, `r` with going on with it."""
+    """Lists sessions, the latest first; Enter dismisses with a replay of one, `r` resumes it."""
 
     dialog_title: ClassVar[str] = "Sessions"
     keys_line: ClassVar[str] = "↑↓ choose · enter replay · r resume · esc close"

@@ -1,4 +1,4 @@
-"""The known-unused reference tokens: which they are, why, and others in their place."""
+"""The reference tokens: which they are, why, and others in their place."""
 
 from __future__ import annotations
 

@@ -59,8 +59,8 @@ COMMANDS: tuple[Command, ...] = (
         opens_box=True,
     ),
     Command("sort_next", "s", "sort", "Sort by the next column.", "Tokens", True),
-    Command("sort_previous", "S", "sort back", "Sort by the column before.", "Tokens"),
-    Command("sort_reverse", "d", "reverse", "Turn the sorting order round.", "Tokens"),
+    Command("sort_previous", "S", "sort back", "Sort by the previous column.", "Tokens"),
+    Command("sort_reverse", "d", "reverse", "Reverse the sort order.", "Tokens"),
     Command("jump", "g", "go to id", "Jump to a token by id.", "Tokens", opens_box=True),
     Command("mark", "space", "mark", "Mark or unmark the token.", "Tokens", True),
     Command("inspect", "i", "inspect", "Record everything known of the token (Enter does the same).", "Tokens"),
@@ -107,7 +107,9 @@ REPLAY_COMMANDS: tuple[Command, ...] = (
     Command("search_previous", "N", "search back", "Go to the one before that was searched for.", "Replay"),
     Command("only_token", "o", "only this token", "Step only through what is about the selected token.", "Replay"),
     Command("only_model", "m", "only this model", "Step only through what speaks of the selected model.", "Replay"),
-    Command("go_live", "c", "go on live", "Load the models of this moment and go on in a new session.", "Replay", True),
+    Command(
+        "go_live", "c", "continue live", "Load the models of this moment and continue in a new session.", "Replay", True
+    ),
     *(command for command in COMMANDS if command.name in SHARED),
 )
 """What a replay can do."""

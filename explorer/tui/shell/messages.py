@@ -60,7 +60,7 @@ class TokenSelected(Message):
 
 
 class ViewSettled(Message):
-    """What the user made of an outcome without asking anew has stood still, and belongs in the session.
+    """What the user made of an outcome without asking again has stood still, and belongs in the session.
 
     A sort or filter of the token table: `outcome` is a window of its rows round the cursor. Another colour of a plot:
     `outcome` is the one there was, `request` names the colour.

@@ -16,7 +16,7 @@ class OpenReplay(msgspec.Struct, frozen=True):
 
 
 class OpenResumed(msgspec.Struct, frozen=True):
-    """A session file, gone on with: its steps on the screen, its models loaded again, what follows appended."""
+    """A session file, resumed: its steps on the screen, its models loaded again, what follows appended."""
 
     path: Path
     sources: tuple[str, ...] = ()
@@ -24,7 +24,7 @@ class OpenResumed(msgspec.Struct, frozen=True):
 
 
 class OpenLive(msgspec.Struct, frozen=True):
-    """The explorer in a new session that goes on from another one."""
+    """The explorer in a new session that continues another one."""
 
     parent: Path
     models: tuple[LoadModel, ...]

@@ -150,7 +150,7 @@ class Stage(Guarded, App[None]):
         self.workspace.share_room(event.size.width)
 
     def _handle_exception(self, error: Exception) -> None:
-        """An unexpected error is told and the program goes on; where no notice could be seen, it ends."""
+        """An unexpected error is told and the program continues; where no notice could be seen, it ends."""
         if self.is_open and self._running and not prevents_drawing(error):
             self.notices.report(error)
         else:

@@ -149,7 +149,7 @@ class Workspace:
 
     def share_room(self, width: int) -> None:
         """Divide `width` cells between the columns."""
-        # Not by a class: that would style all that is inside anew, which takes 40 ms.
+        # Not by a class: that would style all that is inside again, which takes 40 ms.
         if self.is_open:
             is_narrow = width < NARROW
             screen = self._app.screen_stack[0]

@@ -1,4 +1,4 @@
-"""Answers `CheckCertificates`: proofs are checked anew by the checker that knows nothing of how they were found."""
+"""Answers `CheckCertificates`: proofs are checked again by a checker that does not know how they were found."""
 
 from __future__ import annotations
 
@@ -135,6 +135,6 @@ def _unchecked(rows: Sequence[SpeakabilityRow]) -> tuple[str, ...]:
     told = (
         (any(row.solid_angle is not None for row in rows), "solid angles are estimates and were not checked"),
         (any(row.verdict == "undecided" for row in rows), "the bounds of undecided tokens come without proof"),
-        (any(row.on_sphere is False for row in rows), "that a token is not found on the sphere is no proof"),
+        (any(row.on_sphere is False for row in rows), "that a token is not found on the sphere is not proved"),
     )
     return tuple(words for said, words in told if said)

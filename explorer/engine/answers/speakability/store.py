@@ -1,4 +1,4 @@
-"""Settled tokens on disk: kept token by token, whole or not at all, so that a killed run goes on where it was.
+"""Settled tokens on disk: kept token by token, whole or not at all, so that a killed run continues where it was.
 
 A file holds one question about one set of numbers; an entry is a `SpeakabilityRow` as JSON, under its token's id.
 """

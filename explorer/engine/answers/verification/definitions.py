@@ -165,7 +165,7 @@ SPEAKABILITY = "speakability"
 def speakability() -> Definition:
     """Glitch where it is proved that no x the final norm can deliver makes the token the argmax."""
     return Definition(
-        SPEAKABILITY, "cannot be said", "verified where it is proved unspeakable (ball, with bias, final norm folded), "
+        SPEAKABILITY, "unspeakable", "verified where it is proved unspeakable (ball, with bias, final norm folded), "
         "rejected where an x at which it wins is known, inconclusive where undecided or not proved yet",
         "after 'A mechanistic explanation for SolidGoldMagikarp-like tokens in GPT2'", "margin of the proof", (),
         by_speakability,

@@ -1,4 +1,4 @@
-"""Evidence on disk: kept batch by batch, whole or not at all, so that a killed sweep goes on where it was.
+"""Evidence on disk: kept batch by batch, whole or not at all, so that a killed sweep continues where it was.
 
 A file holds one question's evidence for one model, an entry a batch; it is read as a whole when it is opened.
 """

@@ -43,7 +43,7 @@ class Facts:
     """Whether the text of that question's prompt about that token is tokenised to the same ids."""
 
     speakable: Mapping[int, tuple[Speakability, float]] = field(default_factory=dict)
-    """Whether a token can be said at all and its margin, for those of which that has been settled."""
+    """Whether a token is speakable and its margin, for the tokens that are settled."""
 
     def answers(self, question: Question) -> Evidence | None:
         """The evidence of `question`; None where it was not asked."""

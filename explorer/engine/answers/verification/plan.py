@@ -177,7 +177,7 @@ def _tokens(read: Read, request: Verify, indicator: str) -> Int[np.ndarray, " n"
     eligible = columns.categories != PADDING
     if request.top_percent is not None:
         if not 0 < request.top_percent <= 100:
-            raise ExplorerError(f"{request.top_percent:g} % is no share", hint="Give more than 0 and at most 100.")
+            raise ExplorerError(f"{request.top_percent:g} % is not a share", hint="It must be above 0 and at most 100.")
         eligible &= (columns.categories != SPECIAL) & np.isfinite(values)
         if eligible.any():
             eligible &= values <= np.percentile(values[eligible], request.top_percent)

@@ -65,7 +65,7 @@ def _origin(row: TokenRow, detail: TokenDetail | None, unanswered: str) -> list[
 
 def _known(detail: TokenDetail) -> str:
     facts = [detail.ground_truth and f"{detail.ground_truth} (zoo card)"]
-    facts += ["known-unused reference" if detail.is_unused_reference else ""]
+    facts += ["reference token" if detail.is_unused_reference else ""]
     facts += [f"published, {len(detail.published)} ×" if detail.published else ""]
     return " · ".join(visible(fact, spaces=False) for fact in facts if fact)
 

@@ -82,7 +82,7 @@ class DetailPane(Pane):
                 self._row, self._detail = outcome.row, outcome
             case Failure() as failure:
                 self._unanswered = visible(failure_text(failure), spaces=False)
-            case Cancelled() if request not in self._asked:  # else it was asked anew
+            case Cancelled() if request not in self._asked:  # else it was asked again
                 self._unanswered = "stopped: press i to ask again"
         self._draw()
 

@@ -41,7 +41,7 @@ def step_mark(step: Step) -> tuple[str, str]:
 
 
 def asked_text(step: Step) -> str:
-    """What was asked, in words; of a line that is no step, what is wrong with it."""
+    """What was asked, in words; of a line that is not a step, what is wrong with it."""
     if is_damaged(step):
         return summarise(step.outcome).removeprefix("failed: ")
     return describe(step.request)

@@ -1,4 +1,4 @@
-"""What is known of what can be said: answers about named tokens, and what runs over many told, by model."""
+"""What is known of speakability: answers about named tokens, and what runs over many told, by model."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Known:
             answers[result.mode, result.bias, result.folded] = Answer(row, result)
 
     def take_check(self, request: CheckCertificates, checked: CertificatesChecked) -> None:
-        """Whether the proofs held when they were checked anew."""
+        """Whether the proofs held when they were checked again."""
         key: Key = (request.mode, request.bias, request.folded)
         for row in request.rows:
             answers = self._answers.get((request.model, row.token.token_id), {})

@@ -29,8 +29,8 @@ _SHADOWS = 12
 _LARGEST = 6
 _BAR = 12
 _CHECKED = {
-    True: ("   ✓ the proof was checked anew and holds", "$success"),
-    False: ("   ✗ the proof was checked anew and does NOT hold", "$error"),
+    True: ("   ✓ the proof was checked again and holds", "$success"),
+    False: ("   ✗ the proof was checked again and does NOT hold", "$error"),
 }
 
 
@@ -49,7 +49,7 @@ class Answer:
     row: SpeakabilityRow
     result: SpeakabilityResult
     checked: bool | None = None
-    """Whether the proof held when it was checked anew; None: not checked."""
+    """Whether the proof held when it was checked again; None: not checked."""
 
 
 def form_of(result: SpeakabilityResult) -> str:

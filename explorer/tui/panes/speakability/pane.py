@@ -1,4 +1,4 @@
-"""The Speaking pane: which tokens can be said at all, with proof."""
+"""The Speakability pane: which tokens are speakable, with proof."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from explorer.tui.widgets.option_line import FormError, Submitted
 from explorer.tui.widgets.row_list import RowList
 
 _FEW = 20
-"""Up to so many named tokens the proofs are kept, shown and checked anew."""
+"""Up to so many named tokens the proofs are kept, shown and checked again."""
 _TOLD_SECONDS = 0.25
 _HINT = (
     "Can the selected token be the argmax of the logits at all? Press c for a proof either way, in every mode. "

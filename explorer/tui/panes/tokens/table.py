@@ -88,7 +88,7 @@ class TokenTable(TableView, can_focus=True):
             self._anchor = token_id
 
     def watch_cursor(self, old: int, new: int) -> None:
-        """Two lines are drawn anew, not the screen."""
+        """Two lines are drawn again, not the screen."""
         self._reveal(new)
         for position in (old, new):
             self.refresh(Region(0, position - self.scroll_offset.y + 1, self.scrollable_size.width, 1))

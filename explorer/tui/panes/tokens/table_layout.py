@@ -180,7 +180,7 @@ class Sort:
 
 @dataclass(frozen=True)
 class Painter:
-    """Turns positions into segments; made anew whenever rows, layout, theme, marks or added columns change."""
+    """Turns positions into segments; made again whenever rows, layout, theme, marks or added columns change."""
 
     rows: TokenRows
     layout: Layout

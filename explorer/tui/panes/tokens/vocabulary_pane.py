@@ -35,7 +35,7 @@ _EMPTY = "No vocabulary yet. Press m to load a model, ] for the next one."
 
 
 class VocabularyPane(Pane):
-    """A title, a table of tokens, and what can be said in its place; knows what is shown and what is wanted."""
+    """A title, a table of tokens, and what is told in its place; knows what is shown and what is wanted."""
 
     pane_title: ClassVar[str] = "Tokens"
     DEFAULT_CSS = """

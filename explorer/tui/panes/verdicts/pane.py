@@ -167,7 +167,7 @@ class VerdictsPane(Pane):
                 self._redraw_soon()
             case ReadEvidence() as request, VerdictEvidence() as evidence:
                 self._evidence = evidence
-                if request != self._opened:  # else it was opened here, and the user may have gone on meanwhile
+                if request != self._opened:  # else it was opened here, and the user may have moved on meanwhile
                     self.query_one(MatrixList).point_at(evidence.token.token_id, evidence.definition.name)
                 self._show_evidence()
             case Verify() | ReadEvidence(), Failure() as failure:
