@@ -61,9 +61,13 @@ def _common(parser: ArgumentParser) -> None:
     parser.add_argument("--dtype", choices=("auto", "float32", "bfloat16", "float16"))
     parser.add_argument("--device", metavar="D", help="auto, cpu, cuda, cuda:1 …")
     parser.add_argument("--allow-pickle", action="store_true", default=None, help="read .bin checkpoints, weights only")
-    parser.add_argument("--engine", metavar="COMMAND", help="run the engine so: 'ssh BOX glitch-explore engine'")
+    parser.add_argument(
+        "--engine",
+        metavar="COMMAND",
+        help="the command that starts the engine, such as 'ssh BOX glitch-explore engine'",
+    )
     parser.add_argument("--settings", metavar="FILE", help="a settings file instead of the usual one")
-    parser.add_argument("--session", metavar="FILE", help="record into this session file, appending")
+    parser.add_argument("--session", metavar="FILE", help="append the steps to this session file")
 
 
 def explorer_parser() -> ArgumentParser:
@@ -73,7 +77,7 @@ def explorer_parser() -> ArgumentParser:
         description="Explore token geometry and model behaviour. Without a verb: the explorer on SOURCE… "
         "(default: the embedded zoo). SOURCE: zoo:NAME, a Hugging Face directory, a hub id, or weights:SOURCE.",
         epilog=f"verbs without a screen: {', '.join((*_verb_names(), *SESSION_VERB_NAMES))}, engine;"
-        " glitch-explore VERB --help tells more",
+        " see glitch-explore VERB --help",
     )
     parser.add_argument("sources", nargs="*", metavar="SOURCE", help="models to load, in this order")
     parser.add_argument("--version", action="version", version=f"glitch-explore {__version__}")

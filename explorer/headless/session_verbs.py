@@ -41,26 +41,30 @@ def session_parser() -> ArgumentParser:
     """Arguments of `session` and `replay`."""
     parser = ArgumentParser(prog="glitch-explore")
     verbs = parser.add_subparsers(dest="verb", required=True)
-    replay = verbs.add_parser("replay", help="look at a session again, without a model; or check it against live ones")
+    replay = verbs.add_parser("replay", help="replay a session without a model, or check it against live models")
     replay.add_argument("file", nargs="?", metavar="FILE", help="a session file, or the name of a sample")
     replay.add_argument("--list", action="store_true", help="the sample sessions that come with the program")
     replay.add_argument("--check", action="store_true", help="ask every request again and compare the outcomes")
     replay.add_argument("--verify", dest="check", action="store_true", help=SUPPRESS)  # its earlier name
     _model_map(replay)
     replay.add_argument("--allow-pickle", action="store_true", default=None, help="read .bin checkpoints, weights only")
-    replay.add_argument("--engine", metavar="COMMAND", help="run the engine so: 'ssh BOX glitch-explore engine'")
+    replay.add_argument(
+        "--engine",
+        metavar="COMMAND",
+        help="the command that starts the engine, such as 'ssh BOX glitch-explore engine'",
+    )
     replay.add_argument("--theme", metavar="NAME")
     _output(replay)
     acts = verbs.add_parser("session", help="report, compare and list session files").add_subparsers(
         dest="act", required=True
     )
     schema = acts.add_parser("schema", help="the JSON Schema of a session file's lines")
-    schema.add_argument("--settings", help="unused here; every verb takes it")
+    schema.add_argument("--settings", help="not used here; every verb takes it")
     report = acts.add_parser("report", help="one page to read: .html or .md")
     report.add_argument("file", metavar="FILE")
     report.add_argument("-o", "--output", metavar="OUT", required=True, help="the page to write, .html or .md")
-    report.add_argument("--settings", help="unused here; every verb takes it")
-    diff = acts.add_parser("diff", help="the same questions in two sessions: what differs")
+    report.add_argument("--settings", help="not used here; every verb takes it")
+    diff = acts.add_parser("diff", help="compare the outcomes of the same requests in two sessions")
     diff.add_argument("file", metavar="A")
     diff.add_argument("other", metavar="B")
     _model_map(diff)
@@ -72,7 +76,7 @@ def session_parser() -> ArgumentParser:
 
 
 def _model_map(parser: ArgumentParser) -> None:
-    parser.add_argument("--model-map", action="append", default=[], metavar="OLD=NEW", help="NEW stands for OLD")
+    parser.add_argument("--model-map", action="append", default=[], metavar="OLD=NEW", help="load NEW in place of OLD")
 
 
 def _output(parser: ArgumentParser) -> None:
@@ -275,7 +279,7 @@ def _diff_rows(difference: Difference) -> Iterable[dict[str, Any]]:
     alone = [(step, (step.number, None)) for step in difference.only_first]
     alone += [(step, (None, step.number)) for step in difference.only_second]
     for step, numbers in alone:
-        yield {"steps": numbers, "question": describe(step.request), "difference": "asked in one session only"}
+        yield {"steps": numbers, "question": describe(step.request), "difference": "in one session only"}
 
 
 def _print_difference(difference: Difference) -> None:
@@ -303,4 +307,4 @@ def _print_difference(difference: Difference) -> None:
 def _counts(difference: Difference) -> str:
     differing = sum(bool(pair.found.difference) for pair in difference.pairs)
     alone: tuple[Step, ...] = (*difference.only_first, *difference.only_second)
-    return f"{len(difference.pairs) - differing} agree, {differing} differ, {len(alone)} asked in one session only"
+    return f"{len(difference.pairs) - differing} agree, {differing} differ, {len(alone)} in one session only"

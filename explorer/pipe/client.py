@@ -39,7 +39,7 @@ LOG_LINES_KEPT = 2000
 LAST_WORDS = 0.3
 """Seconds that the log of an engine that ended is waited for: a child of its own may keep it open."""
 NOT_RUNNING, STOPPED = "the engine is not running", "the engine stopped: "
-RESTART = "Press ctrl+r to start it again; the session is whole."
+RESTART = "Press ctrl+r to start it again; no step is lost."
 """What to do on the screen; nothing that a headless verb can do."""
 
 

@@ -33,7 +33,7 @@ def check_requests(file: CertificateFile, model: ModelInfo) -> Iterable[CheckCer
     header = file.header
     if header.weights_digest != model.weights_digest:
         raise ExplorerError(
-            f"these certificates are of other weights than those of {model.name}: their digests differ",
+            f"these certificates are about other weights than those of {model.name}: the digests differ",
             hint="Name the model that they were made for.",
         )
     for start in range(0, max(len(file.rows), 1), CHECKED_AT_ONCE):

@@ -126,8 +126,8 @@ def _arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--temperature", type=temperature, default=None, metavar="T", help="0: greedy (default; 0.7 for K > 1)"
     )
-    parser.add_argument("--top-p", type=float, default=1.0, metavar="P", help="of the probability mass (default 1)")
-    parser.add_argument("--seed", type=int, metavar="S", help="of the sampling (default: the settings' seed)")
+    parser.add_argument("--top-p", type=float, default=1.0, metavar="P", help="top-p of the sampling (default 1)")
+    parser.add_argument("--seed", type=int, metavar="S", help="seed of the sampling (default: the settings' seed)")
     parser.add_argument("--max-new-tokens", type=positive, metavar="M", help="reply tokens (default: the template's)")
     parser.add_argument("--controls", type=int, default=0, metavar="K", help="ordinary tokens that are asked the same")
     parser.add_argument("--plain", action="store_true", help="no chat template, also for instruct models")

@@ -164,13 +164,13 @@ def _arguments(parser: ArgumentParser) -> None:
     which.add_argument("--token", metavar="TEXT", help="the token, by its exact text, leading space included")
     which.add_argument("--all", action="store_true", help="every token but padding")
     which.add_argument("--hard", action="store_true",
-                       help="the tokens that another one beats along their own direction (default)")  # fmt: skip
+                       help="tokens that another token beats along their own direction (default)")  # fmt: skip
     which.add_argument("--check", metavar="FILE", help="check the certificates of an exported file, and nothing else")
     parser.add_argument(
         "--mode", choices=("ball", "box", "cone", "own_direction"), default="ball",
         help="which x are admissible: what the final norm can deliver (default), |x_i| <= 1, any, the token's own row",
     )  # fmt: skip
-    parser.add_argument("--bias", action=BooleanOptionalAction, help="with the biases (default, but in the cone)")
+    parser.add_argument("--bias", action=BooleanOptionalAction, help="with the biases (default, except in the cone)")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--folded", dest="folded", action="store_true", default=True,
                       help="fold the final norm's scale into the weights (default)")  # fmt: skip
@@ -178,8 +178,10 @@ def _arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--solid-angle", action="store_true",
                         help="also the share of directions in which a speakable token wins")  # fmt: skip
     parser.add_argument("--seed", type=int, metavar="S", help="of the solid angle")
-    parser.add_argument("--fresh", action="store_true", help="prove again what is on disk")
-    parser.add_argument("--export", metavar="FILE", help="write all that was asked, with certificates, as JSON Lines")
+    parser.add_argument("--fresh", action="store_true", help="prove again the tokens whose proofs are on disk")
+    parser.add_argument(
+        "--export", metavar="FILE", help="write every token asked for, with its certificate, as JSON Lines"
+    )
 
 
 def _before(given: Namespace, wrong: Callable[[str], Any]) -> None:

@@ -167,7 +167,7 @@ def _arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, metavar="S", help="of the sampled definition")
     again = parser.add_mutually_exclusive_group()
     again.add_argument("--resume", action="store_true", help="resume an earlier verification (this is always done)")
-    again.add_argument("--fresh", action="store_true", help="ask again what has been answered before")
+    again.add_argument("--fresh", action="store_true", help="ask again the prompts that were answered before")
     parser.add_argument("--export", metavar="FILE", help="write the chosen tokens: .csv, .parquet, .md or .jsonl")
     parser.add_argument(
         "--format", choices=FORMATS, default="", help="of the export (default: by the ending of its name)"

@@ -297,7 +297,7 @@ def _read_comparison(scale: str, text: str, names: Collection[str]) -> Term | No
     except ValueError:
         return None
     if match["name"] not in names:
-        raise FilterError(f"there is not an indicator {match['name']!r}: write one of {', '.join(names)}")
+        raise FilterError(f"there is no indicator {match['name']!r}: write one of {', '.join(names)}")
     return _Comparison(scale, match["name"], match["sign"], number)
 
 

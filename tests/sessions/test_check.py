@@ -293,7 +293,7 @@ def test_renaming_there_and_back_changes_nothing(request_: AnyRequest) -> None:
     "message", ["the engine stopped: signal 9 (killed: out of memory?)", "the engine is not running"]
 )
 async def test_what_a_stopped_engine_could_not_answer_is_nothing_to_run(message: str) -> None:
-    failure = Failure(message=message, hint="Start it again; the session is whole.")
+    failure = Failure(message=message, hint="Start it again; no step is lost.")
     load, ask = LoadModel(source="zoo:mynah"), ReadLogprobs(models=("mynah",), prompt="x")
     answers: list[Exchange] = [(load, ModelLoaded(info=info("mynah"))), (ask, logprob_table())]
     told = steps(*answers, (ask, failure), (load, failure), (UnloadModel(model="mynah"), failure), *answers)

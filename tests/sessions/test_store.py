@@ -246,7 +246,7 @@ def test_an_existing_file_is_not_saved_over(tmp_path: Path) -> None:
 
 def test_no_folder_is_made_that_nobody_asked_for(tmp_path: Path) -> None:
     writer = written(tmp_path / "s.jsonl")
-    with pytest.raises(ExplorerError, match="there is not a folder"):
+    with pytest.raises(ExplorerError, match="there is no folder"):
         writer.save_as(tmp_path / "mistyped" / "kept.jsonl")
     assert [path.name for path in tmp_path.iterdir()] == ["s.jsonl"]
     assert writer.append(writer.step(WriteNote(text="on"), Noted(), 0.0))

@@ -89,10 +89,10 @@ class SessionChecker:
                 return CheckedStep(step, "cannot run", outcome.message)
             return CheckedStep(step, "nothing to run", "")
         if isinstance(outcome, Cancelled):
-            return CheckedStep(step, "cannot run", "it was stopped by the user")
+            return CheckedStep(step, "cannot run", "the user cancelled it")
         if missing := [name for name in models_of(request) if name not in self._live.pairs]:
             if isinstance(outcome, Failure):
-                return CheckedStep(step, "agree", f"failed then; {missing[0]} is not loaded now")
+                return CheckedStep(step, "agree", f"it failed when recorded; {missing[0]} is not loaded now")
             return CheckedStep(step, "cannot run", f"{missing[0]} is not loaded. {MAP_HINT}")
         return await self._check_answer(step)
 
@@ -122,7 +122,7 @@ class SessionChecker:
         names = (request.source, *((recorded.name, recorded.source) if recorded else ()))
         source = next((self._map[name] for name in names if name in self._map), request.source)
         if "…" in source and recorded is None:
-            return CheckedStep(step, "agree", "failed then, and its folder is not known here")
+            return CheckedStep(step, "agree", "it failed when recorded, and its folder is not known here")
         if "…" in source:
             return CheckedStep(step, "cannot run", f"the folder is not known here. {MAP_HINT}")
         dtype: Any = recorded.dtype if recorded is not None and recorded.dtype in TOLERANCES else request.dtype

@@ -35,7 +35,7 @@ def _problems(record: msgspec.Struct) -> Iterator[str]:
     if isinstance(record, Record) and (problem := record.problem()):
         yield problem
     if isinstance(record, Step) and not _is_recorded(record):
-        yield "a step of this kind does not stand in a session file"
+        yield "a step of this kind cannot be in a session file"
 
 
 def _is_recorded(step: Step) -> bool:

@@ -79,7 +79,7 @@ class SessionFile(Sequence[Step]):
             if not (0 < self.size == len(line) and line.startswith(_HEADER_BEGINS[: len(line)])):
                 raise ExplorerError(f"{self.path.name} {error.message}", error.hint) from error
         self.torn_bytes = self.size
-        self.warning = "the program ended while it began this file; it holds no step"
+        self.warning = "the program ended while it made this file; the file holds no step"
         return Header(format=FORMAT, started="", versions={}, platform="", seed=0), FORMAT
 
     def close(self) -> None:

@@ -62,9 +62,7 @@ def chosen_path(text: str) -> Path:
 
 def _need_folder(path: Path) -> None:
     if not path.parent.is_dir():
-        raise ExplorerError(
-            f"there is not a folder {path.parent} for the session", hint="Make it, or name another file."
-        )
+        raise ExplorerError(f"there is no folder {path.parent} for the session", hint="Make it, or name another file.")
 
 
 class SessionWriter:

@@ -59,7 +59,9 @@ class Start:
         app = self._app
         loads, missing = loads_again(self.again, app.settings)
         for source in missing:
-            app.remark(f"{source} stood in a folder that the session does not name: load it with m.", problem=True)
+            app.remark(
+                f"{source} was loaded from a folder that the session does not name: press m to load it.", problem=True
+            )
         sources = {request.source for request in loads}
         others = [app.models.request_for(source) for source in app.settings.models if source not in sources]
         for request in (*loads, *others):

@@ -36,7 +36,7 @@ class LogScreen(Dialog[None]):
         self._lines += [_row(f"✗ internal error: {defect.summary} (enter shows all)") for defect in self._defects]
 
     def compose_body(self) -> ComposeResult:
-        yield RowList(id="log-lines", empty="The engine has said nothing.")
+        yield RowList(id="log-lines", empty="The engine has logged nothing.")
         yield Static(Content(""), id="log-line")
 
     def on_mount(self) -> None:

@@ -38,7 +38,7 @@ def parse_ids(text: str, vocab_size: int) -> tuple[int, ...]:
             raise ValueError(f"'{visible(part)}' is neither an id nor a range such as 5-9")
         low, high = int(first), int(last) if dash else int(first)
         if high < low:
-            raise ValueError(f"'{part}' runs backwards: write {high}-{low}")
+            raise ValueError(f"'{part}' is reversed: write {high}-{low}")
         if high >= vocab_size:
             raise ValueError(f"id {high} is out of range: this vocabulary's ids go from 0 to {vocab_size - 1:,}")
         ids.update(range(low, high + 1))
@@ -81,7 +81,7 @@ class UnusedScreen(Dialog[UnusedChoice]):
         self._text_of = text_of
 
     def compose_body(self) -> ComposeResult:
-        yield RowList(id="unused-list", empty="None was found: the unused-token indicators are left out.")
+        yield RowList(id="unused-list", empty="None was found: indicators that need reference tokens are left out.")
         yield Static(Content("Ids and ranges, such as 192, 245-255; nothing: found automatically."))
         field = Input(format_ids([reference.token_id for reference in self._references]), compact=True)
         field.cursor_blink = False

@@ -65,9 +65,11 @@ COMMANDS: tuple[Command, ...] = (
     Command("mark", "space", "mark", "Mark or unmark the token.", "Tokens", True),
     Command("inspect", "i", "inspect", "Record everything known of the token (Enter does the same).", "Tokens"),
     *tab_commands(TABS),
-    Command("export", "e", "export", "Write the marked tokens, or those of the matrix, to a file.", "Ask"),
+    Command(
+        "export", "e", "export", "Export the marked tokens, or those of the verification matrix, to a file.", "Ask"
+    ),
     Command("pause", "p", "pause", "Pause a run over many tokens, or resume it.", "Ask"),
-    Command("cancel", "escape", "cancel", "Stop what runs; leave a box or a dialogue.", "Ask"),
+    Command("cancel", "escape", "cancel", "Cancel what is running; close a box or a dialog.", "Ask"),
     Command("models", "m", "models", "Load, unload and choose models.", "Models", True),
     Command("next_model", "right_square_bracket", "next model", "Show the next model's vocabulary.", "Models"),
     Command(
@@ -76,14 +78,14 @@ COMMANDS: tuple[Command, ...] = (
     Command("restart_engine", "ctrl+r", "restart engine", "Start the engine again after it stopped.", "Models"),
     Command("reference", "u", "reference tokens", "Show and edit the reference tokens.", "Models"),
     Command("save_as", "ctrl+s", "save as", "Continue the session in another file.", "Session"),
-    Command("sessions", "ctrl+o", "sessions", "The recent sessions: replay one, or resume it.", "Session"),
+    Command("sessions", "ctrl+o", "sessions", "List the recent sessions; replay or resume one.", "Session"),
     Command("note", "N", "note", "Write a note into the session; #words at its end are tags.", "Session"),
     *show_commands(TABS),
-    Command("theme", "t", "theme", "The next theme, kept in the settings.", "View"),
+    Command("theme", "t", "theme", "Switch to the next theme and keep it in the settings.", "View"),
     Command("defect", "f12", "last error", "Show the last internal error, to copy it.", "View"),
     Command("log", "ctrl+l", "engine log", "Show the engine's last log lines.", "View"),
-    Command("help", "question_mark", "help", "Every key, with what it does.", "Help", True),
-    Command("quit", "q", "quit", "End; the session file is complete at any moment.", "Help", True),
+    Command("help", "question_mark", "help", "Show every key and what it does.", "Help", True),
+    Command("quit", "q", "quit", "Quit. The session file is always complete.", "Help", True),
 )
 
 SHARED = (*(command.name for command in show_commands(TABS)), "theme", "defect", "help", "quit")
@@ -91,9 +93,16 @@ SHARED = (*(command.name for command in show_commands(TABS)), "theme", "defect",
 
 REPLAY_COMMANDS: tuple[Command, ...] = (
     Command(
-        "step_forward", "full_stop", "next step", "The next step (→ too, outside forms and tables).", "Replay", True
+        "step_forward",
+        "full_stop",
+        "next step",
+        "Go to the next step (→ too, outside forms and tables).",
+        "Replay",
+        True,
     ),
-    Command("step_back", "comma", "step back", "The step before (← too, outside forms and tables).", "Replay", True),
+    Command(
+        "step_back", "comma", "step back", "Go to the previous step (← too, outside forms and tables).", "Replay", True
+    ),
     Command("first_step", "less_than_sign", "first step", "The first step.", "Replay"),
     Command("last_step", "greater_than_sign", "last step", "The last step.", "Replay"),
     Command("go_to_step", "g", "go to step", "Jump to a step by its number.", "Replay", True),
@@ -101,12 +110,12 @@ REPLAY_COMMANDS: tuple[Command, ...] = (
     Command("faster", "plus,equals_sign", "faster", "Play twice as fast.", "Replay"),
     Command("slower", "minus", "slower", "Play half as fast.", "Replay"),
     Command(
-        "search", "slash", "search", "Go to the next step with these words, or with a note's #tag.", "Replay", True
+        "search", "slash", "search", "Search for the next step with these words, or with a note's #tag.", "Replay", True
     ),
-    Command("search_next", "n", "search on", "Go to the next step that was searched for.", "Replay"),
-    Command("search_previous", "N", "search back", "Go to the one before that was searched for.", "Replay"),
-    Command("only_token", "o", "only this token", "Step only through what is about the selected token.", "Replay"),
-    Command("only_model", "m", "only this model", "Step only through what speaks of the selected model.", "Replay"),
+    Command("search_next", "n", "search on", "Go to the next match of the search.", "Replay"),
+    Command("search_previous", "N", "search back", "Go to the previous match of the search.", "Replay"),
+    Command("only_token", "o", "only this token", "Show only steps about the selected token.", "Replay"),
+    Command("only_model", "m", "only this model", "Show only steps about the selected model.", "Replay"),
     Command(
         "go_live", "c", "continue live", "Load the models of this moment and continue in a new session.", "Replay", True
     ),

@@ -83,7 +83,7 @@ class DetailPane(Pane):
             case Failure() as failure:
                 self._unanswered = visible(failure_text(failure), spaces=False)
             case Cancelled() if request not in self._asked:  # else it was asked again
-                self._unanswered = "stopped: press i to ask again"
+                self._unanswered = "cancelled: press i to ask again"
         self._draw()
 
     def _is_late(self, request: InspectToken) -> bool:

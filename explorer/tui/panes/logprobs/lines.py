@@ -108,7 +108,7 @@ def _prompts(view: TableView, width: int) -> list[Content]:
         lines += [Content.styled("│ ", MUTED) + line for line in prose]
     notes = [note for column in view.table.columns for note in _notes(column)]
     if view.stopped:
-        notes.append("■ stopped: the models not asked yet are missing")
+        notes.append("■ cancelled: the models not asked yet are missing")
     lines += [line for note in notes for line in Content.styled(note, "$warning").wrap(width)]
     return lines
 

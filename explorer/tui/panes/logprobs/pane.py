@@ -175,7 +175,7 @@ class LogprobsPane(Pane):
         if isinstance(reading.outcome, Failure):
             return failure_lines(reading.outcome, width)
         names = ", ".join(visible(name, spaces=False) for name in reading.request.models)
-        words = f"asking {names} …" if reading.outcome is None else "■ stopped before a model answered"
+        words = f"asking {names} …" if reading.outcome is None else "■ cancelled before a model answered"
         return Content.styled(words, "$accent" if reading.outcome is None else "$warning").wrap(width)
 
     def _token_of(self, request: ReadLogprobs) -> TokenRef | None:

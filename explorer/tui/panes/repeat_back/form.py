@@ -93,7 +93,7 @@ class RepeatForm(Guarded, Vertical):
             yield PromptArea(self._base.question, id="question")
         with Horizontal():
             yield Label("prefill ")
-            yield Field(escape(self._base.prefill), placeholder="nothing put into the model's mouth", id="prefill")
+            yield Field(escape(self._base.prefill), placeholder="no beginning of the reply", id="prefill")
         yield Static(HINT, markup=False, id="status")
 
     def set_models(self, names: Sequence[str], others: Sequence[str]) -> None:

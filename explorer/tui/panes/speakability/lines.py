@@ -126,7 +126,13 @@ def _proof(proof: SpeakabilityCertificate, names: Mapping[int, TokenRef], width:
     weighed = sorted(zip(proof.weights, proof.token_ids, strict=True), reverse=True)
     count = len(weighed)
     plural = "token" if count == 1 else "tokens"
-    lines = [Line(Content(f"   proof: {count:,} {plural} shadow it, so weighted they score as much wherever x is:"))]
+    lines = [
+        Line(
+            Content(
+                f"   proof: {count:,} {plural} shadow it, with these weights they score at least as much at every x:"
+            )
+        )
+    ]
     heaviest = max((weight for weight, _ in weighed), default=1.0)
     for weight, token_id in weighed[:_SHADOWS]:
         bar = "█" * max(1, round(_BAR * weight / heaviest))

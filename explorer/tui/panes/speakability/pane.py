@@ -34,7 +34,7 @@ _FEW = 20
 """Up to so many named tokens the proofs are kept, shown and checked again."""
 _TOLD_SECONDS = 0.25
 _HINT = (
-    "Can the selected token be the argmax of the logits at all? Press c for a proof either way, in every mode. "
+    "Can the selected token be the argmax of the logits? Press c to prove it either way, in every mode. "
     "'all tokens' proves the whole vocabulary and gives the token table columns."
 )
 
@@ -64,7 +64,7 @@ class SpeakingPane(Pane):
         """Asked in this run of the program, so that the engine can be asked for more."""
         self._is_due = False
         self._problem = ""
-        """What went wrong last, above the answers there are."""
+        """The last error, above the answers."""
 
     def compose(self) -> ComposeResult:
         yield SpeakForm(id="speak-form")
@@ -102,7 +102,7 @@ class SpeakingPane(Pane):
         if isinstance(request, ProveSpeakability):
             self._live.add(request)
             self._problem = ""
-            self._say("proving… esc stops, p pauses")
+            self._say("proving… esc cancels, p pauses")
 
     def show_part(self, request: AnyRequest, part: AnyPart) -> None:
         if not isinstance(request, ProveSpeakability):

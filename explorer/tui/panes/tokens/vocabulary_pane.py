@@ -133,7 +133,7 @@ class VocabularyPane(Pane):
             case _, Failure(message=message, hint=hint):
                 self._show_message(f"✗ {visible(message, spaces=False)}\n\n{visible(hint, spaces=False)}")
             case _, Cancelled():
-                self._show_message("Stopped before the vocabulary was read. Press ] or m to try again.")
+                self._show_message("Cancelled before the vocabulary was read. Press ] or m to try again.")
 
     def clear(self) -> None:
         self.workers.cancel_group(self, "rest")

@@ -126,7 +126,7 @@ class VerdictsPane(Pane):
             self._tell_columns()  # what came last of the sweep that leaves the screen
             self._live.add(request)
             self._request, self._result, self._matrix, self._evidence = request, None, None, None
-            self._say("verifying… esc stops, p pauses")
+            self._say("verifying… esc cancels, p pauses")
             self._show_all()
             self.ask(ReadVerdicts(of=request), record=False)
 

@@ -78,7 +78,7 @@ def nothing_text(result: VerificationResult | None, *, is_whole: bool) -> str:
     if is_whole or result is None:
         return "No token here passes: choose another view of the matrix, or 'all'."
     if not result.tokens:
-        return "Stopped before any token had every verdict; none is listed."
+        return "Cancelled before any token had every verdict; none is listed."
     return "None of the called tokens passes: choose another view."
 
 
