@@ -75,8 +75,11 @@ async def test_a_killed_engine_fails_what_was_asked_and_can_be_started_again() -
 @pytest.mark.parametrize(
     ("program", "said"),
     [
-        ("print('Welcome to BOX, unauthorised use is forbidden', flush=True); import time; time.sleep(60)", "no frame"),
-        ("import sys; sys.stdout.buffer.write((3).to_bytes(4, 'big') + b'abc'); sys.stdout.flush()", "no answer"),
+        (
+            "print('Welcome to BOX, unauthorised use is forbidden', flush=True); import time; time.sleep(60)",
+            "not a frame",
+        ),
+        ("import sys; sys.stdout.buffer.write((3).to_bytes(4, 'big') + b'abc'); sys.stdout.flush()", "not an answer"),
         ("import sys; sys.exit('no torch here')", "no torch here"),
     ],
 )

@@ -219,7 +219,7 @@ def test_recent_sessions_are_those_of_the_state_folder(run: Run, tmp_path: Path)
         (("session", "report", "first-look", "-o", "x.pdf"), ".html or .md"),
         (("replay", "nowhere", "--verify"), "first-look"),
         (("replay", "first-look", "--verify", "--model-map", "x"), "OLD=NEW"),
-        (("session", "diff", "first-look", __file__), "no session file"),
+        (("session", "diff", "first-look", __file__), "not a session file"),
     ],
 )
 def test_a_failure_is_one_line_on_stderr_and_status_1(run: Run, words: tuple[str, ...], said: str) -> None:

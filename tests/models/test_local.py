@@ -127,7 +127,7 @@ def test_out_of_memory_is_a_model_error_and_the_model_goes_on(
             batch.push(torch.tensor([7]))
     assert refused.value.hint
     assert torch.equal(model.start([[5, 6]]).logits, expected)
-    with pytest.raises(ModelError, match="cannot go on"):
+    with pytest.raises(ModelError, match="cannot continue"):
         batch.push(torch.tensor([7]))
 
 
@@ -189,7 +189,7 @@ def test_weights_source_has_the_same_matrices_and_refuses_to_run(tiny: Tiny) -> 
 
 
 def test_encoder_is_refused_but_its_weights_are_not(minilm: Path) -> None:
-    with pytest.raises(ModelError, match="no causal language model") as refused:
+    with pytest.raises(ModelError, match="not a causal language model") as refused:
         load(minilm)
     assert "weights:" in refused.value.hint
     only = load_embeddings_only(minilm, name="minilm", source="weights:minilm")
@@ -269,5 +269,5 @@ def test_device_that_is_not_there_is_refused(device: str) -> None:
 
 def test_automatic_dtype_on_the_cpu_is_float32() -> None:
     assert choose_dtype("auto", torch.device("cpu")) == torch.float32
-    with pytest.raises(ModelError, match="no dtype"):
+    with pytest.raises(ModelError, match="not a dtype"):
         choose_dtype("int8", torch.device("cpu"))  # type: ignore[arg-type]

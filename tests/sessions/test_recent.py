@@ -32,7 +32,7 @@ def test_the_session_written_last_comes_first(tmp_path: Path) -> None:
 def test_what_cannot_be_opened_is_listed_with_its_reason(tmp_path: Path) -> None:
     (tmp_path / "bad.jsonl").write_text("bad")
     (entry,) = sessions_in(tmp_path)
-    assert "no session file" in entry.problem
+    assert "not a session file" in entry.problem
     assert entry.steps is None
 
 

@@ -364,7 +364,7 @@ async def test_a_session_without_steps_opens(tmp_path: Path) -> None:
 
 def test_no_session_is_refused_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "s.jsonl").write_text("hello")
-    with pytest.raises(ExplorerError, match="no session file"):
+    with pytest.raises(ExplorerError, match="not a session file"):
         SessionFile(tmp_path / "s.jsonl")
 
 

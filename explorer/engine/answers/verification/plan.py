@@ -111,11 +111,7 @@ def make_plan(model: HasVocabulary, read: Read, request: Verify, cache: Path, sp
     speakable: dict[int, tuple[Speakability, float]] = {}
     if any(definition.name == SPEAKABILITY for definition in definitions):
         speakable = _speakable(model, speaking or proofs_folder())
-        notes += (
-            ()
-            if speakable
-            else ("speakability: no token is proved yet; prove them first (glitch-explore prove --all)",)
-        )
+        notes += () if speakable else (NOT_PROVED,)
     return Plan(
         request=request,
         model=model,
