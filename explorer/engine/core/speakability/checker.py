@@ -11,7 +11,7 @@ from collections.abc import Generator, Sequence
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Bool, Float, Float64, Shaped
+from jaxtyping import Bool, Float, Float64, Int, Shaped
 
 from explorer.engine.core.speakability.exact_sums import LARGEST, LOST, UNIT, exact_products, gamma, lengths, underflow
 from explorer.engine.core.speakability.frame import Frame, frame_of
@@ -111,7 +111,7 @@ class Checker:
             if found[row] <= 0 and drift[row] == 0:
                 rivals = np.flatnonzero(high >= low)
                 if len(rivals) <= MOST_CONTENDERS:
-                    found[row] = min(self._exact_lead(token_id, int(rival), x[row]) for rival in rivals)
+                    found[row] = self._exact_lead(token_id, rivals, x[row])
         return found
 
     def bound(self, token_id: int, certificate: Weights) -> float:
@@ -201,14 +201,15 @@ class Checker:
             return np.asarray(np.abs(x).max(axis=1, initial=0.0) <= self.question.radius)
         return np.asarray(lengths(x) <= self.question.radius) | (self.question.mode == "cone")
 
-    def _exact_lead(self, token_id: int, rival: int, x: Float64[np.ndarray, " d_model"]) -> float:
-        """The token's lead over one rival at x, rounded once, less what underflow may have added."""
-        own, other = self.rows[token_id], self.rows[rival]
-        parts = [self.bias[token_id], -self.bias[rival]]
+    def _exact_lead(self, token_id: int, rivals: Int[np.ndarray, " some"], x: Float64[np.ndarray, " d_model"]) -> float:
+        """The token's least lead over the rivals at x, rounded once, less what underflow may have added."""
+        own, others = self.rows[token_id], self.rows[rivals]
+        parts = [np.full((len(rivals), 1), self.bias[token_id]), -self.bias[rivals, None]]
         for point in (x, self.shift):
-            parts += exact_products(point, own) + exact_products(-point, other)
-            parts.append(-2 * max(underflow(point, own).max(initial=0.0), underflow(point, other).max(initial=0.0)))
-        return math.fsum(parts)
+            parts += [np.tile(exact_products(point, own), (len(rivals), 1)), exact_products(-point, others)]
+            lost = underflow(point, others).max(axis=1, initial=0.0), underflow(point, own).max(initial=0.0)
+            parts.append(-2 * np.maximum(*lost)[:, None])
+        return min(map(math.fsum, np.concatenate(parts, axis=1).tolist()))
 
     def _inside(
         self, token_id: int, ids: Shaped[np.ndarray, "*ids"], weights: Float64[np.ndarray, "*support"], centre: float

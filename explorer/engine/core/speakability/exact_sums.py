@@ -33,22 +33,24 @@ def lengths(rows: Float64[np.ndarray, "*n width"]) -> Float64[np.ndarray, "*n"]:
     return np.asarray(np.linalg.norm(rows, axis=-1) * (1 + gamma(rows.shape[-1] + 2)) + LOST)
 
 
-def underflow(factors: Float64[np.ndarray, "*n"], values: Float64[np.ndarray, "*n"]) -> Float64[np.ndarray, "*n"]:
+def underflow(factors: Float64[np.ndarray, "*#n"], values: Float64[np.ndarray, "*#n"]) -> Float64[np.ndarray, "*#n"]:
     """`LOST` for each pair whose product may be too small for `exact_products` to be exact, else 0."""
     small = (np.abs(factors * values) < EXACT_FROM) & (factors != 0) & (values != 0)
     return np.where(small, LOST, 0.0)
 
 
-def exact_products(factors: Float64[np.ndarray, " n"], values: Float64[np.ndarray, " n"]) -> list[float]:
-    """2n numbers whose exact sum is that of factors · values, all but their `underflow`."""
+def exact_products(
+    factors: Float64[np.ndarray, "*#rows n"], values: Float64[np.ndarray, "*#rows n"]
+) -> Float64[np.ndarray, "*#rows n_twice"]:
+    """2n numbers a row whose exact sum is that of factors · values, all but their `underflow`."""
     product = factors * values
     a_high, a_low = _halves(factors)
     b_high, b_low = _halves(values)
     lost = ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low
-    return [*product.tolist(), *lost.tolist()]
+    return np.concatenate([product, lost], axis=-1)
 
 
-def _halves(a: Float64[np.ndarray, " n"]) -> tuple[Float64[np.ndarray, " n"], Float64[np.ndarray, " n"]]:
+def _halves(a: Float64[np.ndarray, "*n"]) -> tuple[Float64[np.ndarray, "*n"], Float64[np.ndarray, "*n"]]:
     """a as a sum of two numbers of at most 26 bits."""
     scaled = a * 134217729.0  # 2^27 + 1
     high = scaled - (scaled - a)
