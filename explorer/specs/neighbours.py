@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import numpy as np
 
 MATRICES = {"input": "W_E", "output": "W_U"}
+USUAL_COLOUR = "input_centroid_distance"
+"""The indicator that colours a plot where none was chosen."""
 
 
 # ── in words ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -86,9 +88,9 @@ def colours(outcome: Neighbourhood) -> tuple[str, ...]:
 
 
 def colour_of(request: FindNeighbours, outcome: Neighbourhood) -> str:
-    """The indicator that colours it: the one chosen, else the first; empty where there is none."""
+    """The indicator that colours it: the one chosen, else the usual one, else the first; empty where there is none."""
     known = colours(outcome)
-    return next((name for name in (request.colour, *known) if name in known), "")
+    return next((name for name in (request.colour, USUAL_COLOUR, *known) if name in known), "")
 
 
 def axis_title(name: str, share: float) -> str:

@@ -23,7 +23,7 @@ class FindNeighbours(Request, kw_only=True):
     encoder: str = ""
     """A sentence-transformers directory or id: also compare the tokens' texts by meaning."""
     colour: str = ""
-    """The indicator that colours list and plot; empty: the first one there is. Nothing is computed by it."""
+    """The indicator that colours list and plot; empty: the usual one. Nothing is computed by it."""
 
 
 class Neighbour(Record, kw_only=True):

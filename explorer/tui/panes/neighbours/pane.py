@@ -74,7 +74,7 @@ class NeighboursPane(Pane):
             yield Label("k")
             yield Field("20", restrict="[0-9]{0,3}", id="k")
             yield Label("colour")
-            yield Choice(tuple(INDICATORS), value="input_centroid_distance", id="colour")
+            yield Choice(tuple(INDICATORS), value=neighbours.USUAL_COLOUR, id="colour")
         yield Static(Content(""), id="neighbour-heading")
         with Container(id="neighbour-body"):
             yield RowList(id="neighbour-list", empty=_HINT)
