@@ -237,6 +237,7 @@ def _after(given: Namespace, request: Any, outcome: Any) -> None:
 SPEAKABILITY = Tab(
     name="speakability",
     title="Speakability",
+    short_title="Prove",
     pane="explorer.tui.panes.speakability.pane:SpeakingPane",
     help="Which tokens can be the argmax of the logits, with proof either way.",
     number=7,

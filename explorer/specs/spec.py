@@ -33,6 +33,8 @@ class Tab(msgspec.Struct, frozen=True, kw_only=True):
     """One word; the pane's id is `<name>-pane`, the command that shows it `show_<name>`."""
     title: str
     """On the tab, in the help, in the palette and in the README."""
+    short_title: str = ""
+    """On the tab where the row is too narrow for every `title`; empty: the title."""
     pane: str
     """`module:class` of the pane."""
     help: str

@@ -202,7 +202,7 @@ def logprob_column(model: str) -> LogprobColumn:
         entropy=None if bounded else 2.3456,
         cells=tuple(
             LogprobCell(
-                target=target, target_ids=(place + 5,), logprob=value, rank=None if bounded else place * 100,
+                target=target, target_ids=(place + 50,), logprob=value, rank=None if bounded else place * 100,
                 bound="at_most" if bounded and place == 1 else "exact",
             )
             for place, (target, value) in enumerate(zip(TARGETS, logprobs, strict=True))

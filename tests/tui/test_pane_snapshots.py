@@ -85,7 +85,7 @@ def test_a_pane_looks_as_it_did(snap_compare: Snap, name: str, state: str, size:
         await pilot.pause()
         show_sample(pane, sample, state)
         for selector, chosen in sample.choices.items():
-            pane.query_one(selector, Choice).choose(chosen)
+            pane.query_one(selector, Choice).value = chosen
         pane.focus_content()
         await settled(pilot)
 

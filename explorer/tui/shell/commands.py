@@ -9,7 +9,7 @@ from textual.binding import Binding
 
 from explorer.specs.registry import REGISTRY
 from explorer.specs.spec import Tab
-from explorer.tui.shell.tabs import tab_labels
+from explorer.tui.shell.tabs import in_row
 
 
 class Command(msgspec.Struct, frozen=True):
@@ -39,7 +39,7 @@ def tab_commands(tabs: Iterable[Tab]) -> tuple[Command, ...]:
 
 def show_commands(tabs: Iterable[Tab]) -> tuple[Command, ...]:
     """For each tab: the command that shows it."""
-    shown = [tab for tab in tabs if tab.name in tab_labels((tab,))]
+    shown = list(in_row(tabs))
     return tuple(
         Command(f"show_{tab.name}", _digit_keys(tab), tab.title.lower(), f"Go to the {tab.title} tab.", "View")
         for tab in shown

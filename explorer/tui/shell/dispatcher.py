@@ -22,7 +22,7 @@ from explorer.tui.shell.commands import (
     tab_commands,
 )
 from explorer.tui.shell.keys import key_problems, usable_keys, without_aliases
-from explorer.tui.shell.tabs import tab_labels
+from explorer.tui.shell.tabs import in_row
 from explorer.tui.shell.type_ahead import TypeAhead
 
 Act = Callable[[], Awaitable[None] | None]
@@ -36,7 +36,7 @@ LONGEST_OPENING = 0.5
 
 def show_acts(tabs: Sequence[Tab], show: TabAct) -> dict[str, Act]:
     """What the commands do that show a tab."""
-    return {f"show_{tab.name}": partial(show, tab.name) for tab in tabs if tab.name in tab_labels((tab,))}
+    return {f"show_{tab.name}": partial(show, tab.name) for tab in in_row(tabs)}
 
 
 def ask_acts(tabs: Sequence[Tab], ask: TabAct) -> dict[str, Act]:

@@ -80,7 +80,9 @@ class Stage(Guarded, App[None]):
 
     def compose(self) -> ComposeResult:
         yield ModelBar(id="bar")
-        yield Static("".join(f" {label} " for label in self.workspace.labels.values()), id="tabs-to-come", markup=False)
+        yield Static(
+            "".join(f" {label} " for label in self.workspace.labels().values()), id="tabs-to-come", markup=False
+        )
         yield Horizontal(Static("opening …", id="opening", markup=False), id="body")
         yield from self.compose_foot()
 
@@ -148,6 +150,7 @@ class Stage(Guarded, App[None]):
 
     def on_resize(self, event: events.Resize) -> None:
         self.workspace.share_room(event.size.width)
+        self.workspace.name_tabs(event.size.width)
 
     def _handle_exception(self, error: Exception) -> None:
         """An unexpected error is told and the program continues; where no notice could be seen, it ends."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from textual.app import App
 from textual.containers import Vertical
+from textual.content import Content
 from textual.widget import Widget
 
 from explorer.base.records.record import Request
@@ -38,10 +39,9 @@ class Workspace:
         """Every pane, in the order composed; none until they are open."""
         self._is_at_table = True
 
-    @property
     def labels(self) -> Mapping[str, str]:
         """What stands in the row of tabs, by name."""
-        return tab_labels(self.tabs)
+        return tab_labels(self.tabs, self._app.size.width)
 
     # ── opening ──
 
@@ -56,7 +56,7 @@ class Workspace:
         classes = await asyncio.to_thread(self._import_panes)
         from textual.widgets import Footer, Tab, Tabs
 
-        row = Tabs(*(Tab(label, id=name) for name, label in self.labels.items()), id="tabs")
+        row = Tabs(*(Tab(Content(label), id=name) for name, label in self.labels().items()), id="tabs")
         await self._app.query("#opening, #tabs-to-come").remove()
         await self._app.mount(row, after="#bar")
         await self._app.mount(Footer())
@@ -155,6 +155,17 @@ class Workspace:
             screen = self._app.screen_stack[0]
             screen.query_one("#left").display = self._is_at_table or not is_narrow
             screen.query_one("#right").display = not (self._is_at_table and is_narrow)
+
+    def name_tabs(self, width: int) -> None:
+        """Write the titles that fit a row of `width` cells into the row of tabs."""
+        if self.is_open:
+            from textual.widgets import Tab, Tabs
+
+            tabs = self._app.screen_stack[0].query_one("#tabs", Tabs)
+            for name, label in tab_labels(self.tabs, width).items():
+                tab = tabs.query_one(f"#{name}", Tab)
+                if tab.label_text != label:
+                    tab.label = Content(label)
 
 
 def pane_id(name: str) -> str:

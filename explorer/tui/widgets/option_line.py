@@ -184,7 +184,7 @@ class Ticks(Guarded, Widget, can_focus=True):
 
     def render(self) -> Content:
         if not self._names:
-            return Content.styled("none is loaded: press m", MUTED)
+            return Content.styled("none can run: press m", MUTED)
         rows = [Content("  ").join(self._label(index) for index in row) for row in self._rows(self.content_size.width)]
         return Content("\n").join(rows)
 

@@ -129,6 +129,8 @@ class RowList(Guarded, ScrollView, can_focus=True):
         return self.get_visual_style(component)
 
     def _strip(self, content: Content, width: int, style: Style) -> Strip:
+        if content.cell_length > width:
+            content = content.truncate(width, ellipsis=True)
         segments = content.render_segments(style)
         return Strip(segments).crop_extend(0, width, style.rich_style)
 

@@ -49,6 +49,7 @@ class NeighboursPane(Pane):
         & #k { width: 4; margin: 0 1 0 0; }
         & #colour { width: 1fr; }
         & Static { height: 1; text-wrap: nowrap; text-overflow: ellipsis; }
+        & #neighbour-heading { height: auto; min-height: 1; max-height: 3; text-wrap: wrap; }
         & #neighbour-body { height: 1fr; layout: vertical; }
         & #neighbour-list { height: 2fr; width: 1fr; }
         & #neighbour-picture { height: 3fr; width: 1fr; }

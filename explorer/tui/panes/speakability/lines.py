@@ -74,14 +74,14 @@ def answer_lines(answer: Answer, width: int) -> list[Line]:
     lines.append(_own_direction(row, width))
     if result.mode == "ball" and row.verdict == "speakable" and row.on_sphere is not None:
         where = "on the sphere too" if row.on_sphere else "inside the ball; on the sphere no such place was found"
-        lines.append(Line(Content.styled(f"   wins {where}", _MUTED)))
+        lines += prose(f"wins {where}", width, 3)
     if row.certificate is not None:
         names = {token.token_id: token for token in result.names}
         lines += _proof(row.certificate, names, width)
     if row.solid_angle is not None:
         angle = row.solid_angle
         share = f"10^{angle.log10:.2f} ± {angle.stderr:.2f}" if angle.found else f"below 10^{angle.log10:.0f}"
-        lines.append(Line(Content(f"   wins in a share of {share} of all directions (no bias)")))
+        lines += prose(f"wins in a share of {share} of all directions (no bias)", width, 3)
     if answer.checked is not None:
         lines.append(Line(Content.styled(*_CHECKED[answer.checked])))
     return [*lines, *(line for note in result.notes for line in prose(note, width, 3)), Line(Content(""))]
@@ -126,13 +126,8 @@ def _proof(proof: SpeakabilityCertificate, names: Mapping[int, TokenRef], width:
     weighed = sorted(zip(proof.weights, proof.token_ids, strict=True), reverse=True)
     count = len(weighed)
     plural = "token" if count == 1 else "tokens"
-    lines = [
-        Line(
-            Content(
-                f"   proof: {count:,} {plural} shadow it, with these weights they score at least as much at every x:"
-            )
-        )
-    ]
+    told = f"proof: {count:,} {plural} shadow it, with these weights they score at least as much at every x:"
+    lines = prose(told, width, 3)
     heaviest = max((weight for weight, _ in weighed), default=1.0)
     for weight, token_id in weighed[:_SHADOWS]:
         bar = "█" * max(1, round(_BAR * weight / heaviest))
