@@ -108,7 +108,7 @@ async def test_every_pane_shows_every_hostile_token(
                 await until(pilot, lambda: len(asked(app, kind)) == number)  # noqa: B023
                 look()
             app.workspace.show_tab("session")
-            await pilot.pause()
+            await pilot.pause(0)
             look()
         for key in ("m", "u", "question_mark"):
             await pilot.press(key)

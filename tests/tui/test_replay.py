@@ -163,7 +163,7 @@ async def test_a_hostile_session_reaches_no_terminal_code(tmp_path: Path) -> Non
             await at(app, pilot, position)
             for tab in ("repeat", "logprobs", "neighbours", "session"):
                 app.workspace.show_tab(tab)
-                await pilot.pause()
+                await pilot.pause(0)
                 text = screen_text(app)
                 assert not set(text) & set("\x1b\x07\u202e\u200d")
 

@@ -8,6 +8,7 @@ thread builds the figure under a lock and decodes it, and the widget only hands 
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,7 +25,6 @@ from textual.content import Content
 from textual.strip import Strip
 from textual.visual import Visual
 from textual.widget import Widget
-from textual.worker import Worker, WorkerState
 
 from explorer.base.text import visible
 from explorer.tui.shell.guarded import Guarded, run_guarded
@@ -32,6 +32,7 @@ from explorer.tui.shell.themes import RAMP
 
 Rgb = tuple[int, int, int]
 
+_log = logging.getLogger(__name__)
 _COLOUR_CODE = re.compile("\x1b\\[([0-9;]*)m")
 _FIGURE_LOCK = threading.Lock()
 _FRAME_COLUMNS = 2
@@ -231,15 +232,17 @@ class PlotView(Guarded, Widget):
                 if size == self.size and self._draw is not None:
                     self._strips = strips
                     self.refresh()
+        except Exception as error:
+            _log.exception("a figure could not be built")
+            self._say_failed(error)
         finally:
             self._drawing = False
 
-    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+    def _say_failed(self, error: Exception) -> None:
         """A figure that cannot be built says so in its place; the rest of the screen works on."""
-        if event.state is WorkerState.ERROR:
-            error = visible(f"{type(event.worker.error).__name__}: {event.worker.error}", spaces=False)
-            self._empty = Content.styled(f"✗ the plot failed: {error}", "$error")
-            self.show(None)
+        said = visible(f"{type(error).__name__}: {error}", spaces=False)
+        self._empty = Content.styled(f"✗ the plot failed: {said}", "$error")
+        self.show(None)
 
     def render_line(self, y: int) -> Strip:
         width = self.size.width
