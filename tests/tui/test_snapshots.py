@@ -12,7 +12,7 @@ from explorer.sessions.file.reader import SessionFile
 from explorer.sessions.file.recent import sample_sessions
 from explorer.settings import Settings
 from explorer.tui.replay.app import ReplayApp
-from tests.app_driver import until
+from tests.app_driver import settled, until
 
 
 @pytest.mark.parametrize("path", [listed.path for listed in sample_sessions()], ids=lambda path: path.stem)
@@ -26,7 +26,6 @@ def test_the_last_screen_of_a_sample_is_as_it_was(
         await until(pilot, lambda: app.is_open and app.index.complete)
         app.jump(len(app.session) - 1)
         await until(pilot, lambda: app.position == len(app.session) - 1)
-        for _ in range(20):
-            await pilot.pause(0.05)
+        await settled(pilot)
 
     assert snap_compare(app, run_before=go_to_the_end, terminal_size=(120, 40))

@@ -8,6 +8,8 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
+from textual import events
+from textual.widgets import Input
 
 from explorer.base.records.tokens import TokenRef
 from explorer.base.records.unions import Cancelled, Step
@@ -27,7 +29,7 @@ from explorer.tui.panes.verdicts.pane import VerdictsPane
 from explorer.tui.widgets.lines_view import LinesView
 from explorer.tui.widgets.option_line import Choice, Field
 from explorer.tui.widgets.plot import PlotView
-from tests.app_driver import SIZES, asked, running, screen_text, until
+from tests.app_driver import SIZES, asked, running, screen_text, settled, until
 
 MYNAH = ("zoo:mynah",)
 
@@ -148,19 +150,18 @@ async def test_sorting_by_a_definition_is_not_recorded_and_export_writes_what_is
         await until(pilot, lambda: len(asked(app, Verify)) == 1 and not app.runs.running)
         await until(pilot, lambda: "glitchminer" in app.workspace.token_pane._added.get("mynah", {}))
         app.workspace.token_pane._sort_by("glitchminer")
-        await pilot.pause(0.8)
+        await settled(pilot)
         assert not [step for step in asked(app, RankTokens) if step.request.sort == "glitchminer"]  # type: ignore[union-attr]
         await pilot.press("e")
         await until(pilot, lambda: len(app.screen_stack) == 2)
         target = tmp_path / "called.csv"
-        for letter in str(target):
-            await pilot.press({"/": "slash", ".": "full_stop", "-": "minus", "_": "underscore"}.get(letter, letter))
+        app.screen.query_one(Input).post_message(events.Paste(str(target)))
         await pilot.press("enter")
-        await until(pilot, target.exists)
-        await pilot.pause(0.2)
+        shown = len(pane.query_one(MatrixList).places)
+        await until(pilot, lambda: any(f"{shown} shown tokens written" in note.message for note in app._notifications))
         with target.open(newline="") as file:
             written = list(csv.DictReader(file))
-        assert len(written) == len(pane.query_one(MatrixList).places) > 0
+        assert len(written) == shown > 0
         assert {"token_id", "glitchminer", "glitchminer value"} <= set(written[0])
 
 
