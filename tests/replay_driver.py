@@ -20,14 +20,17 @@ async def replaying(path: Path, size: tuple[int, int] = (120, 40)) -> AsyncItera
     """The replay at its first step, the whole file read."""
     app = ReplayApp(SessionFile(path), Settings())
     async with on_screen(app, size) as pilot:
-        await until(pilot, lambda: app.is_open and app.index.complete and len(app.situations) == len(app.session))
+        await until(
+            pilot,
+            lambda: app.is_open and app.reading.is_complete,
+        )
         await settled(pilot)
         yield app, pilot
 
 
 async def at(app: ReplayApp, pilot: Pilot[None], position: int) -> None:
-    app.jump(position)
-    await until(pilot, lambda: app.position == position)
+    app.current.jump(position)
+    await until(pilot, lambda: app.current.position == position)
     await settled(pilot)
 
 

@@ -137,9 +137,12 @@ def test_the_whole_program_looks_as_it_did(snap_compare: Snap, tmp_path: Path, p
     last = (3, len(STEPS) - 1, 4)[place]
 
     async def go(pilot: Pilot[None]) -> None:
-        await until(pilot, lambda: app.is_open and app.index.complete and len(app.situations) == len(app.session))
-        app.jump(last)
-        await until(pilot, lambda: app.position == last)
+        await until(
+            pilot,
+            lambda: app.is_open and app.reading.is_complete,
+        )
+        app.current.jump(last)
+        await until(pilot, lambda: app.current.position == last)
         await settled(pilot)
 
     assert snap_compare(app, terminal_size=SIZES[place], run_before=go)

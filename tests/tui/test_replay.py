@@ -29,8 +29,10 @@ from explorer.sessions.file.recent import sample_sessions
 from explorer.sessions.search import Query, SessionIndex
 from explorer.settings import Settings
 from explorer.tui.live.app import ExplorerApp
-from explorer.tui.replay.app import LONGEST_WAIT, ReplayApp, pause_between
+from explorer.tui.replay.app import ReplayApp
+from explorer.tui.replay.chosen_steps import ChosenSteps
 from explorer.tui.replay.foot import Place, ReplayFoot, place_line
+from explorer.tui.replay.player import LONGEST_WAIT, pause_between
 from explorer.tui.replay.situation import Situations
 from explorer.tui.shell.commands import REPLAY_COMMANDS
 from explorer.tui.shell.openings import OpenLive
@@ -52,7 +54,7 @@ def has_asked(app: ExplorerApp, kind: type[Request], count: int) -> bool:
 
 
 def is_at(app: ReplayApp, position: int) -> bool:
-    return app.position == position
+    return app.current.position == position
 
 
 def position_of(app: ReplayApp, step: Step) -> int:
@@ -108,13 +110,13 @@ async def test_going_back_shows_the_earlier_state_and_forward_again_the_later(en
         for position in range(count):
             await at(app, pilot, position)
             screens.append(screen_text(app))
-        marks = [len(situation.selection.marked) for situation in map(app.situations.at, range(count))]
+        marks = [len(situation.selection.marked) for situation in map(app.reading.situations.at, range(count))]
         assert max(marks) == 2
         assert marks == sorted(marks)
         for position in reversed(range(count)):
             app.workspace.show_tab("tokens") if position == 0 else None
             await at(app, pilot, position)
-            assert app.selection.marked == app.situations.at(position).selection.marked
+            assert app.selection.marked == app.reading.situations.at(position).selection.marked
             assert f"step {position + 1}/{count}" in screen_text(app)
         await at(app, pilot, 0)
         assert "exact" not in screen_text(app)
@@ -181,25 +183,25 @@ def noted(tmp_path: Path) -> Path:
 async def test_steps_jumps_and_searches_go_where_they_say(noted: Path) -> None:
     async with replaying(noted) as (app, pilot):
         last = len(app.session) - 1
-        assert app.position == 0
+        assert app.current.position == 0
         await pilot.press("full_stop", "full_stop", "comma")
-        await until(pilot, lambda: app.position == 1)
+        await until(pilot, lambda: app.current.position == 1)
         await pilot.press("greater_than_sign")
-        await until(pilot, lambda: app.position == last)
+        await until(pilot, lambda: app.current.position == last)
         await pilot.press("less_than_sign")
-        await until(pilot, lambda: app.position == 0)
+        await until(pilot, lambda: app.current.position == 0)
         await pilot.press("g")
         await until(pilot, lambda: len(app.screen_stack) == 2)
         await pilot.press("4", "enter")
-        await until(pilot, lambda: app.position == 3)
+        await until(pilot, lambda: app.current.position == 3)
         assert "the odd one [/b]" in screen_text(app)
         await pilot.press("slash")
         await until(pilot, lambda: len(app.screen_stack) == 2)
         await pilot.press("O", "D", "D", "space", "o", "n", "e", "enter")
-        await until(pilot, lambda: app.position == last)
+        await until(pilot, lambda: app.current.position == last)
         await pilot.press("n")
         await until(pilot, lambda: "no such step" in screen_text(app))
-        assert app.position == last
+        assert app.current.position == last
 
 
 async def test_only_this_token_and_only_this_model_pass_the_others_over(engine: Engine, tmp_path: Path) -> None:
@@ -215,40 +217,44 @@ async def test_only_this_token_and_only_this_model_pass_the_others_over(engine: 
         for key, wants in (("o", "token_id"), ("m", "models")):
             await at(app, pilot, next(p for p, s in enumerate(app.session) if isinstance(s.request, RepeatBack)))
             await pilot.press(key)
-            wanted = app.only
-            visited = [app.position]
+            await settled(pilot)
+            wanted = app.current.only
+            listed = [app.session[place] for place in app.reading.index.positions(wanted)]
+            assert 0 < len(listed) < len(app.session)
+            assert list(app.workspace.session_pane.steps) == listed
+            visited = [app.current.position]
             while True:
-                before = app.position
+                before = app.current.position
                 await pilot.press("full_stop")
                 await settled(pilot)
-                if app.position == before:
+                if app.current.position == before:
                     break
-                visited.append(app.position)
-            assert visited == [place for place in app.index.positions(wanted) if place >= visited[0]], wants
+                visited.append(app.current.position)
+            assert visited == [place for place in app.reading.index.positions(wanted) if place >= visited[0]], wants
             await pilot.press(key)
-            assert app.only != wanted
+            assert app.current.only != wanted
 
 
 async def test_the_arrows_step_in_lists_and_stay_with_tables_of_columns(noted: Path) -> None:
     async with replaying(noted) as (app, pilot):
         await pilot.press("5", "right")
-        await until(pilot, lambda: app.position == 1)
+        await until(pilot, lambda: app.current.position == 1)
         await pilot.press("left")
-        await until(pilot, lambda: app.position == 0)
+        await until(pilot, lambda: app.current.position == 0)
         await pilot.press("1", "right")
         await settled(pilot)
-        assert app.position == 0
+        assert app.current.position == 0
 
 
 async def test_playing_goes_to_the_end_and_stops(noted: Path) -> None:
     async with replaying(noted) as (app, pilot):
         for _ in range(8):
             await pilot.press("plus")
-        assert app.speed == 64
+        assert app.current.speed == 64
         await pilot.press("space")
-        assert app.playing
-        await until(pilot, lambda: not app.playing)
-        assert app.position == len(app.session) - 1
+        assert app.current.playing
+        await until(pilot, lambda: not app.current.playing)
+        assert app.current.position == len(app.session) - 1
 
 
 def test_the_recorded_pace_is_kept_and_long_pauses_are_cut() -> None:
@@ -304,7 +310,7 @@ async def test_100_000_steps_are_on_the_screen_in_two_seconds_and_page_without_s
         began = time.process_time()  # what other programs do meanwhile does not count
         app = ReplayApp(SessionFile(path), Settings())
         async with on_screen(app, (120, 40)) as pilot:
-            await until(pilot, lambda: app.position == 0)
+            await until(pilot, lambda: app.current.position == 0)
             taken = time.process_time() - began
             assert "step 1/" in screen_text(app)
         return taken
@@ -313,8 +319,8 @@ async def test_100_000_steps_are_on_the_screen_in_two_seconds_and_page_without_s
     async with replaying(path) as (app, pilot):
         assert len(app.session) == 100_000
         assert await fastest_of(lambda: longest_stall(app, pilot), STALL) < STALL
-        app.jump(99_999)
-        await until(pilot, lambda: app.position == 99_999)
+        app.current.jump(99_999)
+        await until(pilot, lambda: app.current.position == 99_999)
         await pilot.press("5")
         assert "step 100,000/100,000" in screen_text(app)
 
@@ -324,7 +330,7 @@ async def longest_stall(app: ReplayApp, pilot: Pilot[None]) -> float:
     app.workspace.show_tab("session")
     await settled(pilot)
     async with bursts() as stalls:
-        app.seek(Query(text="nowhere to be found"), 1)
+        app.seeker.seek(Query(text="nowhere to be found"), 1)
         await until(pilot, lambda: all(worker.is_finished for worker in app.workers if worker.group == "seek"))
     return max(stalls)
 
@@ -357,7 +363,7 @@ async def test_a_session_without_steps_opens(tmp_path: Path) -> None:
     async with replaying(path) as (app, pilot):
         await pilot.press("full_stop", "comma", "greater_than_sign", "space", "o", "m", "n", "c")
         await settled(pilot)
-        assert app.position == -1
+        assert app.current.position == -1
         assert app.query_one(ReplayFoot).is_mounted
         assert app.query_one("#tabs", Tabs).active == "tokens"
 
@@ -375,10 +381,11 @@ from pathlib import Path
 from explorer.settings import Settings
 from explorer.sessions.file.reader import SessionFile
 from explorer.tui.replay.app import ReplayApp
+from explorer.tui.replay.chosen_steps import ChosenSteps
 async def main():
     app = ReplayApp(SessionFile(Path({str(SAMPLES[0])!r})), Settings())
     async with app.run_test() as pilot:
-        while app.position < len(app.session) - 1 or not app.index.complete:
+        while app.current.position < len(app.session) - 1 or not app.reading.index.complete:
             await pilot.press("full_stop")
             await pilot.pause()
 asyncio.run(main())
@@ -387,3 +394,10 @@ print(sorted(heavy & set(sys.modules)), "explorer.engine.server" in sys.modules)
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == "[] False"
+
+
+def test_chosen_steps_are_a_list_of_their_own(tmp_path: Path) -> None:
+    session = SessionFile(sample_sessions()[0].path).index_all()
+    chosen = ChosenSteps(session, [1, 3, 4])
+    assert list(chosen) == [session[1], session[3], session[4]]
+    assert [chosen.place_of(position) for position in range(6)] == [0, 0, 0, 1, 2, 2]

@@ -60,7 +60,7 @@ async def test_a_mark_after_a_change_of_model_replays_with_the_table_it_was_made
     table, details = await mark_after_model_change(engine, tmp_path)
     async with replaying(tmp_path / "session.jsonl", (120, 44)) as (app, pilot):
         await at(app, pilot, len(app.session) - 1)
-        assert isinstance(app.session[app.position].request, MarkToken)
+        assert isinstance(app.session[app.current.position].request, MarkToken)
         assert rendered(app.workspace.token_pane) == table
         assert rendered(app.query_one("#detail-pane"))[0] == details[0]
 
@@ -230,7 +230,7 @@ async def test_the_matrix_and_its_evidence_stand_as_they_stood(engine: Engine, t
         await app.recorder.finish(60)
     async with replaying(tmp_path / "session.jsonl", (120, 44)) as (app, pilot):
         await at(app, pilot, len(app.session) - 1)
-        assert isinstance(app.session[app.position].request, ReadEvidence)
+        assert isinstance(app.session[app.current.position].request, ReadEvidence)
         assert app.query_one(MatrixList).cursor == 2
         assert matrix_lines(app) == live
         assert app.selection.token == token  # the table's cursor stays while evidence is read
@@ -249,7 +249,7 @@ async def test_a_sweep_that_was_stopped_says_so(tmp_path: Path) -> None:
     async with replaying(write_session(tmp_path / "s.jsonl", pairs)) as (app, pilot):
         await at(app, pilot, 1)
         screen = screen_text(app)
-        assert "Stopped before any token had every verdict" in screen
+        assert "Cancelled before any token had every verdict" in screen
         assert "No token here passes" not in screen
         assert "cancelled" in rendered(app.query_one("#replay-place"))[0]
 

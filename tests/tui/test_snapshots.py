@@ -23,9 +23,9 @@ def test_the_last_screen_of_a_sample_is_as_it_was(
     app = ReplayApp(SessionFile(path), Settings())
 
     async def go_to_the_end(pilot: Pilot[None]) -> None:
-        await until(pilot, lambda: app.is_open and app.index.complete)
-        app.jump(len(app.session) - 1)
-        await until(pilot, lambda: app.position == len(app.session) - 1)
+        await until(pilot, lambda: app.is_open and app.reading.index.complete)
+        app.current.jump(len(app.session) - 1)
+        await until(pilot, lambda: app.current.position == len(app.session) - 1)
         await settled(pilot)
 
     assert snap_compare(app, run_before=go_to_the_end, terminal_size=(120, 40))

@@ -1,0 +1,159 @@
+"""The replay's place in a session file: going to a step and showing the situation there.
+
+The panes are given the selection and the steps as they had them (`situation.py`), on the road of a live outcome.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
+
+from textual.widgets import Tabs
+
+from explorer.base.records.models import Roster
+from explorer.base.records.notes import MarkToken, WriteNote
+from explorer.base.records.unions import Step
+from explorer.base.text import visible
+from explorer.sessions.file.reader import is_damaged
+from explorer.sessions.search import Query
+from explorer.specs.registry import REGISTRY
+from explorer.tui.replay.chosen_steps import ChosenSteps
+from explorer.tui.replay.foot import Place, ReplayFoot
+from explorer.tui.replay.reading import Reading
+from explorer.tui.replay.restore import show_situation
+from explorer.tui.replay.situation import Situation
+from explorer.tui.shell.guarded import run_guarded
+from explorer.tui.shell.messages import Selection
+from explorer.tui.shell.stage import Stage
+from explorer.tui.widgets.model_bar import ModelBar
+
+
+class CurrentStep:
+    """Which step is shown, and which steps are gone through."""
+
+    def __init__(self, stage: Stage, reading: Reading) -> None:
+        self._stage = stage
+        self._reading = reading
+        self.situation = Situation(Selection(), (), {})
+        self.position = -1
+        self.only = Query()
+        """Only these steps are gone through and listed."""
+        self.playing = False
+        self.speed = 1.0
+        self.shown_token: int | None = None
+        """The token that the table's cursor was put on, and not by the user."""
+        self._listed: Sequence[Step] = ()
+
+    def go_to(self, position: int) -> None:
+        """Show the situation after the step at `position`, which has been read."""
+        stage, session = self._stage, self._reading.session
+        self.position = position
+        self.situation = self._reading.situations.at(position)
+        stage.selection = self.situation.selection
+        stage.marks.clear()
+        stage.marks.update({model: set(ids) for model, ids in self.situation.marks.items()})
+        bar = stage.query_one(ModelBar)
+        bar.set_roster(Roster(models=stage.selection.roster.models, devices=()))
+        bar.set_selected(stage.selection.model.name if stage.selection.model else "")
+        self.shown_token = show_situation(stage, self.situation)
+        self._show_tab(position)
+        self._point_at(position)
+        stage.query_one(ReplayFoot).show_notes(self._notes(session[position]))
+        self.show()
+
+    def jump(self, position: int) -> None:
+        """Go to a step as soon as it has been read; to the last one where there are not so many."""
+        run_guarded(self._stage, partial(self._jump, position), group="seek", exclusive=True)
+
+    async def _jump(self, position: int) -> None:
+        if len(self._reading.situations) <= position:
+            self.show("reading …")
+        found = await self._reading.read_until(max(0, position))
+        if found >= 0:
+            self.go_to(found)
+
+    def jump_to_first(self) -> None:
+        """Go to the first step."""
+        self.jump(0)
+
+    def jump_to_last(self) -> None:
+        """Go to the last step, as soon as it is known which that is."""
+        self.jump(len(self._reading.session) if self._reading.index.complete else 1 << 60)
+
+    def jump_to_listed(self, place: int) -> None:
+        """Go to the step at `place` in the list of steps."""
+        self.jump(self._listed.positions[place] if isinstance(self._listed, ChosenSteps) else place)
+
+    def choose(self, only: Query) -> None:
+        """Go through the steps that `only` wants, and list no others."""
+        self.only = only
+        self.list_steps()
+        self.show()
+
+    def list_steps(self) -> None:
+        """The Session tab: the steps gone through; counted as far as the file has been read."""
+        index, session = self._reading.index, self._reading.session
+        if self.only == Query():
+            self._listed, places = session, list(range(len(index)))
+        else:
+            places = index.positions(self.only)
+            self._listed = ChosenSteps(session, places)
+        notes = sum(index.fact(place).kind == WriteNote.__name__ for place in places) if index.complete else 0
+        marked = index.marked_before(len(index))
+        pairs = [(model, token_id) for model, ids in marked.items() for token_id in ids]
+        self._stage.workspace.session_pane.begin_with(self._listed, notes=notes, marked=pairs)
+        self._point_at(max(0, self.position))
+
+    def _point_at(self, position: int) -> None:
+        listed = self._listed
+        place = listed.place_of(position) if isinstance(listed, ChosenSteps) else position
+        self._stage.workspace.session_pane.point_at(place)
+
+    def _show_tab(self, position: int) -> None:
+        """Show the tab of the last step that has one, unless the user reads the list of steps."""
+        stage = self._stage
+        shows = _at_table_or_tab if stage.screen_stack[0].has_class("-narrow") else _at_tab
+        place = self._reading.situations.latest(position, shows)
+        if place is not None and stage.query_one("#tabs", Tabs).active != "session":
+            stage.workspace.show_tab(stage.workspace.tab_of(self._reading.session[place].request))
+
+    def _notes(self, step: Step) -> tuple[WriteNote, ...]:
+        if is_damaged(step):
+            return ()  # its number is a guess: notes on the step of that number are about another
+        index, selection = self._reading.index, self._stage.selection
+        notes = [step.request] if isinstance(step.request, WriteNote) else []
+        notes += index.notes_on_step(step.number)
+        if selection.model is not None and selection.token is not None:
+            notes += index.notes_on_token(selection.model.name, selection.token.token_id)
+        return tuple(dict.fromkeys(notes))
+
+    def show(self, doing: str = "") -> None:
+        """The line that says where in the session this is."""
+        session = self._reading.session
+        only = [f"only {visible(self.only.model, spaces=False)}"] if self.only.model else []
+        only += [f"only token {self.only.token_id}"] if self.only.token_id is not None else []
+        place = Place(
+            position=self.position,
+            steps=len(session),
+            complete=self._reading.index.complete,
+            step=session[self.position] if self.position >= 0 else None,
+            playing=self.playing,
+            speed=self.speed,
+            only=", ".join(only),
+            doing=doing,
+        )
+        with suppress(LookupError):
+            self._stage.query_one(ReplayFoot).show_place(place)
+
+
+def _at_tab(kind: str) -> bool:
+    """Whether steps of a kind are shown in a pane of the right column."""
+    spec = REGISTRY.of_kind(kind)
+    return spec is not None and spec.tab is not None and spec.tab.side == "right"
+
+
+def _at_table_or_tab(kind: str) -> bool:
+    """Likewise, or made at the token table, which a narrow screen shows alone."""
+    spec = REGISTRY.of_kind(kind)
+    return spec is not None and (spec.tab is not None or kind == MarkToken.__name__)
