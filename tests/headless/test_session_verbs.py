@@ -93,7 +93,7 @@ def damaged(path: Path, how: str) -> str:
     return str(path)
 
 
-DAMAGE = {"line": "line 3 is damaged", "torn": "is torn", "header": "it holds no step"}
+DAMAGE = {"line": "line 3 is damaged", "torn": "is torn", "header": "holds no step"}
 
 
 @pytest.mark.parametrize("how", DAMAGE)

@@ -108,7 +108,7 @@ def test_proofs_of_other_weights_are_named(run: Run, exported: Path) -> None:
     changed(exported, 0, lambda header: header.update(weights_digest="0" * 64))
     status, rows, said = run("speakable", "--check", str(exported))
     assert (status, rows) == (1, [])
-    assert "of other weights than those of mynah" in said
+    assert "about other weights than those of mynah" in said
     assert said.count("\n") == 1
 
 
@@ -146,9 +146,9 @@ def test_false_claims_are_refused_one_by_one(
 @pytest.mark.parametrize(
     ("edit", "said"),
     [
-        (unspeakable([2**70], [1.0]), "line 2 of proofs.jsonl is no certificate"),
-        (lambda row: row["token"].update(token_id=2**70), "line 2 of proofs.jsonl is no certificate"),
-        (lambda row: row["solid_angle"].update(seed=2**70), "line 2 of proofs.jsonl is no certificate"),
+        (unspeakable([2**70], [1.0]), "line 2 of proofs.jsonl is not a certificate"),
+        (lambda row: row["token"].update(token_id=2**70), "line 2 of proofs.jsonl is not a certificate"),
+        (lambda row: row["solid_angle"].update(seed=2**70), "line 2 of proofs.jsonl is not a certificate"),
         (lambda row: row["token"].update(token_id=2**63), f"token {2**63} of mynah is padding or out of range"),
     ],
 )

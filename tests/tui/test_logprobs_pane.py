@@ -346,8 +346,8 @@ class TestPane:
         ("outcome", "said"),
         [
             (Failure(message="out of memory [/x]", hint="Unload a model."), "✗ out of memory [/x]"),
-            (Cancelled(), "■ stopped"),
-            (Cancelled(partial=TABLE), "■ stopped"),
+            (Cancelled(), "■ cancelled"),
+            (Cancelled(partial=TABLE), "■ cancelled"),
         ],
     )
     async def test_unhappy_ends_are_said(self, outcome: Failure | Cancelled, said: str) -> None:

@@ -100,7 +100,7 @@ async def test_a_run_is_paused_and_goes_on(engine: Engine, tmp_path: Path, monke
             yield verdicts
             gate.wait()
 
-    monkeypatch.setattr(speaking, "certified", held)
+    monkeypatch.setattr(speaking, "prove", held)
     async with running(engine, tmp_path, (120, 40), MYNAH) as (app, pilot):
         pane = app.query_one(SpeakingPane)
         pane.query_one("#which", Choice).choose("all tokens")
@@ -174,4 +174,4 @@ def assert_recorded_alone(pane: SpeakingPane, steps: list[Step], live: str) -> N
     pane.set_reactive(SpeakingPane.selection, type(selection)(model=selection.model, token=selection.token))
     for step in steps:
         pane.show(step)
-    assert lines(pane) == "\n".join(line for line in live.split("\n") if "checked anew" not in line)
+    assert lines(pane) == "\n".join(line for line in live.split("\n") if "checked again" not in line)
