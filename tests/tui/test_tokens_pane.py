@@ -207,7 +207,7 @@ async def test_reading_shows_how_far_it_is_and_failures_say_what_to_do(
         assert "no such file" not in "\n".join(screen_lines(app))
         app.pane.show(step(request, Cancelled()))
         await settled(pilot)
-        assert any("Stopped" in line for line in screen_lines(app))
+        assert any("Cancelled" in line for line in screen_lines(app))
 
 
 async def test_the_vocabulary_of_a_model_that_was_left_is_not_shown(
