@@ -1,4 +1,4 @@
-"""The Speaking tab in the whole program, on the zoo."""
+"""The Speakability tab in the whole program, on the zoo."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from explorer.base.text import visible
 from explorer.engine.answers.speakability import answer as speaking
 from explorer.engine.core.speakability.prove import prove
 from explorer.engine.handlers import Engine
-from explorer.tui.panes.speakability.pane import SpeakingPane
+from explorer.tui.panes.speakability.pane import SpeakabilityPane
 from explorer.tui.widgets.option_line import Choice
 from explorer.zoo import zoo_dir
 from tests.app_driver import SIZES, asked, running, screen_text, until
@@ -42,7 +42,7 @@ async def test_the_selected_token_is_proved_in_every_mode(
     engine: Engine, tmp_path: Path, size: tuple[int, int]
 ) -> None:
     async with running(engine, tmp_path, size, MYNAH) as (app, pilot):
-        pane = app.query_one(SpeakingPane)
+        pane = app.query_one(SpeakabilityPane)
         await pilot.press("c")
         await until(pilot, lambda: len(asked(app, ProveSpeakability)) == 4 and not app.runs.running)
         token = app.selection.token
@@ -60,7 +60,7 @@ async def test_the_selected_token_is_proved_in_every_mode(
 
 async def test_a_run_over_all_fills_columns_and_is_known_to_each_token(engine: Engine, tmp_path: Path) -> None:
     async with running(engine, tmp_path, (160, 50), MYNAH) as (app, pilot):
-        pane = app.query_one(SpeakingPane)
+        pane = app.query_one(SpeakabilityPane)
         pane.query_one("#which", Choice).choose("all tokens")
         pane.query_one("#mode", Choice).choose("cone")
         await pilot.press("c")
@@ -102,7 +102,7 @@ async def test_a_run_is_paused_and_goes_on(engine: Engine, tmp_path: Path, monke
 
     monkeypatch.setattr(speaking, "prove", held)
     async with running(engine, tmp_path, (120, 40), MYNAH) as (app, pilot):
-        pane = app.query_one(SpeakingPane)
+        pane = app.query_one(SpeakabilityPane)
         pane.query_one("#which", Choice).choose("all tokens")
         pane.query_one("#mode", Choice).choose("box")
         await pilot.press("c")
@@ -121,7 +121,7 @@ async def test_a_run_is_paused_and_goes_on(engine: Engine, tmp_path: Path, monke
 
 async def test_a_model_without_an_unembedding_is_told_in_one_line(engine: Engine, tmp_path: Path) -> None:
     async with running(engine, tmp_path, (120, 40), ("weights:zoo:mynah",)) as (app, pilot):
-        pane = app.query_one(SpeakingPane)
+        pane = app.query_one(SpeakabilityPane)
         pane.query_one("#mode", Choice).choose("ball")
         await pilot.press("c")
         await until(pilot, lambda: len(asked(app, ProveSpeakability)) == 1 and not app.runs.running)
@@ -142,7 +142,7 @@ async def test_another_checkpoint_of_the_same_name_has_none_of_what_was_proved_b
     first = hostile_model(tmp_path / "first" / "same")
     second = Path(shutil.copytree(zoo_dir("mynah"), tmp_path / "second" / "same"))
     async with running(Engine(), tmp_path, (160, 50), (str(first),)) as (app, pilot):
-        pane = app.query_one(SpeakingPane)
+        pane = app.query_one(SpeakabilityPane)
         pane.query_one("#which", Choice).choose("all tokens")
         pane.query_one("#mode", Choice).choose("own_direction")
         await pilot.press("c")
@@ -163,15 +163,15 @@ async def test_another_checkpoint_of_the_same_name_has_none_of_what_was_proved_b
         assert "are hard to speak" not in lines(pane)
 
 
-def lines(pane: SpeakingPane) -> str:
+def lines(pane: SpeakabilityPane) -> str:
     return "\n".join(line.content.plain for line in pane._lines)
 
 
-def assert_recorded_alone(pane: SpeakingPane, steps: list[Step], live: str) -> None:
+def assert_recorded_alone(pane: SpeakabilityPane, steps: list[Step], live: str) -> None:
     """The recorded steps alone give the same, but for the check, which needs the engine."""
     selection = pane.selection
     pane.clear()
-    pane.set_reactive(SpeakingPane.selection, type(selection)(model=selection.model, token=selection.token))
+    pane.set_reactive(SpeakabilityPane.selection, type(selection)(model=selection.model, token=selection.token))
     for step in steps:
         pane.show(step)
     assert lines(pane) == "\n".join(line for line in live.split("\n") if "checked again" not in line)

@@ -84,7 +84,7 @@ class Cache:
     def load(self) -> list[tuple[int, bytes]]:
         """All entries that are whole, by number. Raises `ExplorerError` where the file cannot be read."""
         try:
-            return self._read_or_begin_anew()
+            return self._read_or_begin_again()
         except sqlite3.Error as error:
             raise self._trouble(error) from error
         finally:
@@ -105,7 +105,7 @@ class Cache:
         except sqlite3.Error as error:
             raise self._trouble(error) from error
 
-    def _read_or_begin_anew(self) -> list[tuple[int, bytes]]:
+    def _read_or_begin_again(self) -> list[tuple[int, bytes]]:
         try:
             return self._read()
         except sqlite3.Error as error:

@@ -182,7 +182,7 @@ def indicator_parts(
 ) -> Iterator[tuple[str, Column] | None]:
     """Every indicator the matrices allow, in the order of `records.INDICATORS`, each as soon as it is there.
 
-    None now and then means that work goes on: a moment for the caller to stop. `tokenizer_size` says how
+    None now and then means that work continues: a moment for the caller to stop. `tokenizer_size` says how
     many rows the tokenizer knows. Without an output matrix the `output_…` and `unused_…` indicators are left
     out, without a finite row of a reference token the latter. Raises `ValueError` for an unused id outside the matrix.
     """

@@ -1,4 +1,4 @@
-"""What can be chosen in the Speaking pane, and the `ProveSpeakability` requests that the choices make."""
+"""What can be chosen in the Speakability pane, and the `ProveSpeakability` requests that the choices make."""
 
 from __future__ import annotations
 

@@ -39,13 +39,13 @@ _HINT = (
 )
 
 
-class SpeakingPane(Pane):
+class SpeakabilityPane(Pane):
     """Shows `SpeakabilityResult` records; asks `ProveSpeakability`."""
 
     pane_title: ClassVar[str] = "Speaking"
     content: ClassVar[str] = "#speak-list"
     DEFAULT_CSS = """
-    SpeakingPane {
+    SpeakabilityPane {
         height: 1fr;
         layout: vertical;
         & Static { height: 1; text-wrap: nowrap; text-overflow: ellipsis; }

@@ -34,7 +34,7 @@ HEADINGS = {
     "glitchminer": "miner",
     "glitchminer-strict": "miner-3",
     "substring": "substr",
-    "speakability": "unsayable",
+    "speakability": "unspeak.",
 }
 """Short headings, where a definition's own name does not do."""
 _MUTED = "$foreground-muted"
