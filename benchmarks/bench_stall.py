@@ -25,7 +25,7 @@ from explorer.pipe.client import EngineClient
 from explorer.sessions.file.store import SessionWriter
 from explorer.settings import Settings
 from explorer.tui.live.app import ExplorerApp
-from explorer.tui.panes.speakability.pane import SpeakingPane
+from explorer.tui.panes.speakability.pane import SpeakabilityPane
 from explorer.tui.panes.verdicts.pane import VerdictsPane
 from explorer.tui.widgets.option_line import Choice
 
@@ -98,7 +98,7 @@ async def tour(meter: Meter) -> None:
             await pilot.press("escape")
             await until(pilot, lambda: not app.runs.running)
             async with meter.phase("proving a whole vocabulary, columns streaming, walking"):
-                app.query_one(SpeakingPane).query_one("#which", Choice).choose("all tokens")
+                app.query_one(SpeakabilityPane).query_one("#which", Choice).choose("all tokens")
                 await pilot.press("c")
                 for _ in range(20):
                     await pilot.press("pageup")
