@@ -149,7 +149,7 @@ def _without_norm(
     if folded and not isinstance(model, HasHidden):
         raise ExplorerError(
             f"{model.info.name} has only its embedding matrices here, and no final norm to fold into them",
-            hint="Ask about the raw weights (--raw; weights: raw on the Speakability tab), or load the model itself.",
+            hint="Ask about the raw weights (--raw, or weights: raw in this form), or load the model itself.",
         )
     notes: tuple[str, ...] = ()
     if folded:
