@@ -6,7 +6,7 @@ from typing import cast
 
 from explorer.base.records.models import LoadModel, Roster
 from explorer.base.records.unions import AnyRequest
-from explorer.engine.answers.models import target_device
+from explorer.engine.answers.models import devices_to_load
 from explorer.engine.answers.speakability.unembedding import Unembeddings
 from explorer.engine.answers.vocabulary import VocabularyReader
 from explorer.engine.models.abilities import lacks
@@ -33,21 +33,27 @@ class Engine:
         return cast(Work, resolve(REGISTRY.of(request).answer)(self, request, control))
 
     def job(self, number: int, request: AnyRequest) -> Job:
-        """The request as it goes into the queue: what it needs, and whether quicker ones may pass it."""
-        background = REGISTRY.of(request).background(request)
-        return Job(number, request, background=background, resources=self._resources(request))
+        """The request as it goes into the queue: what it needs, and whether quicker ones may pass it.
+
+        Called by the thread that reads requests: an error in a spec (it may be a plug-in's) becomes the answer.
+        """
+        try:
+            background = REGISTRY.of(request).background(request)
+            return Job(number, request, background=background, resources=self._resources(request))
+        except Exception as error:
+            return Job(number, request, work=_raise(error))
 
     def roster_state(self) -> Roster:
         """Which models are loaded, and the memory of each device."""
         return self.models.state()
 
     def _resources(self, request: AnyRequest) -> frozenset[str]:
-        """The devices of the models that the request names, or the one to load on; else the CPU.
+        """The devices of the models that the request names, or those that a load must have alone; else the CPU.
 
         Empty where a model is not loaded (yet): then it waits for all that was asked before.
         """
         if isinstance(request, LoadModel):
-            return frozenset({resource_of(target_device(request))})
+            return frozenset(map(resource_of, devices_to_load(request)))
         try:
             devices = {self.models.get(name).info.device for name in models_of(request)}
         except ModelError:
@@ -62,6 +68,12 @@ class Engine:
             missing = needed - set(info.abilities)
             if missing:
                 raise lacks(info, missing, spec.advise(request, missing))
+
+
+def _raise(error: Exception) -> Work:
+    """Work that fails with `error`, where the queue catches it."""
+    yield from ()
+    raise error
 
 
 def resource_of(device: str) -> str:

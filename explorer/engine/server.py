@@ -84,9 +84,12 @@ def serve(inbox: BinaryIO, writer: Writer) -> None:
     gc.enable()
     engine = Engine()
 
+    telling_roster = threading.Lock()
+
     def answer(number: int, outcome: AnyOutcome, seconds: float) -> None:
         if isinstance(outcome, ModelLoaded | ModelUnloaded):
-            writer.write(RosterChanged(roster=engine.roster_state()))
+            with telling_roster:  # of two that end together, the later state is told last
+                writer.write(RosterChanged(roster=engine.roster_state()))
         writer.write(Answer(number=number, outcome=outcome, seconds=seconds))
 
     def part(number: int, told: AnyPart) -> None:

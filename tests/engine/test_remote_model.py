@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import msgspec
 import numpy as np
 import pytest
+import torch
 
 from explorer.base.errors import ExplorerError
 from explorer.base.records.inspect import InspectToken, TokenDetail
@@ -43,7 +45,7 @@ from explorer.base.templates import find_template
 from explorer.engine.answers.verification import answer as verification
 from explorer.engine.handlers import Engine
 from explorer.engine.models.local import LocalModel
-from explorer.engine.queue import Control
+from explorer.engine.queue import Control, Report, WorkQueue
 from explorer.specs.logprobs import cell_text
 from explorer.specs.registry import REGISTRY
 from tests.behaviour.behaviour_fakes import run_through
@@ -200,3 +202,33 @@ def test_a_remote_model_has_a_queue_of_its_own(engine: Engine) -> None:
     assert engine.job(1, RepeatBack(model="nobody", token_id=1, template=find_template("repeat-1"))).resources == set()
     assert engine.job(1, LoadModel(source="zoo:starling", device="cpu")).resources == {"cpu"}
     assert engine.job(1, LoadModel(source="weights:zoo:starling", device="cuda:7")).resources == {"cpu"}
+
+
+def test_nothing_is_computed_here_while_another_dtype_is_the_default(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def resources(**chosen: Any) -> frozenset[str]:
+        return engine.job(1, LoadModel(source="zoo:starling", **chosen)).resources
+
+    assert resources(device="cpu", dtype="float32") == {"cpu"}
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: True)
+    assert resources(device="cuda:1", dtype="float32") == {"cuda:1"}
+    for chosen in ({"device": "cuda:1"}, {"device": "cuda"}, {"device": "cpu", "dtype": "bfloat16"}):
+        assert resources(**chosen) == {"cpu", "cuda:0", "cuda:1"}, "a server's queue goes on, all of ours wait"
+
+
+def test_a_broken_spec_is_an_answer_and_no_end(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def breaks(request: Request) -> bool:
+        raise ZeroDivisionError("a plug-in's mistake")
+
+    spec = REGISTRY.of(ReadRoster())
+    monkeypatch.setitem(REGISTRY._by_request, ReadRoster, msgspec.structs.replace(spec, background=breaks))
+    answers: SimpleQueue[Any] = SimpleQueue()
+    queue = WorkQueue(engine.begin, Report(part=lambda *told: None, answer=lambda *told: answers.put(told)))
+    queue.add(engine.job(1, ReadRoster()))
+    number, failure, _ = answers.get(timeout=10)
+    assert (number, failure.message) == (1, "ReadRoster failed: ZeroDivisionError: a plug-in's mistake")
+    queue.add(engine.job(2, ListModels()))
+    number, outcome, _ = answers.get(timeout=10)
+    assert (number, type(outcome)) == (2, ModelCatalogue)

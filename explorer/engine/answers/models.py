@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import torch
+
 from explorer.base.records.models import (
     ListModels,
     LoadModel,
@@ -15,7 +17,8 @@ from explorer.base.records.record import Progress
 from explorer.engine.answers.holdings import Holdings
 from explorer.engine.models.catalogue import local_models
 from explorer.engine.models.errors import ModelError
-from explorer.engine.models.loading import choose_device
+from explorer.engine.models.loading import choose_device, choose_dtype
+from explorer.engine.models.memory import local_devices
 from explorer.engine.models.source import parse_source
 from explorer.engine.queue import Control, Work
 
@@ -31,12 +34,21 @@ def answer_load(engine: Holdings, request: LoadModel, control: Control) -> Work:
     return ModelLoaded(info=model.info)
 
 
-def target_device(request: LoadModel) -> str:
-    """The device that the model is to be loaded on; the CPU where the request names none that there is."""
+def devices_to_load(request: LoadModel) -> frozenset[str]:
+    """The devices on which nothing else may run while the model is loaded.
+
+    It is the device that the model is to be on (the CPU where the request names none that there is); and all devices
+    of this machine where the model is built in another dtype than float32. That dtype is then torch's default in the
+    whole process for a while, and numbers computed beside it would be others.
+    """
     try:
-        return str(choose_device("cpu" if parse_source(request.source).weights_only else request.device))
+        weights_only = parse_source(request.source).weights_only
+        device = choose_device("cpu" if weights_only else request.device)
+        if weights_only or choose_dtype(request.dtype, device) == torch.float32:
+            return frozenset({str(device)})
     except ModelError:
-        return "cpu"
+        return frozenset({"cpu"})
+    return frozenset({str(device), *local_devices()})
 
 
 def answer_unload(engine: Holdings, request: UnloadModel, control: Control) -> Work:

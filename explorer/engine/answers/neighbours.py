@@ -17,6 +17,7 @@ from explorer.engine.answers.vocabulary import Read
 from explorer.engine.core.neighbours import nearest
 from explorer.engine.core.projection import pca_plane
 from explorer.engine.models.abilities import HasWeights, weights_of
+from explorer.engine.models.loading import ONE_BUILD_AT_A_TIME
 from explorer.engine.queue import Control, Work
 
 
@@ -95,7 +96,8 @@ def _encoder(source: str) -> Any:
     from sentence_transformers import SentenceTransformer
 
     try:
-        return SentenceTransformer(source, device="cpu", trust_remote_code=False)
+        with ONE_BUILD_AT_A_TIME:
+            return SentenceTransformer(source, device="cpu", trust_remote_code=False)
     except (OSError, ValueError) as error:
         raise ExplorerError(
             f"no sentence encoder could be read from {source!r}: {str(error).splitlines()[0]}",

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 DtypeChoice = Literal["auto", "float32", "bfloat16", "float16"]
 _ONLY_WEIGHTS = "Its geometry can be explored: put 'weights:' before the source, as in weights:{}."
 _ROWS_COMPARED = 64
-_ONE_AT_A_TIME = threading.Lock()
+ONE_BUILD_AT_A_TIME = threading.Lock()
 """transformers sets torch's default dtype, which is one for all threads, while it builds a model."""
 _CONTEXT_KEYS = ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "seq_length", "context_length")
 
@@ -130,7 +130,7 @@ def _from_pretrained(directory: Path, dtype: torch.dtype, *, pickled: bool) -> P
     """Build and fill the model; refuses weights that would leave a part of it at random numbers."""
     from transformers.utils import logging
 
-    with _ONE_AT_A_TIME:
+    with ONE_BUILD_AT_A_TIME:
         logging.disable_progress_bar()  # it writes over the terminal
         return _fill(directory, dtype, pickled=pickled)
 

@@ -37,6 +37,13 @@ def free_memory(device: str) -> Memory:
     return Memory(used=psutil.Process().memory_info().rss, free=available, total=total)
 
 
+def local_devices() -> tuple[str, ...]:
+    """The CPU and every CUDA device, as `free_memory` takes them."""
+    import torch
+
+    return ("cpu", *(f"cuda:{place}" for place in range(torch.cuda.device_count())))
+
+
 def describe_free(memory: Memory) -> str:
     """'1.9 GiB of 23.4 GiB are free'."""
     return f"{readable(memory.free)} of {readable(memory.total)} are free"

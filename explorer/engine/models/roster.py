@@ -20,7 +20,7 @@ from explorer.engine.models.errors import ModelError
 from explorer.engine.models.loading import DtypeChoice, choose_device, choose_dtype, load_embeddings_only, load_model
 from explorer.engine.models.local import EmbeddingsOnly, LocalModel
 from explorer.engine.models.locate import locate
-from explorer.engine.models.memory import Memory, describe_free, free_memory, readable
+from explorer.engine.models.memory import Memory, describe_free, free_memory, local_devices, readable
 from explorer.engine.models.source import Progress, Source, parse_source
 
 Loaded = LocalModel | EmbeddingsOnly
@@ -133,8 +133,7 @@ class Roster:
 
     def memory(self) -> tuple[DeviceMemory, ...]:
         """Memory of the CPU and of every CUDA device."""
-        devices = ["cpu", *(f"cuda:{place}" for place in range(torch.cuda.device_count()))]
-        measured = {device: self._measure(device) for device in devices}
+        measured = {device: self._measure(device) for device in local_devices()}
         return tuple(
             DeviceMemory(device=device, used=memory.used, free=memory.free, total=memory.total)
             for device, memory in measured.items()
