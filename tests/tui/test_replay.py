@@ -251,10 +251,9 @@ async def test_playing_goes_to_the_end_and_stops(noted: Path) -> None:
         for _ in range(8):
             await pilot.press("plus")
         assert app.current.speed == 64
-        await pilot.press("space")
-        assert app.current.playing
-        await until(pilot, lambda: not app.current.playing)
-        assert app.current.position == len(app.session) - 1
+        assert app.current.position == 0
+        await pilot.press("space")  # a short session may be over before the next look
+        await until(pilot, lambda: app.current.position == len(app.session) - 1 and not app.current.playing)
 
 
 def test_the_recorded_pace_is_kept_and_long_pauses_are_cut() -> None:

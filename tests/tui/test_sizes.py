@@ -10,11 +10,12 @@ from collections.abc import Iterator
 import pytest
 
 import explorer.tui.live
+import explorer.tui.replay
 import explorer.tui.screens
 import explorer.tui.shell
 
 MOST = 200
-ROOMS = (explorer.tui.live, explorer.tui.screens, explorer.tui.shell)
+ROOMS = (explorer.tui.live, explorer.tui.replay, explorer.tui.screens, explorer.tui.shell)
 
 
 def classes() -> Iterator[type]:

@@ -19,7 +19,7 @@ from explorer.tui.replay.reading import Reading
 from explorer.tui.replay.seeker import Seeker
 from explorer.tui.shell.commands import REPLAY_COMMANDS, Command
 from explorer.tui.shell.guarded import run_guarded
-from explorer.tui.shell.messages import Answered, Ask, NeighbourOpened, StepOpened, TokenSelected, ViewSettled
+from explorer.tui.shell.messages import Answered, Ask, NeighbourOpened, StepOpened, TokenSelected
 from explorer.tui.shell.openings import Opening, OpenLive
 from explorer.tui.shell.stage import Stage
 from explorer.tui.widgets.lines_view import LinesView
@@ -51,30 +51,9 @@ class ReplayApp(Stage):
         self.current = CurrentStep(self, self.reading)
         self.seeker = Seeker(self, self.reading, self.current)
         self.player = Player(self, self.reading, self.current, self.seeker)
-        self.dispatcher.add((), self._acts())
+        self.dispatcher.add((), replay_acts(self))
         for key, step in (("right", 1), ("left", -1)):
             self._bindings.bind(key, f"arrow({step})", show=False, priority=True)
-
-    def _acts(self) -> dict[str, Callable[[], Any]]:
-        """What the commands of a replay do."""
-        return {
-            "step_forward": partial(self.seeker.step_by, 1),
-            "step_back": partial(self.seeker.step_by, -1),
-            "first_step": self.current.jump_to_first,
-            "last_step": self.current.jump_to_last,
-            "go_to_step": self.seeker.ask_step,
-            "play": self.player.toggle,
-            "faster": partial(self.player.change_speed, 1),
-            "slower": partial(self.player.change_speed, -1),
-            "search": self.seeker.ask_words,
-            "search_next": partial(self.seeker.search, 1),
-            "search_previous": partial(self.seeker.search, -1),
-            "only_token": self.seeker.toggle_only_token,
-            "only_model": self.seeker.toggle_only_model,
-            "go_live": self.go_live,
-        }
-
-    # ── opening ───────────────────────────────────────────────────────────────────────────────────────────
 
     def compose_foot(self) -> Sequence[Widget]:
         return (ReplayFoot(id="foot"),)
@@ -86,11 +65,7 @@ class ReplayApp(Stage):
 
     async def _begin(self) -> None:
         await self.open_panes()
-        self.workspace.token_pane.empty_hint = "Up to here the session holds no view of this model's token table."
-        self.workspace.token_pane.clear()
-        self.workspace.session_pane.set_file(self.session.path)
-        self.current.list_steps()
-        self.workspace.show_tab("tokens")
+        self.current.begin()
         self.reading.read_first()
         if len(self.session):
             self.current.go_to(0)
@@ -98,14 +73,11 @@ class ReplayApp(Stage):
         run_guarded(self, self._read_on, group="read")
 
     async def _read_on(self) -> None:
-        session = self.session
         await self.reading.read_on(self.current.show)
         self.current.list_steps()
         self.current.show()
-        if session.warning:
-            self.remark(f"{session.path.name}: {session.warning}", problem=True)
-
-    # ── keys and messages ─────────────────────────────────────────────────────────────────────────────────
+        if self.session.warning:
+            self.remark(f"{self.session.path.name}: {self.session.warning}", problem=True)
 
     def action_arrow(self, step: int) -> None:
         self.seeker.step_by(step)
@@ -113,9 +85,7 @@ class ReplayApp(Stage):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """The arrows step where nothing else wants them: not in dialogs, boxes and tables with columns."""
         if action == "arrow":
-            focused = self.focused
-            free = focused is None or isinstance(focused, RowList) or type(focused) is LinesView
-            return self.is_open and len(self.screen_stack) == 1 and free
+            return self.is_open and len(self.screen_stack) == 1 and _leaves_arrows(self.focused)
         return super().check_action(action, parameters)
 
     @on(StepOpened)
@@ -142,14 +112,36 @@ class ReplayApp(Stage):
         """Nothing is asked in a replay."""
         self.remark("This is a replay: press c to continue with live models.")
 
-    @on(ViewSettled)
-    def drop_view(self, message: ViewSettled) -> None:
-        """Nothing is recorded in a replay."""
 
-    async def go_live(self) -> None:
-        """End the replay; the models that were loaded at this moment are loaded in a new session."""
-        loaded = self.current.situation.loaded
-        if not loaded:
-            self.remark("No model was loaded at this moment: go to a later step.")
-            return
-        await self.ending.leave_for(OpenLive(self.session.path, tuple(each.request for each in loaded)))
+def _leaves_arrows(focused: Widget | None) -> bool:
+    """Whether the arrows do nothing else in the widget with the focus."""
+    return focused is None or isinstance(focused, RowList) or type(focused) is LinesView
+
+
+def replay_acts(app: ReplayApp) -> dict[str, Callable[[], Any]]:
+    """What the commands of a replay do."""
+    return {
+        "step_forward": partial(app.seeker.step_by, 1),
+        "step_back": partial(app.seeker.step_by, -1),
+        "first_step": app.current.jump_to_first,
+        "last_step": app.current.jump_to_last,
+        "go_to_step": app.seeker.ask_step,
+        "play": app.player.toggle,
+        "faster": partial(app.player.change_speed, 1),
+        "slower": partial(app.player.change_speed, -1),
+        "search": app.seeker.ask_words,
+        "search_next": partial(app.seeker.search, 1),
+        "search_previous": partial(app.seeker.search, -1),
+        "only_token": app.seeker.toggle_only_token,
+        "only_model": app.seeker.toggle_only_model,
+        "go_live": partial(go_live, app),
+    }
+
+
+async def go_live(app: ReplayApp) -> None:
+    """End the replay; the models that were loaded at this moment are loaded in a new session."""
+    loaded = app.current.situation.loaded
+    if not loaded:
+        app.remark("No model was loaded at this moment: go to a later step.")
+        return
+    await app.ending.leave_for(OpenLive(app.session.path, tuple(each.request for each in loaded)))

@@ -28,6 +28,8 @@ from explorer.tui.shell.messages import Selection
 from explorer.tui.shell.stage import Stage
 from explorer.tui.widgets.model_bar import ModelBar
 
+NO_VIEW = "Up to here the session holds no view of this model's token table."
+
 
 class CurrentStep:
     """Which step is shown, and which steps are gone through."""
@@ -44,6 +46,15 @@ class CurrentStep:
         self.shown_token: int | None = None
         """The token that the table's cursor was put on, and not by the user."""
         self._listed: Sequence[Step] = ()
+
+    def begin(self) -> None:
+        """Show the screen of a session of which no step has been shown yet."""
+        workspace = self._stage.workspace
+        workspace.token_pane.empty_hint = NO_VIEW
+        workspace.token_pane.clear()
+        workspace.session_pane.set_file(self._reading.session.path)
+        self.list_steps()
+        workspace.show_tab("tokens")
 
     def go_to(self, position: int) -> None:
         """Show the situation after the step at `position`, which has been read."""
