@@ -44,17 +44,17 @@ def _find_verb(word: str) -> Verb | None:
 
     if (verb := REGISTRY.verb(word)) is not None or not word.isidentifier():
         return verb
-    for problem in _add_plugins():
-        print(f"glitch-explore: {problem}", file=sys.stderr)
+    _add_plugins()
     return REGISTRY.verb(word)
 
 
-def _add_plugins() -> Iterable[str]:
-    """Add the verbs of other packages; what is wrong with those left out."""
+def _add_plugins() -> None:
+    """Add the verbs of other packages; what is wrong with those left out is told on stderr."""
     from explorer.base.text import visible
     from explorer.specs.plugins import add_plugins
 
-    return [visible(problem, spaces=False) for problem in add_plugins()]
+    for problem in add_plugins():
+        print(f"glitch-explore: {visible(problem, spaces=False)}", file=sys.stderr)
 
 
 def _common(parser: ArgumentParser) -> None:
@@ -140,8 +140,7 @@ def _run_verb(verb: Verb, words: Sequence[str]) -> int:
 def _run_session_verb(words: Sequence[str]) -> int:
     from explorer.headless.session_verbs import run_session_verb
 
-    for problem in _add_plugins():
-        print(f"glitch-explore: {problem}", file=sys.stderr)
+    _add_plugins()
 
     def open_replay(path: Path, settings: Settings) -> int:
         from explorer.tui.shell.openings import OpenReplay  # the screen is loaded only where it is shown

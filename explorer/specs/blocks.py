@@ -60,8 +60,6 @@ class Plot(msgspec.Struct, frozen=True):
     """What the colour shows; empty where it shows nothing."""
     colour_range: tuple[float, float, float] | None = None
     """The values at the dark end, in the middle and at the light end of the ramp."""
-    equal_scales: bool = False
-    """Whether both axes have one scale, so that distances can be compared."""
 
 
 RAMP_STEPS = 7

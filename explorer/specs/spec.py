@@ -190,5 +190,3 @@ class Spec(msgspec.Struct, Generic[Q, A], frozen=True, kw_only=True):
     without that."""
     stands_beside: Callable[[Q, Any, Q], bool] | None = None
     """Whether an earlier step (its request and outcome) was still on the screen beside a later one (its request)."""
-    details: Mapping[str, Any] = msgspec.field(default_factory=dict)
-    """Free for the verb's own modules."""

@@ -22,7 +22,7 @@ Box = tuple[float, float, float, float]
 
 def plot_svg(plot: Plot) -> str:
     """The picture as one `<svg>` element; every text in it is escaped, and it holds no script and no link."""
-    places = _places(plot.points, equal_scales=plot.equal_scales)
+    places = _places(plot.points)
     marks = [_mark(point, place, plot.colour_range) for point, place in zip(plot.points, places, strict=True)]
     axes = f"{plot.x_axis} · {plot.y_axis}"
     scale = ""
@@ -37,15 +37,13 @@ def plot_svg(plot: Plot) -> str:
     )
 
 
-def _places(points: Sequence[Point], *, equal_scales: bool) -> list[tuple[float, float]]:
-    """Where the points go, in units of the picture: each axis fills it, or both have one scale."""
+def _places(points: Sequence[Point]) -> list[tuple[float, float]]:
+    """Where the points go, in units of the picture: each axis fills it."""
     if not points:
         return []
     xs, ys = [point.x for point in points], [point.y for point in points]
     across = _scale(xs, WIDTH - 4 * MARGIN)
     up = _scale(ys, HEIGHT - 3 * MARGIN)
-    if equal_scales:
-        across = up = min(filter(None, (across, up)), default=0.0)
     middle = ((max(xs) + min(xs)) / 2, (max(ys) + min(ys)) / 2)
     return [
         (WIDTH / 2 + (x - middle[0]) * across, HEIGHT / 2 - (y - middle[1]) * up) for x, y in zip(xs, ys, strict=True)
