@@ -6,10 +6,10 @@ import contextlib
 import gc
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from explorer import __version__
+from explorer.headless.parsers import PROGRAM, SESSION_VERB_NAMES, explorer_parser, verb_names, verb_parser
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,22 +20,39 @@ if TYPE_CHECKING:
     from explorer.tui.live.app import ExplorerApp
     from explorer.tui.shell.openings import Opening
 
-SESSION_VERB_NAMES = ("session", "replay")
+WRONG_USAGE = 2
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program; returns the exit status: 0, 1 for a failure said in one line, 2 for wrong usage."""
     words = list(sys.argv[1:] if argv is None else argv)
     if words[:1] == ["engine"]:
-        from explorer.engine.server import main as serve
-
-        serve()
-        return 0
+        return _run_engine(words[1:])
     if words and words[0] in SESSION_VERB_NAMES:
         return _run_session_verb(words)
     if words and (verb := _find_verb(words[0])) is not None:
         return _run_verb(verb, words[1:])
+    if words and (near := _verbs_like(words[0])):
+        print(f"{PROGRAM}: there is no verb '{_safe(words[0])}': did you mean {' or '.join(near)}? A model of that name"
+              f" is ./{_safe(words[0])} or org/{_safe(words[0])}.", file=sys.stderr)  # fmt: skip
+        return WRONG_USAGE
     return _run_explorer(words)
+
+
+def _run_engine(words: Sequence[str]) -> int:
+    parser = ArgumentParser(
+        prog=f"{PROGRAM} engine",
+        description="Serve models through a pipe: what --engine starts, here or behind ssh. It reads and writes binary"
+        " frames, and is of no use at a terminal.",
+    )
+    parser.parse_args(words)
+    if sys.stdin.isatty() or sys.stdout.isatty():
+        parser.error("the engine speaks through a pipe, not to a terminal: it is for --engine, such as"
+                     f" {PROGRAM} --engine 'ssh BOX {PROGRAM} engine'")  # fmt: skip
+    from explorer.engine.server import main as serve
+
+    serve()
+    return 0
 
 
 def _find_verb(word: str) -> Verb | None:
@@ -48,6 +65,31 @@ def _find_verb(word: str) -> Verb | None:
     return REGISTRY.verb(word)
 
 
+def _verbs_like(word: str) -> list[str]:
+    """The verbs that a mistyped word may mean; none where it can be the name of a model here."""
+    from difflib import get_close_matches
+    from os.path import exists
+
+    if not word.isidentifier() or exists(word):
+        return []
+    return get_close_matches(word, (*verb_names(), *SESSION_VERB_NAMES, "engine"), cutoff=0.7)
+
+
+def _safe(text: str) -> str:
+    from explorer.base.text import visible
+
+    return visible(text, spaces=False)
+
+
+def _has_terminal() -> bool:
+    """Whether a screen can be shown; said on stderr where not."""
+    if sys.stdin.isatty() and sys.stderr.isatty():  # Textual draws on stderr
+        return True
+    verbs = ", ".join((*verb_names(), *SESSION_VERB_NAMES))
+    print(f"{PROGRAM}: the explorer needs a terminal; verbs without a screen: {verbs}", file=sys.stderr)
+    return False
+
+
 def _add_plugins() -> None:
     """Add the verbs of other packages; what is wrong with those left out is told on stderr."""
     from explorer.base.text import visible
@@ -55,58 +97,6 @@ def _add_plugins() -> None:
 
     for problem in add_plugins():
         print(f"glitch-explore: {visible(problem, spaces=False)}", file=sys.stderr)
-
-
-def _common(parser: ArgumentParser) -> None:
-    parser.add_argument("--dtype", choices=("auto", "float32", "bfloat16", "float16"))
-    parser.add_argument("--device", metavar="D", help="auto, cpu, cuda, cuda:1 …")
-    parser.add_argument("--allow-pickle", action="store_true", default=None, help="read .bin checkpoints, weights only")
-    parser.add_argument(
-        "--engine",
-        metavar="COMMAND",
-        help="the command that starts the engine, such as 'ssh BOX glitch-explore engine'",
-    )
-    parser.add_argument("--settings", metavar="FILE", help="a settings file instead of the usual one")
-    parser.add_argument("--session", metavar="FILE", help="append the steps to this session file")
-
-
-def explorer_parser() -> ArgumentParser:
-    """Arguments of the explorer itself."""
-    parser = ArgumentParser(
-        prog="glitch-explore",
-        description="Explore token geometry and model behaviour. Without a verb: the explorer on SOURCE… "
-        "(default: the embedded zoo). SOURCE: zoo:NAME, a Hugging Face directory, a hub id, or weights:SOURCE.",
-        epilog=f"verbs without a screen: {', '.join((*_verb_names(), *SESSION_VERB_NAMES))}, engine;"
-        " see glitch-explore VERB --help",
-    )
-    parser.add_argument("sources", nargs="*", metavar="SOURCE", help="models to load, in this order")
-    parser.add_argument("--version", action="version", version=f"glitch-explore {__version__}")
-    parser.add_argument("--theme", metavar="NAME")
-    parser.add_argument("--seed", type=int)
-    _common(parser)
-    parser.add_argument(
-        "--resume", nargs="?", const="", metavar="FILE", help="resume a recorded session: FILE, or the latest one"
-    )
-    return parser
-
-
-def _verb_names() -> Iterable[str]:
-    from explorer.specs.registry import REGISTRY
-
-    return (spec.verb.name for spec in REGISTRY.verbs() if spec.verb is not None)
-
-
-def verb_parser(verb: Verb) -> ArgumentParser:
-    """Arguments of a verb."""
-    parser = ArgumentParser(prog=f"glitch-explore {verb.name}", description=f"{verb.help[0].upper()}{verb.help[1:]}.")
-    if verb.sources != "0":
-        parser.add_argument(
-            "sources", nargs=verb.sources, metavar="SOURCE", help="zoo:NAME, directory, hub id, weights:…"
-        )
-    verb.arguments(parser)
-    parser.add_argument("--json", action="store_true", help="one JSON object per line, and nothing else, on stdout")
-    _common(parser)
-    return parser
 
 
 def _flags(given: Namespace) -> dict[str, object]:
@@ -121,7 +111,7 @@ def _run_verb(verb: Verb, words: Sequence[str]) -> int:
     from pathlib import Path
 
     from explorer.base.errors import ExplorerError
-    from explorer.headless.run import FAILED, run_verb, say_error
+    from explorer.headless.run import run_verb, say_error
     from explorer.settings import read_settings
 
     parser = verb_parser(verb)
@@ -133,8 +123,7 @@ def _run_verb(verb: Verb, words: Sequence[str]) -> int:
         settings = read_settings(Path(given.settings) if given.settings else None, flags=_flags(given))
         return run_verb(verb, given, settings, _client(settings))
     except ExplorerError as error:
-        say_error(error)
-    return FAILED
+        return say_error(error)
 
 
 def _run_session_verb(words: Sequence[str]) -> int:
@@ -143,6 +132,8 @@ def _run_session_verb(words: Sequence[str]) -> int:
     _add_plugins()
 
     def open_replay(path: Path, settings: Settings) -> int:
+        if not _has_terminal():
+            return WRONG_USAGE
         from explorer.tui.shell.openings import OpenReplay  # the screen is loaded only where it is shown
 
         return _open(OpenReplay(path), settings, None)
@@ -156,6 +147,8 @@ def _run_explorer(words: Sequence[str]) -> int:
     given = parser.parse_args(words)
     if given.resume is not None and given.session:
         parser.error("--resume appends to the same file: leave --session out")
+    if given.print_completion is not None or given.install_completion is not None:
+        return _complete(given)
     from pathlib import Path
 
     from explorer.base.errors import ExplorerError
@@ -170,7 +163,11 @@ def _run_explorer(words: Sequence[str]) -> int:
             from explorer.tui.shell.openings import OpenResumed
 
             path = find_session(given.resume) if given.resume else latest_session(state_folder(settings) / "sessions")
+            if not _has_terminal():
+                return WRONG_USAGE
             return _open(OpenResumed(path, tuple(given.sources)), settings, place)
+        if not _has_terminal():
+            return WRONG_USAGE
         path = chosen_path(given.session) if given.session else new_session_path(state_folder(settings) / "sessions")
         session = SessionWriter(path, seed=settings.seed, automatic=not given.session)
     except ExplorerError as error:
@@ -180,6 +177,21 @@ def _run_explorer(words: Sequence[str]) -> int:
 
     app = ExplorerApp(_client(settings), session, settings, place)
     return _show(app, settings, place)
+
+
+def _complete(given: Namespace) -> int:
+    from explorer.base.errors import ExplorerError
+    from explorer.headless.completion import completion_of, install_completion
+
+    try:
+        if given.print_completion is not None:
+            print(completion_of(given.print_completion))
+        else:
+            print("\n".join(install_completion(given.install_completion)))
+    except ExplorerError as error:
+        print(f"{PROGRAM}: {_safe(error.line)}", file=sys.stderr)
+        return 1
+    return 0
 
 
 def _client(settings: Settings) -> EngineClient:

@@ -15,3 +15,7 @@ class ExplorerError(Exception):
     def line(self) -> str:
         """Message and hint as one line of sentences."""
         return self.message if not self.hint else f"{self.message.rstrip('.')}. {self.hint}"
+
+
+class UsageError(ExplorerError):
+    """What was asked makes no sense, whatever the model: the command line exits with 2."""

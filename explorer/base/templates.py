@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import msgspec
 
-from explorer.base.errors import ExplorerError
+from explorer.base.errors import UsageError
 
 SLOT = "{token}"
 
@@ -118,7 +118,7 @@ TEMPLATES: tuple[Template, ...] = (
 """The templates the program ships, in the order shown."""
 
 
-class TemplateError(ExplorerError):
+class TemplateError(UsageError):
     """A template that cannot be used; the message says why and what to write instead."""
 
 

@@ -21,7 +21,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 
-from explorer.base.errors import ExplorerError
+from explorer.base.errors import ExplorerError, UsageError
 from explorer.base.records.record import Failure
 from explorer.base.records.unions import AnyOutcome, AnyPart, AnyRequest, Cancelled
 
@@ -170,7 +170,7 @@ class WorkQueue:
             outcome: AnyOutcome = finished.value
             return outcome
         except ExplorerError as error:
-            return Failure(message=error.message, hint=error.hint)
+            return Failure(message=error.message, hint=error.hint, wrong_usage=isinstance(error, UsageError))
         except Exception as error:  # the one edge where everything is caught: a bug must not end the engine
             traceback.print_exc(file=sys.stderr)
             said = f"{type(error).__name__}: {error}".splitlines()[0]

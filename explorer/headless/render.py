@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable, Iterator
 
@@ -11,6 +12,7 @@ from rich.text import Text
 
 from explorer.specs.blocks import Block, Plot, Quote, Table, Words
 
+_NUMBER = re.compile(r"[-−+]?[\d,]+(\.\d+)?")
 UNCUT = 10_000
 """Cells: a pipe has no width, nothing is cut there."""
 
@@ -41,6 +43,23 @@ def _table(block: Table) -> RichTable:
     table = RichTable(box=None, pad_edge=False, header_style="bold")
     for head in block.heads:
         table.add_column(Text(head), justify="right" if head in block.right else "left", no_wrap=True)
-    for row in block.rows:
+    columns = [list(column) for column in zip(*block.rows, strict=True)]
+    for place, head in enumerate(block.heads):
+        if head in block.right and columns:
+            columns[place] = align_decimals(columns[place])
+    for row in zip(*columns, strict=True):
         table.add_row(*map(Text, row))
     return table
+
+
+def align_decimals(texts: list[str]) -> list[str]:
+    """Numbers padded on the right so that their points stand below each other; other texts as they are."""
+    numbers = [text for text in texts if _NUMBER.fullmatch(text)]
+    widest = max((_fraction(text) for text in numbers), default=0)
+    return [text + " " * (widest - _fraction(text)) if _NUMBER.fullmatch(text) else text for text in texts]
+
+
+def _fraction(text: str) -> int:
+    """Characters of a number from its point on."""
+    _, point, rest = text.partition(".")
+    return len(point + rest)

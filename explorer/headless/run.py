@@ -10,7 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from explorer.base.errors import ExplorerError
+import msgspec
+
+from explorer.base.errors import ExplorerError, UsageError
 from explorer.base.records.inspect import InspectToken, TokenDetail
 from explorer.base.records.models import LoadModel, ModelInfo, ModelLoaded
 from explorer.base.records.record import Failure, Progress
@@ -23,7 +25,7 @@ from explorer.settings import Settings
 from explorer.specs.command_line import Asked, Verb
 from explorer.specs.registry import spec_of
 
-FAILED, INTERRUPTED = 1, 130
+FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
 LOG_LINES = 5
 
 
@@ -50,7 +52,8 @@ class Conversation:
             if is_of_stopped_engine(answered.outcome):
                 say_last_words(self.client, answered.outcome.message)
                 raise ExplorerError(answered.outcome.message)
-            raise ExplorerError(answered.outcome.message, answered.outcome.hint)
+            kind = UsageError if answered.outcome.wrong_usage else ExplorerError
+            raise kind(answered.outcome.message, answered.outcome.hint)
         if isinstance(answered.outcome, Cancelled):
             raise ExplorerError("stopped")
         return answered.outcome
@@ -66,22 +69,25 @@ class Conversation:
             infos.append(outcome.info)
         return tuple(infos)
 
-    async def token_ids(self, models: Sequence[ModelInfo], given: Namespace) -> tuple[int | None, ...]:
-        """The token that --token-id or --token names, as an id of each model (by its exact bytes)."""
-        if getattr(given, "token", None) is not None:
-            wanted = InspectToken(model=models[0].name, token_bytes=given.token.encode().hex())
-        elif getattr(given, "token_id", None) is not None:
-            wanted = InspectToken(model=models[0].name, token_id=given.token_id)
-        else:
-            return tuple(None for _ in models)
-        ids: list[int | None] = []
+    async def tokens(self, models: Sequence[ModelInfo], given: Namespace) -> list[tuple[int | None, ...]]:
+        """Each token that the options name, as an id of each model (by its exact bytes); one without an id where none
+        is named."""
+        first = models[0].name if models else ""
+        wanted = [
+            InspectToken(model=first, token_bytes=text.encode().hex()) for text in getattr(given, "token", None) or ()
+        ]
+        wanted += [InspectToken(model=first, token_id=token_id) for token_id in getattr(given, "token_id", None) or ()]
+        if not wanted or not models:
+            return [tuple(None for _ in models)]
+        return [await self._ids_of(one, models) for one in wanted]
+
+    async def _ids_of(self, wanted: InspectToken, models: Sequence[ModelInfo]) -> tuple[int, ...]:
+        ids: list[int] = []
         for model in models:
-            detail = await self.ask(wanted, record=False)
+            detail = await self.ask(msgspec.structs.replace(wanted, model=model.name), record=False)
             assert isinstance(detail, TokenDetail)
             ids.append(detail.row.token_id)
-            if model is not models[-1]:
-                following = models[len(ids)]
-                wanted = InspectToken(model=following.name, token_bytes=detail.row.token_bytes)
+            wanted = InspectToken(model=model.name, token_bytes=detail.row.token_bytes)
         return tuple(ids)
 
 
@@ -101,26 +107,29 @@ async def converse(
     except OSError as error:
         raise ExplorerError(f"the engine cannot be started: {error}", hint="Check --engine.") from error
     try:
-        conversation = Conversation(client, session, quiet=given.json)
+        conversation = Conversation(client, session, quiet=given.json or given.quiet)
         models = await conversation.load(getattr(given, "sources", ()), settings)
-        naming = {"none": (), "each": models, "first": models[:1]}[verb.token]
-        ids = await conversation.token_ids(naming, given) if naming else ()
-        for request in verb.requests(Asked(given, settings, models, ids)):
-            outcome = await conversation.ask(request)
-            _print(request, outcome, as_json=given.json)
-            if verb.after is not None:
-                verb.after(given, request, outcome)
+        naming = {"none": (), "first": models[:1]}.get(verb.token, models)
+        tokens = tuple(await conversation.tokens(naming, given))
+        for ids in tokens[:1] if verb.token == "together" else tokens:
+            for request in verb.requests(Asked(given, settings, models, ids, tokens)):
+                outcome = await conversation.ask(request)
+                _print(request, outcome, given)
+                if verb.after is not None:
+                    verb.after(given, request, outcome)
     finally:
         await client.stop()
 
 
-def _print(request: AnyRequest, outcome: AnyOutcome, *, as_json: bool) -> None:
+def _print(request: AnyRequest, outcome: AnyOutcome, given: Namespace) -> None:
     spec = spec_of(request)
-    if not as_json:
+    if not given.json:
         print_blocks(spec.blocks(request, outcome))
         return
     for row in spec.json_rows(outcome):
         print(json.dumps(row, allow_nan=False))  # ASCII: no token moves the cursor of a terminal
+    if given.quiet:
+        return
     for note in getattr(outcome, "notes", ()):  # remarks that none of the rows carries
         _say(f"{getattr(outcome, 'model', '')}: {note}")
 
@@ -130,8 +139,7 @@ def run_verb(verb: Verb, given: Namespace, settings: Settings, client: EngineCli
     try:
         session = _open_session(given, settings)
     except ExplorerError as error:
-        say_error(error)
-        return FAILED
+        return say_error(error)
     status = _run(verb, given, settings, client, session)
     if session is None:
         return status
@@ -158,8 +166,7 @@ def _run(verb: Verb, given: Namespace, settings: Settings, client: EngineClient,
         asyncio.run(converse(verb, given, settings, client, session))
         sys.stdout.flush()
     except ExplorerError as error:
-        say_error(error)
-        return FAILED
+        return say_error(error)
     except KeyboardInterrupt:
         print("glitch-explore: stopped", file=sys.stderr)
         return INTERRUPTED
@@ -169,9 +176,10 @@ def _run(verb: Verb, given: Namespace, settings: Settings, client: EngineClient,
     return 0
 
 
-def say_error(error: ExplorerError) -> None:
-    """One line on stderr, safe for the terminal whatever the message quotes."""
+def say_error(error: ExplorerError) -> int:
+    """One line on stderr, safe for the terminal whatever the message quotes; the exit status: 2 for wrong usage."""
     _say(error.line)
+    return WRONG_USAGE if isinstance(error, UsageError) else FAILED
 
 
 def say_last_words(client: EngineClient, said: str = "") -> None:

@@ -40,7 +40,12 @@ OpenReplay = Callable[[Path, Settings], int]
 def session_parser() -> ArgumentParser:
     """Arguments of `session` and `replay`."""
     parser = ArgumentParser(prog="glitch-explore")
-    verbs = parser.add_subparsers(dest="verb", required=True)
+    add_session_verbs(parser.add_subparsers(dest="verb", required=True))
+    return parser
+
+
+def add_session_verbs(verbs: Any) -> None:
+    """Add them to a parser's sub-commands."""
     replay = verbs.add_parser("replay", help="replay a session without a model, or check it against live models")
     replay.add_argument("file", nargs="?", metavar="FILE", help="a session file, or the name of a sample")
     replay.add_argument("--list", action="store_true", help="the sample sessions that come with the program")
@@ -55,7 +60,8 @@ def session_parser() -> ArgumentParser:
     )
     replay.add_argument("--theme", metavar="NAME")
     _output(replay)
-    acts = verbs.add_parser("session", help="report, compare and list session files").add_subparsers(
+    said = "report, compare and list session files"
+    acts = verbs.add_parser("session", help=said, description=f"{said.capitalize()}.").add_subparsers(
         dest="act", required=True
     )
     schema = acts.add_parser("schema", help="the JSON Schema of a session file's lines")
@@ -70,9 +76,8 @@ def session_parser() -> ArgumentParser:
     _model_map(diff)
     _output(diff)
     recent = acts.add_parser("recent", help="the sessions recorded here, the latest first")
-    recent.add_argument("--top", type=int, default=RECENT, metavar="N")
+    recent.add_argument("--top", type=int, default=RECENT, metavar="N", help=f"how many (default {RECENT})")
     _output(recent)
-    return parser
 
 
 def _model_map(parser: ArgumentParser) -> None:
@@ -98,8 +103,7 @@ def run_session_verb(words: Sequence[str], make_client: MakeClient, open_replay:
         status = _run(given, make_client, open_replay)
         sys.stdout.flush()
     except ExplorerError as error:
-        say_error(error)
-        return FAILED
+        return say_error(error)
     except KeyboardInterrupt:
         print("glitch-explore: stopped", file=sys.stderr)
         return INTERRUPTED

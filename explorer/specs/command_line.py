@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import json
 import math
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Iterable
@@ -11,9 +13,13 @@ import msgspec
 
 from explorer.base.records.models import ModelInfo
 from explorer.base.records.record import Request
+from explorer.base.token_ids import parse_ids
 from explorer.settings import Settings
 
 Row = dict[str, Any]
+FROM_FILE = "the tokens of a file: ids and ranges, or an export (.csv, .jsonl) with a column token_id"
+MOST_CHARACTERS = 1 << 26
+"""Read of a file with token ids."""
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -25,6 +31,8 @@ class Asked(msgspec.Struct, frozen=True):
     """Loaded, in the order of the sources."""
     token_ids: tuple[int | None, ...]
     """The token asked for, as an id of each model (of the first one alone where the verb's token is `first`)."""
+    tokens: tuple[tuple[int | None, ...], ...] = ()
+    """All tokens asked for, each like `token_ids`."""
 
 
 def no_arguments(parser: ArgumentParser) -> None:
@@ -43,11 +51,14 @@ class Verb(msgspec.Struct, frozen=True, kw_only=True):
     arguments: Callable[[ArgumentParser], None] = no_arguments
     requests: Callable[[Asked], Iterable[Any]]
     """The requests, one after the other; each is answered before the next is asked for."""
-    token: Literal["none", "each", "first"] = "none"
-    """Whether it takes --token-id or --token: as an id of each model, or of the first one alone."""
+    token: Literal["none", "each", "first", "together"] = "none"
+    """Whether it takes tokens by --token-id, --token or --tokens-from: `each` one asked about in its turn, as an id of
+    each model; `first`: as an id of the first model alone; `together`: all in one request."""
     before: Callable[[Namespace, Callable[[str], Any]], None] | None = None
     """Looks at the arguments before anything is started, may change them, and says wrong usage by calling its second
     argument; may raise `ExplorerError`."""
+    examples: tuple[tuple[str, str], ...] = ()
+    """For the help: the words behind the verb, and what they do."""
     after: Callable[[Namespace, Request, Any], None] | None = None
     """What else is done with each outcome, such as writing a file; may raise `ExplorerError`."""
 
@@ -56,15 +67,55 @@ class Verb(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def add_token(parser: ArgumentParser, *, required: bool) -> None:
-    """`--token-id` and `--token`, of which one may be given."""
-    group = parser.add_mutually_exclusive_group(required=required)
-    group.add_argument("--token-id", type=int, metavar="N", help="the token, by its id (in the first model)")
-    group.add_argument("--token", metavar="TEXT", help="the token, by its exact text, leading space included")
+    """The options that name tokens, of which one may be given."""
+    add_token_options(parser.add_mutually_exclusive_group(required=required))
+
+
+def add_token_options(group: Any) -> None:
+    """`--token-id`, `--token` and `--tokens-from`, into a group of which one may be given."""
+    group.add_argument(
+        "--token-id", type=ids, action="extend", metavar="IDS",
+        help="tokens by their ids in the first model: 907, or 5,9-12; may be repeated",
+    )  # fmt: skip
+    group.add_argument(
+        "--token",
+        action="append",
+        metavar="TEXT",
+        help="a token by its exact text, leading space included; may be repeated",
+    )
+    group.add_argument(
+        "--tokens-from", dest="token_id", type=ids_in_file, metavar="FILE",
+        help=FROM_FILE,
+    )  # fmt: skip
+
+
+def whole(text: str) -> int:
+    """A whole number, for argparse."""
+    try:
+        return int(text)
+    except ValueError as error:
+        raise ArgumentTypeError(f"'{text}' is not a whole number") from error
+
+
+def at_least_none(text: str) -> int:
+    """A whole number of at least 0, for argparse."""
+    number = whole(text)
+    if number < 0:
+        raise ArgumentTypeError(f"{text} is less than 0")
+    return number
+
+
+def percent(text: str) -> float:
+    """A percentage above 0, for argparse."""
+    number = float(text)
+    if not 0 < number <= 100:
+        raise ArgumentTypeError(f"{text} is not a percentage: it must be above 0 and at most 100")
+    return number
 
 
 def positive(text: str) -> int:
     """A whole number of at least 1, for argparse."""
-    number = int(text)
+    number = whole(text)
     if number < 1:
         raise ArgumentTypeError(f"{text} is less than 1")
     return number
@@ -79,8 +130,34 @@ def temperature(text: str) -> float:
 
 
 def ids(text: str) -> tuple[int, ...]:
-    """Ids separated by commas, for argparse."""
-    return tuple(int(part) for part in text.split(",") if part.strip())
+    """Ids and ranges separated by commas, in their order, for argparse."""
+    try:
+        return tuple(dict.fromkeys(token_id for part in text.split(",") for token_id in parse_ids(part)))
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from error
+
+
+def ids_in_file(name: str) -> tuple[int, ...]:
+    """The ids that a file holds, for argparse: ids and ranges (# begins a comment), or the column `token_id` of an
+    export."""
+    try:
+        with open(name, encoding="utf-8") as file:
+            found = _ids_in(file.read(MOST_CHARACTERS))
+    except (OSError, UnicodeDecodeError, ValueError, KeyError, TypeError) as error:
+        raise ArgumentTypeError(f"{name}: no token ids can be read from it ({error})") from error
+    if not found:
+        raise ArgumentTypeError(f"{name} holds no token ids")
+    return found
+
+
+def _ids_in(text: str) -> tuple[int, ...]:
+    lines = text.splitlines()
+    heads = lines[0].split(",") if lines else []
+    if "token_id" in heads:
+        return tuple(int(row["token_id"]) for row in csv.DictReader(lines))
+    if text.lstrip().startswith("{"):
+        return tuple(int(json.loads(line)["token_id"]) for line in lines if line.strip())
+    return parse_ids(" ".join(line.partition("#")[0] for line in lines))
 
 
 def names(text: str) -> tuple[str, ...]:

@@ -103,6 +103,10 @@ SPECS = (
             arguments=_arguments,
             requests=_requests,
             token="each",
+            examples=(
+                ("zoo:mynah --token ' the'", "one token by its text"),
+                ("zoo:mynah --token-id 0-9 --json", "ten"),
+            ),
         ),
         json_rows=_json_rows,
         tab=DETAIL,

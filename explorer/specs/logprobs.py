@@ -168,6 +168,13 @@ SPECS = (
             arguments=_arguments,
             requests=_requests,
             token="first",
+            examples=(
+                (
+                    "zoo:mynah zoo:mynah-instruct --template word-is --token-id 907 --target ' the'",
+                    "the log-probability of a target after a template, in two models",
+                ),
+                ("zoo:mynah --prompt 'Once upon a' --top 5", "the five likeliest next tokens of a free prompt"),
+            ),
         ),
         json_rows=_json_rows,
         tab=LOGPROBS,

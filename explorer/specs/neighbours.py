@@ -159,8 +159,11 @@ def _place(point: np.ndarray) -> str:
 def _arguments(parser: ArgumentParser) -> None:
     add_token(parser, required=True)
     parser.add_argument("--k", type=positive, default=20, metavar="K", help="how many neighbours (default 20)")
-    parser.add_argument("--metric", choices=("euclidean", "cosine", "dot"), default="cosine")
-    parser.add_argument("--space", choices=("input", "output"), default="input", help="rows of W_E, or columns of W_U")
+    parser.add_argument("--metric", choices=("euclidean", "cosine", "dot"), default="cosine",
+                        help="how near is measured (default cosine)")  # fmt: skip
+    parser.add_argument(
+        "--space", choices=("input", "output"), default="input", help="rows of W_E (default), or columns of W_U"
+    )
     parser.add_argument("--encoder", metavar="DIR", help="a sentence-transformers model: also compare by meaning")
 
 
@@ -220,6 +223,7 @@ SPECS = (
             arguments=_arguments,
             requests=_requests,
             token="each",
+            examples=(("zoo:mynah --token ' magic' --k 10", "the ten nearest tokens by cosine"),),
         ),
         json_rows=_json_rows,
         tab=NEIGHBOURS,

@@ -16,7 +16,7 @@ from explorer.base.records.tokens import TokenRef, TokenRow, bare_row
 from explorer.base.templates import SLOT, Template, check_template, find_template
 from explorer.settings import Settings
 from explorer.specs.blocks import Block, Quote, Table, Words, count, prose, token_text
-from explorer.specs.command_line import Asked, Row, Verb, add_token, positive, temperature
+from explorer.specs.command_line import Asked, Row, Verb, add_token, at_least_none, positive, temperature
 from explorer.specs.comparing.samples import compare_replies, find_contradiction
 from explorer.specs.spec import Spec, Tab
 
@@ -129,7 +129,8 @@ def _arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--top-p", type=float, default=1.0, metavar="P", help="top-p of the sampling (default 1)")
     parser.add_argument("--seed", type=int, metavar="S", help="seed of the sampling (default: the settings' seed)")
     parser.add_argument("--max-new-tokens", type=positive, metavar="M", help="reply tokens (default: the template's)")
-    parser.add_argument("--controls", type=int, default=0, metavar="K", help="ordinary tokens that are asked the same")
+    parser.add_argument("--controls", type=at_least_none, default=0, metavar="K",
+                        help="ordinary tokens that are asked the same (default 0)")  # fmt: skip
     parser.add_argument("--plain", action="store_true", help="no chat template, also for instruct models")
 
 
@@ -216,6 +217,13 @@ SPECS = (
             arguments=_arguments,
             requests=_requests,
             token="each",
+            examples=(
+                (
+                    "zoo:mynah zoo:mynah-instruct --token-id 907 --controls 3",
+                    "two models, beside three ordinary tokens",
+                ),
+                ("zoo:mynah --token ' program' --samples 8 --json", "eight sampled replies, as JSON"),
+            ),
         ),
         json_rows=_json_rows,
         tab=REPEAT,

@@ -26,7 +26,7 @@ from explorer.base.records.speakability import (
 from explorer.base.records.tokens import TokenRow, bare_row
 from explorer.specs.blocks import Block, Table, Words, count, number, prose, token_text
 from explorer.specs.certificate_exports import certificate_rows, check_requests, checked_row, export_certificates
-from explorer.specs.command_line import Asked, Verb
+from explorer.specs.command_line import Asked, Verb, add_token_options
 from explorer.specs.comparing.findings import compare_proved
 from explorer.specs.comparing.proofs import find_failing_proofs
 from explorer.specs.spec import Spec, Tab
@@ -160,8 +160,7 @@ def stands_beside(earlier: ProveSpeakability, outcome: Any, later: ProveSpeakabi
 
 def _arguments(parser: ArgumentParser) -> None:
     which = parser.add_mutually_exclusive_group()
-    which.add_argument("--token-id", type=int, metavar="N", help="the token, by its id (in the first model)")
-    which.add_argument("--token", metavar="TEXT", help="the token, by its exact text, leading space included")
+    add_token_options(which)
     which.add_argument("--all", action="store_true", help="every token but padding")
     which.add_argument("--hard", action="store_true",
                        help="tokens that another token beats along their own direction (default)")  # fmt: skip
@@ -208,12 +207,14 @@ def _requests(asked: Asked) -> Iterable[ProveSpeakability | ReadCertificates | C
         yield from check_requests(given.checked, asked.models[0])
         return
     given.loaded = {model.name: model for model in asked.models}
-    for model, token_id in zip(asked.models, asked.token_ids, strict=True):
+    for place, model in enumerate(asked.models):
+        token_ids = tuple(ids[place] for ids in asked.tokens)
+        named = tuple(token_id for token_id in token_ids if token_id is not None)
         request = ProveSpeakability(
             model=model.name,
             mode=given.mode,
-            token_ids=None if token_id is None else (token_id,),
-            hard=token_id is None and not given.all,
+            token_ids=named or None,
+            hard=not named and not given.all,
             bias=given.mode != "cone" if given.bias is None else given.bias,
             folded=given.folded,
             solid_angle=given.solid_angle,
@@ -269,8 +270,14 @@ SPECS = (
             sources="*",
             arguments=_arguments,
             requests=_requests,
-            token="each",
+            token="together",
             before=_before,
+            examples=(
+                ("zoo:mynah", "the tokens that are hard to speak, each proved speakable or unspeakable"),
+                ("zoo:mynah --token-id 907,939 --mode cone", "two tokens, in any direction of the hidden state"),
+                ("zoo:mynah --all --export proofs.jsonl", "every token, with certificates that anyone can check"),
+                ("--check proofs.jsonl", "check such a file"),
+            ),
             after=_after,
         ),
         tab=SPEAKABILITY,

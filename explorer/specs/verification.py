@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from explorer.base.records.verification import (
     Verify,
 )
 from explorer.specs.blocks import Block, Quote, Words, count, prose, token_text
-from explorer.specs.command_line import Asked, Row, Verb, ids, names
+from explorer.specs.command_line import FROM_FILE, Asked, Row, Verb, ids, ids_in_file, names, percent, positive
 from explorer.specs.comparing.findings import compare_evidence, compare_findings
 from explorer.specs.spec import Live, Spec, Tab
 from explorer.specs.verdict_tables import (
@@ -155,15 +155,20 @@ def _arguments(parser: ArgumentParser) -> None:
 
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--all", action="store_true", help="every token but padding (default)")
-    which.add_argument("--top-percent", type=float, metavar="P", help="the P %% of the tokens lowest by the indicator")
-    which.add_argument("--token-ids", type=ids, metavar="IDS", help="these ids, comma-separated")
+    which.add_argument(
+        "--top-percent", type=percent, metavar="P", help="the P %% of the tokens lowest by the indicator"
+    )
+    which.add_argument("--token-ids", type=ids, metavar="IDS", help="these ids and ranges: 5,9-12")
+    which.add_argument("--tokens-from", dest="token_ids", type=ids_in_file, metavar="FILE", help=FROM_FILE)
     parser.add_argument("--indicator", default="", metavar="NAME", help="the indicator that orders the tokens")
     parser.add_argument(
         "--definitions", type=names, default=(), metavar="NAMES",
         help=f"comma-separated: {', '.join(NAMED_DEFINITIONS)}, geometric:INDICATOR, all "
         f"(default: all but {', '.join(LEFT_OUT[:-1])} and {LEFT_OUT[-1]})",
     )  # fmt: skip
-    parser.add_argument("--samples", type=int, default=8, metavar="K", help="replies of the sampled definition")
+    parser.add_argument(
+        "--samples", type=positive, default=8, metavar="K", help="replies of the sampled definition (default 8)"
+    )
     parser.add_argument("--seed", type=int, metavar="S", help="of the sampled definition")
     again = parser.add_mutually_exclusive_group()
     again.add_argument("--resume", action="store_true", help="resume an earlier verification (this is always done)")
@@ -176,6 +181,14 @@ def _arguments(parser: ArgumentParser) -> None:
         "--choose", choices=AGREEMENTS, default="called",
         help="which tokens are exported (default: those that any definition calls)",
     )  # fmt: skip
+
+
+def _before(given: Namespace, wrong: Callable[[str], Any]) -> None:
+    """An export that cannot be written is refused before hours of prompts."""
+    if given.export:
+        from explorer.tables.exports import form_of
+
+        form_of(Path(given.export), given.format)
 
 
 def _requests(asked: Asked) -> Iterable[Verify | ReadVerdicts]:
@@ -256,7 +269,13 @@ SPECS = (
             help="test a vocabulary by every definition of a glitch token",
             arguments=_arguments,
             requests=_requests,
+            before=_before,
             after=_export,
+            examples=(
+                ("zoo:mynah --top-percent 2", "the 2 % of the tokens lowest by the default indicator"),
+                ("zoo:mynah --token-ids 907,930-939 --definitions magikarp", "some tokens, by one definition"),
+                ("zoo:mynah --top-percent 2 --export glitch.csv", "those called glitch tokens, as a file"),
+            ),
         ),
         tab=VERIFICATION,
         selects_model=True,

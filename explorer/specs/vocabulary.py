@@ -83,13 +83,18 @@ def subject_of(request: RankTokens, outcome: Any) -> TokenRow | None:
 
 
 def _arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("--sort", default="", metavar="NAME", help="an indicator, id, token, category or bytes")
+    parser.add_argument(
+        "--sort",
+        default="",
+        metavar="NAME",
+        help=f"id, token, category, bytes, or an indicator: {', '.join(INDICATORS)}",
+    )
     parser.add_argument("--descending", action="store_true", help="the highest first")
     parser.add_argument("--top", type=positive, default=50, metavar="N", help="how many rows (default 50)")
     parser.add_argument("--filter", default="", metavar="RE", help="a regular expression on the token's text")
     parser.add_argument("--where", default="", metavar="FILTER", help="a filter as in the explorer's filter box")
     parser.add_argument("--category", choices=CATEGORIES)
-    parser.add_argument("--unused-ids", type=ids, metavar="IDS", help="ids of the reference tokens, comma-separated")
+    parser.add_argument("--unused-ids", type=ids, metavar="IDS", help="ids of the reference tokens: 5,9-12")
 
 
 def _requests(asked: Asked) -> Iterable[RankTokens]:
@@ -144,7 +149,16 @@ SPECS = (
         rows=lambda outcome: outcome.rows,
         compare=compare_rankings,
         ask_again=ask_ranking_again,
-        verb=Verb(name="tokens", help="rank the vocabulary by an indicator", arguments=_arguments, requests=_requests),
+        verb=Verb(
+            name="tokens",
+            help="rank the vocabulary by an indicator",
+            arguments=_arguments,
+            requests=_requests,
+            examples=(
+                ("zoo:mynah --top 20", "the 20 tokens lowest by the default indicator"),
+                ("zoo:mynah --where 'cat:ok pct:input_norm<2'", "whole tokens of the lowest 2 % by one indicator"),
+            ),
+        ),
         json_rows=_json_rows,
         tab=TOKENS,
         selects_model=True,

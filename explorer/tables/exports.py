@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from explorer.base.errors import ExplorerError
+from explorer.base.errors import ExplorerError, UsageError
 from explorer.base.files import write_whole
 from explorer.base.text import visible_bytes
 from explorer.tables.verdicts import VerdictMatrix
@@ -173,15 +173,21 @@ SUFFIXES = {".csv": "csv", ".parquet": "parquet", ".md": "markdown", ".jsonl": "
             ".bias.json": "logit-bias", ".ban.json": "ban-list"}  # fmt: skip
 
 
+def form_of(path: Path, form: str = "") -> str:
+    """`form`, or the form that the suffix of `path` means. Raises `UsageError` for one that is not known."""
+    form = form or next((known for suffix, known in SUFFIXES.items() if path.name.lower().endswith(suffix)), "")
+    if form not in FORMATS:
+        hint = f"Choose one of: {', '.join(FORMATS)}; or end the name with one of: {' '.join(SUFFIXES)}."
+        raise UsageError(f"{path.name} has no known form", hint=hint)
+    return form
+
+
 def write_export(matrix: VerdictMatrix, places: Sequence[int], path: Path, form: str = "") -> str:
     """Write the tokens at `places` to `path` in `form` (empty: by its suffix); returns the form.
 
     Raises `ExplorerError` for an unknown form and where the file cannot be written; then there is no part of it.
     """
-    form = form or next((known for suffix, known in SUFFIXES.items() if path.name.lower().endswith(suffix)), "")
-    if form not in FORMATS:
-        hint = f"Choose one of: {', '.join(FORMATS)}; or end the name with one of: {' '.join(SUFFIXES)}."
-        raise ExplorerError(f"{path.name} has no known form", hint=hint)
+    form = form_of(path, form)
     content = FORMATS[form](matrix, places)
     try:
         write_whole(path, [content if isinstance(content, bytes) else content.encode()])

@@ -33,7 +33,7 @@ import numpy as np
 import numpy.typing as npt
 import regex
 
-from explorer.base.errors import ExplorerError
+from explorer.base.errors import UsageError
 from explorer.base.records.tokens import CATEGORIES, INDICATORS
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ _SLICE = 20_000
 """Texts searched in one call."""
 
 
-class TableError(ExplorerError):
+class TableError(UsageError):
     """A view of the token table that cannot be made; the message says what to write instead."""
 
 

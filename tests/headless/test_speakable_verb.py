@@ -177,7 +177,6 @@ def test_a_session_holds_the_summary_and_not_the_certificates(run: Run, tmp_path
     ("words", "said"),
     [
         (("weights:zoo:mynah", "--token-id", "5"), "final norm"),
-        (("zoo:mynah", "--token-id", "99999"), "out of range"),
         (("zoo:mynah", "--mode", "cone", "--bias", "--token-id", "5"), "no bias"),
         (("--check", "/nowhere/proofs.jsonl"), "cannot be read"),
     ],

@@ -90,7 +90,7 @@ def test_a_template_of_ones_own_needs_its_slot(run: Run) -> None:
     status, rows, _ = run("repeat", "zoo:mynah", "--token", " the", "--template-text", "Say '{token}' and '{token}'")
     assert (status, len(rows)) == (0, 1)
     status, rows, error = run("repeat", "zoo:mynah", "--token", " the", "--template-text", "Say it")
-    assert (status, rows) == (1, [])
+    assert (status, rows) == (2, [])
     assert "{token}" in error
 
 
@@ -187,12 +187,6 @@ def test_padding_is_named_by_its_id(run: Run, words: tuple[str, ...], said: str)
         (("tokens", "zoo:dodo"), "dodo"),
         (("tokens", "/nowhere/at/all"), "no directory"),
         (("tokens", "some-org/unknown-model"), "some-org/unknown-model"),
-        (("tokens", "zoo:mynah", "--sort", "beauty"), "beauty"),
-        (("tokens", "zoo:mynah", "--filter", "(["), "(["),
-        (("inspect", "zoo:mynah", "--token-id", "99999"), "99999"),
-        (("inspect", "zoo:mynah", "--token", " no such token"), "no such token"),
-        (("repeat", "zoo:mynah", "--token-id", "-1"), "-1"),
-        (("repeat", "zoo:mynah", "--token", " the", "--template", "nursery-rhyme"), "nursery-rhyme"),
         (("repeat", "weights:zoo:mynah", "--token", " the"), "embedding"),
         (("logprobs", "zoo:mynah", "--prompt", ""), "empty"),
         (("logprobs", "zoo:mynah", "--prompt", "word " * 3000), "1,024"),
@@ -201,6 +195,25 @@ def test_padding_is_named_by_its_id(run: Run, words: tuple[str, ...], said: str)
 def test_a_failure_is_one_line_on_stderr_and_status_1(run: Run, words: tuple[str, ...], said: str) -> None:
     status, rows, error = run(*words)
     assert (status, rows) == (1, [])
+    assert said in error
+    assert error.startswith("glitch-explore: ")
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("tokens", "zoo:mynah", "--sort", "beauty"), "beauty"),
+        (("tokens", "zoo:mynah", "--filter", "(["), "(["),
+        (("inspect", "zoo:mynah", "--token-id", "99999"), "99999"),
+        (("inspect", "zoo:mynah", "--token", " no such token"), "no such token"),
+        (("repeat", "zoo:mynah", "--token", " the", "--template", "nursery-rhyme"), "nursery-rhyme"),
+        (("verify", "zoo:mynah", "--export", "found.txt"), "no known form"),
+    ],
+)
+def test_what_makes_no_sense_is_one_line_on_stderr_and_status_2(run: Run, words: tuple[str, ...], said: str) -> None:
+    status, rows, error = run(*words)
+    assert (status, rows) == (2, [])
     assert said in error
     assert error.startswith("glitch-explore: ")
     assert error.count("\n") == 1

@@ -79,6 +79,8 @@ class Failure(Outcome, kw_only=True):
     """What happened, one line, with numbers."""
     hint: str = ""
     """What to do about it."""
+    wrong_usage: bool = False
+    """True where the request makes no sense, and not where it could not be carried out."""
 
 
 class Progress(Record, kw_only=True, tag_field="kind", tag=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from weakref import WeakKeyDictionary
 
-from explorer.base.errors import ExplorerError
+from explorer.base.errors import UsageError
 from explorer.base.records.inspect import InspectToken, MergeStep, TokenDetail
 from explorer.base.records.tokens import TokenRef
 from explorer.engine.answers.holdings import Holdings
@@ -21,30 +21,30 @@ _merge_indexes: WeakKeyDictionary[Vocabulary, MergeIndex] = WeakKeyDictionary()
 
 
 def answer(engine: Holdings, request: InspectToken, control: Control) -> Work:
-    """The detail view of one token. Raises `ExplorerError` as `find_token` does."""
+    """The detail view of one token. Raises `UsageError` as `find_token` does."""
     model = engine.models.get(request.model)
     return inspect_token(model, (yield from engine.vocabularies.read(model, request.unused_ids)), request)
 
 
 def find_token(model: HasVocabulary, request: InspectToken) -> int:
-    """The id that the request names. Raises `ExplorerError` where the model has no such token."""
+    """The id that the request names. Raises `UsageError` where the model has no such token."""
     vocabulary = model.vocabulary
     if request.token_id is not None:
         if not 0 <= request.token_id < vocabulary.size:
-            raise ExplorerError(
+            raise UsageError(
                 f"token id {request.token_id} is out of range: {model.info.name} has 0 … {vocabulary.size - 1}",
                 hint="Choose an id in that range.",
             )
         return request.token_id
     wanted = bytes.fromhex(request.token_bytes)
     if not wanted:
-        raise ExplorerError("no token is named", hint="Give an id, or the token's text.")
+        raise UsageError("no token is named", hint="Give an id, or the token's text.")
     found = vocabulary.find(wanted)
     if found is None:
         pieces = ", ".join(
             repr(vocabulary.text(piece)) for piece in vocabulary.encode_segment(wanted.decode("utf-8", "replace"))
         )
-        raise ExplorerError(
+        raise UsageError(
             f"{model.info.name} has no token {wanted.decode('utf-8', 'replace')!r}",
             hint=f"Its tokenizer makes {pieces} of that; mind the leading space." if pieces else "",
         )
@@ -52,7 +52,7 @@ def find_token(model: HasVocabulary, request: InspectToken) -> int:
 
 
 def inspect_token(model: HasVocabulary, read: Read, request: InspectToken) -> TokenDetail:
-    """The detail view of one token. Raises `ExplorerError`."""
+    """The detail view of one token. Raises `UsageError`."""
     token_id = find_token(model, request)
     vocabulary = model.vocabulary
     containing = vocabulary.containing(token_id) if vocabulary.token_bytes(token_id) else []

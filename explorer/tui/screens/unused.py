@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import ClassVar
 
 from textual import on
@@ -14,6 +13,7 @@ from textual.widgets import Input, Static
 
 from explorer.base.records.vocabulary import UnusedReference
 from explorer.base.text import visible
+from explorer.base.token_ids import format_ids, parse_ids
 from explorer.tui.screens.dialog import Dialog
 from explorer.tui.widgets.row_list import RowList
 
@@ -24,35 +24,6 @@ class UnusedChoice:
 
     ids: tuple[int, ...] | None
     """The reference, in rising order; None: found automatically."""
-
-
-def parse_ids(text: str, vocab_size: int) -> tuple[int, ...]:
-    """Ids and ranges such as '0, 5-9 12', without repeats and in rising order.
-
-    Raises `ValueError` saying which part is wrong and why.
-    """
-    ids: set[int] = set()
-    for part in text.replace(",", " ").split():
-        first, dash, last = part.partition("-")
-        if not (first.isascii() and first.isdigit()) or (dash and not (last.isascii() and last.isdigit())):
-            raise ValueError(f"'{visible(part)}' is neither an id nor a range such as 5-9")
-        low, high = int(first), int(last) if dash else int(first)
-        if high < low:
-            raise ValueError(f"'{part}' is reversed: write {high}-{low}")
-        if high >= vocab_size:
-            raise ValueError(f"id {high} is out of range: this vocabulary's ids go from 0 to {vocab_size - 1:,}")
-        ids.update(range(low, high + 1))
-    return tuple(sorted(ids))
-
-
-def format_ids(ids: Sequence[int]) -> str:
-    """The ids as `parse_ids` reads them, neighbours drawn together: '0, 5-9, 12'."""
-    rising = sorted(set(ids))
-    if not rising:
-        return ""
-    breaks = [0, *(index + 1 for index, (one, other) in enumerate(pairwise(rising)) if other != one + 1), len(rising)]
-    runs = [(rising[begin], rising[end - 1]) for begin, end in pairwise(breaks)]
-    return ", ".join(str(low) if low == high else f"{low}-{high}" for low, high in runs)
 
 
 class UnusedScreen(Dialog[UnusedChoice]):

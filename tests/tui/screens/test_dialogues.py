@@ -12,12 +12,13 @@ from textual.widgets import Input
 
 from explorer.base.records.models import CatalogueEntry, DeviceMemory, ModelCatalogue, ModelInfo, Roster
 from explorer.base.records.vocabulary import UnusedReference
+from explorer.base.token_ids import format_ids, parse_ids
 from explorer.tui.screens.ask_line import AskLine
 from explorer.tui.screens.dialog import Dialog
 from explorer.tui.screens.help import HelpScreen, help_text
 from explorer.tui.screens.log import LogScreen
 from explorer.tui.screens.models import ModelChoice, ModelsScreen, size_text
-from explorer.tui.screens.unused import UnusedChoice, UnusedScreen, format_ids, parse_ids
+from explorer.tui.screens.unused import UnusedChoice, UnusedScreen
 from explorer.tui.shell.commands import COMMANDS
 from explorer.tui.widgets.row_list import RowList
 

@@ -1,0 +1,136 @@
+"""How the program is called: mistyped verbs, no terminal, many tokens, completion and the manual page."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from explorer import cli
+from explorer.headless.completion import completion_of
+from explorer.headless.render import align_decimals
+from explorer.specs.registry import REGISTRY
+from tests.direct_client import Run
+
+
+@pytest.mark.parametrize(("word", "meant"), [("tokns", "tokens"), ("repet", "repeat"), ("sesion", "session")])
+def test_a_mistyped_verb_is_told_with_the_nearest(word: str, meant: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([word, "zoo:mynah"]) == 2
+    said = capsys.readouterr().err
+    assert f"did you mean {meant}" in said
+    assert said.count("\n") == 1
+
+
+def test_a_folder_named_like_a_verb_is_a_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "tokns").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["tokns"]) == 2
+    assert "needs a terminal" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["zoo:mynah"], ["replay", "base-and-instruct"]])
+def test_without_a_terminal_the_screen_is_refused(words: list[str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "explorer", *words], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "the explorer needs a terminal" in done.stderr
+    assert "\x1b" not in done.stderr
+
+
+def test_the_engine_has_a_help(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["engine", "--help"])
+    assert ended.value.code == 0
+    assert "--engine" in capsys.readouterr().out
+
+
+def test_the_engine_refuses_a_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["engine"])
+    assert ended.value.code == 2
+    assert "speaks through a pipe" in capsys.readouterr().err
+
+
+def test_several_tokens_are_asked_about_in_their_order(run: Run, tmp_path: Path) -> None:
+    _, rows, _ = run("inspect", "zoo:mynah", "--token-id", "907,5-7", "--token-id", "3")
+    assert [row["token_id"] for row in rows] == [907, 5, 6, 7, 3]
+    _, both, _ = run("inspect", "zoo:mynah", "--token", " the", "--token", " magic")
+    assert [row["text"] for row in both] == [" the", " magic"]
+    listed = tmp_path / "listed.txt"
+    listed.write_text("907 # said\n5-7\n\n3, 4\n")
+    _, rows, _ = run("inspect", "zoo:mynah", "--tokens-from", str(listed))
+    assert [row["token_id"] for row in rows] == [3, 4, 5, 6, 7, 907]
+
+
+@pytest.mark.parametrize("name", ["found.csv", "found.jsonl"])
+def test_what_prove_or_verify_wrote_names_tokens(run: Run, tmp_path: Path, name: str) -> None:
+    content = {".csv": "token_id,text\n9,a\n4,b\n", ".jsonl": '{"token_id": 9}\n{"token_id": 4}\n'}
+    (tmp_path / name).write_text(content[Path(name).suffix])
+    _, rows, _ = run("inspect", "zoo:mynah", "--tokens-from", str(tmp_path / name))
+    assert [row["token_id"] for row in rows] == [9, 4]
+
+
+@pytest.mark.parametrize("content", ["", "seven", "9-5", '{"id": 3}', "token_id\nx\n"])
+def test_a_file_without_ids_is_wrong_usage(run: Run, tmp_path: Path, content: str) -> None:
+    (tmp_path / "listed.txt").write_text(content)
+    status, _, said = run("inspect", "zoo:mynah", "--tokens-from", str(tmp_path / "listed.txt"))
+    assert status == 2
+    assert "listed.txt" in said
+
+
+def test_tokens_are_proved_together(run: Run) -> None:
+    _, rows, _ = run("prove", "zoo:mynah", "--token-id", "907,5")
+    assert sorted(row["token_id"] for row in rows) == [5, 907]
+
+
+def test_quiet_leaves_remarks_out(run: Run) -> None:
+    words = ("tokens", "zoo:mynah", "--top", "1")
+    assert run(*words, "--quiet")[1] == run(*words)[1]
+    assert run(*words, "--quiet")[2] == ""
+
+
+def test_every_verb_has_examples_that_its_parser_takes() -> None:
+    import shlex
+
+    from explorer.headless.parsers import verb_parser
+
+    for spec in REGISTRY.verbs():
+        if spec.verb is not None and spec.verb.name not in ("models", "selftest"):
+            assert spec.verb.examples, spec.verb.name
+            for words, _ in spec.verb.examples:
+                verb_parser(spec.verb).parse_args(shlex.split(words))
+
+
+def test_completion_and_manual_name_every_verb(tmp_path: Path) -> None:
+    names = [spec.verb.name for spec in REGISTRY.verbs() if spec.verb is not None] + ["replay", "session"]
+    for form in ("bash", "zsh", "fish", "man"):
+        made = completion_of(form)
+        assert all(name in made for name in names), form
+        shell = shutil.which(form)
+        if shell is not None and form != "man":
+            script = tmp_path / form
+            script.write_text(made)
+            subprocess.run([shell, "-n", str(script)], check=True, timeout=60)
+
+
+def test_completion_is_installed_for_the_users_shell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    monkeypatch.setenv("SHELL", "/usr/bin/bash")
+    assert cli.main(["--install-completion"]) == 0
+    assert (tmp_path / "bash-completion" / "completions" / "glitch-explore").read_text().startswith("#")
+    assert ".TH" in (tmp_path / "man" / "man1" / "glitch-explore.1").read_text()
+    assert str(tmp_path) in capsys.readouterr().out
+
+
+def test_points_stand_below_each_other() -> None:
+    texts = ["0.84032", "-2.2", "24", "–", "1,204.5"]
+    assert align_decimals(texts) == ["0.84032", "-2.2    ", "24      ", "–", "1,204.5    "]
