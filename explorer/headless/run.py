@@ -15,9 +15,10 @@ import msgspec
 from explorer.base.errors import ExplorerError, UsageError
 from explorer.base.records.inspect import InspectToken, TokenDetail
 from explorer.base.records.models import LoadModel, ModelInfo, ModelLoaded
-from explorer.base.records.record import Failure, Progress
-from explorer.base.records.unions import AnyOutcome, AnyPart, AnyRequest, Cancelled
+from explorer.base.records.record import Failure
+from explorer.base.records.unions import AnyOutcome, AnyRequest, Cancelled
 from explorer.base.text import visible
+from explorer.headless.progress import ProgressLine
 from explorer.headless.render import UNCUT, print_blocks
 from explorer.pipe.client import EngineClient, is_of_stopped_engine
 from explorer.sessions.file.store import SessionWriter, chosen_path, is_recorded
@@ -39,7 +40,7 @@ class Conversation:
 
     async def ask(self, request: AnyRequest, *, record: bool = True) -> AnyOutcome:
         """The outcome of `request`; raises `ExplorerError` for a Failure, after it is recorded."""
-        pending = self.client.submit(request, None if self.quiet else _say_progress)
+        pending = self.client.submit(request, ProgressLine(sys.stderr, quiet=self.quiet).tell)
         answered = await pending.answer
         if record and self.session is not None and is_recorded(request):
             if self.client.hello is not None:
@@ -89,13 +90,6 @@ class Conversation:
             ids.append(detail.row.token_id)
             wanted = InspectToken(model=model.name, token_bytes=detail.row.token_bytes)
         return tuple(ids)
-
-
-def _say_progress(part: AnyPart) -> None:
-    if isinstance(part, Progress) and part.total and sys.stderr.isatty():
-        speed = f" {part.rate:.0f}/s" if part.rate else ""
-        left = f", {part.seconds_left:.0f} s left" if part.seconds_left is not None else ""
-        print(f"\r{part.what} {part.done}/{part.total}{speed}{left}\x1b[K", end="", file=sys.stderr, flush=True)
 
 
 async def converse(

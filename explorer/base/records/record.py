@@ -94,3 +94,7 @@ class Progress(Record, kw_only=True, tag_field="kind", tag=True):
     """Of those, done in a second; 0 where that is not measured."""
     seconds_left: float | None = None
     """At that rate."""
+    reused: int = 0
+    """Of those done, how many were on disk: they cost no time, and count in no rate."""
+    note: str = ""
+    """How it is worked on, in words: 'float32, 2 threads'."""

@@ -72,8 +72,7 @@ class LiveFront:
             self.bar.clear_running()
             self.bar.set_waiting(0)
             return
-        done, total = (current.progress.done, current.progress.total) if current.progress else (0, 0)
-        self.bar.set_running(describe(current.pending.request), done, total, current.since)
+        self.bar.set_running(describe(current.pending.request), current.progress, current.since)
         self.bar.set_waiting(len(runs.running) - 1)
 
 

@@ -9,6 +9,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from explorer.base.errors import ExplorerError
+from explorer.base.pace import describe_pace
 from explorer.base.records.record import Failure, Progress
 from explorer.base.records.unions import AnyPart, AnyRequest, Step
 from explorer.settings import Settings
@@ -91,6 +92,5 @@ def failure_text(failure: Failure) -> str:
 
 def run_progress(part: Progress) -> str:
     """How far a run over many tokens is, in words."""
-    left = "" if part.seconds_left is None else f", {part.seconds_left:,.0f} s left"
-    rate = f", {part.rate:,.0f}/s" if part.rate else ""
-    return f"{part.done:,} of {part.total or '?'} {part.what}{rate}{left}; p pauses"
+    facts = [f"{part.done:,} of {part.total or '?'} {part.what}", describe_pace(part), part.note]
+    return ", ".join(fact for fact in facts if fact) + "; p pauses"

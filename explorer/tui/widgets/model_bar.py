@@ -10,7 +10,9 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
+from explorer.base.pace import find_pace, format_duration, format_rate
 from explorer.base.records.models import DeviceMemory, Roster
+from explorer.base.records.record import Progress
 from explorer.base.text import visible
 from explorer.tui.shell.guarded import Guarded
 
@@ -34,8 +36,10 @@ class Work(msgspec.Struct, frozen=True):
     done: int
     total: int
     """0: not known."""
-    elapsed: float
-    """Seconds since it began, when `done` was counted."""
+    rate: float = 0.0
+    """Of those, done in a second; 0: not known."""
+    seconds_left: float | None = None
+    """None: not known."""
 
 
 class BarState(msgspec.Struct, frozen=True):
@@ -138,17 +142,17 @@ def memory_text(memory: DeviceMemory) -> str:
 
 
 def work_text(work: Work, *, room: int = 48, rate: bool = True) -> str:
-    """'▮▮▮▯▯ verify 61% 312/s ETA 0:18'; of unknown length: '◐ load zoo:mynah 312'. `room`: cells for the words."""
+    """'▮▮▮▯▯ verify 61% 312/s ETA 18 s'; of unknown length: '◐ load zoo:mynah 312'. `room`: cells for the words."""
     text = Content(visible(work.text, spaces=False)).truncate(room, ellipsis=True).plain
     if work.total <= 0:
         return f"◐ {text}" + (f" {work.done:,}" if work.done else "")
     share = min(1.0, work.done / work.total)
     full = int(share * _CELLS)
     said = f"{'▮' * full}{'▯' * (_CELLS - full)} {text} {share:>4.0%}"
-    if rate and work.done > 0 and work.elapsed > 0:
-        per_second = work.done / work.elapsed
-        left = round((work.total - min(work.done, work.total)) / per_second)
-        said += f" {per_second:.3g}/s ETA {left // 60}:{left % 60:02}"
+    if rate and work.rate > 0:
+        said += f" {format_rate(work.rate)}"
+    if rate and work.seconds_left is not None:
+        said += f" ETA {format_duration(work.seconds_left)}"
     return said
 
 
@@ -211,10 +215,14 @@ class ModelBar(Guarded, Widget):
             self._update_models()
         self.state = msgspec.structs.replace(self.state, engine=state, reason=reason)
 
-    def set_running(self, text: str, done: int, total: int, started_at: float) -> None:
-        """The engine is at `done` of `total` (0: unknown) of `text`; `started_at` on the monotonic clock."""
-        elapsed = max(0.0, time.monotonic() - started_at)
-        self.state = msgspec.structs.replace(self.state, work=Work(text, done, total, elapsed))
+    def set_running(self, text: str, progress: Progress | None, started_at: float) -> None:
+        """The engine is at `progress` (None: not known) of `text`; `started_at` on the monotonic clock."""
+        if progress is None:
+            work = Work(text, 0, 0)
+        else:
+            pace = find_pace(progress, max(0.0, time.monotonic() - started_at))
+            work = Work(text, progress.done, progress.total, *pace)
+        self.state = msgspec.structs.replace(self.state, work=work)
 
     def clear_running(self) -> None:
         """Nothing runs."""

@@ -128,8 +128,8 @@ def _settle(
                 yield _part(mode, rows)
             if now - told > TOLD_EVERY:
                 told, rate = now, (done - reused) / max(now - began, 1e-6)
-                left = round((len(wanted) - done) / rate, 1) if rate else None
-                yield Progress(done=done, total=len(wanted), what=what, rate=round(rate, 1), seconds_left=left)
+                left = (len(wanted) - done) / rate if rate else None
+                yield Progress(done=done, total=len(wanted), what=what, rate=rate, seconds_left=left, reused=reused)
             if control.cancelled():
                 return
     finally:

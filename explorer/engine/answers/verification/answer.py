@@ -124,8 +124,9 @@ class Swept:
             done=asking.rows_done // self._questions,
             total=asking.rows_total // self._questions,
             what="tokens verified",
-            rate=round(self.rate, 1),
-            seconds_left=round(left / self.rate, 1) if self.rate > 0 else None,
+            rate=self.rate,
+            seconds_left=left / self.rate if self.rate > 0 else None,
+            reused=asking.rows_found // self._questions,
         )
 
 

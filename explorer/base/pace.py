@@ -1,0 +1,57 @@
+"""How fast work goes and how long it will take: one rule for the bar, the panes and the command line."""
+
+from __future__ import annotations
+
+from explorer.base.records.record import Progress
+
+_MINUTE, _HOUR, _DAY = 60, 3600, 86_400
+
+
+def find_pace(part: Progress, elapsed: float = 0.0) -> tuple[float, float | None]:
+    """How many are done in a second (0: not known), and the seconds left (None: not known).
+
+    What the engine measured goes first: it knows what is dear and what is cheap. Without that, all that was done and
+    was not on disk is divided by the `elapsed` seconds.
+    """
+    if part.rate > 0 or part.seconds_left is not None:
+        return part.rate, part.seconds_left
+    worked = part.done - part.reused
+    if part.total <= 0 or worked <= 0 or elapsed <= 0:
+        return 0.0, None
+    rate = worked / elapsed
+    return rate, max(0, part.total - part.done) / rate
+
+
+def format_rate(rate: float) -> str:
+    """`312/s`, `4.2/s`, `3.6/min`, `2/h`: in the unit in which it is at least 1, and never `0/s`."""
+    for per, unit in ((1, "s"), (_MINUTE, "min"), (_HOUR, "h"), (_DAY, "d")):
+        if rate * per >= 1 or unit == "d":
+            number = rate * per
+            return f"{number:,.0f}/{unit}" if number >= 10 else f"{number:.2g}/{unit}"
+    raise AssertionError("the last unit takes every rate")
+
+
+def format_duration(seconds: float) -> str:
+    """`45 s`, `12 min`, `3 h 5 min`, `3 d 20 h`: two units at most, none of them smaller than matters."""
+    if seconds < 1:
+        return "<1 s"
+    if seconds < 2 * _MINUTE:
+        return f"{seconds:.0f} s"
+    if round(seconds / _MINUTE) < 60:
+        return f"{seconds / _MINUTE:.0f} min"
+    if round(seconds / _HOUR) < 24:
+        return _two_units(seconds, _HOUR, "h", _MINUTE, "min")
+    return _two_units(seconds, _DAY, "d", _HOUR, "h")
+
+
+def _two_units(seconds: float, big: int, big_name: str, small: int, small_name: str) -> str:
+    """Rounded to the smaller unit, which is left out where it is 0."""
+    whole, rest = divmod(round(seconds / small), big // small)
+    return f"{whole:,} {big_name}" + (f" {rest} {small_name}" if rest else "")
+
+
+def describe_pace(part: Progress, elapsed: float = 0.0) -> str:
+    """`4.2/s, 12 min left`; empty where neither is known."""
+    rate, left = find_pace(part, elapsed)
+    words = [format_rate(rate)] if rate > 0 else []
+    return ", ".join([*words, f"{format_duration(left)} left"] if left is not None else words)
