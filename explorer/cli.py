@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import gc
 import sys
@@ -15,10 +16,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from explorer.pipe.client import EngineClient
+    from explorer.sessions.file.store import SessionWriter
     from explorer.settings import Settings
     from explorer.specs.command_line import Verb
     from explorer.tui.live.app import ExplorerApp
-    from explorer.tui.shell.openings import Opening
+    from explorer.tui.shell.openings import Opening, OpenLive, OpenNew, OpenResumed
 
 WRONG_USAGE = 2
 
@@ -136,7 +138,7 @@ def _run_session_verb(words: Sequence[str]) -> int:
             return WRONG_USAGE
         from explorer.tui.shell.openings import OpenReplay  # the screen is loaded only where it is shown
 
-        return _open(OpenReplay(path), settings, None)
+        return Screens(settings, None).show(OpenReplay(path))
 
     return run_session_verb(words, _client, open_replay)
 
@@ -152,31 +154,26 @@ def _run_explorer(words: Sequence[str]) -> int:
     from pathlib import Path
 
     from explorer.base.errors import ExplorerError
-    from explorer.sessions.file.store import SessionWriter, chosen_path, new_session_path
+    from explorer.sessions.file.store import chosen_path
     from explorer.settings import read_settings, state_folder
+    from explorer.tui.shell.openings import OpenNew, OpenResumed
 
     place = Path(given.settings) if given.settings else None
     try:
         settings = read_settings(place, flags=_flags(given))
+        opening: Opening
         if given.resume is not None:
             from explorer.sessions.file.recent import find_session, latest_session
-            from explorer.tui.shell.openings import OpenResumed
 
-            path = find_session(given.resume) if given.resume else latest_session(state_folder(settings) / "sessions")
-            if not _has_terminal():
-                return WRONG_USAGE
-            return _open(OpenResumed(path, tuple(given.sources)), settings, place)
-        if not _has_terminal():
-            return WRONG_USAGE
-        path = chosen_path(given.session) if given.session else new_session_path(state_folder(settings) / "sessions")
-        session = SessionWriter(path, seed=settings.seed, automatic=not given.session)
+            sessions = state_folder(settings) / "sessions"
+            path = find_session(given.resume) if given.resume else latest_session(sessions)
+            opening = OpenResumed(path, tuple(given.sources))
+        else:
+            opening = OpenNew(chosen_path(given.session) if given.session else None)
+        return Screens(settings, place).show(opening) if _has_terminal() else WRONG_USAGE
     except ExplorerError as error:
-        print(f"glitch-explore: {error.line}", file=sys.stderr)
+        print(f"{PROGRAM}: {_safe(error.line)}", file=sys.stderr)
         return 1
-    from explorer.tui.live.app import ExplorerApp
-
-    app = ExplorerApp(_client(settings), session, settings, place)
-    return _show(app, settings, place)
 
 
 def _complete(given: Namespace) -> int:
@@ -201,49 +198,91 @@ def _client(settings: Settings) -> EngineClient:
     return EngineClient(engine_words(settings) or LOCAL_ENGINE)
 
 
-def _show(app: ExplorerApp, settings: Settings, place: Path | None) -> int:
-    """Show a screen, and then what the user asked to see next; the exit status."""
-    from explorer.base.errors import ExplorerError
+class Screens:
+    """Screens shown one after the other in one event loop, so that an engine can outlive the screen that started it."""
 
-    app.run()
-    loss = app.recorder.loss()
-    app.session.close()  # what comes next may append to the same file
-    if loss:
-        with contextlib.suppress(OSError):  # the terminal may be gone
-            print(f"glitch-explore: {loss}", file=sys.stderr)
-    status = app.return_code or 0
-    if app.ending.then is not None:
+    def __init__(self, settings: Settings, place: Path | None) -> None:
+        self._settings = settings
+        self._place = place
+        self._loop = asyncio.new_event_loop()
+        self._client: EngineClient | None = None
+        self._last: SessionWriter | None = None
+
+    def show(self, opening: Opening) -> int:
+        """Show what is to be opened and whatever follows it; the exit status. Raises `ExplorerError` where the first
+        cannot be opened."""
+        from explorer.base.errors import ExplorerError
+
+        status = 0
+        following: Opening | None = opening
         try:
-            status = _open(app.ending.then, settings, place)
-        except ExplorerError as error:
-            print(f"glitch-explore: {error.line}", file=sys.stderr)
-            status = 1
-    return status or (1 if loss else 0)
+            while following is not None:
+                try:
+                    status, following = self._show_one(following)
+                except ExplorerError as error:
+                    if following is opening:
+                        raise
+                    print(f"{PROGRAM}: {_safe(error.line)}", file=sys.stderr)
+                    return 1
+        finally:
+            if self._client is not None:
+                self._loop.run_until_complete(self._client.stop())
+            self._loop.close()
+            self._tell_session()
+        return status
 
+    def _show_one(self, opening: Opening) -> tuple[int, Opening | None]:
+        """Show one screen; the exit status, and what its user wants to see next."""
+        from explorer.tui.shell.openings import OpenReplay
 
-def _open(opening: Opening, settings: Settings, place: Path | None) -> int:
-    """Open a session on the screen, replayed, resumed or continued; the exit status. Raises `ExplorerError`."""
-    import msgspec
+        if isinstance(opening, OpenReplay):
+            from explorer.sessions.file.reader import SessionFile
+            from explorer.tui.replay.app import ReplayApp
 
-    from explorer.sessions.file.reader import SessionFile
-    from explorer.sessions.file.store import SessionWriter, new_session_path
-    from explorer.settings import state_folder
-    from explorer.tui.live.app import ExplorerApp
-    from explorer.tui.shell.openings import OpenReplay, OpenResumed
+            replay = ReplayApp(SessionFile(opening.path), self._settings, back=opening.back)
+            replay.run(loop=self._loop)
+            return replay.return_code or 0, replay.ending.then
+        app = self._explorer(opening)
+        app.run(loop=self._loop)
+        loss = app.recorder.loss()
+        app.session.close()  # what comes next may append to the same file
+        self._last = app.session
+        if loss:
+            with contextlib.suppress(OSError):  # the terminal may be gone
+                print(f"{PROGRAM}: {loss}", file=sys.stderr)
+        return app.return_code or (1 if loss else 0), app.ending.then
 
-    if isinstance(opening, OpenReplay):
-        from explorer.tui.replay.app import open_replay
+    def _explorer(self, opening: OpenNew | OpenResumed | OpenLive) -> ExplorerApp:
+        import msgspec
 
-        return open_replay(opening.path, settings, lambda following: _open(following, settings, place))
-    if isinstance(opening, OpenResumed):
-        session = SessionWriter(opening.path, seed=settings.seed)
-        settings = msgspec.structs.replace(settings, models=opening.sources)
-        app = ExplorerApp(_client(settings), session, settings, place, before=SessionFile(opening.path))
-        return _show(app, settings, place)
-    path = new_session_path(state_folder(settings) / "sessions")
-    session = SessionWriter(path, seed=settings.seed, parent=opening.parent.name, automatic=True)
-    settings = msgspec.structs.replace(settings, models=())
-    return _show(ExplorerApp(_client(settings), session, settings, place, again=opening.models), settings, place)
+        from explorer.sessions.file.reader import SessionFile
+        from explorer.sessions.file.store import SessionWriter, new_session_path
+        from explorer.settings import state_folder
+        from explorer.tui.live.app import ExplorerApp
+        from explorer.tui.shell.openings import OpenNew, OpenResumed
+
+        settings = self._settings
+        self._client = self._client or _client(settings)
+        folder = state_folder(settings) / "sessions"
+        if isinstance(opening, OpenNew):
+            path = opening.path or new_session_path(folder)
+            session = SessionWriter(path, seed=settings.seed, automatic=opening.path is None)
+            return ExplorerApp(self._client, session, settings, self._place)
+        if isinstance(opening, OpenResumed):
+            session = SessionWriter(opening.path, seed=settings.seed)
+            settings = msgspec.structs.replace(settings, models=opening.sources)
+            return ExplorerApp(self._client, session, settings, self._place, before=SessionFile(opening.path))
+        parent = opening.parent.name
+        session = SessionWriter(new_session_path(folder), seed=settings.seed, parent=parent, automatic=True)
+        settings = msgspec.structs.replace(settings, models=())
+        return ExplorerApp(self._client, session, settings, self._place, again=opening.models)
+
+    def _tell_session(self) -> None:
+        """Where the last session is and how to resume it, where anything was recorded."""
+        if self._last is not None and self._last.path.exists() and sys.stdout.isatty():
+            with contextlib.suppress(OSError):
+                path = _safe(str(self._last.path))
+                print(f"session: {path} (resume it: {PROGRAM} --resume {path})")
 
 
 if __name__ == "__main__":

@@ -105,7 +105,13 @@ class EngineClient:
         self._log: list[str] = []
 
     async def start(self) -> None:
-        """Start the engine; returns as soon as the process exists. Raises OSError where the command cannot run."""
+        """Start the engine; returns as soon as the process exists. Raises OSError where the command cannot run.
+
+        One that runs already says hello again, with the models that it holds by now.
+        """
+        if self.state == "ready" and self.hello is not None:
+            self.listeners.hello(self.hello)
+            return
         self.state = "starting"
         try:
             self._process = await asyncio.create_subprocess_exec(
@@ -145,6 +151,11 @@ class EngineClient:
         """See `Asker`."""
         if number in self._pending:
             self._write(pack(Cancel(number=number)))
+
+    def cancel_all(self) -> None:
+        """Ask the engine to stop whatever was asked."""
+        for number in self._pending:
+            self.cancel(number)
 
     async def stop(self, grace: float = 0.3) -> None:
         """End the engine: tell it, wait `grace` seconds, then terminate, then kill. Pending requests fail."""
@@ -210,6 +221,8 @@ class EngineClient:
             case Answer():
                 self._settle(envelope.number, Answered(envelope.outcome, envelope.seconds))
             case RosterChanged():
+                if self.hello is not None:
+                    self.hello = msgspec.structs.replace(self.hello, roster=envelope.roster)
                 self.listeners.roster(envelope.roster)
 
     def _settle(self, number: int, answered: Answered) -> None:

@@ -14,6 +14,7 @@ from explorer.base.records.notes import Noted, WriteNote
 from explorer.sessions.file.store import SessionWriter, read_session
 from explorer.settings import Settings
 from explorer.tui.live.recorder import SessionRecorder
+from explorer.tui.shell.openings import OpenNew
 
 
 def full(descriptor: int, data: bytes) -> int:
@@ -77,12 +78,13 @@ def test_what_is_lost_is_said_on_stderr_and_by_the_status(
         monkeypatch.undo()
 
     app = SimpleNamespace(
-        run=lambda: asyncio.run(work()),
+        run=lambda loop: loop.run_until_complete(work()),
         recorder=recorder,
         session=recorder.session,
         ending=SimpleNamespace(then=None),
         return_code=code,
     )
-    assert cli._show(app, Settings(), None) == status  # type: ignore[arg-type]
+    monkeypatch.setattr(cli.Screens, "_explorer", lambda screens, opening: app)
+    assert cli.Screens(Settings(), None).show(OpenNew()) == status
     assert capsys.readouterr().err.count(f"{lost} step") == (1 if lost else 0)
     assert list(tmp_path.iterdir()) == []

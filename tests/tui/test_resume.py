@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import pty
 import select
@@ -15,18 +16,20 @@ from pathlib import Path
 import pytest
 
 from explorer import cli
-from explorer.base.records.models import LoadModel
+from explorer.base.records.models import LoadModel, ModelLoaded
 from explorer.base.records.notes import MarkToken, WriteNote
 from explorer.base.records.repeat_back import RepeatBack
 from explorer.base.records.vocabulary import RankTokens
 from explorer.engine.handlers import Engine
+from explorer.pipe.client import EngineClient, Listeners
+from explorer.pipe.frames import Hello
 from explorer.sessions.file.reader import SessionFile
 from explorer.sessions.file.store import SessionWriter, read_session
 from explorer.settings import Settings
 from explorer.tui.live.app import ExplorerApp
 from explorer.tui.live.dialogues import split_tags
 from explorer.tui.replay.restore import loads_again
-from explorer.tui.shell.openings import Opening, OpenLive, OpenReplay, OpenResumed
+from explorer.tui.shell.openings import Opening, OpenLive, OpenNew, OpenReplay, OpenResumed
 from tests.app_driver import asked, on_screen, resuming, running, screen_text, steps, until
 from tests.direct_client import DirectClient
 
@@ -150,7 +153,28 @@ async def test_a_recent_session_is_replayed_or_gone_on_with(
         await until(pilot, lambda: "earlier" in screen_text(app))
         await pilot.press(key)
         await until(pilot, lambda: app.ending.then is not None)
-    assert app.ending.then == kind(folder / "earlier.jsonl")  # type: ignore[call-arg]
+    opened = app.ending.then
+    assert isinstance(opened, kind)
+    assert isinstance(opened, OpenReplay | OpenResumed)
+    assert opened.path == folder / "earlier.jsonl"
+    if isinstance(opened, OpenReplay):
+        assert opened.back == OpenNew()  # nothing was recorded that could be resumed
+
+
+async def test_an_engine_that_runs_says_hello_again_with_what_it_holds() -> None:
+    """After a replay the explorer comes back to the engine that it left."""
+    heard: list[Hello] = []
+    client = EngineClient(listeners=Listeners(hello=heard.append))
+    try:
+        await client.start()
+        loaded = (await client.ask(LoadModel(source="zoo:starling"))).outcome
+        assert isinstance(loaded, ModelLoaded)
+        await client.start()
+        first, second = heard
+        assert first.pid == second.pid
+        assert (first.roster.models, [info.name for info in second.roster.models]) == ((), ["starling"])
+    finally:
+        await client.stop()
 
 
 def test_folders_that_a_session_does_not_tell_are_found_among_the_sources_given() -> None:
@@ -167,17 +191,17 @@ def test_folders_that_a_session_does_not_tell_are_found_among_the_sources_given(
 def test_what_a_screen_asks_for_next_is_opened(recorded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shown: list[ExplorerApp] = []
 
-    def run(app: ExplorerApp) -> None:
+    def run(app: ExplorerApp, loop: asyncio.AbstractEventLoop) -> None:
         shown.append(app)
 
     monkeypatch.setattr(ExplorerApp, "run", run)
     settings = Settings(state_folder=str(tmp_path / "state"))
-    assert cli._open(OpenLive(recorded, (LoadModel(source="zoo:mynah"),)), settings, None) == 0
+    assert cli.Screens(settings, None).show(OpenLive(recorded, (LoadModel(source="zoo:mynah"),))) == 0
     (app,) = shown
     assert app.start.again == (LoadModel(source="zoo:mynah"),)
     assert app.session._header.parent == recorded.name
     assert app.session.path.parent == tmp_path / "state" / "sessions"
-    assert cli._open(OpenResumed(recorded, ("./dir",)), settings, None) == 0
+    assert cli.Screens(settings, None).show(OpenResumed(recorded, ("./dir",))) == 0
     assert shown[1].session.path == recorded
     assert shown[1].settings.models == ("./dir",)
 
@@ -223,7 +247,7 @@ def test_a_closed_terminal_and_a_request_to_end_leave_the_file_whole(
     before = read_session(recorded).steps
     master, slave = pty.openpty()
     command = [sys.executable, "-m", "explorer", "--resume", str(recorded)]
-    program = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=subprocess.PIPE, start_new_session=True)
+    program = subprocess.Popen(command, stdin=slave, stdout=subprocess.DEVNULL, stderr=slave, start_new_session=True)
     os.close(slave)
     try:
         deadline = time.monotonic() + 60

@@ -23,6 +23,7 @@ from explorer.tui.live.start import Start
 from explorer.tui.live.steps import Steps
 from explorer.tui.shell.guarded import guard_call
 from explorer.tui.shell.messages import Answered, Ask, NeighbourOpened, StepOpened, TokenSelected, ViewSettled
+from explorer.tui.shell.openings import OpenReplay
 from explorer.tui.shell.stage import Stage
 
 if TYPE_CHECKING:
@@ -65,9 +66,12 @@ class ExplorerApp(Stage):
         self.call_after_refresh(self.start.begin)
 
     async def finish(self) -> None:
-        """Everything is on disk, the engine told; no model is waited for."""
+        """Everything is on disk, the engine told; no model is waited for. During a replay it keeps its models."""
         await self.recorder.finish()
-        await self.client.stop()
+        if isinstance(self.ending.then, OpenReplay):
+            self.client.cancel_all()
+        else:
+            await self.client.stop()
 
     @on(Ask)
     def ask(self, message: Ask) -> None:

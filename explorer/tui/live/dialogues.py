@@ -155,9 +155,13 @@ class Dialogues:
 
     async def _choose_session(self) -> None:
         from explorer.tui.screens.sessions import SessionsScreen
+        from explorer.tui.shell.openings import OpenNew, OpenReplay, OpenResumed
 
         folder = state_folder(self._app.settings) / "sessions"
         opening = await self._app.push_screen_wait(SessionsScreen(folder, current=self._app.session.path))
+        if isinstance(opening, OpenReplay):
+            path = self._app.session.path
+            opening = OpenReplay(opening.path, back=OpenResumed(path) if path.exists() else OpenNew())
         if opening is not None:
             await self._app.ending.leave_for(opening)
 

@@ -20,23 +20,11 @@ from explorer.tui.replay.seeker import Seeker
 from explorer.tui.shell.commands import REPLAY_COMMANDS, Command
 from explorer.tui.shell.guarded import run_guarded
 from explorer.tui.shell.messages import Answered, Ask, NeighbourOpened, StepOpened, TokenSelected
-from explorer.tui.shell.openings import Opening, OpenLive
+from explorer.tui.shell.openings import OpenLive, OpenNew, OpenResumed
 from explorer.tui.shell.stage import Stage
 from explorer.tui.widgets.lines_view import LinesView
 from explorer.tui.widgets.model_bar import ModelBar
 from explorer.tui.widgets.row_list import RowList
-
-
-def open_replay(path: Path, settings: Settings, open_next: Callable[[Opening], int] | None = None) -> int:
-    """Show the session at `path`; the exit status. `open_next` opens what the user asks to see next (live models).
-
-    Raises `ExplorerError` where the file is not a session or was written by a newer version.
-    """
-    app = ReplayApp(SessionFile(path), settings)
-    app.run()
-    if app.ending.then is not None and open_next is not None:
-        return open_next(app.ending.then)
-    return app.return_code or 0
 
 
 class ReplayApp(Stage):
@@ -44,9 +32,17 @@ class ReplayApp(Stage):
 
     commands: ClassVar[tuple[Command, ...]] = REPLAY_COMMANDS
 
-    def __init__(self, session: SessionFile, settings: Settings, settings_path: Path | None = None) -> None:
+    def __init__(
+        self,
+        session: SessionFile,
+        settings: Settings,
+        settings_path: Path | None = None,
+        back: OpenNew | OpenResumed | None = None,
+    ) -> None:
+        """`back`: what `quit` goes back to."""
         super().__init__(settings, settings_path)
         self.session = session
+        self.ending.then = back
         self.reading = Reading(session)
         self.current = CurrentStep(self, self.reading)
         self.seeker = Seeker(self, self.reading, self.current)
@@ -70,6 +66,8 @@ class ReplayApp(Stage):
         if len(self.session):
             self.current.go_to(0)
         self.current.show()
+        if self.ending.then is not None:
+            self.remark("q goes back to the explorer.")
         run_guarded(self, self._read_on, group="read")
 
     async def _read_on(self) -> None:

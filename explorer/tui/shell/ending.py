@@ -38,6 +38,7 @@ class Ending:
 
     async def _end(self, signal_name: str) -> None:
         status = ENDED_BY.get(signal_name, 1)
+        self.then = None
         end_for_sure(status, LONGEST_END)
         with self._app.batch_update():  # nothing is drawn: there may be no terminal left to take it
             await self._finish()

@@ -9,10 +9,11 @@ import msgspec
 from explorer.base.records.models import LoadModel
 
 
-class OpenReplay(msgspec.Struct, frozen=True):
-    """A session file, looked at without a model."""
+class OpenNew(msgspec.Struct, frozen=True):
+    """The explorer with a new session."""
 
-    path: Path
+    path: Path | None = None
+    """Its file; None: a new one among the others."""
 
 
 class OpenResumed(msgspec.Struct, frozen=True):
@@ -23,6 +24,14 @@ class OpenResumed(msgspec.Struct, frozen=True):
     """Where models are now whose folders the file does not tell, and further ones to load."""
 
 
+class OpenReplay(msgspec.Struct, frozen=True):
+    """A session file, looked at without a model."""
+
+    path: Path
+    back: OpenNew | OpenResumed | None = None
+    """What is shown again when the replay ends; the engine keeps its models meanwhile."""
+
+
 class OpenLive(msgspec.Struct, frozen=True):
     """The explorer in a new session that continues another one."""
 
@@ -31,4 +40,4 @@ class OpenLive(msgspec.Struct, frozen=True):
     """How the models were loaded there, in order."""
 
 
-Opening = OpenReplay | OpenResumed | OpenLive
+Opening = OpenNew | OpenReplay | OpenResumed | OpenLive
