@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save_file
 from transformers import BertConfig, BertForMaskedLM, PreTrainedModel
 
 from explorer.engine.models.abilities import Embeddings
+from explorer.engine.models.checkpoints.architecture import named_architecture
 from explorer.engine.models.checkpoints.directory import EmbeddingNames, read_config, read_embeddings
 from explorer.engine.models.checkpoints.weight_files import open_weights
 from explorer.engine.models.errors import ModelError
@@ -19,7 +20,7 @@ ModelOf = Callable[..., PreTrainedModel]
 
 
 def embeddings_in(directory: Path) -> tuple[Embeddings, EmbeddingNames]:
-    return read_embeddings(read_config(directory), open_weights(directory))
+    return read_embeddings(named_architecture(read_config(directory)), open_weights(directory))
 
 
 def rewrite(source: Path, target: Path, change: Callable[[dict[str, torch.Tensor]], dict[str, torch.Tensor]]) -> Path:
@@ -126,7 +127,18 @@ def test_missing_directory_and_missing_config_are_told_apart(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    "config", ["{", "[]", '{"model_type": "unheard-of"}', "{}", '{"model_type": "gpt2", "n_embd": "x"}']
+    "config",
+    [
+        "{",
+        "[]",
+        '{"model_type": 7}',
+        '{"model_type": "gpt2", "architectures": "GPT2LMHeadModel"}',
+        '{"model_type": "gpt2", "auto_map": 7}',
+        '{"model_type": "gpt2", "quantization_config": []}',
+        '{"model_type": "unheard-of"}',
+        "{}",
+        '{"model_type": "gpt2", "n_embd": "x"}',
+    ],
 )
 def test_unusable_config_is_refused(tmp_path: Path, config: str) -> None:
     (tmp_path / "config.json").write_text(config)
@@ -151,13 +163,24 @@ def test_what_transformers_says_of_a_config_is_cut_between_words(tmp_path: Path)
     assert refused.value.message.endswith(" words …")
 
 
-def test_config_that_asks_for_its_own_code_is_refused_and_none_of_it_runs(tiny: Tiny, tmp_path: Path) -> None:
-    plain = json.loads((tiny("gpt2") / "config.json").read_text())
+def asking_for_code(directory: Path, plain: dict[str, object]) -> Path:
+    """A config that names code of its own, and the code, which would leave a file behind if it ran."""
     plain["auto_map"] = {"AutoConfig": "own.Config", "AutoModelForCausalLM": "own.Model"}
-    (tmp_path / "config.json").write_text(json.dumps(plain))
-    (tmp_path / "own.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
-    with pytest.raises(ModelError, match="auto_map"):
-        read_config(tmp_path)
+    (directory / "config.json").write_text(json.dumps(plain))
+    (directory / "own.py").write_text(f"open({str(directory / 'ran')!r}, 'w')")
+    return directory
+
+
+def test_code_of_its_own_is_never_run_where_transformers_knows_the_model(tiny: Tiny, tmp_path: Path) -> None:
+    (tmp_path / "model.safetensors").write_bytes((tiny("gpt2") / "model.safetensors").read_bytes())
+    asking_for_code(tmp_path, json.loads((tiny("gpt2") / "config.json").read_text()))
+    assert torch.equal(embeddings_in(tmp_path)[0].input, embeddings_in(tiny("gpt2"))[0].input)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_model_that_only_its_own_code_knows_is_refused_and_none_of_it_runs(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"auto_map.*never run.*knows no model_type 'own'"):
+        read_config(asking_for_code(tmp_path, {"model_type": "own"}))
     assert not (tmp_path / "ran").exists()
 
 

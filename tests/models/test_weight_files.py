@@ -8,9 +8,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from explorer.engine.models.checkpoints.pickled_files import PickledFiles
 from explorer.engine.models.checkpoints.weight_files import (
     INDEX,
-    PickledFiles,
     SafetensorsFiles,
     open_weights,
     read_header,
@@ -115,11 +115,89 @@ def test_missing_shard_is_named(tmp_path: Path) -> None:
         weights.shape("a.weight")
 
 
-@pytest.mark.parametrize("file", ["../secret.safetensors", "/etc/passwd", "sub/model.safetensors", 7])
+@pytest.mark.parametrize("file", ["../secret.safetensors", "/etc/passwd", "sub/model.safetensors"])
 def test_index_cannot_lead_out_of_its_directory(tmp_path: Path, file: object) -> None:
     (tmp_path / INDEX).write_text(json.dumps({"weight_map": {"a.weight": file}}))
     with pytest.raises(ModelError, match="outside its directory"):
         SafetensorsFiles(tmp_path)
+
+
+@pytest.mark.parametrize("weight_map", [{"a.weight": 7}, [], "model.safetensors", {"a.weight": None}])
+def test_index_of_wrong_types_is_refused(tmp_path: Path, weight_map: object) -> None:
+    (tmp_path / INDEX).write_text(json.dumps({"weight_map": weight_map}))
+    with pytest.raises(ModelError, match=r"index\.json cannot be used: Expected") as refused:
+        SafetensorsFiles(tmp_path)
+    assert refused.value.hint
+
+
+def test_an_index_that_was_left_beside_a_whole_file_is_passed_over(single: Path) -> None:
+    (single / INDEX).write_text(json.dumps({"weight_map": {"a.weight": "model-00001-of-00002.safetensors"}}))
+    weights = open_weights(single)
+    assert list(weights.names) == sorted(TENSORS)
+    assert torch.equal(weights.tensor("a.weight"), TENSORS["a.weight"])
+
+
+@pytest.mark.parametrize("index", [None, "model-00007-of-00030.safetensors", "model-00001-of-00005.safetensors"])
+def test_a_full_set_of_shards_is_read_where_the_index_is_lost_or_of_other_files(
+    tmp_path: Path, index: str | None
+) -> None:
+    """People shard again, or quantise, and leave the old index (Neph0s/CoSER#3, Blaizzy/mlx-vlm#1827)."""
+    for place, name in enumerate(TENSORS, 1):
+        save_file({name: TENSORS[name]}, tmp_path / f"model-{place:05}-of-{len(TENSORS):05}.safetensors")
+    if index is not None:
+        (tmp_path / INDEX).write_text(json.dumps({"weight_map": {"a.weight": index, "z.weight": index}}))
+    weights = open_weights(tmp_path)
+    assert list(weights.names) == sorted(TENSORS)
+    assert all(torch.equal(weights.tensor(name), tensor) for name, tensor in TENSORS.items())
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        (["model.fp16.safetensors"], "has only model.fp16.safetensors,"),
+        (["model-00001-of-00003.safetensors", "model-00002-of-00003.safetensors"], "00001-of-00003.safetensors …, and"),
+    ],
+)
+def test_weights_under_another_name_are_named(tmp_path: Path, files: list[str], said: str) -> None:
+    for file in files:
+        save_file(TENSORS, tmp_path / file)
+    with pytest.raises(ModelError, match=said) as refused:
+        open_weights(tmp_path)
+    assert "model.safetensors" in refused.value.hint
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ([torch.ones(2)], "holds a list"),
+        (torch.ones(2), "holds a Tensor"),
+        ({0: torch.ones(2)}, r"tensors by int \(0"),
+        ({"epoch": 3, "state_dict": {"a": torch.ones(2)}}, "under the key 'state_dict'"),
+        ({}, "holds no tensors"),
+        (3, "holds a int"),
+    ],
+    ids=["list", "tensor", "integer keys", "nested", "empty", "number"],
+)
+def test_pickle_of_another_form_is_refused_with_what_it_holds(tmp_path: Path, content: object, said: str) -> None:
+    torch.save(content, tmp_path / "pytorch_model.bin")
+    with pytest.raises(ModelError, match=said) as refused:
+        open_weights(tmp_path, allow_pickle=True)
+    assert refused.value.hint
+    assert "\n" not in refused.value.line
+
+
+def test_the_files_of_a_trainer_are_no_weights(tmp_path: Path) -> None:
+    for name in ("optimizer.pt", "scheduler.pt", "training_args.bin", "rng_state_0.pth"):
+        torch.save(TENSORS, tmp_path / name)
+    with pytest.raises(ModelError, match="no weights"):
+        open_weights(tmp_path, allow_pickle=True)
+
+
+def test_weights_in_the_original_format_of_llama_are_named(tmp_path: Path) -> None:
+    torch.save(TENSORS, tmp_path / "consolidated.00.pth")
+    with pytest.raises(ModelError, match=r"has consolidated\.00\.pth \(the original format of Llama\)") as refused:
+        open_weights(tmp_path, allow_pickle=True)
+    assert "save_pretrained" in refused.value.hint
 
 
 def test_directory_without_weights_is_refused(tmp_path: Path) -> None:

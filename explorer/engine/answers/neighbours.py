@@ -17,7 +17,7 @@ from explorer.engine.answers.vocabulary import Read
 from explorer.engine.core.neighbours import nearest
 from explorer.engine.core.projection import pca_plane
 from explorer.engine.models.abilities import HasWeights, weights_of
-from explorer.engine.models.loading import ONE_BUILD_AT_A_TIME
+from explorer.engine.models.filling import ONE_BUILD_AT_A_TIME
 from explorer.engine.queue import Control, Work
 
 

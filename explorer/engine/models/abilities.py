@@ -42,10 +42,14 @@ class Embeddings:
 
     input: Float[Tensor, "vocab d_model"]
     """W_E."""
-    output: Float[Tensor, "vocab d_model"] | None
+    output: Float[Tensor, "vocab d_out"] | None
     """W_U transposed: one row a token. The same tensor as `input` where tied; None for encoders without a head."""
     output_bias: Float[Tensor, " vocab"] | None
     tied: bool
+    input_rows: int | None = None
+    """How many rows the checkpoint's W_E has, where W_U has more: the rest of `input` is NaN. None: all of them."""
+    output_rows: int | None = None
+    """Likewise of `output`: a token without a row of its own is never predicted."""
 
 
 @runtime_checkable

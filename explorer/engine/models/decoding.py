@@ -200,10 +200,8 @@ def out_of_memory_as_failure(device: torch.device, what: str) -> Iterator[None]:
     problem: str | None = None
     try:
         yield
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        problem = str(error)
-    except RuntimeError as error:
-        if _CPU_OUT_OF_MEMORY not in str(error):
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
             raise
         problem = str(error)
     if problem is not None:  # outside the handler: the traceback no longer holds the tensors of the attempt
@@ -212,6 +210,11 @@ def out_of_memory_as_failure(device: torch.device, what: str) -> Iterator[None]:
             f"{device} has no memory left for {what}; {describe_free(free_memory(str(device)))}",
             hint="Take fewer samples or a shorter prompt, or unload a model.",
         )
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether torch, on any device, or Python had no memory left."""
+    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or _CPU_OUT_OF_MEMORY in str(error)
 
 
 def release_memory() -> None:

@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 import torch
-from safetensors import SafetensorError
 
 from explorer.base.records.models import ABILITIES, ModelInfo
 from explorer.engine.models.abilities import Embeddings
-from explorer.engine.models.checkpoints.directory import architecture_class, read_config, read_embeddings
-from explorer.engine.models.checkpoints.weight_files import PickledFiles, open_weights
+from explorer.engine.models.checkpoints.architecture import Architecture, causal_architecture, named_architecture
+from explorer.engine.models.checkpoints.directory import read_config, read_embeddings
+from explorer.engine.models.checkpoints.weight_files import open_weights
 from explorer.engine.models.decoding import out_of_memory_as_failure
 from explorer.engine.models.errors import ModelError
+from explorer.engine.models.filling import fill_model
 from explorer.engine.models.local import EmbeddingsOnly, LocalModel
 from explorer.engine.models.source import Progress
 from explorer.engine.models.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedConfig, PreTrainedModel
+    from transformers import PreTrainedModel
 
 DtypeChoice = Literal["auto", "float32", "bfloat16", "float16"]
 _ONLY_WEIGHTS = "Its geometry can be explored: put 'weights:' before the source, as in weights:{}."
 _ROWS_COMPARED = 64
-ONE_BUILD_AT_A_TIME = threading.Lock()
-"""transformers sets torch's default dtype, which is one for all threads, while it builds a model."""
 _CONTEXT_KEYS = ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "seq_length", "context_length")
 
 
@@ -75,24 +73,22 @@ def load_model(
     """The causal language model in `directory`, ready to run. Raises `ModelError` for every fault of the
     directory (see `read_config`, `open_weights`, `load_tokenizer`), for encoders, for weights that leave parts
     of the model unset, and where memory runs out."""
-    config = read_config(directory)
-    _refuse_encoders(config, directory.name, source)
+    architecture = _causal(directory, source)
     weights = open_weights(directory, allow_pickle=allow_pickle)
     chosen_device = choose_device(device)
     chosen_dtype = choose_dtype(dtype, chosen_device)
-    embeddings, _ = read_embeddings(config, weights)
+    embeddings, _ = read_embeddings(architecture, weights)
     if embeddings.output is None:
         raise ModelError(f"{directory.name} has no language-model head", hint=_ONLY_WEIGHTS.format(source))
     vocabulary = Vocabulary.from_directory(directory, rows=embeddings.input.shape[0])
     digest = weights.digest(hashed=(lambda done, total: progress(done, total, "bytes hashed")) if progress else None)
     with out_of_memory_as_failure(chosen_device, f"the weights of {name}"):
-        hf = _from_pretrained(directory, chosen_dtype, pickled=isinstance(weights, PickledFiles))
+        hf = fill_model(architecture, weights, chosen_dtype, name)
         hf = hf.to(chosen_device).eval()
     _check_same(hf, embeddings)
-    base = _describe(config, embeddings, vocabulary, name=name, source=source, revision=revision)
+    base = _describe(architecture, embeddings, vocabulary, name=name, source=source, revision=revision)
     info = msgspec.structs.replace(
         base,
-        architecture=type(hf).__name__,
         weights_digest=digest,
         dtype=_spelled(chosen_dtype),
         device=str(chosen_device),
@@ -110,13 +106,13 @@ def load_embeddings_only(
 
     `info.weights_digest` is of these matrices alone: hashing all of a 70B checkpoint takes minutes.
     """
-    config = read_config(directory)
+    architecture = named_architecture(read_config(directory))
     weights = open_weights(directory, allow_pickle=allow_pickle)
-    embeddings, names = read_embeddings(config, weights)
+    embeddings, names = read_embeddings(architecture, weights, needs_head=False)
     vocabulary = Vocabulary.from_directory(directory, rows=embeddings.input.shape[0])
     held = [weights.tensor(part) for part in names.needed]
     info = msgspec.structs.replace(
-        _describe(config, embeddings, vocabulary, name=name, source=source, revision=revision),
+        _describe(architecture, embeddings, vocabulary, name=name, source=source, revision=revision),
         weights_digest=weights.digest(names.needed),
         can_run=False,
         n_parameters=sum(tensor.numel() for tensor in held),
@@ -124,47 +120,6 @@ def load_embeddings_only(
         abilities=("vocabulary", "weights"),
     )
     return EmbeddingsOnly(vocabulary, embeddings, info)
-
-
-def _from_pretrained(directory: Path, dtype: torch.dtype, *, pickled: bool) -> PreTrainedModel:
-    """Build and fill the model; refuses weights that would leave a part of it at random numbers."""
-    from transformers.utils import logging
-
-    with ONE_BUILD_AT_A_TIME:
-        logging.disable_progress_bar()  # it writes over the terminal
-        return _fill(directory, dtype, pickled=pickled)
-
-
-def _fill(directory: Path, dtype: torch.dtype, *, pickled: bool) -> PreTrainedModel:
-    from transformers import AutoModelForCausalLM
-
-    options: dict[str, Any] = {
-        "dtype": dtype,
-        "local_files_only": True,
-        "trust_remote_code": False,
-        "use_safetensors": not pickled,
-        "weights_only": True,
-        "output_loading_info": True,
-    }
-    try:
-        try:
-            model, loading = AutoModelForCausalLM.from_pretrained(str(directory), attn_implementation="sdpa", **options)
-        except ValueError as error:
-            if "scaled_dot_product_attention" not in str(error):
-                raise
-            model, loading = AutoModelForCausalLM.from_pretrained(
-                str(directory), attn_implementation="eager", **options
-            )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError, SafetensorError) as error:
-        raise ModelError(f"{directory.name} cannot be loaded: {' '.join(str(error).split())[:300]}") from error
-    unset = sorted(loading["missing_keys"]) + sorted(str(key) for key in loading["mismatched_keys"])
-    if unset:
-        raise ModelError(
-            f"the weights in {directory.name} lack {len(unset)} of the model's tensors ({unset[0]} …)",
-            hint="Config and weights are of different models, or a shard is missing.",
-        )
-    loaded: PreTrainedModel = model
-    return loaded
 
 
 def _check_same(hf: PreTrainedModel, embeddings: Embeddings) -> None:
@@ -181,30 +136,34 @@ def _check_same(hf: PreTrainedModel, embeddings: Embeddings) -> None:
             raise ModelError("the embedding matrices in the checkpoint are not the ones that the model runs with")
 
 
-def _refuse_encoders(config: PreTrainedConfig, name: str, source: str) -> None:
-    """Raise `ModelError` for models that do not continue a text."""
-    from transformers import MODEL_FOR_CAUSAL_LM_MAPPING
-
-    known: Any = MODEL_FOR_CAUSAL_LM_MAPPING.get(type(config), ())
-    causal = {kind.__name__ for kind in (known if isinstance(known, tuple) else (known,))}
-    named = set(config.architectures or causal)
-    if config.is_encoder_decoder or not named & causal:
-        raise ModelError(
-            f"{name} is not a causal language model ({architecture_class(config).__name__}), so it cannot be run",
-            hint=_ONLY_WEIGHTS.format(source),
-        )
+def _causal(directory: Path, source: str) -> Architecture:
+    """The causal language model in `directory`; raises `ModelError` for models that do not continue a text."""
+    config = read_config(directory)
+    if (causal := causal_architecture(config)) is not None:
+        return causal
+    raise ModelError(
+        f"{directory.name} is not a causal language model ({named_architecture(config).name}), so it cannot be run",
+        hint=_ONLY_WEIGHTS.format(source),
+    )
 
 
 def _describe(
-    config: PreTrainedConfig, embeddings: Embeddings, vocabulary: Vocabulary, *, name: str, source: str, revision: str
+    architecture: Architecture,
+    embeddings: Embeddings,
+    vocabulary: Vocabulary,
+    *,
+    name: str,
+    source: str,
+    revision: str,
 ) -> ModelInfo:
     """What config, matrices and tokenizer tell; the rest is filled in by who loads."""
-    text_config = config.get_text_config()
+    text_config = architecture.config.get_text_config()
     contexts = (getattr(text_config, key, None) for key in _CONTEXT_KEYS)
+    layers = getattr(text_config, "num_hidden_layers", None)
     return ModelInfo(
         name=name,
         source=source,
-        architecture=architecture_class(config).__name__,
+        architecture=architecture.name,
         revision=revision,
         tokenizer_digest=vocabulary.digest(),
         dtype=_spelled(embeddings.input.dtype),
@@ -212,7 +171,7 @@ def _describe(
         vocab_size=vocabulary.size,
         tokenizer_size=vocabulary.tokenizer_size,
         d_model=embeddings.input.shape[1],
-        n_layers=getattr(text_config, "num_hidden_layers", 0) or 0,
+        n_layers=layers if isinstance(layers, int) else 0,
         context=next((length for length in contexts if isinstance(length, int) and length > 0), 0),
         tied=embeddings.tied,
         has_chat_template=vocabulary.has_chat_template,

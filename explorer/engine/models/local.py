@@ -91,11 +91,14 @@ class EmbeddingsOnly(_Held):
 
 def notes_on(embeddings: Embeddings) -> tuple[str, ...]:
     """Remarks on matrices with numbers that are none; reads them once."""
-    matrices = {"W_E": embeddings.input}
+    matrices = {"W_E": (embeddings.input, embeddings.input_rows)}
     if embeddings.output is not None and not embeddings.tied:
-        matrices["W_U"] = embeddings.output
+        matrices["W_U"] = (embeddings.output, embeddings.output_rows)
     notes = []
-    for name, matrix in matrices.items():
+    for name, (whole, present) in matrices.items():
+        if present is not None:
+            notes.append(f"{len(whole) - present:,} tokens, from id {present:,} on, have no row of {name}")
+        matrix = whole[:present]
         slices = (matrix[first : first + _ROWS_AT_ONCE] for first in range(0, len(matrix), _ROWS_AT_ONCE))
         broken = sum(int((~rows.isfinite().all(dim=1)).sum()) for rows in slices)
         if broken:

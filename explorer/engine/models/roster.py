@@ -14,9 +14,13 @@ import torch
 from explorer.base.records import models as records
 from explorer.base.records.models import DeviceMemory, ModelInfo
 from explorer.engine.models.abilities import HasVocabulary
-from explorer.engine.models.checkpoints.weight_files import INDEX, SINGLE, SafetensorsFiles
+from explorer.engine.models.checkpoints.architecture import causal_architecture, named_architecture
+from explorer.engine.models.checkpoints.directory import read_config
+from explorer.engine.models.checkpoints.pickled_files import pickled_weights
+from explorer.engine.models.checkpoints.weight_files import has_safetensors
 from explorer.engine.models.decoding import release_memory
 from explorer.engine.models.errors import ModelError
+from explorer.engine.models.filling import loaded_size
 from explorer.engine.models.loading import DtypeChoice, choose_device, choose_dtype, load_embeddings_only, load_model
 from explorer.engine.models.local import EmbeddingsOnly, LocalModel
 from explorer.engine.models.locate import locate
@@ -163,8 +167,10 @@ class Roster:
 
 
 def weights_size(directory: Path, dtype: torch.dtype) -> int:
-    """Bytes that a directory's safetensors weights take in `dtype`; where there are none, the size of its
-    pickled files."""
-    if (directory / INDEX).is_file() or (directory / SINGLE).is_file():
-        return SafetensorsFiles(directory).n_elements() * dtype.itemsize
-    return sum(file.stat().st_size for file in directory.glob("*.bin"))
+    """Bytes that the model in `directory` takes once it is loaded in `dtype`; more where its weights are pickles that
+    must be read whole. Raises `ModelError` for what is no model."""
+    config = read_config(directory)
+    size = loaded_size(causal_architecture(config) or named_architecture(config), dtype)
+    if has_safetensors(directory):
+        return size
+    return size + sum((directory / name).stat().st_size for name in pickled_weights(directory))

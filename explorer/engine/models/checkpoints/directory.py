@@ -6,23 +6,34 @@ where it takes no memory, and its input and output modules are looked up by name
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from explorer.engine.models.abilities import Embeddings
-from explorer.engine.models.checkpoints.tokenizer_files import read_json
+from explorer.engine.models.checkpoints.architecture import Architecture
+from explorer.engine.models.checkpoints.folders import refuse_pointers, without_config
+from explorer.engine.models.checkpoints.typed_json import read_typed
 from explorer.engine.models.checkpoints.weight_files import WeightFiles
 from explorer.engine.models.errors import ModelError
 
 if TYPE_CHECKING:
     import torch
-    from transformers import PreTrainedConfig, PreTrainedModel
+    from transformers import PreTrainedConfig
 
-_OTHER_HEAD_NAMES = ("lm_head.weight", "embed_out.weight", "output.weight", "head.weight")
-"""What checkpoints call the head where the architecture's module is named otherwise (GPT-NeoX: `embed_out`)."""
+
+class ConfigFile(msgspec.Struct):
+    """What is read of config.json here; the rest is transformers' own business."""
+
+    model_type: str | None = None
+    architectures: list[str] | None = None
+    auto_map: dict[str, Any] | None = None
+    quantization_config: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -39,37 +50,18 @@ class EmbeddingNames:
         return frozenset(name for name in (self.input, self.output, self.output_bias) if name is not None)
 
 
-@dataclass(frozen=True)
-class _Skeleton:
-    """What the architecture says of its matrices."""
-
-    input: str
-    shape: tuple[int, ...]
-    output: str | None
-    biases: tuple[str, ...]
-    """Every name of the head's bias."""
-    tied: bool
-    base_prefix: str
-
-
 def read_config(directory: Path) -> PreTrainedConfig:
     """The model configuration in `directory`.
 
-    Raises `ModelError` where there is none, where it asks for code of its own (never run), and where
-    transformers does not know the model type.
+    Code of its own (`auto_map`) is never run: transformers' own class of that model type is taken. Raises `ModelError`
+    where there is no config, where transformers does not know the model type, and where its values are of wrong types.
     """
     if not directory.is_dir():
         raise ModelError(f"there is no directory {directory}", hint="Check the path; a hub id has the form org/name.")
     if not (directory / "config.json").is_file():
-        raise ModelError(
-            f"{directory} has no config.json", hint="A Hugging Face model directory is needed (save_pretrained)."
-        )
-    plain = read_json(directory / "config.json")
-    if "auto_map" in plain:
-        raise ModelError(
-            f"{directory.name} asks for code of its own (auto_map in config.json), which is never run",
-            hint="Use a model whose architecture transformers itself knows.",
-        )
+        raise without_config(directory)
+    refuse_pointers(directory)
+    plain = read_typed(directory / "config.json", ConfigFile)
     from transformers import AutoConfig
 
     try:
@@ -77,140 +69,126 @@ def read_config(directory: Path) -> PreTrainedConfig:
             str(directory), local_files_only=True, trust_remote_code=False
         )
     except Exception as error:  # a stranger's file meets many validators, each with an error of its own
-        raise _unusable(directory.name, plain.get("model_type"), error) from error
+        raise _unusable(directory.name, plain, error) from error
     return config
 
 
-def _unusable(name: str, model_type: object, error: Exception) -> ModelError:
+def _unusable(name: str, plain: ConfigFile, error: Exception) -> ModelError:
     from transformers import CONFIG_MAPPING
 
-    if isinstance(model_type, str) and model_type not in CONFIG_MAPPING:
+    if plain.model_type is not None and plain.model_type not in CONFIG_MAPPING:
+        if plain.auto_map:
+            return ModelError(
+                f"{name} asks for code of its own (auto_map in config.json), which is never run, and the installed "
+                f"transformers knows no model_type {plain.model_type[:40]!r}",
+                hint="Use a model whose architecture transformers itself knows.",
+            )
         return ModelError(
-            f"{name}: the installed transformers knows no model_type {model_type[:40]!r}",
+            f"{name}: the installed transformers knows no model_type {plain.model_type[:40]!r}",
             hint="A newer transformers may know it.",
         )
     said = shorten(str(error), 200, placeholder=" …")
     return ModelError(f"config.json of {name} cannot be used: {said}", hint="Correct it, or get it again.")
 
 
-def architecture_class(config: PreTrainedConfig) -> type[PreTrainedModel]:
-    """The transformers class that the configuration names, else the causal language model of its type."""
-    import transformers
+def find_embeddings(architecture: Architecture, names: Sequence[str], *, needs_head: bool = True) -> EmbeddingNames:
+    """Which of the checkpoint's tensor `names` are the matrices; raises `ModelError` when unsure.
 
-    for name in config.architectures or ():
-        found = getattr(transformers, name, None)
-        if isinstance(found, type) and issubclass(found, transformers.PreTrainedModel):
-            return found
-    for mapping in (transformers.MODEL_FOR_CAUSAL_LM_MAPPING, transformers.MODEL_MAPPING):
-        if type(config) in mapping:
-            known: Any = mapping[type(config)]
-            chosen: type[PreTrainedModel] = known[0] if isinstance(known, tuple) else known
-            return chosen
-    raise ModelError(
-        f"transformers has no model for {config.architectures or config.model_type}",
-        hint="A newer transformers may know it.",
-    )
-
-
-def find_embeddings(config: PreTrainedConfig, names: Sequence[str]) -> EmbeddingNames:
-    """Which of the checkpoint's tensor `names` are the matrices; raises `ModelError` when unsure."""
-    return _find(_skeleton(config), names)
-
-
-def _find(skeleton: _Skeleton, names: Sequence[str]) -> EmbeddingNames:
-    stored = frozenset(names)
-    found_input = _match([skeleton.input], stored, skeleton.base_prefix)
-    found_output = None
-    if skeleton.output is not None:
-        found_output = _match([skeleton.output], stored, skeleton.base_prefix) or _other_head(stored)
-        if skeleton.tied:
-            found_input, found_output = found_input or found_output, found_output or found_input
+    Without `needs_head` a checkpoint that lacks the head's matrix or bias is one of which only the input is known.
+    """
+    skeleton = architecture.skeleton
+    stored = {parameter: name for name, parameter in skeleton.rename(names).items()}
+    found_input = _first(skeleton.inputs, stored)
+    found_output = None if skeleton.output is None else stored.get(skeleton.output)
+    if skeleton.tied:
+        found_input, found_output = found_input or found_output, found_output or found_input
     if found_input is None:
-        raise ModelError(f"no input embedding in the checkpoint: {skeleton.input} is not there")
-    if skeleton.output is not None and found_output is None:
+        raise ModelError(
+            f"no input embedding in the checkpoint: {skeleton.inputs[0]} is not there",
+            hint=f"Config and weights are of different models: config.json says {architecture.name}.",
+        )
+    if needs_head and skeleton.output is not None and found_output is None:
         raise ModelError(
             f"no output embedding in the checkpoint: {skeleton.output} is not there, and the config does not tie it",
-            hint="The weights of a base model without its head? Set tie_word_embeddings if they are tied.",
+            hint="The weights of a base model without its head? Set tie_word_embeddings if they are tied; "
+            "its geometry can be explored with weights:.",
         )
-    bias = _match(skeleton.biases, stored, skeleton.base_prefix)
-    if skeleton.biases and bias is None:
+    bias = _first(skeleton.biases, stored) if found_output is not None else None
+    if needs_head and skeleton.biases and bias is None:
         raise ModelError(f"the head's bias {skeleton.biases[0]} is not in the checkpoint")
     return EmbeddingNames(input=found_input, output=found_output, output_bias=bias)
 
 
-def read_embeddings(config: PreTrainedConfig, weights: WeightFiles) -> tuple[Embeddings, EmbeddingNames]:
+def read_embeddings(
+    architecture: Architecture, weights: WeightFiles, *, needs_head: bool = True
+) -> tuple[Embeddings, EmbeddingNames]:
     """The raw matrices in their stored dtype, memory-mapped on the CPU, and what they are called.
 
     Where the config ties them but the checkpoint holds two different ones, they are untied, as transformers
-    loads them. Raises `ModelError` where they cannot be told or have another shape than the config says.
+    loads them. Where one has more rows than the other, the other gets rows of NaN for the tokens that it lacks.
+    Raises `ModelError` as `find_embeddings` does, and where they have another shape than the config says.
     """
     import torch
 
-    skeleton = _skeleton(config)
-    names = _find(skeleton, weights.names)
-    matrix = _checked(weights, names.input, skeleton.shape)
+    skeleton = architecture.skeleton
+    names = find_embeddings(architecture, weights.names, needs_head=needs_head)
+    matrix = _checked(weights, names.input, skeleton.input_shape)
     output: torch.Tensor | None = None
     if names.output is not None:
         output = matrix
         if names.output != names.input:
-            output = _checked(weights, names.output, skeleton.shape)
+            output = _checked(weights, names.output, skeleton.output_shape or ())
             if skeleton.tied and torch.equal(output, matrix):
                 output, names = matrix, replace(names, output=names.input)
-    bias = None if names.output_bias is None else _checked(weights, names.output_bias, skeleton.shape[:1])
-    return Embeddings(input=matrix, output=output, output_bias=bias, tied=output is matrix), names
+    bias = None
+    if names.output_bias is not None:
+        bias = _checked(weights, names.output_bias, (skeleton.output_shape or ())[:1])
+    tied = output is matrix
+    if output is not None and not tied:
+        return _level(matrix, output, bias), names
+    return Embeddings(input=matrix, output=output, output_bias=bias, tied=tied), names
 
 
-def _skeleton(config: PreTrainedConfig) -> _Skeleton:
-    """Build the architecture on the meta device and look at its two ends."""
-    import torch
-
-    model_class = architecture_class(config)
-    try:
-        with torch.device("meta"):
-            model = model_class(config)
-        embedding = model.get_input_embeddings()
-        shape = tuple(embedding.weight.shape)
-    except Exception as error:  # the numbers in a stranger's config can break a model in any way
-        raise ModelError(
-            f"a {model_class.__name__} cannot be built from this config: {' '.join(str(error).split())[:300]}",
-            hint="Compare config.json with the original.",
-        ) from error
-    head = model.get_output_embeddings()
-    modules = {id(module): name for name, module in model.named_modules()}
-    parameters = list(model.named_parameters(remove_duplicate=False))
-    bias = getattr(head, "bias", None)
-    return _Skeleton(
-        input=f"{modules[id(embedding)]}.weight",
-        shape=shape,
-        output=None if head is None else f"{modules[id(head)]}.weight",
-        biases=tuple(name for name, parameter in parameters if bias is not None and parameter is bias),
-        tied=head is not None and head.weight is embedding.weight,
-        base_prefix=model.base_model_prefix,
+def _level(matrix: torch.Tensor, output: torch.Tensor, bias: torch.Tensor | None) -> Embeddings:
+    """As many rows of both: NaN, and a bias of minus infinity, for tokens that one of the matrices lacks."""
+    inputs, outputs = len(matrix), len(output)
+    rows = max(inputs, outputs)
+    return Embeddings(
+        input=_with_rows(matrix, rows, math.nan),
+        output=_with_rows(output, rows, math.nan),
+        output_bias=None if bias is None else _with_rows(bias, rows, -math.inf),
+        tied=False,
+        input_rows=inputs if inputs < rows else None,
+        output_rows=outputs if outputs < rows else None,
     )
 
 
-def _match(candidates: Sequence[str], stored: Collection[str], base_prefix: str) -> str | None:
-    """The stored name of a parameter that the architecture knows as any of `candidates`: the same name, or
-    with or without the base model's prefix, or the only one with the same tail."""
-    spelled = [*candidates]
-    if base_prefix:
-        spelled += [name.removeprefix(f"{base_prefix}.") for name in candidates]
-        spelled += [f"{base_prefix}.{name}" for name in candidates]
-    for name in spelled:
-        if name in stored:
-            return name
-    tails = {key for name in candidates for key in stored if key.endswith(f".{name}") or name.endswith(f".{key}")}
-    return tails.pop() if len(tails) == 1 else None
+def _first(candidates: Sequence[str], stored: Mapping[str, str]) -> str | None:
+    return next((stored[name] for name in candidates if name in stored), None)
 
 
-def _other_head(stored: Collection[str]) -> str | None:
-    found = [name for name in _OTHER_HEAD_NAMES if name in stored]
-    return found[0] if len(found) == 1 else None
+def _with_rows(matrix: torch.Tensor, rows: int, filling: float) -> torch.Tensor:
+    """The matrix, or vector, with rows of `filling` added up to `rows`; itself where it has as many."""
+    import torch
+
+    lacking = rows - len(matrix)
+    return matrix if not lacking else torch.cat([matrix, matrix.new_full((lacking, *matrix.shape[1:]), filling)])
 
 
 def _checked(weights: WeightFiles, name: str, shape: tuple[int, ...]) -> torch.Tensor:
     """The tensor, if it has the shape that the config gives it and floating-point numbers."""
     stored = weights.shape(name)
+    if beside := _packed_beside(weights.names, name):
+        raise ModelError(
+            f"{name} is packed ({weights.dtype(name)}, {beside} beside it): quantised embeddings are not supported",
+            hint="Take the original checkpoint, or one whose embeddings are not quantised.",
+        )
+    if math.prod(stored) == 0:
+        raise ModelError(
+            f"{name} is empty in the weights: an empty placeholder, as DeepSpeed ZeRO-3 leaves them where it saves "
+            "only its own part",
+            hint="Gather the weights with DeepSpeed's zero_to_fp32.py, then save them again.",
+        )
     if stored != shape:
         raise ModelError(
             f"{name} has shape {list(stored)} in the weights but {list(shape)} by config.json",
@@ -218,5 +196,12 @@ def _checked(weights: WeightFiles, name: str, shape: tuple[int, ...]) -> torch.T
         )
     tensor = weights.tensor(name)
     if not tensor.is_floating_point():
-        raise ModelError(f"{name} holds {tensor.dtype}: quantised embeddings are not supported")
-    return tensor
+        raise ModelError(f"{name} holds {weights.dtype(name)}: quantised embeddings are not supported")
+    return tensor.bfloat16() if tensor.dtype.itemsize == 1 else tensor  # float8 fits bfloat16 exactly
+
+
+def _packed_beside(names: Sequence[str], name: str) -> str | None:
+    """What stands beside a packed matrix to unpack it: its scales. None for a plain one."""
+    base = name.removesuffix(".weight")
+    found = [other for other in names if other.startswith(f"{base}.") and "scale" in other[len(base) :]]
+    return found[0][len(base) :] if found else None

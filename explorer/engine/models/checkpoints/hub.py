@@ -20,8 +20,10 @@ from huggingface_hub.errors import (
 )
 from tqdm.auto import tqdm  # type: ignore[import-untyped]
 
+from explorer.engine.models.checkpoints.architecture import named_architecture
 from explorer.engine.models.checkpoints.directory import find_embeddings, read_config
-from explorer.engine.models.checkpoints.weight_files import INDEX, PICKLE_INDEX, SafetensorsFiles
+from explorer.engine.models.checkpoints.pickled_files import PICKLE_INDEX
+from explorer.engine.models.checkpoints.weight_files import INDEX, SafetensorsFiles
 from explorer.engine.models.errors import ModelError
 from explorer.engine.models.source import Located, Progress, Source
 
@@ -53,7 +55,7 @@ def download(source: Source, *, allow_pickle: bool = False, progress: Progress |
     directory = _snapshot(source, _SMALL_FILES, progress)
     if source.weights_only and (directory / INDEX).is_file():
         weights = SafetensorsFiles(directory)
-        names = find_embeddings(read_config(directory), weights.names)
+        names = find_embeddings(named_architecture(read_config(directory)), weights.names, needs_head=False)
         _snapshot(source, sorted({weights.file_of(name) for name in names.needed}), progress)
     else:
         _snapshot(source, _SAFETENSORS, progress)

@@ -10,23 +10,26 @@ import hashlib
 import json
 import math
 import mmap
-import zipfile
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from explorer.engine.models.checkpoints.tokenizer_files import read_json
+import msgspec
+
+from explorer.engine.models.checkpoints.typed_json import read_typed
 from explorer.engine.models.errors import ModelError
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
+    from explorer.engine.models.checkpoints.pickled_files import PickledFiles
+
 SINGLE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
-PICKLE_SINGLE = "pytorch_model.bin"
-PICKLE_INDEX = "pytorch_model.bin.index.json"
+_NUMBERED = re.compile(r"(.+)-(\d{5})-of-(\d{5})\.safetensors")
 _GREATEST_HEADER = 100_000_000
 _CHUNK = 1 << 26
 
@@ -88,6 +91,9 @@ class WeightFiles(Protocol):
 
     def shape(self, name: str) -> tuple[int, ...]: ...
 
+    def dtype(self, name: str) -> str:
+        """As safetensors writes it: `F32`, `U32`."""
+
     def tensor(self, name: str) -> Tensor:
         """The tensor on the CPU in its stored dtype, memory-mapped where the file allows it."""
 
@@ -107,10 +113,19 @@ class SafetensorsFiles:
         Shards of an index are not opened before they are needed, so they need not all be there."""
         self._directory = directory
         self._headers: dict[str, dict[str, StoredTensor]] = {}
-        if (directory / INDEX).is_file():
-            self._where = read_weight_map(directory / INDEX)
-        else:
-            self._where = dict.fromkeys(self._header(SINGLE), SINGLE)
+        self._where = self._find_tensors()
+
+    def _find_tensors(self) -> dict[str, str]:
+        """The file of each tensor. An index is left over from other files where the whole file stands beside it (which
+        transformers takes too), or where its shards are not here and a full set of others is."""
+        if not (self._directory / SINGLE).is_file():
+            where = read_weight_map(self._directory / INDEX) if (self._directory / INDEX).is_file() else {}
+            here = where and all((self._directory / file).is_file() for file in set(where.values()))
+            shards = [] if here else numbered_shards(self._directory)
+            if not shards:
+                return where
+            return {name: file for file in shards for name in self._header(file)}
+        return dict.fromkeys(self._header(SINGLE), SINGLE)
 
     @property
     def names(self) -> Sequence[str]:
@@ -132,6 +147,9 @@ class SafetensorsFiles:
     def shape(self, name: str) -> tuple[int, ...]:
         return self.stored(name).shape
 
+    def dtype(self, name: str) -> str:
+        return self.stored(name).dtype
+
     def tensor(self, name: str) -> Tensor:
         from safetensors import SafetensorError, safe_open
 
@@ -152,7 +170,7 @@ class SafetensorsFiles:
         content, done = hashlib.sha256(), 0
         for name in sorted(stored):
             tensor = stored[name]
-            content.update(_caption(name, tensor.dtype, tensor.shape))
+            content.update(caption(name, tensor.dtype, tensor.shape))
             for chunk in _mapped(tensor):
                 content.update(chunk)
                 done += len(chunk)
@@ -167,57 +185,18 @@ class SafetensorsFiles:
         return self._headers[file]
 
 
-class PickledFiles:
-    """The tensors of `pytorch_model.bin`, or of its shards, read by torch's `weights_only` loader, which
-    builds tensors and plain containers and runs no code."""
-
-    def __init__(self, directory: Path) -> None:
-        """Raises `ModelError` where a file is missing, broken or holds anything but tensors."""
-        import torch
-
-        index = directory / PICKLE_INDEX
-        files = sorted(set(read_weight_map(index).values())) if index.is_file() else [PICKLE_SINGLE]
-        self._tensors: dict[str, Tensor] = {}
-        for file in files:
-            try:
-                mapped = zipfile.is_zipfile(directory / file)
-                loaded: Any = torch.load(directory / file, map_location="cpu", weights_only=True, mmap=mapped)
-            except Exception as error:  # a stranger's pickle: torch raises UnpicklingError, RuntimeError, EOFError …
-                raise ModelError(
-                    f"{file} cannot be read as tensors only: {' '.join(str(error).split())[:200]}",
-                    hint="Save the model as safetensors on a machine where you trust it.",
-                ) from error
-            self._tensors.update({name: value for name, value in loaded.items() if isinstance(value, torch.Tensor)})
-
-    @property
-    def names(self) -> Sequence[str]:
-        return sorted(self._tensors)
-
-    def shape(self, name: str) -> tuple[int, ...]:
-        return tuple(self._tensors[name].shape)
-
-    def tensor(self, name: str) -> Tensor:
-        return self._tensors[name]
-
-    def n_elements(self) -> int:
-        return sum(tensor.numel() for tensor in self._tensors.values())
-
-    def digest(self, names: Iterable[str] | None = None, hashed: Hashed | None = None) -> str:
-        import torch
-
-        content = hashlib.sha256()
-        for name in sorted(self._tensors if names is None else names):
-            tensor = self._tensors[name].contiguous()
-            content.update(_caption(name, _dtype_name(tensor.dtype), tuple(tensor.shape)))
-            content.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
-        return content.hexdigest()[:32]
-
-
 def open_weights(directory: Path, *, allow_pickle: bool = False) -> SafetensorsFiles | PickledFiles:
     """The weights in `directory`; raises `ModelError` where there are none or only pickles not allowed."""
-    if (directory / INDEX).is_file() or (directory / SINGLE).is_file():
+    from explorer.engine.models.checkpoints.pickled_files import PickledFiles, pickled_weights
+
+    if has_safetensors(directory):
         return SafetensorsFiles(directory)
-    pickles = sorted(file.name for file in directory.iterdir() if file.suffix in (".bin", ".pt", ".pth", ".ckpt"))
+    if others := sorted(file.name for file in directory.glob("*.safetensors")):
+        raise ModelError(
+            f"{directory.name} has only {others[0]}{' …' if others[1:] else ''}, and neither {SINGLE} nor {INDEX}",
+            hint=f"Download {INDEX} too." if others[1:] else f"If these are the model's weights, name it {SINGLE}.",
+        )
+    pickles = pickled_weights(directory)
     if not pickles:
         raise ModelError(
             f"{directory} has a config but no weights", hint=f"{SINGLE}, or {INDEX} with its shards, is needed."
@@ -230,27 +209,50 @@ def open_weights(directory: Path, *, allow_pickle: bool = False) -> SafetensorsF
     return PickledFiles(directory)
 
 
+def has_safetensors(directory: Path) -> bool:
+    """Whether `SafetensorsFiles` can be tried there."""
+    return any((directory / name).is_file() for name in (INDEX, SINGLE)) or bool(numbered_shards(directory))
+
+
+def numbered_shards(directory: Path) -> list[str]:
+    """The files of a full set `model-00001-of-00004.safetensors` …; empty where there is none, or more than one."""
+    sets: dict[tuple[str, str], set[int]] = {}
+    for file in directory.glob("*.safetensors"):
+        if (numbered := _NUMBERED.fullmatch(file.name)) is not None:
+            name, number, total = numbered.groups()
+            sets.setdefault((name, total), set()).add(int(number))
+    full = [(name, total) for (name, total), numbers in sets.items() if numbers == set(range(1, int(total) + 1))]
+    if len(full) != 1:
+        return []
+    name, total = full[0]
+    return [f"{name}-{number:05}-of-{total}.safetensors" for number in range(1, int(total) + 1)]
+
+
 def weights_digest(directory: Path, *, hashed: Hashed | None = None) -> str:
     """SHA-256 of a safetensors checkpoint's content (see `WeightFiles.digest`), whatever its sharding."""
     return SafetensorsFiles(directory).digest(hashed=hashed)
 
 
+class _Index(msgspec.Struct):
+    weight_map: dict[str, str] | None = None
+
+
 def read_weight_map(index: Path) -> dict[str, str]:
     """Tensor name → file name of a sharded checkpoint's index."""
-    where = read_json(index).get("weight_map")
-    if not isinstance(where, dict) or not where:
+    where = read_typed(index, _Index).weight_map
+    if not where:
         raise ModelError(f"{index.name} lists no weights", hint="Download it again.")
     for file in set(where.values()):
-        if not isinstance(file, str) or Path(file).name != file:
+        if Path(file).name != file:
             raise ModelError(f"{index.name} names a file outside its directory: {file!r}")
     return where
 
 
-def _caption(name: str, dtype: str, shape: tuple[int, ...]) -> bytes:
+def caption(name: str, dtype: str, shape: tuple[int, ...]) -> bytes:
     return json.dumps([name, dtype, list(shape)]).encode() + b"\n"
 
 
-def _dtype_name(dtype: torch.dtype) -> str:
+def dtype_name(dtype: torch.dtype) -> str:
     """As safetensors writes it: `F32`, `BF16`, `I64`."""
     name = str(dtype).removeprefix("torch.")
     kinds = (("bfloat", "BF"), ("float", "F"), ("uint", "U"), ("int", "I"), ("bool", "BOOL"))
