@@ -148,11 +148,26 @@ async def test_a_settled_view_is_recorded_with_the_rows_round_the_cursor(engine:
 
 async def test_a_model_that_cannot_be_loaded_is_said_and_the_rest_goes_on(engine: Engine, tmp_path: Path) -> None:
     async with running(engine, tmp_path, models=("zoo:dodo", "zoo:mynah")) as (app, _):
-        failures = [notification.message for notification in app._notifications]
-        assert any("dodo" in message for message in failures)
+        assert "dodo" in app.models.failures["zoo:dodo"].reason
         assert app.selection.model is not None
         assert app.selection.model.name == "mynah"
         assert app.is_running
+
+
+async def test_what_could_not_be_loaded_is_listed_with_its_reason(engine: Engine, tmp_path: Path) -> None:
+    async with running(engine, tmp_path, models=("zoo:dodo", "zoo:mynah")) as (app, pilot):
+        await pilot.press("m")
+        await until(pilot, lambda: "✗ zoo:dodo" in screen_text(app))
+        await pilot.press("down")
+        await until(pilot, lambda: "could not be loaded" in screen_text(app))
+        assert app.models.failures["zoo:dodo"].reason[:20] in screen_text(app)
+        await pilot.press("enter")  # which tries again
+        await until(pilot, lambda: len(asked(app, LoadModel)) == 3)
+        await until(pilot, lambda: "zoo:dodo" in app.models.failures and not app.runs.running)
+        await pilot.press("m")
+        await until(pilot, lambda: "✗ zoo:dodo" in screen_text(app))
+        await pilot.press("down", "x")
+        await until(pilot, lambda: not app.models.failures and "dodo" not in screen_text(app))
 
 
 async def test_the_next_model_is_shown_without_losing_the_first(engine: Engine, tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ from explorer.settings import Settings
 from explorer.tui.live.app import ExplorerApp
 from explorer.tui.live.dialogues import split_tags
 from explorer.tui.replay.restore import loads_again
-from explorer.tui.shell.openings import Opening, OpenLive, OpenNew, OpenReplay, OpenResumed
+from explorer.tui.shell.openings import Opening, OpenLive, OpenReplay, OpenResumed
 from tests.app_driver import asked, on_screen, resuming, running, screen_text, steps, until
 from tests.direct_client import DirectClient
 
@@ -158,7 +158,7 @@ async def test_a_recent_session_is_replayed_or_gone_on_with(
     assert isinstance(opened, OpenReplay | OpenResumed)
     assert opened.path == folder / "earlier.jsonl"
     if isinstance(opened, OpenReplay):
-        assert opened.back == OpenNew()  # nothing was recorded that could be resumed
+        assert opened.back == OpenResumed(session.path)
 
 
 async def test_an_engine_that_runs_says_hello_again_with_what_it_holds() -> None:

@@ -45,7 +45,9 @@ class Dialogues:
         from explorer.tui.screens.models import ModelsScreen
 
         selection = self._app.selection
-        screen = ModelsScreen(selection.roster, selected=selection.model.name if selection.model else "")
+        failed = {source: each.reason for source, each in self._app.models.failures.items()}
+        shown = selection.model.name if selection.model else ""
+        screen = ModelsScreen(selection.roster, selected=shown, failed=failed)
         self._open("catalogue", partial(self._fill_catalogue, screen))
         choice = await self._app.push_screen_wait(screen)
         if choice is not None:
@@ -58,6 +60,10 @@ class Dialogues:
             app.models.load(
                 LoadModel(source=choice.source, dtype=choice.dtype, device=choice.device, allow_pickle=allowed)
             )
+        elif choice.action == "retry":
+            app.models.load(app.models.failures[choice.source].request)
+        elif choice.action == "dismiss":
+            app.models.dismiss(choice.source)
         elif choice.action == "unload":
             app.models.unload(choice.model)
         else:

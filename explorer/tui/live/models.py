@@ -6,6 +6,8 @@ import gc
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Protocol
 
+import msgspec
+
 from explorer.base.errors import ExplorerError
 from explorer.base.records.models import LoadModel, ModelInfo, ModelLoaded, ModelUnloaded, Roster, UnloadModel
 from explorer.base.records.record import Failure
@@ -50,6 +52,14 @@ class Front(Protocol):
         """One line for the user."""
 
 
+class FailedLoad(msgspec.Struct, frozen=True):
+    """A model that could not be loaded, and why."""
+
+    request: LoadModel
+    reason: str
+    """One line."""
+
+
 class Models:
     """Loads, unloads and chooses models; learns from steps and from the engine what became of it."""
 
@@ -60,6 +70,8 @@ class Models:
         self._settings = settings
         self.vocabularies: dict[str, Step] = {}
         """The last vocabulary read of each model, so that changing between models is instant."""
+        self.failures: dict[str, FailedLoad] = {}
+        """What could not be loaded, by source, until it is loaded or dismissed."""
         self.reloads: dict[str, LoadModel] = {}
         """How each loaded model was asked for, to load it again after the engine was restarted."""
         self.awaited = ""
@@ -78,8 +90,14 @@ class Models:
 
     def load(self, request: LoadModel) -> None:
         """Ask for a model; the bar shows it on its way."""
+        self.failures.pop(request.source, None)
         self._front.bar.set_model_loading(request.source)
         self._runs.ask(request)
+
+    def dismiss(self, source: str) -> None:
+        """Show no longer that this source could not be loaded."""
+        self.failures.pop(source, None)
+        self._front.bar.set_model_idle(source)
 
     def unload(self, name: str) -> None:
         """Ask for a model to be unloaded."""
@@ -118,6 +136,7 @@ class Models:
             case LoadModel() as request, Failure() as failure:
                 bar.set_model_failed(request.source)
                 said = ExplorerError(failure.message, failure.hint).line
+                self.failures[request.source] = FailedLoad(request, said)
                 self._front.remark(said if request.source in said else f"{request.source}: {said}", problem=True)
             case LoadModel() as request, Cancelled():
                 bar.set_model_idle(request.source)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal, cast
 
@@ -26,9 +27,9 @@ DTYPES: tuple[Dtype, ...] = ("auto", "float32", "bfloat16", "float16")
 class ModelChoice:
     """What the user decided."""
 
-    action: Literal["load", "unload", "select"]
+    action: Literal["load", "unload", "select", "retry", "dismiss"]
     source: str = ""
-    """To load."""
+    """To load; of a load that failed, to retry or to dismiss."""
     model: str = ""
     """To unload or select: its name in the roster."""
     dtype: Dtype = "auto"
@@ -52,6 +53,12 @@ def loaded_row(info: ModelInfo, *, selected: bool) -> Content:
     memory = f"  {size_text(info.memory_bytes)}"
     name = name.stylize("bold $accent" if selected else "bold")
     return Content.assemble(("● ", "$success"), name, about, (memory, "$foreground-muted"))
+
+
+def failed_row(source: str, reason: str) -> Content:
+    """A model that could not be loaded, and why, on one line."""
+    name = _padded(visible(source, spaces=False), 30)
+    return Content.assemble(("✗ ", "$error"), name, (visible(reason, spaces=False), "$foreground-muted"))
 
 
 def entry_row(entry: CatalogueEntry) -> Content:
@@ -84,10 +91,11 @@ def loaded_details(info: ModelInfo) -> Content:
 
 
 class ModelsScreen(Dialog[ModelChoice]):
-    """Enter on a loaded model selects it, on another loads it; `x` unloads; a source may be typed."""
+    """Enter on a loaded model selects it, on another loads it (again, where that failed); `x` unloads a model, or
+    dismisses a failure; a source may be typed."""
 
     dialog_title: ClassVar[str] = "Models"
-    keys_line: ClassVar[str] = "enter select or load · x unload · tab source · esc close"
+    keys_line: ClassVar[str] = "enter select or load · x unload, dismiss ✗ · tab source · esc close"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("q", "leave", "close", show=False)]
     DEFAULT_CSS = """
     ModelsScreen {
@@ -102,12 +110,22 @@ class ModelsScreen(Dialog[ModelChoice]):
     }
     """
 
-    def __init__(self, roster: Roster, catalogue: ModelCatalogue | None = None, *, selected: str = "") -> None:
+    def __init__(
+        self,
+        roster: Roster,
+        catalogue: ModelCatalogue | None = None,
+        *,
+        selected: str = "",
+        failed: Mapping[str, str] | None = None,
+    ) -> None:
+        """`failed`: why each source could not be loaded."""
         super().__init__()
+        self._failed = dict(failed or {})
         self._roster = roster
         self._catalogue = catalogue
         self._selected = selected
-        self._entries: list[ModelInfo | CatalogueEntry] = []
+        self._entries: list[ModelInfo | CatalogueEntry | str] = []
+        """Those with a source alone failed."""
 
     def compose_body(self) -> ComposeResult:
         devices = ["auto", *(memory.device for memory in self._roster.devices)]
@@ -144,12 +162,13 @@ class ModelsScreen(Dialog[ModelChoice]):
     def _show_list(self) -> None:
         entries = () if self._catalogue is None else self._catalogue.entries
         sources = {info.source for info in self._roster.models}
-        others = [entry for entry in entries if entry.source not in sources]
+        others = [entry for entry in entries if entry.source not in sources and entry.source not in self._failed]
         others.sort(key=lambda entry: entry.origin != "zoo")  # stable: the zoo first, else as they came
-        self._entries = [*self._roster.models, *others]
+        self._entries = [*self._roster.models, *self._failed, *others]
         loaded = [loaded_row(info, selected=info.name == self._selected) for info in self._roster.models]
         rows = self.query_one(RowList)
-        rows.show_rows([*loaded, *(entry_row(entry) for entry in others)])
+        failed = [failed_row(source, reason) for source, reason in self._failed.items()]
+        rows.show_rows([*loaded, *failed, *(entry_row(entry) for entry in others)])
         if self._catalogue is not None:
             rows.show_empty("Nothing is loaded and nothing is cached: type a source below.")
         self._show_details()
@@ -158,6 +177,11 @@ class ModelsScreen(Dialog[ModelChoice]):
         entry = self._highlighted()
         if isinstance(entry, ModelInfo):
             details = loaded_details(entry)
+        elif isinstance(entry, str):
+            reason = visible(self._failed[entry], spaces=False)
+            details = Content.assemble(
+                (visible(entry, spaces=False), "bold"), "  could not be loaded\n", (reason, "$error")
+            )
         elif entry is not None:
             about = visible(entry.description, spaces=False)
             details = Content.assemble((visible(entry.source, spaces=False), "bold"), f"  {entry.origin}\n", about)
@@ -165,7 +189,7 @@ class ModelsScreen(Dialog[ModelChoice]):
             details = Content("")
         self.query_one("#model-details", Static).update(details)
 
-    def _highlighted(self) -> ModelInfo | CatalogueEntry | None:
+    def _highlighted(self) -> ModelInfo | CatalogueEntry | str | None:
         return self._entries[self.query_one(RowList).cursor] if self._entries else None
 
     @on(RowList.Highlighted)
@@ -179,6 +203,8 @@ class ModelsScreen(Dialog[ModelChoice]):
         entry = self._entries[event.index]
         if isinstance(entry, ModelInfo):
             self.dismiss(ModelChoice("select", source=entry.source, model=entry.name))
+        elif isinstance(entry, str):
+            self.dismiss(ModelChoice("retry", source=entry))
         else:
             self._load(entry.source)
 
@@ -191,15 +217,17 @@ class ModelsScreen(Dialog[ModelChoice]):
         if typed:
             self._load(typed)
         elif entry is not None:
-            self._load(entry.source)
+            self._load(entry if isinstance(entry, str) else entry.source)
         else:
             self._say("Type a source: zoo:mynah, a directory, a hub id, or weights: and one of these.")
 
     def key_x(self) -> None:
-        """Unload the model under the cursor (in the source line, `x` is a letter)."""
+        """Unload the model under the cursor, or dismiss what failed (in the source line, `x` is a letter)."""
         entry = self._highlighted()
         if isinstance(entry, ModelInfo):
             self.dismiss(ModelChoice("unload", source=entry.source, model=entry.name))
+        elif isinstance(entry, str):
+            self.dismiss(ModelChoice("dismiss", source=entry))
         else:
             self._say("Only a loaded model (●) can be unloaded.")
 
