@@ -17,8 +17,6 @@ from explorer.base.records.speakability import (
     CheckCertificates,
     ProveSpeakability,
     ReadCertificates,
-    SolidAngleEstimate,
-    SpeakabilityCertificate,
     SpeakabilityPart,
     SpeakabilityResult,
     SpeakabilityRow,
@@ -29,10 +27,8 @@ from explorer.specs.certificate_exports import certificate_rows, check_requests,
 from explorer.specs.command_line import Asked, Verb, add_token_options
 from explorer.specs.comparing.findings import compare_proved
 from explorer.specs.comparing.proofs import find_failing_proofs
+from explorer.specs.proof_words import check_words, proof_words, share_words, some_of
 from explorer.specs.spec import Spec, Tab
-
-HEAVIEST = 4
-"""Tokens of a proof that are named."""
 
 # ── in words ──────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -73,6 +69,9 @@ def blocks(request: ProveSpeakability, outcome: SpeakabilityResult) -> Iterable[
     """The question, the counts, and the listed tokens with what proves their verdicts."""
     yield Words(f"{prose(outcome.model)}, {form_words(outcome)}: {prose(outcome.question)}")
     yield from (Words(prose(note), warns=True) for note in outcome.notes)
+    if outcome.checked is not None:
+        words = check_words(outcome.checked)
+        yield from [Words(f"{words[:1].upper()}{words[1:]}.", warns=bool(outcome.checked.refused))] if words else []
     heads = ("speakable", "unspeakable", "undecided", "hard to speak", "tokens", "from disk")
     counts = (
         outcome.speakable, outcome.unspeakable, outcome.undecided, outcome.hard, outcome.tokens, outcome.reused,
@@ -95,27 +94,6 @@ def _row(row: SpeakabilityRow) -> tuple[str, ...]:
         proof_words(row.certificate),
         share_words(row.solid_angle),
     )
-
-
-def share_words(angle: SolidAngleEstimate | None) -> str:
-    """The share of directions as a power of ten: '-12.30 ± 0.11', or a bound where the region was not reached."""
-    if angle is None:
-        return "–"
-    return f"{angle.log10:.2f} ± {angle.stderr:.2f}" if angle.found else f"below {angle.log10:.2f}"
-
-
-def proof_words(proof: SpeakabilityCertificate | None) -> str:
-    """A proof in a few words."""
-    if proof is None:
-        return "–"
-    if proof.kind == "witness":
-        return f"a point of {len(proof.x):,} numbers"
-    if proof.kind == "row_witness":
-        return "its own row less the mean"
-    heaviest = sorted(zip(proof.weights, proof.token_ids, strict=True), reverse=True)[:HEAVIEST]
-    weighed = ", ".join(f"{weight:.3g} × {token_id}" for weight, token_id in heaviest)
-    rest = len(proof.token_ids) - len(heaviest)
-    return (weighed + (f" and {rest:,} more" if rest else "")) or "the mean row alone"
 
 
 def checked_blocks(request: CheckCertificates, outcome: CertificatesChecked) -> Iterable[Block]:
@@ -229,8 +207,7 @@ def _requests(asked: Asked) -> Iterable[ProveSpeakability | ReadCertificates | C
 def _after(given: Namespace, request: Any, outcome: Any) -> None:
     """Write the file that `--export` names, one a model. Raises `ExplorerError` where a proof was refused."""
     if isinstance(outcome, CertificatesChecked) and outcome.refused:
-        some = ", ".join(map(str, outcome.refused[:8])) + (" …" if len(outcome.refused) > 8 else "")
-        raise ExplorerError(f"{count(len(outcome.refused), 'certificate')} do not hold: {some}")
+        raise ExplorerError(f"{count(len(outcome.refused), 'certificate')} do not hold: {some_of(outcome.refused)}")
     if given.export and isinstance(outcome, Certificates):
         export_certificates(given, given.loaded[request.of.model], outcome)
 

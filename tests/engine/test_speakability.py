@@ -24,6 +24,7 @@ from explorer.base.records.speakability import (
     Certificates,
     CertificatesChecked,
     CheckCertificates,
+    ProofCheck,
     ProveSpeakability,
     ReadCertificates,
     SpeakabilityCertificate,
@@ -188,6 +189,7 @@ def test_every_withheld_and_ordinary_token_is_speakable_and_the_proof_holds(
     ids = tuple(sorted({*withheld[::8], *ordinary[::80]}))
     result, _, made = settle(model, cache, mode=mode, bias=bias, folded=folded, token_ids=ids)
     assert (result.speakable, result.unspeakable, result.undecided) == (len(ids), 0, 0)
+    assert result.checked == ProofCheck(proved=len(ids))
     assert all(row.margin > 0 for row in made.rows)
     found = checked(model, made)
     assert (found.proved, found.undecided, found.refused) == (len(ids), 0, ())
@@ -231,10 +233,26 @@ def test_withheld_tokens_are_hard_to_speak_and_the_winners_are_what_a_plain_prod
     assert checked(model, made).refused == ()
 
 
+def test_what_is_on_disk_is_checked_too(engine: Engine, tmp_path: Path) -> None:
+    """A proof that somebody changed, with its checksum, is found at the next look at the token."""
+    model = weights_of(engine.models.get("mynah"))
+    asked: dict[str, Any] = {"mode": "box", "bias": False, "token_ids": (102, 300)}
+    first, _, made = settle(model, tmp_path, **asked)
+    assert first.checked == ProofCheck(proved=2)
+    question = ask(model, "box", bias=False, folded=True)
+    with ProofStore(question.path(tmp_path, "box"), write=True) as store:
+        store.append([msgspec.structs.replace(made.rows[0], margin=made.rows[0].margin + 1)])
+    again, _, _ = settle(model, tmp_path, **asked)
+    assert (again.reused, again.checked) == (2, ProofCheck(proved=1, refused=(102,)))
+    own, _, _ = settle(model, tmp_path, **asked | {"mode": "own_direction"})
+    assert own.checked is None
+
+
 def test_hard_means_the_hard_ones_and_a_token_alone_gets_the_same_verdict(engine: Engine, cache: Path) -> None:
     model = weights_of(engine.models.get("mynah"))
     hard, _, made = settle(model, cache, hard=True)
     assert hard.tokens == hard.hard == len(made.rows)
+    assert hard.checked is None  # nobody named them
     assert all(row.own_direction_winner != row.token for row in made.rows)
     (first,) = (row for row in made.rows if row.token.token_id == groups("mynah")[0][0])
     alone, _, again = settle(model, cache, token_ids=(first.token.token_id,))

@@ -8,14 +8,17 @@ from explorer.base.records.record import Failure
 from explorer.base.records.speakability import (
     CertificatesChecked,
     CheckCertificates,
+    ProofCheck,
     ProveSpeakability,
     ReadCertificates,
     SolidAngleEstimate,
     SpeakabilityResult,
 )
+from explorer.specs.blocks import Words
 from explorer.specs.comparing.agreement import Comparison
+from explorer.specs.proof_words import check_of, check_words, share_words
 from explorer.specs.registry import REGISTRY, models_of, spec_of
-from explorer.specs.speakability import press, share_words, stands_beside, subject_of
+from explorer.specs.speakability import press, stands_beside, subject_of
 from tests.sessions.example_sessions import speakability_exchanges
 from tests.specs.test_verification_spec import words_of
 
@@ -100,3 +103,36 @@ def test_other_proofs_of_the_same_verdicts_agree() -> None:
     assert compare(ONE, found, other, Comparison()).difference == ""
     changed = msgspec.structs.replace(found, speakable=found.speakable + 1)
     assert "speakable" in compare(ONE, found, changed, Comparison()).difference
+
+
+def test_the_check_of_the_proofs_is_told_in_one_wording() -> None:
+    assert check_words(ProofCheck(proved=0)) == ""
+    assert check_words(ProofCheck(proved=1)) == "the proof was checked again and holds"
+    assert check_words(ProofCheck(proved=0, refused=(5,))) == "the proof was checked again and does NOT hold"
+    assert check_words(ProofCheck(proved=3)) == "the 3 proofs were checked again and hold"
+    some = check_words(ProofCheck(proved=1, refused=tuple(range(9))))
+    assert some == "the 10 proofs were checked again; of 9 tokens they do NOT hold: 0, 1, 2, 3, 4, 5, 6, 7 …"
+    assert "checked again" not in words_of(spec_of(ONE).blocks(ONE, result()))
+    for refused, words in (((), "The 3 proofs were checked again and hold."), ((5,), "they do NOT hold: 5.")):
+        found = msgspec.structs.replace(result(), checked=ProofCheck(proved=3 - len(refused), refused=refused))
+        told = [block for block in spec_of(ONE).blocks(ONE, found) if isinstance(block, Words) and words in block.text]
+        assert [block.warns for block in told] == [bool(refused)]
+
+
+def test_a_listed_token_is_told_its_own_part_of_the_check() -> None:
+    proved, _, undecided = result().rows
+    assert check_of(result(), proved) is None
+    found = msgspec.structs.replace(result(), checked=ProofCheck(proved=2))
+    assert check_of(found, proved) == ProofCheck(proved=1)
+    assert check_of(found, undecided) == ProofCheck(proved=0)
+    lies = msgspec.structs.replace(found, checked=ProofCheck(proved=1, refused=(proved.token.token_id,)))
+    assert check_of(lies, proved) == ProofCheck(proved=0, refused=(proved.token.token_id,))
+
+
+def test_a_check_is_compared_where_both_outcomes_have_one() -> None:
+    compare, old = spec_of(ONE).compare, result()
+    holds = msgspec.structs.replace(old, checked=ProofCheck(proved=2))
+    refuses = msgspec.structs.replace(old, checked=ProofCheck(proved=1, refused=(5,)))
+    for recorded, live in ((old, holds), (holds, old), (old, refuses), (holds, holds)):
+        assert compare(ONE, recorded, live, Comparison()).difference == ""
+    assert "checked" in compare(ONE, holds, refuses, Comparison()).difference

@@ -102,6 +102,18 @@ class SpeakabilityRow(Record, kw_only=True):
     solid_angle: SolidAngleEstimate | None = None
 
 
+class ProofCheck(Record, kw_only=True):
+    """What the checker, which does not know how proofs are found, says of the tokens that were named."""
+
+    proved: int
+    """Proofs that hold."""
+    refused: tuple[int, ...] = ()
+    """Ids whose proof, or something else that is said of them, does not hold."""
+
+    def problem(self) -> str:
+        return "" if self.proved >= 0 else f"{self.proved} proofs cannot hold"
+
+
 class SpeakabilityResult(Outcome, kw_only=True):
     """What a run found, small enough for a session; `ReadCertificates` reads it all."""
 
@@ -129,6 +141,8 @@ class SpeakabilityResult(Outcome, kw_only=True):
     """Of the work done now."""
     digest: str = ""
     """SHA-256 of ids and own-direction winners (int32) and verdicts (uint8), first 32 hex digits."""
+    checked: ProofCheck | None = None
+    """Of tokens that were named; None: not checked (whole vocabularies, own directions, and version 0.1's sessions)."""
 
 
 class ReadCertificates(Request, kw_only=True):

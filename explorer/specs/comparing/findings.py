@@ -62,14 +62,17 @@ def _verdicts_of(
     recorded: SpeakabilityResult, live: SpeakabilityResult
 ) -> tuple[SpeakabilityResult, SpeakabilityResult]:
     """Both without how it was found and how it is told: of one verdict there are many proofs, each with its own margin
-    and its own names of tokens. The names that both have stay, by id."""
+    and its own names of tokens. The names that both have stay, by id; so does the check of the proofs, where both
+    have one (version 0.1 recorded none)."""
+    lacks_check = recorded.checked is None or live.checked is None
     both = {token.token_id for token in recorded.names} & {token.token_id for token in live.names}
 
     def of(result: SpeakabilityResult) -> SpeakabilityResult:
         rows = tuple(msgspec.structs.replace(row, margin=0.0, certificate=None, on_sphere=None) for row in result.rows)
         names = tuple(token for token in result.names if token.token_id in both)
         return msgspec.structs.replace(
-            result, question="", rows=rows, names=names, notes=(), reused=0, tokens_per_second=0.0
-        )
+            result, question="", rows=rows, names=names, notes=(), reused=0, tokens_per_second=0.0,
+            checked=None if lacks_check else result.checked,
+        )  # fmt: skip
 
     return of(recorded), of(live)

@@ -25,6 +25,7 @@ from explorer.base.records.speakability import (
 from explorer.base.records.unions import AnyPart, Cancelled
 from explorer.engine.answers.holdings import Holdings
 from explorer.engine.answers.speakability.asked import Asked, ask
+from explorer.engine.answers.speakability.check import check_named
 from explorer.engine.answers.speakability.proofs import proof_record, reaches_sphere, refine
 from explorer.engine.answers.speakability.store import ProofStore
 from explorer.engine.answers.speakability.summary import is_hard, summarise_run
@@ -42,7 +43,10 @@ TOLD_AT_ONCE = 8192
 
 
 def answer_prove(engine: Holdings, request: ProveSpeakability, control: Control) -> Work:
-    """Settle which tokens are speakable. Raises `ExplorerError` as `prove_tokens` does."""
+    """Settle which tokens are speakable, and check the proofs of the tokens that the request names.
+
+    The checker does not know how a proof was found. Whole vocabularies are not checked here: that would take as long
+    again, and `CheckCertificates` does it for an exported file. Raises `ExplorerError` as `prove_tokens` does."""
     return (
         yield from prove_tokens(
             weights_of(engine.models.get(request.model)), request, control, kept=engine.unembeddings
@@ -68,7 +72,8 @@ def prove_tokens(
     cache: Path | None = None,
     kept: Unembeddings | None = None,
 ) -> Work:
-    """Settle tokens; the result, or what there is of it once cancelled. Raises `ExplorerError`."""
+    """Settle tokens, and check the proofs of named ones; the result, or what there is of it once cancelled.
+    Raises `ExplorerError`."""
     if request.token_ids is not None and not request.token_ids:
         raise ExplorerError("no token was named", hint="Name one, or ask for all.")
     yield Progress(done=0, total=0, what=f"reading the unembedding of {model.info.name}")
@@ -98,6 +103,9 @@ def prove_tokens(
         notes = tuple(dict.fromkeys(note for note in (own.note, store.note) if note))
     seconds = max(time.monotonic() - began, 1e-6)
     result = summarise_run(asked, request, rows, notes, reused, round(max(len(rows) - reused, 0) / seconds, 1))
+    if request.token_ids is not None and asked.question is not None and rows and not control.cancelled():
+        check = yield from check_named(asked, rows, control)
+        result = msgspec.structs.replace(result, checked=check)
     return Cancelled(partial=result) if control.cancelled() else result
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from explorer.base.errors import ExplorerError
 from explorer.base.records.record import Progress
-from explorer.base.records.speakability import CertificatesChecked, CheckCertificates, SpeakabilityRow
+from explorer.base.records.speakability import CertificatesChecked, CheckCertificates, ProofCheck, SpeakabilityRow
 from explorer.base.records.unions import AnyPart, Cancelled
 from explorer.engine.answers.holdings import Holdings
 from explorer.engine.answers.speakability.asked import Asked, ask
@@ -44,7 +44,35 @@ def check_certificates(
             f"these certificates are not about the weights of {model.info.name}",
             hint="Name the model that they were made for.",
         )
-    found, rows, ref = asked.found, request.rows, model.vocabulary.ref
+    refused = yield from _refused(asked, request.rows, control)
+    if refused is None:
+        return Cancelled()
+    undecided = _without_proof(request.rows, refused)
+    proved = len(request.rows) - len(refused) - undecided
+    notes = () if asked.question is None else _unchecked(request.rows)
+    return CertificatesChecked(model=model.info.name, proved=proved, undecided=undecided, refused=refused, notes=notes)
+
+
+def check_named(
+    asked: Asked, rows: Sequence[SpeakabilityRow], control: Control
+) -> Generator[AnyPart, None, ProofCheck | None]:
+    """Check what was just proved of the tokens that were named; None once cancelled."""
+    refused = yield from _refused(asked, rows, control)
+    if refused is None:
+        return None
+    return ProofCheck(proved=len(rows) - len(refused) - _without_proof(rows, refused), refused=refused)
+
+
+def _without_proof(rows: Sequence[SpeakabilityRow], refused: Sequence[int]) -> int:
+    """How many of these, beside the refused, claim nothing but a bound or an own-direction winner."""
+    return sum(row.verdict == "undecided" and row.token.token_id not in refused for row in rows)
+
+
+def _refused(
+    asked: Asked, rows: Sequence[SpeakabilityRow], control: Control
+) -> Generator[AnyPart, None, tuple[int, ...] | None]:
+    """Ids of the rows that do not hold; None once cancelled."""
+    found, ref = asked.found, asked.model.vocabulary.ref
     places = asked.places([row.token.token_id for row in rows]).tolist()
     winners = yield from _winners(asked, places)
     frames = asked.ground.frames
@@ -54,7 +82,7 @@ def check_certificates(
         if at % TOGETHER == 0:
             yield Progress(done=at, total=len(rows), what="certificates checked")
             if control.cancelled():
-                return Cancelled()
+                return None
         winner, lead = winners[place]
         holds = row.own_direction_winner == ref(int(found.token_ids[winner])) and row.token == ref(row.token.token_id)
         holds = holds and _could_be(row)
@@ -64,12 +92,7 @@ def check_certificates(
             holds = holds and _holds(checker, found, row, place)
         if not holds:
             refused.append(row.token.token_id)
-    undecided = sum(row.verdict == "undecided" and row.token.token_id not in refused for row in rows)
-    proved = len(rows) - len(refused) - undecided
-    notes = () if checker is None else _unchecked(rows)
-    return CertificatesChecked(
-        model=model.info.name, proved=proved, undecided=undecided, refused=tuple(refused), notes=notes
-    )
+    return tuple(refused)
 
 
 def _winners(asked: Asked, places: list[int]) -> Generator[AnyPart, None, dict[int, tuple[int, float]]]:

@@ -52,7 +52,8 @@ def summarise_run(
         sums.update(np.array(values, dtype=kind).tobytes())
     return SpeakabilityResult(
         model=asked.model.info.name, mode=request.mode, bias=request.bias, folded=request.folded,
-        question=asked.words, tokens=len(rows), **counts, hard=sum(map(is_hard, rows)), rows=tuple(listed),
+        question=asked.words, tokens=len(rows), speakable=counts["speakable"], unspeakable=counts["unspeakable"],
+        undecided=counts["undecided"], hard=sum(map(is_hard, rows)), rows=tuple(listed),
         names=_names(asked, listed),
         notes=asked.found.notes + notes, reused=reused, tokens_per_second=speed, digest=sums.hexdigest()[:32],
     )  # fmt: skip

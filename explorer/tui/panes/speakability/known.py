@@ -5,8 +5,6 @@ from __future__ import annotations
 from textual.content import Content
 
 from explorer.base.records.speakability import (
-    CertificatesChecked,
-    CheckCertificates,
     SpeakabilityMode,
     SpeakabilityPart,
     SpeakabilityResult,
@@ -39,15 +37,6 @@ class Known:
         for row in result.rows:
             answers = self._answers.setdefault((result.model, row.token.token_id), {})
             answers[result.mode, result.bias, result.folded] = Answer(row, result)
-
-    def take_check(self, request: CheckCertificates, checked: CertificatesChecked) -> None:
-        """Whether the proofs held when they were checked again."""
-        key: Key = (request.mode, request.bias, request.folded)
-        for row in request.rows:
-            answers = self._answers.get((request.model, row.token.token_id), {})
-            if key in answers and row.certificate is not None:
-                holds = row.token.token_id not in checked.refused
-                answers[key] = Answer(answers[key].row, answers[key].result, holds)
 
     def take_part(self, model: str, key: Key, part: SpeakabilityPart, vocab_size: int) -> None:
         """What a run over many tokens told."""

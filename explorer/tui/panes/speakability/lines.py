@@ -10,6 +10,7 @@ from rich.cells import set_cell_size
 from textual.content import Content
 
 from explorer.base.records.speakability import (
+    ProofCheck,
     Speakability,
     SpeakabilityCertificate,
     SpeakabilityResult,
@@ -17,6 +18,7 @@ from explorer.base.records.speakability import (
 )
 from explorer.base.records.tokens import TokenRef
 from explorer.base.text import visible, visible_bytes
+from explorer.specs.proof_words import check_of, check_words
 
 MARKS: dict[Speakability, tuple[str, str]] = {
     "speakable": ("✓", "$success"),
@@ -28,10 +30,6 @@ _MUTED = "$foreground-muted"
 _SHADOWS = 12
 _LARGEST = 6
 _BAR = 12
-_CHECKED = {
-    True: ("   ✓ the proof was checked again and holds", "$success"),
-    False: ("   ✗ the proof was checked again and does NOT hold", "$error"),
-}
 
 
 @dataclass(frozen=True)
@@ -48,8 +46,6 @@ class Answer:
 
     row: SpeakabilityRow
     result: SpeakabilityResult
-    checked: bool | None = None
-    """Whether the proof held when it was checked again; None: not checked."""
 
 
 def form_of(result: SpeakabilityResult) -> str:
@@ -82,8 +78,7 @@ def answer_lines(answer: Answer, width: int) -> list[Line]:
         angle = row.solid_angle
         share = f"10^{angle.log10:.2f} ± {angle.stderr:.2f}" if angle.found else f"below 10^{angle.log10:.0f}"
         lines += prose(f"wins in a share of {share} of all directions (no bias)", width, 3)
-    if answer.checked is not None:
-        lines.append(Line(Content.styled(*_CHECKED[answer.checked])))
+    lines += _checked(check_of(result, row))
     return [*lines, *(line for note in result.notes for line in prose(note, width, 3)), Line(Content(""))]
 
 
@@ -142,6 +137,14 @@ def _proof(proof: SpeakabilityCertificate, names: Mapping[int, TokenRef], width:
     if proof.centre:
         lines.append(Line(Content.styled(f"   and the mean of all rows, {proof.centre:.3g}", _MUTED)))
     return lines
+
+
+def _checked(check: ProofCheck | None) -> list[Line]:
+    words = "" if check is None else check_words(check)
+    if check is None or not words:
+        return []
+    mark, colour = ("✗", "$error") if check.refused else ("✓", "$success")
+    return [Line(Content.styled(f"   {mark} {words}", colour))]
 
 
 def summary_lines(result: SpeakabilityResult, width: int) -> list[Line]:

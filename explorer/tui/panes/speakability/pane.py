@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from typing import ClassVar
 
 from textual import events, on
@@ -11,15 +10,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from explorer.base.records.record import Failure, Progress
-from explorer.base.records.speakability import (
-    Certificates,
-    CertificatesChecked,
-    CheckCertificates,
-    ProveSpeakability,
-    ReadCertificates,
-    SpeakabilityPart,
-    SpeakabilityResult,
-)
+from explorer.base.records.speakability import ProveSpeakability, SpeakabilityPart, SpeakabilityResult
 from explorer.base.records.unions import AnyPart, AnyRequest, Cancelled, Step
 from explorer.base.text import visible
 from explorer.tui.panes.base import Pane, Showing, failure_text, run_progress
@@ -30,8 +21,6 @@ from explorer.tui.shell.messages import ColumnsFound, NeighbourOpened, Selection
 from explorer.tui.widgets.option_line import FormError, Submitted
 from explorer.tui.widgets.row_list import RowList
 
-_FEW = 20
-"""Up to so many named tokens the proofs are kept, shown and checked again."""
 _TOLD_SECONDS = 0.25
 _HINT = (
     "Can the selected token be the argmax of the logits? Press c to prove it either way, in every mode. "
@@ -58,10 +47,7 @@ class SpeakabilityPane(Pane):
         self._summary: SpeakabilityResult | None = None
         self._token: Place | None = None
         """Whose answers are on display; None: the summary of a run."""
-        self._to_check: deque[ReadCertificates] = deque()
         self._lines: list[Line] = []
-        self._live: set[ProveSpeakability] = set()
-        """Asked in this run of the program, so that the engine can be asked for more."""
         self._is_due = False
         self._problem = ""
         """The last error, above the answers."""
@@ -100,7 +86,6 @@ class SpeakabilityPane(Pane):
 
     def show_asked(self, request: AnyRequest) -> None:
         if isinstance(request, ProveSpeakability):
-            self._live.add(request)
             self._problem = ""
             self._say("proving… esc cancels, p pauses")
 
@@ -131,31 +116,18 @@ class SpeakabilityPane(Pane):
         """What was proved, or in its place what went wrong; earlier answers stay."""
         match step.request, step.outcome:
             case ProveSpeakability() as request, SpeakabilityResult() as result:
-                self._take(request, result, live=request in self._live)
+                self._take(request, result)
             case ProveSpeakability() as request, Cancelled(partial=partial):
                 if isinstance(partial, SpeakabilityResult):
-                    self._take(request, partial, live=False)
+                    self._take(request, partial)
                 done = partial.tokens if isinstance(partial, SpeakabilityResult) else 0
                 self._say(f"paused with {done:,} tokens settled. Press p to resume.")
             case ProveSpeakability(), Failure() as failure:
                 self._say("")
                 self._problem = failure_text(failure)
                 self._show_lines(cursor=0)
-            case ReadCertificates(), Certificates() as found if found.rows:
-                self.ask(
-                    CheckCertificates(
-                        model=found.model, mode=found.mode, bias=found.bias, folded=found.folded, digest=found.digest,
-                        rows=found.rows,
-                    ), record=False,
-                )  # fmt: skip
-            case CheckCertificates() as request, CertificatesChecked() as checked:
-                self._known.take_check(request, checked)
-                self._show_lines()
-                self._check_next()
-            case ((ReadCertificates() | CheckCertificates()), _):
-                self._check_next()
 
-    def _take(self, request: ProveSpeakability, result: SpeakabilityResult, *, live: bool) -> None:
+    def _take(self, request: ProveSpeakability, result: SpeakabilityResult) -> None:
         if request.token_ids is None:
             self._summary, self._token = result, None
         else:
@@ -164,30 +136,17 @@ class SpeakabilityPane(Pane):
                 chosen = self._selected if self._selected in self._known else None
                 named = (result.model, result.rows[0].token.token_id)
                 self._token = chosen if chosen is not None and chosen[1] in request.token_ids else named
-            if live and len(request.token_ids) <= _FEW and result.mode != "own_direction":
-                self._to_check.append(ReadCertificates(of=request))
-                if len(self._to_check) == 1:
-                    self.ask(self._to_check[0], record=False)
         self._say("")
         self._show_lines()
 
-    def _check_next(self) -> None:
-        """One proof after the other is checked: of unrecorded questions of a kind only the last is answered."""
-        if self._to_check:
-            self._to_check.popleft()
-        if self._to_check:
-            self.ask(self._to_check[0], record=False)
-
     def forget_model(self, name: str) -> None:
         self._known.forget(name)
-        self._live = {request for request in self._live if request.model != name}
         if self._summary is not None and self._summary.model == name:
             self._summary = None
         self._show_lines()
 
     def clear(self) -> None:
         self._known.clear()
-        self._to_check.clear()
         self._summary = self._token = None
         self._problem = ""
         self._say("")

@@ -1,0 +1,65 @@
+"""Proofs of speakability in words: what proves a verdict, its share of directions, and whether it was checked again."""
+
+from __future__ import annotations
+
+from explorer.base.records.speakability import (
+    ProofCheck,
+    SolidAngleEstimate,
+    SpeakabilityCertificate,
+    SpeakabilityResult,
+    SpeakabilityRow,
+)
+from explorer.specs.blocks import count
+
+HEAVIEST = 4
+"""Tokens of a proof that are named."""
+REFUSED = 8
+"""Tokens named whose proofs do not hold."""
+
+
+def share_words(angle: SolidAngleEstimate | None) -> str:
+    """The share of directions as a power of ten: '-12.30 ± 0.11', or a bound where the region was not reached."""
+    if angle is None:
+        return "–"
+    return f"{angle.log10:.2f} ± {angle.stderr:.2f}" if angle.found else f"below {angle.log10:.2f}"
+
+
+def proof_words(proof: SpeakabilityCertificate | None) -> str:
+    """A proof in a few words."""
+    if proof is None:
+        return "–"
+    if proof.kind == "witness":
+        return f"a point of {len(proof.x):,} numbers"
+    if proof.kind == "row_witness":
+        return "its own row less the mean"
+    heaviest = sorted(zip(proof.weights, proof.token_ids, strict=True), reverse=True)[:HEAVIEST]
+    weighed = ", ".join(f"{weight:.3g} × {token_id}" for weight, token_id in heaviest)
+    rest = len(proof.token_ids) - len(heaviest)
+    return (weighed + (f" and {rest:,} more" if rest else "")) or "the mean row alone"
+
+
+def check_words(check: ProofCheck) -> str:
+    """'the proof was checked again and holds', 'the 3 proofs were checked again; those of tokens 5, 7 do NOT hold';
+    empty where nothing was claimed that could be checked."""
+    refused = len(check.refused)
+    several = check.proved + refused
+    if several < 2:
+        return f"the proof was checked again and {'does NOT hold' if refused else 'holds'}" if several else ""
+    checked = f"the {several:,} proofs were checked again"
+    if not refused:
+        return f"{checked} and hold"
+    return f"{checked}; of {count(refused, 'token')} they do NOT hold: {some_of(check.refused)}"
+
+
+def some_of(token_ids: tuple[int, ...]) -> str:
+    """The first few ids."""
+    return ", ".join(map(str, token_ids[:REFUSED])) + (" …" if len(token_ids) > REFUSED else "")
+
+
+def check_of(result: SpeakabilityResult, row: SpeakabilityRow) -> ProofCheck | None:
+    """What the check said of one of the listed tokens; None where nothing was checked."""
+    if result.checked is None:
+        return None
+    token_id = row.token.token_id
+    refused = (token_id,) if token_id in result.checked.refused else ()
+    return ProofCheck(proved=int(row.certificate is not None and not refused), refused=refused)
