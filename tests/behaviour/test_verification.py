@@ -15,6 +15,7 @@ import torch
 
 from explorer.base.records.repeat_back import RepeatBack, RepeatBackResult
 from explorer.engine.answers.repeat_back import repeat_back
+from explorer.engine.answers.verification.asking import Asker, without_bounds
 from explorer.engine.answers.verification.definitions import (
     DIALOGUE,
     MINER,
@@ -26,16 +27,8 @@ from explorer.engine.answers.verification.definitions import (
 )
 from explorer.engine.answers.verification.judging import Facts
 from explorer.engine.answers.verification.questions import ENDED, REPLY_CLASSES, Evidence, Question, prompt_form
-from explorer.engine.answers.verification.sweep import (
-    Asker,
-    Asking,
-    Slab,
-    evidence_folder,
-    evidence_path,
-    rows_at_once,
-    sweep,
-    without_bounds,
-)
+from explorer.engine.answers.verification.sizes import cost_of_row, rows_of_batch, rows_of_call
+from explorer.engine.answers.verification.sweep import Asking, Slab, evidence_folder, evidence_path, sweep
 from explorer.engine.behaviour.errors import BehaviourError
 from explorer.engine.behaviour.prompts import build_prompt
 from explorer.engine.models.abilities import Continuation
@@ -229,10 +222,22 @@ def test_a_reply_ends_at_end_of_text_and_the_end_is_counted(tmp_path: Path) -> N
 
 def test_batches_shrink_with_length_and_with_the_model(mynah: LocalModel) -> None:
     info = mynah.info
-    assert rows_at_once(info, 20, 30) > rows_at_once(info, 200, 300) >= 1
-    large = msgspec.structs.replace(info, n_parameters=7_000_000_000)
-    assert rows_at_once(large, 200, 300) == 1
-    assert rows_at_once(msgspec.structs.replace(large, device="cuda:0"), 20, 300) > 1
+    short, long = cost_of_row(info, 50, 30, 10), cost_of_row(info, 300, 100, 10)
+    assert rows_of_batch(info, short) > rows_of_batch(info, long) >= 1
+    large = msgspec.structs.replace(info, n_parameters=7_000_000_000, n_layers=32, d_model=4096)
+    cost = cost_of_row(large, 300, 100, 10)
+    assert rows_of_call(large, cost) == 1
+    assert rows_of_batch(large, cost) == 1, "the cache of two such rows is above half a gibibyte"
+    card = msgspec.structs.replace(large, device="cuda:0", dtype="bfloat16")
+    assert rows_of_call(card, cost_of_row(card, 50, 30, 10)) > 1
+
+
+def test_the_cost_of_a_row_is_that_of_what_is_read(mynah: LocalModel) -> None:
+    info = msgspec.structs.replace(mynah.info, n_parameters=1100, vocab_size=10, d_model=10, n_layers=3, tied=True)
+    cost = cost_of_row(info, 20, 12, 3)
+    assert cost.prompt == 2 * (1000 * 8 + 100), "the head only at the last position"
+    assert cost.whole == cost.prompt + 2 * 1100 * 2
+    assert cost.cache_bytes == 2 * 3 * 10 * 4 * 23
 
 
 def test_evidence_is_kept_by_weights_and_dtype_not_by_name(mynah: LocalModel, tmp_path: Path) -> None:

@@ -131,6 +131,17 @@ class SharesPrefix(Protocol):
         """Like `PredictsTokens.start` of prompts that are `prefix.ids` + each of `rests`, which are equally long."""
 
 
+@runtime_checkable
+class JoinsBatches(Protocol):
+    """A model that can read prompts in several calls and continue all of them in one."""
+
+    def join(self, parts: Sequence[Continuation]) -> Continuation:
+        """One continuation of the rows of `parts`, in that order; the parts must not be used any more.
+
+        Raises `ModelError` when memory runs out.
+        """
+
+
 _GIVES: dict[Ability, str] = {
     "vocabulary": "vocabulary",
     "weights": "embedding matrices",

@@ -75,20 +75,15 @@ class Runner:
         that is safe, else by length."""
         if self.pads or len({len(prompt) for prompt in prompts}) == 1:
             return Batch(self, prompts)
-        return GroupedBatches(self, prompts)
+        return GroupedBatches.by_length(self, prompts)
 
     def read_prefix(self, ids: Sequence[int]) -> CachedPrefix | None:
         """Read `ids` once for many prompts that begin with them; None where the cache is not one of plain keys and
         values, which alone can be copied for every row (recurrent and quantised states are kept out)."""
-        from transformers.cache_utils import DynamicCache, DynamicLayer, DynamicSlidingWindowLayer
-
         if not self.pads:
             return None
         _, cache = self.forward(torch.tensor([list(ids)], device=self.model.device))
-        plain = type(cache) is DynamicCache and all(
-            type(layer) in (DynamicLayer, DynamicSlidingWindowLayer) for layer in cache.layers
-        )
-        return CachedPrefix(tuple(ids), cache) if plain else None
+        return CachedPrefix(tuple(ids), cache) if cache is not None and _has_plain_cache(cache) else None
 
     def check_length(self, length: int) -> None:
         """Raise `ModelError` where `length` tokens do not fit the context."""
@@ -168,16 +163,78 @@ class Batch:
         self._logits, self._cache = self._runner.forward(new, **extra)
         self._failed = False
 
+    @property
+    def rows(self) -> int:
+        """How many sequences run."""
+        return len(self._ids)
+
+    def can_join(self, other: Batch) -> bool:
+        """Whether one batch of the rows of both is the same: equally long, not padded, with a cache that can be cut."""
+        padded = self._real is not None or other._real is not None
+        failed = self._failed or other._failed
+        caches = {_has_plain_cache(batch._cache) for batch in (self, other)}
+        equal = self._length == other._length and (self._cache is None) == (other._cache is None)
+        return equal and not padded and not failed and caches == {True}
+
+    def take_rows(self, others: Sequence[Batch]) -> None:
+        """Continue the rows of `others`, all of which `can_join`, after one's own; they must not be used any more."""
+        batches = (self, *others)
+        rows = sum(batch.rows for batch in batches)
+        with out_of_memory_as_failure(self._ids.device, f"{rows} x {self._length} tokens"):
+            self._failed = True  # until all layers are joined
+            self._ids = torch.cat([batch._ids for batch in batches])
+            self._logits = torch.cat([batch._logits for batch in batches])
+            if self._cache is not None:
+                _join_layers([batch._cache for batch in batches])
+            self._failed = False
+
+
+def _has_plain_cache(cache: Any) -> bool:
+    """Whether there is none, or one of plain keys and values, a row a sequence."""
+    from transformers.cache_utils import DynamicCache, DynamicLayer, DynamicSlidingWindowLayer
+
+    return cache is None or (
+        type(cache) is DynamicCache
+        and all(type(layer) in (DynamicLayer, DynamicSlidingWindowLayer) for layer in cache.layers)
+    )
+
+
+def _join_layers(caches: Sequence[Any]) -> None:
+    """Put the keys and values of all caches into the first, layer by layer, so that little is held twice."""
+    first, *others = caches
+    for place, layer in enumerate(first.layers):
+        same = [layer, *(cache.layers[place] for cache in others)]
+        for name in ("keys", "values"):
+            setattr(layer, name, torch.cat([getattr(one, name) for one in same]))
+            for one in same[1:]:
+                setattr(one, name, None)
+
 
 class GroupedBatches:
-    """Sequences of unequal length on a model that cannot be padded: one batch for each length. A `Decoding`."""
+    """Sequences that cannot run as one batch, as several. A `Decoding`."""
 
-    def __init__(self, runner: Runner, prompts: Sequence[Sequence[int]]) -> None:
-        by_length: dict[int, list[int]] = {}
+    def __init__(self, batches: Sequence[Batch], rows: Sequence[Sequence[int]]) -> None:
+        """`rows`: for each batch, where its rows stand."""
+        self._rows = [torch.tensor(list(places)) for places in rows]
+        self._batches = list(batches)
+
+    @classmethod
+    def by_length(cls, runner: Runner, prompts: Sequence[Sequence[int]]) -> GroupedBatches:
+        """One batch for each length of prompt, for a model that cannot be padded."""
+        found: dict[int, list[int]] = {}
         for row, prompt in enumerate(prompts):
-            by_length.setdefault(len(prompt), []).append(row)
-        self._rows = [torch.tensor(rows) for rows in by_length.values()]
-        self._batches = [Batch(runner, [prompts[row] for row in rows]) for rows in by_length.values()]
+            found.setdefault(len(prompt), []).append(row)
+        batches = [Batch(runner, [prompts[row] for row in rows]) for rows in found.values()]
+        return cls(batches, list(found.values()))
+
+    @property
+    def rows(self) -> int:
+        """How many sequences run."""
+        return sum(map(len, self._rows))
+
+    def parts(self, after: int) -> list[tuple[Batch, list[int]]]:
+        """Its batches with the places of their rows, where `after` rows stand before them."""
+        return [(batch, (rows + after).tolist()) for batch, rows in zip(self._batches, self._rows, strict=True)]
 
     @property
     def logits(self) -> Float[Tensor, "batch vocab"]:
@@ -192,6 +249,23 @@ class GroupedBatches:
         new = torch.as_tensor(token_ids)
         for rows, batch in zip(self._rows, self._batches, strict=True):
             batch.push(new[rows.to(new.device)])
+
+
+def join_batches(parts: Sequence[Batch | GroupedBatches]) -> Batch | GroupedBatches:
+    """The rows of all parts in that order: one batch where that is possible, else side by side."""
+    first, *others = parts
+    if isinstance(first, Batch) and all(isinstance(other, Batch) and first.can_join(other) for other in others):
+        first.take_rows([other for other in others if isinstance(other, Batch)])
+        return first
+    batches: list[Batch] = []
+    rows: list[list[int]] = []
+    after = 0
+    for part in parts:
+        found = [(part, list(range(after, after + part.rows)))] if isinstance(part, Batch) else part.parts(after)
+        batches += [batch for batch, _ in found]
+        rows += [places for _, places in found]
+        after += part.rows
+    return GroupedBatches(batches, rows)
 
 
 @contextmanager

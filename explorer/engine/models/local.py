@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from explorer.base.records.models import ModelInfo
-from explorer.engine.models.abilities import Embeddings, Prefix
-from explorer.engine.models.decoding import Batch, CachedPrefix, Decoding, Runner
+from explorer.engine.models.abilities import Continuation, Embeddings, Prefix
+from explorer.engine.models.decoding import Batch, CachedPrefix, Decoding, GroupedBatches, Runner, join_batches
 from explorer.engine.models.errors import ModelError
 from explorer.engine.models.vocabulary import Vocabulary
 
@@ -42,7 +42,7 @@ class _Held:
 
 
 class LocalModel(_Held):
-    """A causal language model with its vocabulary. Implements every ability and `SharesPrefix`.
+    """A causal language model with its vocabulary. Implements every ability, `SharesPrefix` and `JoinsBatches`.
 
     `hf` is the transformers model itself, in its raw form; whoever hooks or folds it does so on a copy
     (`explorer.engine.models.lens`).
@@ -72,6 +72,13 @@ class LocalModel(_Held):
         self.check_prompts(rests)
         self._runner.check_length(len(prefix.ids) + max(len(rest) for rest in rests))
         return Batch(self._runner, rests, prefix)
+
+    def join(self, parts: Sequence[Continuation]) -> Decoding:
+        """See `JoinsBatches`."""
+        assert all(isinstance(part, Batch | GroupedBatches) for part in parts), (
+            "parts belong to the model they began on"
+        )
+        return join_batches(cast(Sequence[Batch | GroupedBatches], parts))
 
     def check_prompts(self, prompts: Sequence[Sequence[int]]) -> None:
         """Raise `ModelError` for no prompt, an empty one, one beyond the context, an id outside the vocabulary."""

@@ -15,6 +15,7 @@ from explorer.base.records.tokens import CATEGORIES
 from explorer.base.records.verification import VERDICTS, Verify
 from explorer.engine.answers.speakability.answer import cache_folder as proofs_folder
 from explorer.engine.answers.speakability.answer import read_certificates
+from explorer.engine.answers.verification.asking import Asker
 from explorer.engine.answers.verification.definitions import (
     SPEAKABILITY,
     Definition,
@@ -23,7 +24,7 @@ from explorer.engine.answers.verification.definitions import (
 )
 from explorer.engine.answers.verification.judging import Facts
 from explorer.engine.answers.verification.questions import Question
-from explorer.engine.answers.verification.sweep import Asker, Slab, evidence_folder
+from explorer.engine.answers.verification.sweep import Slab, evidence_folder
 from explorer.engine.answers.vocabulary import Read
 from explorer.engine.behaviour.prompts import build_prompt
 from explorer.engine.models.abilities import HasHidden, HasVocabulary, weights_of

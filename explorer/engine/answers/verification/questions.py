@@ -67,6 +67,15 @@ class Question:
         )
 
 
+def unanswered(dtype: np.dtype[Any], token_ids: Int[np.ndarray, " n"]) -> Evidence:
+    """Evidence of a question's `dtype` that says nothing: no reply, and NaN for each log-probability."""
+    found = np.zeros(len(token_ids), dtype=dtype)
+    found["token_id"] = token_ids
+    if "reply_ids" in (dtype.names or ()):
+        found["reply_ids"], found["logprobs"] = ENDED, np.nan
+    return found
+
+
 @dataclass(frozen=True)
 class PromptForm:
     """The ids of a question's prompt, with a mark in each slot."""
