@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Bool, Float32, Int
 
-from explorer.base.reply_classes import Subject, classify
 from explorer.engine.answers.verification.questions import (
-    REPLY_CLASSES,
     Evidence,
     PromptForm,
     Question,
+    class_of,
     prompt_form,
     unanswered,
 )
@@ -24,7 +23,6 @@ from explorer.engine.models.prediction import Choice, Wanted
 
 if TYPE_CHECKING:
     from explorer.engine.models.abilities import Continuation, HasVocabulary, Prefix
-    from explorer.engine.models.vocabulary import Vocabulary
 
 Step = Generator[None, None, Evidence]
 
@@ -155,10 +153,3 @@ def without_bounds(
     greatest = np.fmax.reduce(known, axis=1, initial=-np.inf)
     known[np.where(bounded, logprobs, -np.inf).max(axis=1) > greatest] = np.nan
     return known
-
-
-def class_of(vocabulary: Vocabulary, question: Question, token_id: int, reply_ids: Sequence[int]) -> int:
-    """The class of one reply, as an index into `REPLY_CLASSES`."""
-    subject = Subject(token_id, vocabulary.token_bytes(token_id), token_id in vocabulary.special_ids)
-    found = classify(reply_ids, vocabulary.decode_bytes(reply_ids), subject, question.template)
-    return REPLY_CLASSES.index(found)

@@ -17,6 +17,7 @@ from explorer.base.plugins import find_plugins, problem
 from explorer.base.templates import SLOT, Template, find_template
 from explorer.engine.answers.verification.judging import (
     Facts,
+    Settled,
     Values,
     Verdicts,
     by_class,
@@ -26,6 +27,8 @@ from explorer.engine.answers.verification.judging import (
     by_speakability,
     by_substring,
     by_threshold,
+    rejected_by_magikarp,
+    said_first,
 )
 from explorer.engine.answers.verification.questions import Question
 from explorer.engine.core.knee import Knee, find_knee
@@ -46,6 +49,11 @@ class Definition:
     questions: tuple[Question, ...]
     """What must be asked; none for rules on the weights alone."""
     judge: Callable[[Facts], tuple[Verdicts, Values]] = field(repr=False)
+    settled: Callable[[Facts], Settled] | None = field(default=None, repr=False)
+    """On which tokens the verdict is certain although some questions are `unanswered`: the dearer ones need not be asked
+    then, and the value is that of the prompts asked. None: every question is needed."""
+    replies: Question | None = None
+    """The question whose replies are counted by their class, where the rule looks at that."""
 
 
 # ── the published forms ──────────────────────────────────────────────────────────────────────────────────
@@ -94,7 +102,7 @@ def magikarp() -> Definition:
     """
     return Definition(
         "magikarp", "magikarp", _MAGIKARP_RULE, _FISHING, "greatest P(token)", _MAGIKARP,
-        lambda facts: by_magikarp(facts, _MAGIKARP),
+        lambda facts: by_magikarp(facts, _MAGIKARP), lambda facts: rejected_by_magikarp(facts, _MAGIKARP),
     )  # fmt: skip
 
 
@@ -102,7 +110,8 @@ def magikarp_released() -> Definition:
     """`magikarp` with the 101 repeats that its released code writes."""
     return Definition(
         "magikarp-released", "magikarp, 101 repeats", _MAGIKARP_RULE + " (101 repeats)", _FISHING + ", its code",
-        "greatest P(token)", _RELEASED, lambda facts: by_magikarp(facts, _RELEASED),
+        "greatest P(token)", _RELEASED,
+        lambda facts: by_magikarp(facts, _RELEASED), lambda facts: rejected_by_magikarp(facts, _RELEASED),
     )  # fmt: skip
 
 
@@ -122,7 +131,8 @@ def glitchminer_strict() -> Definition:
     """
     return Definition(
         "glitchminer-strict", "GlitchMiner, strict", "verified where the likeliest next token is not the token in any "
-        "of three forms", _MINER_PAPER, "greatest P(token)", _STRICT, lambda facts: by_first_token(facts, _STRICT),
+        "of three forms", _MINER_PAPER, "greatest P(token)", _STRICT,
+        lambda facts: by_first_token(facts, _STRICT), lambda facts: said_first(facts, _STRICT),
     )  # fmt: skip
 
 
@@ -144,7 +154,7 @@ def plain() -> Definition:
     return Definition(
         "plain", "plain question", "rejected where the reply is or contains the token, weak where it is a variant or "
         "spelled out, else verified", "the classes of replies are our own; the question: Rumbelow & Watkins, 2023",
-        "greatest P(token)", (PLAIN,), lambda facts: by_class(facts, PLAIN),
+        "greatest P(token)", (PLAIN,), lambda facts: by_class(facts, PLAIN), replies=PLAIN,
     )  # fmt: skip
 
 
@@ -156,6 +166,7 @@ def sampled(samples: int, seed: int) -> Definition:
         "weak where few are and the 95 % Wilson interval is below one half, rejected where it is above, "
         "else inconclusive",
         "E. B. Wilson, JASA 22, 1927", "share of exact replies", (question,), lambda facts: by_rate(facts, question),
+        replies=question,
     )  # fmt: skip
 
 

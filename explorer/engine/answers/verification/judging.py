@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, UInt8
 
 from explorer.base.records.speakability import Speakability
 from explorer.base.records.verification import VERDICTS
-from explorer.base.reply_classes import Subject, classify
-from explorer.engine.answers.verification.questions import ENDED, REPLY_CLASSES, Evidence, Question
+from explorer.engine.answers.verification.questions import ENDED, REPLY_CLASSES, Evidence, Question, class_of
 from explorer.engine.core.statistics import wilson_interval
 
 if TYPE_CHECKING:
@@ -27,6 +26,7 @@ assert VERDICTS[:4] == ("verified", "weak", "rejected", "inconclusive")
 
 Verdicts = npt.NDArray[np.uint8]
 Values = npt.NDArray[np.float32]
+Settled = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -44,10 +44,27 @@ class Facts:
 
     speakable: Mapping[int, tuple[Speakability, float]] = field(default_factory=dict)
     """Whether a token is speakable and its margin, for the tokens that are settled."""
+    _classes: dict[str, UInt8[np.ndarray, "n replies"]] = field(default_factory=dict)
 
     def answers(self, question: Question) -> Evidence | None:
         """The evidence of `question`; None where it was not asked."""
         return self.evidence.get(question.key)
+
+    def classes(self, question: Question) -> UInt8[np.ndarray, "n replies"] | None:
+        """The class of each reply to `question`, as indices into `REPLY_CLASSES`; None where it was not asked."""
+        answers = self.answers(question)
+        if answers is None:
+            return None
+        if question.samples:
+            sampled: UInt8[np.ndarray, "n replies"] = answers["classes"]
+            return sampled
+        if question.key not in self._classes:
+            found = [
+                class_of(self.vocabulary, question, token_id, reply)
+                for token_id, reply in zip(self.token_ids.tolist(), _replies(answers), strict=True)
+            ]
+            self._classes[question.key] = np.array(found, dtype=np.uint8).reshape(len(self.token_ids), 1)
+        return self._classes[question.key]
 
 
 def _best(facts: Facts, questions: tuple[Question, ...], positions: int | None = None) -> Float[np.ndarray, " n"]:
@@ -73,6 +90,12 @@ def by_magikarp(facts: Facts, questions: tuple[Question, ...]) -> tuple[Verdicts
     return verdicts, best.astype(np.float32)
 
 
+def rejected_by_magikarp(facts: Facts, questions: tuple[Question, ...]) -> Settled:
+    """Where one prompt gives the token more than 0.1 already: the greatest of all is no less."""
+    settled: Settled = _best(facts, questions) > 0.1
+    return settled
+
+
 def _all_answered(facts: Facts, questions: tuple[Question, ...]) -> Bool[np.ndarray, " n"]:
     """Of which tokens every question has a number: it was asked, and the model's logits were none but numbers."""
     answered = np.ones(len(facts.token_ids), dtype=np.bool_)
@@ -84,21 +107,24 @@ def _all_answered(facts: Facts, questions: tuple[Question, ...]) -> Bool[np.ndar
 
 def by_first_token(facts: Facts, questions: tuple[Question, ...]) -> tuple[Verdicts, Values]:
     """Verified where none of the questions is answered with the token first; inconclusive where one was not asked."""
-    best = _best(facts, questions, 1)
-    said = np.zeros(len(best), dtype=np.bool_)
-    all_asked = True
-    for question in questions:
-        answers = facts.answers(question)
-        if answers is None:
-            all_asked = False
-        else:
-            said |= answers["reply_ids"][:, 0] == facts.token_ids
-            # End of text ends a reply and is not in it; where it is the subject, saying it is that.
-            ended = answers["reply_ids"][:, 0] == ENDED
-            said |= ended & np.isin(facts.token_ids, list(facts.vocabulary.eos_ids))
+    best, said = _best(facts, questions, 1), said_first(facts, questions)
+    all_asked = all(facts.answers(question) is not None for question in questions)
     verdicts = np.where(said, REJECTED, VERIFIED if all_asked else INCONCLUSIVE).astype(np.uint8)
     verdicts[np.isnan(best)] = INCONCLUSIVE
     return verdicts, best.astype(np.float32)
+
+
+def said_first(facts: Facts, questions: tuple[Question, ...]) -> Settled:
+    """Where one of the questions is answered with the token first."""
+    said = np.zeros(len(facts.token_ids), dtype=np.bool_)
+    for question in questions:
+        answers = facts.answers(question)
+        if answers is not None:
+            said |= answers["reply_ids"][:, 0] == facts.token_ids
+            # End of text ends a reply and is not in it; where it is the subject, saying it is that.
+            ended = (answers["reply_ids"][:, 0] == ENDED) & ~np.isnan(answers["logprobs"][:, 0])
+            said |= ended & np.isin(facts.token_ids, list(facts.vocabulary.eos_ids))
+    return said
 
 
 def by_substring(facts: Facts, question: Question) -> tuple[Verdicts, Values]:
@@ -127,29 +153,26 @@ def _replies(answers: Evidence) -> list[list[int]]:
     return [[token_id for token_id in reply if token_id != ENDED] for reply in answers["reply_ids"].tolist()]
 
 
-_CLASS_VERDICTS = {"exact": REJECTED, "contains": REJECTED, "variant": WEAK, "spelled": WEAK}
+_BY_CLASS = {"exact": REJECTED, "contains": REJECTED, "variant": WEAK, "spelled": WEAK}
+_CLASS_VERDICTS = np.array([_BY_CLASS.get(name, VERIFIED) for name in REPLY_CLASSES], dtype=np.uint8)
 
 
 def by_class(facts: Facts, question: Question) -> tuple[Verdicts, Values]:
-    answers = facts.answers(question)
+    classes = facts.classes(question)
     best = _best(facts, (question,))
     verdicts = np.full(len(best), INCONCLUSIVE, dtype=np.uint8)
-    if answers is not None:
-        vocabulary = facts.vocabulary
-        for place, (token_id, reply) in enumerate(zip(facts.token_ids.tolist(), _replies(answers), strict=True)):
-            subject = Subject(token_id, vocabulary.token_bytes(token_id), token_id in vocabulary.special_ids)
-            found = classify(reply, vocabulary.decode_bytes(reply), subject, question.template)
-            verdicts[place] = _CLASS_VERDICTS.get(found, VERIFIED)
+    if classes is not None:
+        verdicts = _CLASS_VERDICTS[classes[:, 0]]
         verdicts[np.isnan(best)] = INCONCLUSIVE
     return verdicts, best.astype(np.float32)
 
 
 def by_rate(facts: Facts, question: Question) -> tuple[Verdicts, Values]:
-    answers = facts.answers(question)
-    if answers is None:
+    classes = facts.classes(question)
+    if classes is None:
         count = len(facts.token_ids)
         return np.full(count, INCONCLUSIVE, dtype=np.uint8), np.full(count, np.nan, dtype=np.float32)
-    said = (answers["classes"] == REPLY_CLASSES.index("exact")).sum(axis=1)
+    said = (classes == REPLY_CLASSES.index("exact")).sum(axis=1)
     by_count = np.array([_rate_verdict(exact, question.samples) for exact in range(question.samples + 1)], np.uint8)
     return by_count[said], (said / question.samples).astype(np.float32)
 

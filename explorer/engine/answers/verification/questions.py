@@ -18,6 +18,7 @@ import numpy.typing as npt
 from jaxtyping import Int
 
 from explorer.base.records.repeat_back import Chat, ReplyClass
+from explorer.base.reply_classes import Subject, classify
 from explorer.base.templates import Template
 from explorer.engine.behaviour.prompts import build_prompt
 
@@ -100,3 +101,10 @@ def prompt_form(vocabulary: Vocabulary, question: Question) -> PromptForm:
     """The form of `question` as `vocabulary`'s model reads it; raises `BehaviourError` as `build_prompt` does."""
     prompt = build_prompt(vocabulary, question.template, 0, question.chat)
     return PromptForm(np.array(prompt.ids, dtype=np.int64), np.array(prompt.slot_positions, dtype=np.int64))
+
+
+def class_of(vocabulary: Vocabulary, question: Question, token_id: int, reply_ids: Sequence[int]) -> int:
+    """The class of one reply, as an index into `REPLY_CLASSES`."""
+    subject = Subject(token_id, vocabulary.token_bytes(token_id), token_id in vocabulary.special_ids)
+    found = classify(reply_ids, vocabulary.decode_bytes(reply_ids), subject, question.template)
+    return REPLY_CLASSES.index(found)
