@@ -50,7 +50,7 @@ class Definition:
     """What must be asked; none for rules on the weights alone."""
     judge: Callable[[Facts], tuple[Verdicts, Values]] = field(repr=False)
     settled: Callable[[Facts], Settled] | None = field(default=None, repr=False)
-    """On which tokens the verdict is certain although some questions are `unanswered`: the dearer ones need not be asked
+    """On which tokens the verdict is certain although some questions are `unanswered`: dearer ones need not be asked
     then, and the value is that of the prompts asked. None: every question is needed."""
     replies: Question | None = None
     """The question whose replies are counted by their class, where the rule looks at that."""
