@@ -25,8 +25,8 @@ class _Held:
         self._vocabulary = vocabulary
         self._embeddings = embeddings
         self._info = info
-        self.notes: tuple[str, ...] = notes_on(embeddings)
-        """Remarks on the weights, such as '3 rows of W_E hold NaN or infinity'."""
+        self.notes: tuple[str, ...] = (*vocabulary.notes, *notes_on(embeddings))
+        """Remarks on the vocabulary and the weights, such as '3 rows of W_E hold NaN or infinity'."""
 
     @property
     def info(self) -> ModelInfo:
