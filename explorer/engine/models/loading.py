@@ -85,7 +85,7 @@ def load_model(
     with out_of_memory_as_failure(chosen_device, f"the weights of {name}"):
         hf = fill_model(architecture, weights, chosen_dtype, name)
         hf = hf.to(chosen_device).eval()
-    _check_same(hf, embeddings)
+    check_same(hf, embeddings)
     base = _describe(architecture, embeddings, vocabulary, name=name, source=source, revision=revision)
     info = msgspec.structs.replace(
         base,
@@ -122,7 +122,7 @@ def load_embeddings_only(
     return EmbeddingsOnly(vocabulary, embeddings, info)
 
 
-def _check_same(hf: PreTrainedModel, embeddings: Embeddings) -> None:
+def check_same(hf: PreTrainedModel, embeddings: Embeddings) -> None:
     """Raise `ModelError` unless the matrices found in the checkpoint are those that the model runs with."""
     for found, module in (
         (embeddings.input, hf.get_input_embeddings()),

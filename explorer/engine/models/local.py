@@ -25,7 +25,7 @@ class _Held:
         self._vocabulary = vocabulary
         self._embeddings = embeddings
         self._info = info
-        self.notes: tuple[str, ...] = (*vocabulary.notes, *notes_on(embeddings))
+        self.notes: tuple[str, ...] = (*_quantised(info), *vocabulary.notes, *notes_on(embeddings))
         """Remarks on the vocabulary and the weights, such as '3 rows of W_E hold NaN or infinity'."""
 
     @property
@@ -94,6 +94,11 @@ class LocalModel(_Held):
 
 class EmbeddingsOnly(_Held):
     """The vocabulary and matrices of a `weights:` source. Implements `HasWeights`, and does not run."""
+
+
+def _quantised(info: ModelInfo) -> tuple[str, ...]:
+    """What is said beside numbers that come from quantised weights."""
+    return (f"quantised weights ({info.quantisation}), dequantised for every number",) * bool(info.quantisation)
 
 
 def notes_on(embeddings: Embeddings) -> tuple[str, ...]:
