@@ -62,9 +62,6 @@ class ReplayApp(Stage):
     async def _begin(self) -> None:
         await self.open_panes()
         self.current.begin()
-        self.reading.read_first()
-        if len(self.session):
-            self.current.go_to(0)
         self.current.show()
         if self.ending.then is not None:
             self.remark("q goes back to the explorer.")
