@@ -69,19 +69,8 @@ def prepared(
     exact = np.asarray(rows, dtype=np.float64)
     count, width = exact.shape
     mean = exact.mean(axis=0) if centre else np.zeros(width)
-    centred = torch.empty(count, width, dtype=torch.float64, device=device)
-    covariance = torch.zeros(width, width, dtype=torch.float64, device=device)
-    largest = 0.0
-    for start in range(0, count, CHUNK):
-        part = exact[start : start + CHUNK]
-        largest = max(largest, float(np.linalg.norm(part, axis=1).max()))
-        part = part - mean
-        if mean_zero:
-            part -= part.mean(axis=1, keepdims=True)
-        centred[start : start + CHUNK] = torch.from_numpy(part)
-        covariance += centred[start : start + CHUNK].T @ centred[start : start + CHUNK]
-        yield
-    variances, axes = _principal_axes(covariance / count)
+    centred, products, largest = yield from _centre(exact, mean, mean_zero=mean_zero, device=device)
+    variances, axes = _principal_axes(products / count)
     variances, axes = variances.flip(0), axes.flip(1)
     rank = int((variances > max(float(variances[0]), 0.0) * 1e-15 * width).sum())
     yield
@@ -103,6 +92,31 @@ def prepared(
         dropped=dropped,
         skew=skew + 4e-16 * width,
     )
+
+
+def _centre(
+    rows: Float64[np.ndarray, "vocab d_model"],
+    mean: Float64[np.ndarray, " d_model"],
+    *,
+    mean_zero: bool,
+    device: torch.device,
+) -> Generator[None, None, tuple[Float64[Tensor, "vocab d_model"], Float64[Tensor, "d_model d_model"], float]]:
+    """The rows less `mean` (projected, if `mean_zero`), the sum of their outer products, and the longest row's length
+    as it was."""
+    count, width = rows.shape
+    centred = torch.empty(count, width, dtype=torch.float64, device=device)
+    products = torch.zeros(width, width, dtype=torch.float64, device=device)
+    largest = 0.0
+    for start in range(0, count, CHUNK):
+        part = rows[start : start + CHUNK]
+        largest = max(largest, float(np.linalg.norm(part, axis=1).max()))
+        part = part - mean
+        if mean_zero:
+            part -= part.mean(axis=1, keepdims=True)
+        centred[start : start + CHUNK] = torch.from_numpy(part)
+        products += centred[start : start + CHUNK].T @ centred[start : start + CHUNK]
+        yield
+    return centred, products, largest
 
 
 def _principal_axes(covariance: Float64[Tensor, "d d"]) -> tuple[Float64[Tensor, " d"], Float64[Tensor, "d d"]]:

@@ -10,6 +10,7 @@ is taken away before a lead counts.
 from __future__ import annotations
 
 from collections.abc import Generator
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -44,46 +45,87 @@ def own_row_wins(
     """Yield tokens that win at `reach` times their own turned row, with proved lower bounds of their leads. Those never
     yielded may or may not win there."""
     count, rank = geometry.turned.shape
-    if rank == 0:
+    rivals = _Rivals.of(geometry, bias, reach) if rank else None
+    if rivals is None:
         return
-    shift = np.zeros(count) if bias is None else bias
-    sizes = reach * geometry.norms
-    size = float(sizes.max())
-    if not max(size, float(geometry.norms.max()), float(np.abs(shift).max())) <= LARGEST:
-        return
-    # Where x is not equally long for all tokens, the order of the rivals differs from token to token with a bias.
-    ordered = bias is None or bool(size <= sizes[sizes > 0].min(initial=size) * (1 + 1e-9))
-    size = size if bias is not None else 1.0
-    keys = geometry.norms * size + shift
-    order = np.argsort(keys, kind="stable") if ordered else np.arange(count)
-    keys = keys[order]
-    place = np.empty(count, dtype=np.int64)
-    place[order] = np.arange(count)
-    todo = np.sort(place[token_ids])
+    order = rivals.order
+    todo = rivals.places(token_ids)
     turned = geometry.turned[torch.from_numpy(order).to(geometry.turned.device)]
     levels = sorted({level for level in (rank // 12, rank // 4) if level >= 8} | {rank})
     for level in levels:
-        screen = _Screen(turned, level, reach[order], shift[order], geometry)
+        screen = _Screen(turned, level, reach[order], rivals.shift[order], geometry)
         left: list[Int64[np.ndarray, " m"]] = []
         start = 0
         while start < len(todo):
-            first = 0
-            if ordered:
-                own = int(todo[start])
-                first = int(np.searchsorted(keys[:own], keys[own] - NEAR * size * geometry.norms[order[own]]))
+            first = rivals.first_for(int(todo[start]))
             block = todo[start : start + screen.block(count - first)]
             start += len(block)
-            leads = screen.leads(block, first)
-            if first:
-                # Rows left out score at most their key, of which the last is the largest. Lengths are off by what
-                # turning lost, which is all of them where the rows hardly differ.
-                apart = keys[block] - keys[first - 1] - 1e-11 * np.abs(keys).max() - 4 * screen.lost * size
-                scale = 1.0 if bias is not None else sizes[order[block]]
-                leads = np.minimum(leads, apart * scale)
+            leads = rivals.cap(screen.leads(block, first), block, first, screen.lost)
             won = leads > 0
             left.append(block[~won])
             yield order[block[won]], leads[won]
         todo = np.concatenate(left) if left else todo[:0]
+
+
+@dataclass(frozen=True)
+class _Rivals:
+    """All tokens by their keys, and what those can score that a token does not look at."""
+
+    norms: Float64[np.ndarray, " vocab"]
+    shift: Float64[np.ndarray, " vocab"]
+    sizes: Float64[np.ndarray, " vocab"]
+    """Lengths of the points x."""
+    size: float
+    """Of all points with a bias; 1 without, where leads grow as the points do."""
+    order: Int64[np.ndarray, " vocab"]
+    """Token ids, smallest key first; as they are where no one order serves all tokens."""
+    keys: Float64[np.ndarray, " vocab"]
+    """In that order."""
+    is_ordered: bool
+    has_bias: bool
+
+    @classmethod
+    def of(
+        cls, geometry: Geometry, bias: Float64[np.ndarray, " vocab"] | None, reach: Float64[np.ndarray, " vocab"]
+    ) -> _Rivals | None:
+        """None where float32 could overflow."""
+        norms, count = geometry.norms, len(geometry.norms)
+        shift = np.zeros(count) if bias is None else bias
+        sizes = reach * norms
+        size = float(sizes.max())
+        if not max(size, float(norms.max()), float(np.abs(shift).max())) <= LARGEST:
+            return None
+        # Where x is not equally long for all tokens, the order of the rivals differs from token to token with a bias.
+        ordered = bias is None or bool(size <= sizes[sizes > 0].min(initial=size) * (1 + 1e-9))
+        size = size if bias is not None else 1.0
+        keys = norms * size + shift
+        order = np.argsort(keys, kind="stable") if ordered else np.arange(count)
+        return cls(norms, shift, sizes, size, order, keys[order], ordered, bias is not None)
+
+    def places(self, token_ids: Int64[np.ndarray, " n"]) -> Int64[np.ndarray, " n"]:
+        """Where tokens stand in the order, sorted."""
+        place = np.empty(len(self.order), dtype=np.int64)
+        place[self.order] = np.arange(len(self.order))
+        return np.sort(place[token_ids])
+
+    def first_for(self, own: int) -> int:
+        """The first place whose token may beat the one at place `own`, or any after it."""
+        if not self.is_ordered:
+            return 0
+        return int(np.searchsorted(self.keys[:own], self.keys[own] - NEAR * self.size * self.norms[self.order[own]]))
+
+    def cap(
+        self, leads: Float64[np.ndarray, " n"], block: Int64[np.ndarray, " n"], first: int, lost: float
+    ) -> Float64[np.ndarray, " n"]:
+        """The leads of the tokens at `block` over the rivals from `first` on, as leads over all rivals."""
+        if not first:
+            return leads
+        # Rows left out score at most their key, of which the last is the largest. Lengths are off by what
+        # turning lost, which is all of them where the rows hardly differ.
+        keys = self.keys
+        apart = keys[block] - keys[first - 1] - 1e-11 * np.abs(keys).max() - 4 * lost * self.size
+        scale = 1.0 if self.has_bias else self.sizes[self.order[block]]
+        return np.asarray(np.minimum(leads, apart * scale))
 
 
 class _Screen:
