@@ -16,6 +16,7 @@ from explorer.engine.core.speakability.exact_sums import LARGEST, LOST, UNIT, ex
 from explorer.engine.core.speakability.frame import Frame
 from explorer.engine.core.speakability.hull_proofs import HullProofs
 from explorer.engine.core.speakability.questions import Answer, Certificate, Question, Weights, Witness
+from explorer.engine.core.speakability.rows import Rows
 
 MOST_CONTENDERS = 64
 """Rivals of a witness that are settled by exact sums; a witness with more of them is refused."""
@@ -33,24 +34,23 @@ class Checker:
 
     def __init__(
         self,
-        rows: Float[np.ndarray, "vocab d_model"],
+        rows: Rows | Float[np.ndarray, "vocab d_model"],
         bias: Float[np.ndarray, " vocab"] | None,
         question: Question,
         shift: Float[np.ndarray, " d_model"] | None = None,
         frames: dict[bool, Frame | None] | None = None,
     ) -> None:
         self.question = question
-        self.rows = np.asarray(rows, dtype=np.float64)
+        self.rows = Rows.of(rows)
         count, width = self.rows.shape
         used_bias, used_shift = (bias, shift) if question.bias else (None, None)
         self.bias = np.zeros(count) if used_bias is None else np.asarray(used_bias, dtype=np.float64)
         self.shift = np.zeros(width) if used_shift is None else np.asarray(used_shift, dtype=np.float64)
-        if not all(np.isfinite(values).all() for values in (self.rows, self.bias, self.shift)):
+        if not (self.rows.are_finite and all(np.isfinite(values).all() for values in (self.bias, self.shift))):
             raise ValueError("rows, bias and shift must be finite numbers")
-        with np.errstate(all="ignore"):
-            self._norms = lengths(self.rows)
+        self._norms = self.rows.lengths
         self.in_range = self._in_range()
-        self.hull = HullProofs(self.rows, self.bias, self.shift, question, self._norms, frames)
+        self.hull = HullProofs(self.rows, self.bias, self.shift, question, frames)
 
     def proves(self, token_id: int, answer: Answer, certificate: Certificate | None) -> bool:
         """Whether the certificate proves the answer. `undecided` needs no proof."""
@@ -77,7 +77,7 @@ class Checker:
 
     def row_witness(self, token_id: int) -> Float64[np.ndarray, " d_model"]:
         """What a `RowWitness` stands for."""
-        direction = self.rows[token_id] - self.hull.mean
+        direction = self.rows[token_id] - self.rows.mean
         if self.question.mean_zero:
             direction = direction - direction.mean()
         # Times a power of two that brings it to ordinary size, which loses nothing.
@@ -101,7 +101,7 @@ class Checker:
             rest = np.array([abs(math.fsum(one)) for one in x])
             drift = np.where(rest > 0, rest / width * (1 + 4 * UNIT) + LOST, 0.0)
         shifted = x + self.shift
-        scores = shifted @ self.rows.T + self.bias
+        scores = self.rows.scores(shifted) + self.bias
         loss = gamma(width + 4) * lengths(shifted) + drift * math.sqrt(width) * (1 + 4 * UNIT)
         errors = loss[:, None] * self._norms + 2 * UNIT * (np.abs(scores) + np.abs(self.bias)) + LOST
         found = np.full(len(x), -np.inf)

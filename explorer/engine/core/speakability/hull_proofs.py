@@ -15,26 +15,26 @@ from jaxtyping import Float64, Shaped
 from explorer.engine.core.speakability.exact_sums import LOST, UNIT, gamma, lengths
 from explorer.engine.core.speakability.frame import Frame, frame_of
 from explorer.engine.core.speakability.questions import Question
+from explorer.engine.core.speakability.rows import Rows
 
 
 class HullProofs:
     """What such proofs give about one unembedding and question: `rows`, `bias` and `shift` are those of the checker.
 
-    `norms` are at least the lengths of the rows. `frames`, by whether entries sum to 0, may be shared by several
+    `frames`, by whether entries sum to 0, may be shared by several
     questions about the same rows.
     """
 
     def __init__(
         self,
-        rows: Float64[np.ndarray, "vocab d_model"],
+        rows: Rows,
         bias: Float64[np.ndarray, " vocab"],
         shift: Float64[np.ndarray, " d_model"],
         question: Question,
-        norms: Float64[np.ndarray, " vocab"],
         frames: dict[bool, Frame | None] | None = None,
     ) -> None:
         self._rows, self._bias, self._shift = rows, bias, shift
-        self._question, self._norms = question, norms
+        self._question = question
         self._frames = {} if frames is None else frames
 
     def bound(
@@ -82,24 +82,19 @@ class HullProofs:
         """All biases less the best linear function of the rows (of what admissible x see of them), and by how much
         an entry may be off."""
         frame, width = self.frame, self._rows.shape[1]
-        total = self._rows @ self._shift + self._bias
-        apart = self._rows - self.mean
+        total = self._rows.along(self._shift) + self._bias
         slope = np.zeros(width)
         if frame is not None:
-            slope = frame.whitening.T @ (frame.whitening @ ((total - total.mean()) @ apart / len(apart)))
+            products = self._rows.weighed(total - total.mean(), self._rows.mean) / len(total)
+            slope = frame.whitening.T @ (frame.whitening @ products)
         drift = 0.0
         if self._question.mean_zero:
             slope -= slope.mean()
             drift = abs(math.fsum(slope)) / width * math.sqrt(width) + LOST
         sizes = float(lengths(self._shift)) + 2 * float(lengths(slope))
-        lost = float(self._norms.max()) * (gamma(width + 4) * sizes + 2 * drift) + 4 * UNIT * float(np.abs(total).max())
-        return total - apart @ slope, lost * (1 + 1e-9) + LOST
-
-    @cached_property
-    def mean(self) -> Float64[np.ndarray, " d_model"]:
-        """The mean of all rows."""
-        mean: Float64[np.ndarray, " d_model"] = self._rows.mean(axis=0)
-        return mean
+        lost = float(self._rows.lengths.max()) * (gamma(width + 4) * sizes + 2 * drift)
+        lost += 4 * UNIT * float(np.abs(total).max())
+        return total - self._rows.along(slope, self._rows.mean), lost * (1 + 1e-9) + LOST
 
     @property
     def frame(self) -> Frame | None:

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float64, Int64
+from jaxtyping import Float, Float64, Int64
 from torch import Tensor
 
-from explorer.engine.core.speakability.geometry import CHUNK, Geometry
+from explorer.engine.core.speakability.geometry import Geometry
 from explorer.engine.core.speakability.questions import Question
 
 UNIT = 2.0**-24
@@ -28,6 +28,8 @@ LARGEST = 2.0**50
 """Longer rows and points are not screened, for float32 would overflow."""
 LOST = 2.0**-118
 """More than underflow takes away from a float32 product of rows, for every unit of their lengths."""
+PART = 4096
+"""Rows that are taken to float64 at a time."""
 NEAR = 0.05
 """Rows whose key is less than the token's by this share of |row| · radius are not looked at: they lose by that much."""
 WORK = 1.5e10
@@ -41,19 +43,20 @@ def own_row_wins(
     bias: Float64[np.ndarray, " vocab"] | None,
     reach: Float64[np.ndarray, " vocab"],
     token_ids: Int64[np.ndarray, " n"],
+    table: Float[Tensor, "vocab rank"] | None = None,
 ) -> Generator[Settled, None, None]:
     """Yield tokens that win at `reach` times their own turned row, with proved lower bounds of their leads. Those never
-    yielded may or may not win there."""
-    count, rank = geometry.turned.shape
+    yielded may or may not win there. `table` is `geometry.table()`, which is made where it is not given."""
+    count, rank = len(geometry), geometry.rank
     rivals = _Rivals.of(geometry, bias, reach) if rank else None
     if rivals is None:
         return
     order = rivals.order
     todo = rivals.places(token_ids)
-    turned = geometry.turned[torch.from_numpy(order).to(geometry.turned.device)]
+    table = geometry.table() if table is None else table
     levels = sorted({level for level in (rank // 12, rank // 4) if level >= 8} | {rank})
     for level in levels:
-        screen = _Screen(turned, level, reach[order], rivals.shift[order], geometry)
+        screen = _Screen(geometry, table, order, level, reach[order], rivals.shift[order])
         left: list[Int64[np.ndarray, " m"]] = []
         start = 0
         while start < len(todo):
@@ -133,21 +136,27 @@ class _Screen:
 
     def __init__(
         self,
-        turned: Float64[Tensor, "vocab rank"],
+        geometry: Geometry,
+        table: Float[Tensor, "vocab rank"],
+        order: Int64[np.ndarray, " vocab"],
         level: int,
         reach: Float64[np.ndarray, " vocab"],
         shift: Float64[np.ndarray, " vocab"],
-        geometry: Geometry,
     ) -> None:
+        """The rows of `geometry`, and of its `table`, are put into `order`, as `reach` and `shift` are."""
         self.level = level
-        device = turned.device
+        device = geometry.device
+        places = torch.from_numpy(order).to(device)
         self.reach = torch.from_numpy(reach).to(device)
         self.shift = torch.from_numpy(shift).to(device)
-        self.norms = torch.linalg.vector_norm(turned, dim=1)
-        rest = torch.linalg.vector_norm(turned[:, level:], dim=1, keepdim=True) * (1 + 8 * UNIT)
-        self.columns = (
-            torch.cat([turned[:, :level], rest], dim=1).float() if level < turned.shape[1] else turned.float()
-        )
+        self.norms = torch.from_numpy(geometry.norms[order]).to(device)
+        self.columns = table[places, :level]
+        if level < geometry.rank:
+            # Entries are off by a rounding to float32 at most, and so are their lengths.
+            chunks = torch.tensor_split(table[:, level:], len(table) // PART + 1)
+            parts = [torch.linalg.vector_norm(chunk.double(), dim=1) for chunk in chunks]
+            rest = (torch.cat(parts) * (1 + 8 * UNIT)).float()
+            self.columns = torch.cat([self.columns, rest[places, None]], dim=1)
         self.has_bias = bool(np.any(shift))
         self.shift32 = self.shift.float()
         width = self.columns.shape[1]
@@ -191,9 +200,9 @@ class _Screen:
 def reach(geometry: Geometry, question: Question) -> Float64[np.ndarray, " vocab"]:
     """By how much each turned row may be multiplied to be as long as is admissible."""
     if question.mode == "box":
-        axes = torch.from_numpy(geometry.axes).to(geometry.turned.device)
-        parts = torch.tensor_split(geometry.turned, len(geometry.turned) // CHUNK + 1)
-        sizes = np.concatenate([(part @ axes.T).abs().amax(dim=1).cpu().numpy() for part in parts]) * (1 + 1e-9)
+        axes = torch.from_numpy(geometry.axes).to(geometry.device)
+        parts = [(part @ axes.T).abs().amax(dim=1).cpu().numpy() for _, part in geometry.turned_parts()]
+        sizes = np.concatenate(parts) * (1 + 1e-9)
     else:
         sizes = geometry.norms
     return np.asarray(np.where(geometry.norms > 0, question.radius * (1 - 2e-12) / np.maximum(sizes, 1e-300), 0.0))
