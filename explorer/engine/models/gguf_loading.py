@@ -45,7 +45,7 @@ def load_gguf(
 ) -> LocalModel:
     """The causal language model in GGUF files, dequantised and ready to run. Raises `ModelError` for every fault of the
     files, for architectures that transformers does not load from GGUF files, and where memory runs out."""
-    weights = GgufFiles(files)
+    weights = _open(files)
     architecture = _causal(weights)
     chosen_device = choose_device(device)
     chosen_dtype = choose_dtype(dtype, chosen_device)
@@ -76,7 +76,7 @@ def load_gguf_embeddings(files: Sequence[Path], *, name: str, source: str, revis
 
     `info.weights_digest` is of the bytes of these matrices alone.
     """
-    weights = GgufFiles(files)
+    weights = _open(files)
     matrices = _read_matrices(weights)
     embeddings = _embeddings(weights, matrices)
     vocabulary = _read_vocabulary(weights)
@@ -119,21 +119,27 @@ def gguf_size(files: Sequence[Path], dtype: torch.dtype) -> int:
     return GgufFiles(files).n_elements() * dtype.itemsize
 
 
-def _read_matrices(weights: GgufFiles) -> dict[str, torch.Tensor]:
-    """The matrices and the head's bias by llama.cpp's names, as far as they are there; checked for their shapes."""
+def _open(files: Sequence[Path]) -> GgufFiles:
+    """The tensors; raises `ModelError` where they are no language model's, or the matrices do not fit each other."""
+    weights = GgufFiles(files)
     if INPUT not in weights.tensors:
         raise ModelError(
             f"{weights.header.file.name} has no {INPUT}: it holds no language model",
             hint="Take the model's own GGUF file, not an adapter's or an image encoder's.",
         )
     shape = weights.shape(INPUT)
-    wanted = {INPUT: shape, OUTPUT: shape, OUTPUT_BIAS: shape[:1]}
-    for name in wanted.keys() & weights.tensors.keys():
-        if len(shape) != 2 or weights.shape(name) != wanted[name]:
+    for name, wanted in ((INPUT, shape), (OUTPUT, shape), (OUTPUT_BIAS, shape[:1])):
+        if name in weights.tensors and (len(shape) != 2 or weights.shape(name) != wanted):
             raise ModelError(f"{name} has shape {list(weights.shape(name))}, and {INPUT} {list(shape)}")
-    needed = sum(math.prod(weights.shape(name)) for name in wanted if name in weights.tensors)
+    return weights
+
+
+def _read_matrices(weights: GgufFiles) -> dict[str, torch.Tensor]:
+    """The matrices and the head's bias by llama.cpp's names, as far as they are there."""
+    names = [name for name in (INPUT, OUTPUT, OUTPUT_BIAS) if name in weights.tensors]
+    needed = sum(math.prod(weights.shape(name)) for name in names)
     with out_of_memory_as_failure(torch.device("cpu"), f"{needed:,} numbers of the matrices"):
-        return {name: weights.tensor(name) for name in wanted if name in weights.tensors}
+        return {name: weights.tensor(name) for name in names}
 
 
 def _embeddings(weights: GgufFiles, matrices: dict[str, torch.Tensor]) -> Embeddings:
@@ -153,7 +159,10 @@ def _has_head(architecture: str) -> bool:
 
 def _read_vocabulary(weights: GgufFiles) -> Vocabulary:
     found = read_gguf_tokenizer(weights.header)
-    return Vocabulary(found.tokenizer, weights.shape(INPUT)[0], found.eos_ids)
+    vocabulary = Vocabulary(found.tokenizer, weights.shape(INPUT)[0], found.eos_ids, pieces=found.pieces)
+    vocabulary.notes += found.notes
+    vocabulary.marked_unused = found.unused
+    return vocabulary
 
 
 def _describe(

@@ -71,9 +71,11 @@ def categorise(
     return categories
 
 
-def known_unused(pieces: Sequence[str | None], tokens: Sequence[bytes]) -> list[tuple[int, str]]:
+def known_unused(
+    pieces: Sequence[str | None], tokens: Sequence[bytes], marked: Collection[int] = ()
+) -> list[tuple[int, str]]:
     """The tokens that no text can have trained, by id, each with the reason, in the words of
-    `records.UnusedReference`.
+    `records.UnusedReference`. `marked`: those that the model's file calls unused.
     """
     found: list[tuple[int, str]] = []
     for token_id, (piece, token) in enumerate(zip(pieces, tokens, strict=True)):
@@ -83,6 +85,8 @@ def known_unused(pieces: Sequence[str | None], tokens: Sequence[bytes]) -> list[
             found.append((token_id, "byte never in UTF-8"))
         elif _UNUSED_NAME.fullmatch(piece):
             found.append((token_id, "name"))
+        elif token_id in marked:
+            found.append((token_id, "marked unused"))
     return found
 
 

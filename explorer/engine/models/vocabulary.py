@@ -35,9 +35,15 @@ class Vocabulary:
     """
 
     def __init__(
-        self, tokenizer: PreTrainedTokenizerFast, rows: int | None = None, eos_ids: Iterable[int] = (), day: str = ""
+        self,
+        tokenizer: PreTrainedTokenizerFast,
+        rows: int | None = None,
+        eos_ids: Iterable[int] = (),
+        day: str = "",
+        pieces: Mapping[int, str] | None = None,
     ) -> None:
         """`rows`: rows of the embedding matrix; None: as many as the tokenizer has ids. `day`: see `ChatTemplate`.
+        `pieces`: those that the tokenizer cannot hold, because another of its tokens has the same text.
 
         Tokens added to the tokenizer that the matrix has no row for are left out, with a note. Raises `ModelError`
         where others have none.
@@ -51,15 +57,19 @@ class Vocabulary:
             self._segments, _ = bare_copy(backend, without_dummy_prefix)
         ids = self._tokenizer.get_vocab(with_added_tokens=False)
         self._added = self._tokenizer.get_added_tokens_decoder()
-        self.tokenizer_size: int = max([*ids.values(), *self._added], default=-1) + 1
+        self.tokenizer_size: int = max([*ids.values(), *self._added, *(pieces or ())], default=-1) + 1
         """One more than the tokenizer's greatest id."""
         self.size: int = self.tokenizer_size if rows is None else rows
         """Rows of the embedding matrix."""
         self.notes: tuple[str, ...] = self._check_rows(ids)
         """What is missing, for the user."""
+        self.marked_unused: frozenset[int] = frozenset()
+        """Ids that the model's file says are not used."""
         self._pieces = [
             self._tokenizer.id_to_token(token_id) for token_id in range(max(self.size, self.tokenizer_size))
         ]
+        for token_id, piece in (pieces or {}).items():
+            self._pieces[token_id] = piece
         special = {token_id for token_id, entry in self._added.items() if entry.special} | {*tokenizer.all_special_ids}
         self.special_ids: frozenset[int] = frozenset(special)
         """Ids that are control tokens (`<s>`, `<|endoftext|>`)."""
@@ -170,7 +180,7 @@ class Vocabulary:
 
     def known_unused(self) -> list[tuple[int, str]]:
         """Tokens that no text can have trained, with the reason; by id."""
-        return known_unused(self._pieces, self._tokens)
+        return known_unused(self._pieces, self._tokens, self.marked_unused)
 
     def digest(self) -> str:
         """SHA-256 of the number of ids, where each begins (int64) and their bytes; first 32 hex digits.

@@ -119,7 +119,11 @@ def _read_counts(cursor: _Cursor) -> tuple[int, int]:
         raise ModelError(f"{cursor.name} is a GGUF file {order}, which is not read", hint=_FORMAT)
     n_tensors, n_entries = cursor.unpack("<Q"), cursor.unpack("<Q")
     if n_tensors * _LEAST_TENSOR + n_entries * _LEAST_ENTRY > cursor.left:
-        raise cursor.broken(f"it counts {n_tensors:,} tensors and {n_entries:,} pieces of metadata")
+        raise ModelError(
+            f"{cursor.name} is cut short or broken: {cursor.size:,} bytes cannot hold the {n_tensors:,} tensors and"
+            f" {n_entries:,} pieces of metadata that it counts",
+            hint=_AGAIN,
+        )
     return n_tensors, n_entries
 
 

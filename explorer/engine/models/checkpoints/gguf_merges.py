@@ -25,7 +25,8 @@ def read_merges(header: GgufHeader, ids: Mapping[str, int]) -> tuple[Merges, str
         if cut > 0 and left in ids and right in ids and left + right in ids:
             merges.append((left, right))
     lost = len(listed) - len(merges)
-    return merges, f"{lost:,} merges of the GGUF file name tokens that it does not have" if lost else ""
+    counted = "1 merge of the GGUF file names" if lost == 1 else f"{lost:,} merges of the GGUF file name"
+    return merges, f"{counted} tokens that it does not have" if lost else ""
 
 
 def recover_merges(ids: Mapping[str, int], header: GgufHeader) -> Merges:

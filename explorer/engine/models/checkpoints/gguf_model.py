@@ -44,7 +44,11 @@ def convert_tensors(
             continue
         tensor = known[name] if name in known else files.tensor(name)
         given = tensor.float().numpy()
-        result = processor.process(given, name, tensor_key_mapping=places, parsed_parameters=collected)
+        try:
+            result = processor.process(given, name, tensor_key_mapping=places, parsed_parameters=collected)
+        except Exception as error:  # of a shape that the metadata do not give it
+            said = " ".join(str(error).split())[:200]
+            raise ModelError(f"{name[:60]!r} in {files.header.file.name} cannot be used: {said}") from error
         if result.name is None:  # an expert's: put into `collected` by the processor itself
             continue
         if result.name not in places:

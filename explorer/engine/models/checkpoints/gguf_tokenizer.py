@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from explorer.engine.models.checkpoints import gguf_pretokenizers as splitting
 from explorer.engine.models.checkpoints.gguf_header import GgufHeader
 from explorer.engine.models.checkpoints.gguf_merges import read_merges, recover_merges
+from explorer.engine.models.checkpoints.tokenizer_files import chat_end_ids
 from explorer.engine.models.errors import ModelError
 from explorer.engine.models.token_bytes import METASPACE
 
@@ -76,6 +77,10 @@ class GgufTokenizer:
 
     tokenizer: PreTrainedTokenizerFast
     eos_ids: frozenset[int]
+    pieces: dict[int, str]
+    """Of tokens whose text an earlier one has."""
+    unused: frozenset[int]
+    """Ids that the file calls unused."""
     notes: tuple[str, ...]
 
 
@@ -141,11 +146,13 @@ def _wrap(vocabulary: GgufVocabulary, backend: Tokenizer, notes: tuple[str, ...]
     }
     template = vocabulary.header.text("tokenizer.chat_template") or None
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, chat_template=template, **options)
-    twice = len(vocabulary.tokens) - len(vocabulary.ids)
+    twice = {token_id: token for token_id, token in enumerate(vocabulary.tokens) if vocabulary.ids[token] != token_id}
     if twice:
-        notes = (*notes, f"{twice:,} tokens of the GGUF file have the same text as another one")
-    ends = (vocabulary.named(name) for name in _ENDS)
-    return GgufTokenizer(tokenizer, frozenset(token_id for token_id in ends if token_id is not None), notes)
+        counted = "1 token of the GGUF file has" if len(twice) == 1 else f"{len(twice):,} tokens of the GGUF file have"
+        notes = (*notes, f"{counted} the same text as another one")
+    ends = {token_id for name in _ENDS if (token_id := vocabulary.named(name)) is not None}
+    unused = (token_id for token_id, kind in enumerate(vocabulary.types) if kind == TokenType.UNUSED)
+    return GgufTokenizer(tokenizer, chat_end_ids(tokenizer) | ends, twice, frozenset(unused), notes)
 
 
 def _first_token(vocabulary: GgufVocabulary) -> int | None:
@@ -207,15 +214,20 @@ def _word_piece(vocabulary: GgufVocabulary) -> tuple[Tokenizer, tuple[str, ...]]
     vocabulary.ids.clear()
     for token_id, token in enumerate(vocabulary.tokens):
         vocabulary.ids.setdefault(token, token_id)
-    unknown = vocabulary.named("unknown")
-    tokenizer = Tokenizer(
-        models.WordPiece(vocabulary.ids, unk_token="[UNK]" if unknown is None else vocabulary.tokens[unknown])
-    )
+    tokenizer = Tokenizer(models.WordPiece(vocabulary.ids, unk_token=vocabulary.tokens[_unknown(vocabulary)]))
     has_capitals = any(token != token.lower() for token in vocabulary.of_type(TokenType.NORMAL))
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=not has_capitals)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.decoder = decoders.WordPiece(prefix=_CONTINUES)
     return tokenizer, ()
+
+
+def _unknown(vocabulary: GgufVocabulary) -> int:
+    """The token for what has no other; raises `ModelError` where there is none, since these models need one."""
+    named = vocabulary.named("unknown")
+    if named is None and TokenType.UNKNOWN not in vocabulary.types:
+        raise ModelError(f"the tokenizer in {vocabulary.header.file.name} names no unknown token")
+    return vocabulary.types.index(TokenType.UNKNOWN) if named is None else named
 
 
 def _bert_spelling(token: str) -> str:
@@ -232,7 +244,7 @@ def _unigram(vocabulary: GgufVocabulary) -> tuple[Tokenizer, tuple[str, ...]]:
     pieces = list(zip(vocabulary.tokens, scores, strict=False))
     if len(pieces) != len(vocabulary.tokens):
         raise ModelError(f"{vocabulary.header.file.name} has no score for every token")
-    tokenizer = Tokenizer(models.Unigram(pieces, unk_id=vocabulary.named("unknown"), byte_fallback=False))
+    tokenizer = Tokenizer(models.Unigram(pieces, unk_id=_unknown(vocabulary), byte_fallback=False))
     tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Replace(Regex(" {2,}"), " ")])
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
     tokenizer.decoder = decoders.Metaspace()

@@ -170,9 +170,13 @@ def end_ids(directory: Path, tokenizer: PreTrainedTokenizerFast) -> frozenset[in
         named.update(value if isinstance(value, list) else [] if value is None else [value])
     if tokenizer.eos_token_id is not None:
         named.add(tokenizer.eos_token_id)
+    return frozenset(token_id for token_id in named if isinstance(token_id, int)) | chat_end_ids(tokenizer)
+
+
+def chat_end_ids(tokenizer: PreTrainedTokenizerFast) -> frozenset[int]:
+    """The added tokens that by custom end a chat turn."""
     added = {entry.content: token_id for token_id, entry in tokenizer.added_tokens_decoder.items()}
-    named.update(added[content] for content in _CHAT_ENDS if content in added)
-    return frozenset(token_id for token_id in named if isinstance(token_id, int))
+    return frozenset(added[content] for content in _CHAT_ENDS if content in added)
 
 
 def read_json(file: Path) -> dict[str, Any]:
