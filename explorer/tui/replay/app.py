@@ -57,7 +57,8 @@ class ReplayApp(Stage):
     async def on_mount(self) -> None:
         self.ending.heed_signals()
         self.query_one(ModelBar).set_engine("none")
-        self.call_after_refresh(self._begin)
+        # Not in the screen's own pump: it would draw nothing until all panes are there, and then everything at once.
+        self.call_after_refresh(run_guarded, self, self._begin, group="open")
 
     async def _begin(self) -> None:
         await self.open_panes()
