@@ -97,8 +97,7 @@ def _matched_prefix(source: str) -> str:
 
 
 def _is_public(place: str) -> bool:
-    is_path = os.path.exists(place) or place.lower().endswith(".gguf")
-    return _PUBLIC.fullmatch(place) is not None and not is_path
+    return _PUBLIC.fullmatch(place) is not None and not os.path.isdir(place)
 
 
 def portable_source(source: str) -> str:

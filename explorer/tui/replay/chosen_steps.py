@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
+from typing import overload
 
-from explorer.base.lazy_sequence import LazySequence
 from explorer.base.records.unions import Step
 
 
-class ChosenSteps(LazySequence[Step]):
+class ChosenSteps(Sequence[Step]):
     """The steps at `positions` of a session, in order."""
 
     def __init__(self, session: Sequence[Step], positions: Sequence[int]) -> None:
@@ -19,9 +19,16 @@ class ChosenSteps(LazySequence[Step]):
     def __len__(self) -> int:
         return len(self.positions)
 
-    def item(self, place: int) -> Step:
-        """The step at `positions[place]` of the session."""
-        return self._session[self.positions[place]]
+    @overload
+    def __getitem__(self, index: int) -> Step: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Step]: ...
+
+    def __getitem__(self, index: int | slice) -> Step | Sequence[Step]:
+        if isinstance(index, slice):
+            return [self._session[position] for position in self.positions[index]]
+        return self._session[self.positions[index]]
 
     def place_of(self, position: int) -> int:
         """Where the step at `position` is among the chosen ones; the last one before it where it is not."""

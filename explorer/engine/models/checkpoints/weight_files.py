@@ -11,7 +11,7 @@ import json
 import math
 import mmap
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -39,13 +39,12 @@ Hashed = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class StoredTensor:
-    """Where one tensor lies in a safetensors or GGUF file."""
+    """Where one tensor lies in a safetensors file."""
 
     file: Path
     dtype: str
-    """As the format writes it: `F32`, `BF16`, `Q8_0`."""
+    """As safetensors writes it: `F32`, `BF16`."""
     shape: tuple[int, ...]
-    """Slowest side first, as torch counts."""
     begin: int
     """First byte in the file; `end` is one after the last."""
     end: int
@@ -166,7 +165,19 @@ class SafetensorsFiles:
         return sum(math.prod(self.shape(name)) for name in self._where)
 
     def digest(self, names: Iterable[str] | None = None, hashed: Hashed | None = None) -> str:
-        return digest_stored({name: self.stored(name) for name in (self._where if names is None else names)}, hashed)
+        stored = {name: self.stored(name) for name in (self._where if names is None else names)}
+        total = sum(tensor.end - tensor.begin for tensor in stored.values())
+        content, done = hashlib.sha256(), 0
+        for name in sorted(stored):
+            tensor = stored[name]
+            content.update(caption(name, tensor.dtype, tensor.shape))
+            for chunk in _mapped(tensor):
+                content.update(chunk)
+                done += len(chunk)
+                if hashed is not None:
+                    hashed(done, total)
+                chunk.release()
+        return content.hexdigest()[:32]
 
     def _header(self, file: str) -> dict[str, StoredTensor]:
         if file not in self._headers:
@@ -220,22 +231,6 @@ def numbered_shards(directory: Path) -> list[str]:
 def weights_digest(directory: Path, *, hashed: Hashed | None = None) -> str:
     """SHA-256 of a safetensors checkpoint's content (see `WeightFiles.digest`), whatever its sharding."""
     return SafetensorsFiles(directory).digest(hashed=hashed)
-
-
-def digest_stored(tensors: Mapping[str, StoredTensor], hashed: Hashed | None = None) -> str:
-    """The digest of tensors in files, by name (see `WeightFiles.digest`)."""
-    total = sum(tensor.end - tensor.begin for tensor in tensors.values())
-    content, done = hashlib.sha256(), 0
-    for name in sorted(tensors):
-        tensor = tensors[name]
-        content.update(caption(name, tensor.dtype, tensor.shape))
-        for chunk in _mapped(tensor):
-            content.update(chunk)
-            done += len(chunk)
-            if hashed is not None:
-                hashed(done, total)
-            chunk.release()
-    return content.hexdigest()[:32]
 
 
 class _Index(msgspec.Struct):
