@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from explorer.base.records.record import Array
 from explorer.base.records.tokens import CATEGORIES
 from explorer.base.records.vocabulary import RankTokens, UnusedReference, VocabularyColumns
-from explorer.tables import filters
+from explorer.tables import filter_terms
 from explorer.tables.table import FilterError, TableError, TokenColumns, parse_filter, ranked, select
 
 NAN, INF = float("nan"), float("inf")
@@ -162,7 +162,7 @@ def test_a_wrong_filter_says_in_one_line_what_to_write(toy: TokenColumns, text: 
 
 
 def test_a_catastrophic_regex_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(filters, "REGEX_SECONDS", 0.05)
+    monkeypatch.setattr(filter_terms, "REGEX_SECONDS", 0.05)
     columns = columns_of([b"a" * 60] * 50, ["ok"] * 50, {})
     with pytest.raises(FilterError, match="nested repeats"):
         parse_filter(r"/^(a|a)*$(?!)|(x+x+)+y|(a|aa)+b/").mask(columns)

@@ -11,11 +11,13 @@ import logging
 import os
 import sys
 import threading
+import time
+from collections.abc import Callable
 from importlib.metadata import version
-from typing import BinaryIO
+from typing import BinaryIO, NoReturn
 
 from explorer import __version__
-from explorer.base.records.models import ModelLoaded, ModelUnloaded, Roster
+from explorer.base.records.models import DeviceMemory, ModelLoaded, ModelUnloaded, Roster
 from explorer.base.records.unions import AnyOutcome, AnyPart
 from explorer.engine.queue import Report, WorkQueue
 from explorer.pipe.frames import (
@@ -37,6 +39,12 @@ from explorer.pipe.frames import (
 LIBRARIES = ("torch", "transformers", "transformer-lens", "numpy", "scipy")
 
 
+MEMORY_SECONDS = 2.0
+"""Seconds between two looks at the memory held."""
+MEMORY_STEP = 2**26
+"""Bytes by which it must have changed to be told: the screen shows tenths of a GiB."""
+
+
 class Writer:
     """Writes envelopes to the pipe, one at a time, from any thread."""
 
@@ -53,6 +61,39 @@ class Writer:
                 self._stream.flush()
             except (BrokenPipeError, ValueError):
                 os._exit(0)
+
+
+class RosterTeller:
+    """Tells which models are loaded and what each device holds: when asked to, and when a look finds much more or less
+    memory held than was told last, as in the middle of a proof. May be used from any thread."""
+
+    def __init__(self, state: Callable[[], Roster], writer: Writer) -> None:
+        self._state, self._writer = state, writer
+        self._lock = threading.Lock()
+        self._told: tuple[DeviceMemory, ...] = ()
+
+    def tell(self) -> None:
+        """Of two that call at the same time, the later state is told last."""
+        with self._lock:
+            self._write(self._state())
+
+    def look(self) -> None:
+        """Tell where the memory held changed."""
+        with self._lock:
+            found = self._state()
+            pairs = zip(found.devices, self._told, strict=False)
+            if not self._told or any(abs(now.used - before.used) >= MEMORY_STEP for now, before in pairs):
+                self._write(found)
+
+    def watch(self) -> NoReturn:
+        """Look again and again."""
+        while True:
+            time.sleep(MEMORY_SECONDS)
+            self.look()
+
+    def _write(self, roster: Roster) -> None:
+        self._told = roster.devices
+        self._writer.write(RosterChanged(roster=roster))
 
 
 def claim_stdout() -> BinaryIO:
@@ -84,12 +125,11 @@ def serve(inbox: BinaryIO, writer: Writer) -> None:
     gc.enable()
     engine = Engine()
 
-    telling_roster = threading.Lock()
+    roster = RosterTeller(engine.roster_state, writer)
 
     def answer(number: int, outcome: AnyOutcome, seconds: float) -> None:
         if isinstance(outcome, ModelLoaded | ModelUnloaded):
-            with telling_roster:  # of two that end together, the later state is told last
-                writer.write(RosterChanged(roster=engine.roster_state()))
+            roster.tell()
         writer.write(Answer(number=number, outcome=outcome, seconds=seconds))
 
     def part(number: int, told: AnyPart) -> None:
@@ -97,6 +137,7 @@ def serve(inbox: BinaryIO, writer: Writer) -> None:
 
     queue = WorkQueue(engine.begin, Report(part=part, answer=answer))
     writer.write(hello(engine.roster_state()))
+    threading.Thread(target=roster.watch, name="memory", daemon=True).start()
     while (body := read_frame(inbox)) is not None:
         match unpack_for_engine(body):
             case Ask(number=number, request=request):

@@ -28,7 +28,8 @@ def explorer_parser() -> ArgumentParser:
     parser = ArgumentParser(
         prog=PROGRAM,
         description="Explore token geometry and model behaviour. Without a verb: the explorer on SOURCE… "
-        "(default: the embedded zoo). SOURCE: zoo:NAME, a Hugging Face directory, a hub id, or weights:SOURCE.",
+        "(default: the embedded zoo). SOURCE: zoo:NAME, a Hugging Face directory, a GGUF file, a hub id, "
+        "or weights:SOURCE.",
         epilog=f"verbs without a screen: {verbs}, engine; see {PROGRAM} VERB --help\n\n{_examples(EXPLORER_EXAMPLES)}",
         formatter_class=RawDescriptionHelpFormatter,
     )
@@ -98,7 +99,7 @@ def add_verb_arguments(parser: ArgumentParser, verb: Verb) -> None:
     """What stands behind a verb's name."""
     if verb.sources != "0":
         parser.add_argument(
-            "sources", nargs=verb.sources, metavar="SOURCE", help="zoo:NAME, directory, hub id, weights:…"
+            "sources", nargs=verb.sources, metavar="SOURCE", help="zoo:NAME, directory, GGUF file, hub id, weights:…"
         )
     verb.arguments(parser)
     parser.add_argument("--json", action="store_true", help="one JSON object per line, and nothing else, on stdout")

@@ -53,6 +53,8 @@ def _facts(outcome: TokenDetail) -> Iterable[tuple[str, str]]:
         yield "reference token", "yes"
     for fact in outcome.published:
         yield prose(fact.list_name), prose(f"{fact.statement} ({fact.model})")
+    if outcome.quantisation:
+        yield "weights", prose(f"quantised: {outcome.quantisation}")
     if outcome.ground_truth:
         yield "zoo card", prose(outcome.ground_truth)
 

@@ -37,7 +37,8 @@ def summarise_loaded(outcome: ModelLoaded) -> str:
     """The model's name, kind and size, and where it runs."""
     info = outcome.info
     kind, where = prose(info.architecture), prose(info.device)
-    return f"{prose(info.name)}: {kind}, {info.vocab_size:,} × {info.d_model:,}, {where}"
+    quantised = f", quantised ({prose(info.quantisation)})" if info.quantisation else ""
+    return f"{prose(info.name)}: {kind}, {info.vocab_size:,} × {info.d_model:,}, {where}{quantised}"
 
 
 def summarise_roster(outcome: Roster) -> str:
@@ -55,10 +56,15 @@ def models_table(infos: Iterable[ModelInfo]) -> Table:
     heads = ("model", "source", "architecture", "vocabulary", "dtype", "device", "weights", "tokenizer")
     rows = tuple(
         (prose(info.name), prose(info.source), prose(info.architecture), f"{info.vocab_size:,} × {info.d_model:,}",
-         prose(info.dtype), prose(info.device), prose(info.weights_digest)[:12], prose(info.tokenizer_digest)[:12])
+         dtype_text(info), prose(info.device), prose(info.weights_digest)[:12], prose(info.tokenizer_digest)[:12])
         for info in infos
     )  # fmt: skip
     return Table(heads, rows, right=frozenset({"vocabulary"}))
+
+
+def dtype_text(info: ModelInfo) -> str:
+    """'float32', or 'float32 of embeddings Q8_0, blocks Q4_1' where the weights are quantised."""
+    return prose(f"{info.dtype} of {info.quantisation}" if info.quantisation else info.dtype)
 
 
 def catalogue_blocks(request: ListModels, outcome: ModelCatalogue) -> Iterable[Block]:

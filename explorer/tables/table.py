@@ -19,7 +19,8 @@ import numpy.typing as npt
 from explorer.base.records.tokens import CATEGORIES, Category, TokenRow
 from explorer.base.records.vocabulary import RankedTokens, RankTokens, VocabularyColumns
 from explorer.base.text import decode, visible_bytes
-from explorer.tables.filters import Filter, FilterError, TableError, parse_filter
+from explorer.tables.filter_terms import Filter, FilterError, TableError
+from explorer.tables.filters import parse_filter
 
 __all__ = ["Filter", "FilterError", "TableError", "TokenColumns", "parse_filter", "ranked", "select"]
 
@@ -227,7 +228,7 @@ def select(columns: TokenColumns, query: RankTokens, marked: Collection[int] = (
     cannot be read or applied, `TableError` for an unknown sort.
 
     At 262,144 rows a sort takes about 15 ms and a text filter about 25 (after `columns.warm()`); a regex
-    takes 0.6 s and is given up after `filters.REGEX_SECONDS`: call it off the event loop.
+    takes 0.6 s and is given up after `filter_terms.REGEX_SECONDS`: call it off the event loop.
     """
     keys = _sort_keys(columns, query.sort or columns.default_indicator or "id", query.descending)
     passing = parse_filter(query.filter, columns.indicators).mask(columns, marked)

@@ -105,7 +105,7 @@ def test_the_next_token_is_told_from_what_is_known_until_the_model_is_gone(engin
     before = kept.of(model, folded=True, bias=True)
     assert kept.of(model, folded=True, bias=True) is before
     without = kept.of(model, folded=True, bias=False)
-    assert without.found.rows is before.found.rows
+    assert without.found.rows is before.found.rows  # and with them what was found out about them
     assert without.ground is before.ground
     assert without.found.shift is None is not before.found.shift
     request = ProveSpeakability(model="mynah", mode="cone", bias=False, token_ids=(102,), fresh=True)
@@ -125,6 +125,17 @@ def test_what_would_fill_the_memory_is_not_kept(engine: Engine, monkeypatch: pyt
     )
     kept, model = Unembeddings(), weights_of(engine.models.get("mynah"))
     assert kept.of(model, folded=True, bias=True) is not kept.of(model, folded=True, bias=True)
+
+
+@pytest.mark.parametrize(("token_ids", "about"), [((5,), "1 token"), (None, "all tokens")])
+def test_a_proof_that_does_not_fit_the_memory_is_refused_before_anything_is_read(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, cache: Path, token_ids: Any, about: str
+) -> None:
+    monkeypatch.setattr("explorer.engine.answers.speakability.room.free_memory", lambda device: Memory(0, 10**6, 10**7))
+    model = weights_of(engine.models.get("mynah"))
+    request = ProveSpeakability(model="mynah", mode="ball", bias=True, token_ids=token_ids)
+    with pytest.raises(ExplorerError, match=rf"^a proof about {about} of mynah takes about [\d.]+ MiB; .* are free$"):
+        next(prove_tokens(model, request, CONTROL, cache))
 
 
 # ── what the numbers are about ────────────────────────────────────────────────────────────────────────────
@@ -148,7 +159,7 @@ def test_rows_shift_and_bias_reproduce_the_models_logits(engine: Engine, name: s
     x = rest / np.sqrt((rest**2).mean() + 1e-5)
     if not folded:
         x = x * norm.weight.detach().double().numpy()
-    scores = found.rows @ x + found.total_bias if found.total_bias is not None else found.rows @ x
+    scores = found.rows.along(x) + (0.0 if found.total_bias is None else found.total_bias)
     assert np.abs(scores - logits[found.token_ids]).max() < 1e-3
     assert found.mean_zero == (folded and name == "mynah")
 
@@ -158,7 +169,7 @@ def test_folding_here_and_by_transformer_lens_differ_by_nothing_a_mean_zero_x_ca
     assert isinstance(model, LocalModel)
     ours = unembedding(model, folded=True, bias=True)
     matrix, level = folded_unembedding(model)
-    centred = ours.rows - ours.rows.mean(axis=1, keepdims=True)
+    centred = ours.rows.whole() - ours.rows.whole().mean(axis=1, keepdims=True)
     assert np.abs(centred - matrix.double().numpy()).max() < 1e-5
     assert ours.total_bias is not None
     assert np.abs(ours.total_bias - level.double().numpy()).max() < 1e-4
@@ -220,7 +231,8 @@ def test_withheld_tokens_are_hard_to_speak_and_the_winners_are_what_a_plain_prod
     model = weights_of(engine.models.get("mynah"))
     result, parts, made = settle(model, cache, mode="own_direction", bias=True, folded=True, fresh=True)
     found = unembedding(model, folded=True, bias=True)
-    plain = (found.rows @ found.rows.T + found.total_bias).argmax(axis=1)
+    rows = found.rows.whole()
+    plain = (rows @ rows.T + found.total_bias).argmax(axis=1)
     assert [row.own_direction_winner.token_id for row in made.rows] == found.token_ids[plain].tolist()
     winners = {row.token.token_id: row.own_direction_winner.token_id for row in made.rows}
     withheld, _ = groups("mynah")

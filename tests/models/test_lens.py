@@ -59,8 +59,10 @@ def test_looking_through_the_lens_leaves_the_model_as_it_was(tiny: Callable[[str
     weights = {name: tensor.clone() for name, tensor in model.hf.state_dict().items()}
     logits = model.start([PROMPT]).logits
     attention = model.hf.config._attn_implementation
+    names = dict(model.vocabulary.tokenizer.special_tokens_map)
     folded_unembedding(model)
     residuals(model, PROMPT)
+    assert model.vocabulary.tokenizer.special_tokens_map == names, "chat templates read them"
     assert model.hf.config._attn_implementation == attention
     assert model.hf.state_dict().keys() == weights.keys()
     assert all(torch.equal(tensor, weights[name]) for name, tensor in model.hf.state_dict().items())

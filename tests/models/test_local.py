@@ -243,6 +243,8 @@ def test_tokenizer_with_code_of_its_own_is_refused_and_none_of_it_runs(tiny: Tin
     config = {"tokenizer_class": "Own", "auto_map": {"AutoTokenizer": ["own.Own", None]}}
     (tmp_path / "tokenizer_config.json").write_text(json.dumps(config))
     (tmp_path / "own.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
+    assert load(tmp_path).vocabulary.size == 320, "tokenizer.json is a whole tokenizer without it"
+    (tmp_path / "tokenizer.json").rename(tmp_path / "vocab.json")
     with pytest.raises(ModelError, match="auto_map"):
         load(tmp_path)
     assert not (tmp_path / "ran").exists()

@@ -49,3 +49,5 @@ class TokenDetail(Outcome, kw_only=True):
     ground_truth: str = ""
     """What a zoo card says of the token ('withheld: whimsical'), empty elsewhere."""
     is_unused_reference: bool = False
+    quantisation: str = ""
+    """How the weights are quantised that its indicators are computed from; see `ModelInfo.quantisation`."""

@@ -18,7 +18,7 @@ class ModelInfo(Record, kw_only=True):
     name: str
     """Short unique name in the roster, as requests use it."""
     source: str
-    """Source string: `zoo:mynah`, a directory, a hub id, `weights:…`. Directories are shown by their last part
+    """Source string: `zoo:mynah`, a directory, a GGUF file, a hub id, `weights:…`. Paths are shown by their last part
     in session files (`explorer.sessions` cuts them)."""
     architecture: str
     revision: str = ""
@@ -28,6 +28,9 @@ class ModelInfo(Record, kw_only=True):
     tokenizer_digest: str = ""
     """SHA-256 of the vocabulary (every id's bytes, in order), hexadecimal, first 32 digits."""
     dtype: str
+    quantisation: str = ""
+    """How the checkpoint's weights are quantised, such as 'embeddings Q8_0, blocks Q4_1'; they run and are measured
+    dequantised. Empty where they are not."""
     device: str
     vocab_size: int
     """Rows of the embedding matrix."""

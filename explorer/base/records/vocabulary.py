@@ -12,7 +12,8 @@ LARGEST_VOCABULARY = 50_000_000
 
 
 class UnusedReference(Record, kw_only=True):
-    """A reference token, and why it is one (`byte never in UTF-8`, `name`, `padding row`, `chosen`)."""
+    """A reference token, and why it is one (`byte never in UTF-8`, `name`, `padding row`, `marked unused` in
+    its GGUF file, `chosen`)."""
 
     token_id: int
     reason: str

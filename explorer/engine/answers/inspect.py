@@ -76,6 +76,7 @@ def inspect_token(model: HasVocabulary, read: Read, request: InspectToken) -> To
         reencodes_to=refs(vocabulary.reencode(token_id) if token_id < vocabulary.tokenizer_size else ()),
         published=published_facts(model.info.source, token_id),
         ground_truth=_ground_truth(model.info.source, token_id),
+        quantisation=model.info.quantisation,
         is_unused_reference=any(entry.token_id == token_id for entry in read.sent.unused),
     )
 

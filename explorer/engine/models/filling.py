@@ -26,12 +26,23 @@ ONE_BUILD_AT_A_TIME = threading.Lock()
 
 
 def fill_model(architecture: Architecture, weights: WeightFiles, dtype: torch.dtype, name: str) -> PreTrainedModel:
-    """The model in `dtype` on the CPU; raises `ModelError` for weights that would leave a part of it at random numbers,
-    and for packed weights that this machine cannot unpack or run."""
-    from transformers.utils import logging
-
+    """The model in `dtype` on the CPU, filled from a checkpoint; see `fill_with`."""
     beginning = architecture.skeleton.wrapper(weights.names)
     tensors = {stored.removeprefix(beginning): weights.tensor(stored) for stored in weights.names}
+    return fill_with(architecture, tensors, dtype, name)
+
+
+def fill_with(
+    architecture: Architecture, tensors: dict[str, torch.Tensor], dtype: torch.dtype, name: str
+) -> PreTrainedModel:
+    """The model in `dtype` on the CPU, filled with tensors by transformers' names for them; it shares those of that
+    dtype.
+
+    Raises `ModelError` for weights that would leave a part of it at random numbers, and for packed weights that this
+    machine cannot unpack or run.
+    """
+    from transformers.utils import logging
+
     with ONE_BUILD_AT_A_TIME:
         logging.disable_progress_bar()  # it writes over the terminal
         model, loading = _build(architecture, tensors, dtype, name)

@@ -63,13 +63,23 @@ def _bridge(model: HasHidden, hf: PreTrainedModel) -> Any:
 
     try:
         return TransformerBridge.boot_transformers(
-            str(model.directory), hf_model=hf, tokenizer=model.vocabulary.tokenizer, device=str(model.hf.device)
+            str(model.directory), hf_model=hf, tokenizer=_unused_tokenizer(), device=str(model.hf.device)
         )
     except ValueError as error:
         raise ModelError(
             f"TransformerLens cannot wrap {model.info.architecture}: {' '.join(str(error).split())[:200]}",
             hint="Everything that needs no hooks or folded weights works without it.",
         ) from error
+
+
+def _unused_tokenizer() -> Any:
+    """A tokenizer for TransformerLens, which wants one although it is only given ids. It would load the model's anew,
+    and change the special tokens of one that is handed to it, which chat templates read."""
+    from tokenizers import Tokenizer
+    from tokenizers.models import WordLevel
+    from transformers import PreTrainedTokenizerFast
+
+    return PreTrainedTokenizerFast(tokenizer_object=Tokenizer(WordLevel({"a": 0}, unk_token="a")))
 
 
 def _copy_sharing_weights(hf: PreTrainedModel) -> PreTrainedModel:

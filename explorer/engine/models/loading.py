@@ -85,7 +85,7 @@ def load_model(
     with out_of_memory_as_failure(chosen_device, f"the weights of {name}"):
         hf = fill_model(architecture, weights, chosen_dtype, name)
         hf = hf.to(chosen_device).eval()
-    _check_same(hf, embeddings)
+    check_same(hf, embeddings)
     base = _describe(architecture, embeddings, vocabulary, name=name, source=source, revision=revision)
     info = msgspec.structs.replace(
         base,
@@ -96,9 +96,7 @@ def load_model(
         memory_bytes=sum(tensor.nbytes for tensor in (*hf.parameters(), *hf.buffers())),
         abilities=ABILITIES,
     )
-    model = LocalModel(hf, vocabulary, embeddings, info, directory)
-    model.probe()
-    return model
+    return LocalModel(hf, vocabulary, embeddings, info, directory)
 
 
 def load_embeddings_only(
@@ -124,7 +122,7 @@ def load_embeddings_only(
     return EmbeddingsOnly(vocabulary, embeddings, info)
 
 
-def _check_same(hf: PreTrainedModel, embeddings: Embeddings) -> None:
+def check_same(hf: PreTrainedModel, embeddings: Embeddings) -> None:
     """Raise `ModelError` unless the matrices found in the checkpoint are those that the model runs with."""
     for found, module in (
         (embeddings.input, hf.get_input_embeddings()),

@@ -10,7 +10,6 @@ from explorer.base.records.models import ModelInfo
 from explorer.engine.models.abilities import Continuation, Embeddings, Prefix
 from explorer.engine.models.decoding import Batch, CachedPrefix, Decoding, GroupedBatches, Runner, join_batches
 from explorer.engine.models.errors import ModelError
-from explorer.engine.models.probing import ordinary_ids, probe
 from explorer.engine.models.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -26,8 +25,8 @@ class _Held:
         self._vocabulary = vocabulary
         self._embeddings = embeddings
         self._info = info
-        self.notes: tuple[str, ...] = notes_on(embeddings)
-        """Remarks on the weights, such as '3 rows of W_E hold NaN or infinity'."""
+        self.notes: tuple[str, ...] = (*_quantised(info), *vocabulary.notes, *notes_on(embeddings))
+        """Remarks on the vocabulary and the weights, such as '3 rows of W_E hold NaN or infinity'."""
 
     @property
     def info(self) -> ModelInfo:
@@ -56,13 +55,7 @@ class LocalModel(_Held):
         self.hf = hf
         self.directory = directory
         """Where its files are."""
-        self._runner = Runner(hf, info.context, vocabulary.size)
-
-    def probe(self) -> None:
-        """See `probing.probe`; call it once, after loading."""
-        rows = min(self._embeddings.input_rows or self.info.vocab_size, self.info.tokenizer_size)
-        ids = ordinary_ids(rows, self._vocabulary.special_ids, self.hf.config)
-        probe(self._runner, ids[: self.info.context or None])
+        self._runner = Runner(hf, info.context)
 
     def start(self, prompts: Sequence[Sequence[int]]) -> Decoding:
         self.check_prompts(prompts)
@@ -97,12 +90,15 @@ class LocalModel(_Held):
             for token_id in (min(prompt), max(prompt)):
                 self._vocabulary.token_bytes(token_id)  # refuses ids outside the vocabulary
             self._runner.check_length(len(prompt))
-            if max(prompt) >= (self._embeddings.input_rows or self.info.vocab_size):
-                raise ModelError(f"token {max(prompt)} has no row in the input embedding", hint="It cannot be read.")
 
 
 class EmbeddingsOnly(_Held):
     """The vocabulary and matrices of a `weights:` source. Implements `HasWeights`, and does not run."""
+
+
+def _quantised(info: ModelInfo) -> tuple[str, ...]:
+    """What is said beside numbers that come from quantised weights."""
+    return (f"quantised weights ({info.quantisation}), dequantised for every number",) * bool(info.quantisation)
 
 
 def notes_on(embeddings: Embeddings) -> tuple[str, ...]:

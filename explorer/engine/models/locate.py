@@ -1,18 +1,19 @@
-"""The local directory that a source stands for: in the zoo, on the disk, or downloaded from the hub."""
+"""The local directory or GGUF file that a source stands for: in the zoo, on the disk, or downloaded from the hub."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from explorer.engine.models.checkpoints.gguf_place import SUFFIX
 from explorer.engine.models.errors import ModelError
 from explorer.engine.models.source import Located, Progress, Source
 from explorer.zoo import DESCRIPTIONS, zoo_dir
 
 
 def locate(source: Source, *, allow_pickle: bool = False, progress: Progress | None = None) -> Located:
-    """The local directory of `source`, downloaded where it is on the hub and not in the cache.
+    """The local directory or GGUF file of `source`, downloaded where it is on the hub and not in the cache.
 
-    Raises `ModelError` for an unknown zoo name, a missing directory, and whatever keeps a download from
+    Raises `ModelError` for an unknown zoo name, a missing path, and whatever keeps a download from
     happening. What lies in the directory is not looked at here.
     """
     if source.kind == "zoo":
@@ -24,6 +25,7 @@ def locate(source: Source, *, allow_pickle: bool = False, progress: Progress | N
 
         return download(source, allow_pickle=allow_pickle, progress=progress)
     directory = Path(source.place)
-    if not directory.is_dir():
-        raise ModelError(f"there is no directory {directory}", hint="Check the path; a hub id has the form org/name.")
+    if not directory.exists():
+        kind = "file" if directory.suffix.lower() == SUFFIX else "directory"
+        raise ModelError(f"there is no {kind} {directory}", hint="Check the path; a hub id has the form org/name.")
     return Located(directory)

@@ -16,6 +16,7 @@ from explorer.base.records.models import DeviceMemory, ModelInfo
 from explorer.engine.models.abilities import HasVocabulary
 from explorer.engine.models.checkpoints.architecture import causal_architecture, named_architecture
 from explorer.engine.models.checkpoints.directory import read_config
+from explorer.engine.models.checkpoints.gguf_place import find_gguf
 from explorer.engine.models.checkpoints.pickled_files import pickled_weights
 from explorer.engine.models.checkpoints.weight_files import has_safetensors
 from explorer.engine.models.decoding import release_memory
@@ -68,13 +69,10 @@ class Roster:
         located = locate(parsed, allow_pickle=allow_pickle, progress=progress)
         with self._reserving(parsed, spelled) as name:
             origin: dict[str, Any] = {"name": name, "source": str(parsed), "revision": located.revision}
-            model: Loaded
-            if parsed.weights_only:
-                model = load_embeddings_only(located.directory, **origin, allow_pickle=allow_pickle)
-            else:
+            if not parsed.weights_only:
                 self._refuse_misfit(located.directory, name, choose_dtype(dtype, chosen), chosen)
                 origin |= {"dtype": dtype, "device": device, "progress": progress}
-                model = load_model(located.directory, **origin, allow_pickle=allow_pickle)
+            model = _load(located.directory, parsed.weights_only, allow_pickle, origin)
             self.add(model)
             with self._lock:
                 self._asked[key] = model
@@ -166,9 +164,23 @@ class Roster:
             )
 
 
+def _load(place: Path, weights_only: bool, allow_pickle: bool, origin: dict[str, Any]) -> Loaded:
+    """The model in a directory or GGUF file."""
+    if files := find_gguf(place):
+        from explorer.engine.models.gguf_loading import load_gguf, load_gguf_embeddings
+
+        return load_gguf_embeddings(files, **origin) if weights_only else load_gguf(files, **origin)
+    load: Callable[..., Loaded] = load_embeddings_only if weights_only else load_model
+    return load(place, **origin, allow_pickle=allow_pickle)
+
+
 def weights_size(directory: Path, dtype: torch.dtype) -> int:
-    """Bytes that the model in `directory` takes once it is loaded in `dtype`; more where its weights are pickles that
-    must be read whole. Raises `ModelError` for what is no model."""
+    """Bytes that the model in `directory`, or in GGUF files, takes once it is loaded in `dtype`; more where its weights
+    are pickles that must be read whole. Raises `ModelError` for what is no model."""
+    if files := find_gguf(directory):
+        from explorer.engine.models.gguf_loading import gguf_size
+
+        return gguf_size(files, dtype)
     config = read_config(directory)
     size = loaded_size(causal_architecture(config) or named_architecture(config), dtype)
     if has_safetensors(directory):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from explorer.engine.models.checkpoints.gguf_place import SUFFIX, model_name
 from explorer.engine.models.errors import ModelError
 
 Progress = Callable[[int, int, str], None]
@@ -37,25 +38,26 @@ class Source:
 
     @property
     def short_name(self) -> str:
-        """A name to call the model by: the last part of the place, `(weights)` after it where only those are read."""
-        last = os.path.basename(os.path.abspath(self.place)) or "model"
+        """A name to call the model by: the last part of the place, without a GGUF file's suffix; `(weights)` after it
+        where only those are read."""
+        last = model_name(os.path.basename(os.path.abspath(self.place))) or "model"
         return f"{last}(weights)" if self.weights_only else last
 
 
 @dataclass(frozen=True)
 class Located:
-    """The local directory of a source, and the commit where it came from the hub."""
+    """The local directory or GGUF file of a source, and the commit where it came from the hub."""
 
     directory: Path
     revision: str = ""
 
 
 def parse_source(text: str) -> Source:
-    """Read a source string: `zoo:NAME`, a directory, a hub id `org/name` or `org/name@revision`, and any of
-    them after `weights:`.
+    """Read a source string: `zoo:NAME`, a directory or GGUF file, a hub id `org/name` or `org/name@revision`, and any
+    of them after `weights:`.
 
-    What begins with `.`, `/` or `~`, has more than one `/`, or is a directory here, is a directory. Raises
-    `ModelError` for what is none of these.
+    What begins with `.`, `/` or `~`, has more than one `/`, ends with `.gguf`, or is there as a directory or a file, is
+    a path. Raises `ModelError` for what is none of these.
     """
     place = text.strip()
     weights_only = place.startswith(WEIGHTS_ONLY)
@@ -65,11 +67,12 @@ def parse_source(text: str) -> Source:
     name, _, revision = place.partition("@")
     if place.startswith((".", "/", "~")) or (name.count("/") > 1 and "://" not in place):
         return Source("directory", os.path.expanduser(place), weights_only=weights_only)
-    if place and Path(place).is_dir():
+    if place and (Path(place).exists() or place.lower().endswith(SUFFIX)):
         return Source("directory", f"./{place}", weights_only=weights_only)
     if not _HUB_ID.fullmatch(name):
         raise ModelError(
             f"{text!r} names no model",
-            hint="Use zoo:mynah, a directory such as ./model, or a hub id such as org/name or org/name@revision.",
+            hint="Use zoo:mynah, a directory such as ./model, a GGUF file such as ./model.gguf, or a hub id such as "
+            "org/name or org/name@revision.",
         )
     return Source("hub", name, revision=revision, weights_only=weights_only)

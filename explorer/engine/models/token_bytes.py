@@ -2,8 +2,8 @@
 
 Four spellings are in use, and a tokenizer's own JSON (`Tokenizer.to_str`) says which: byte-level BPE writes
 each byte as one printable character (Radford et al. 2019, GPT-2's `bytes_to_unicode`); SentencePiece
-writes a space as `▁` and a byte it has no character for as `<0xNN>`; WordPiece marks the continuation of a
-word by `##`; older BPE marks the end of a word by `</w>`.
+writes a space as `▁` (or another mark that the JSON names) and a byte it has no character for as `<0xNN>`; WordPiece
+marks the continuation of a word by `##`; older BPE marks a word's end by `</w>`, and CLIP does so in byte-level BPE.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ class Spelling:
 
     byte_level: bool = False
     byte_fallback: bool = False
-    metaspace: bool = False
+    space: str = ""
+    """What stands for a space in a piece (SentencePiece's `▁`; CPM's `▂`), or empty."""
     continuation: str = ""
     """Prefix of a piece that continues a word (`##`), or empty."""
     end_of_word: str = ""
@@ -49,17 +50,21 @@ class Spelling:
         `added` pieces were added to the tokenizer as literal text; of those, `special` ones are never
         touched by a decoder.
         """
-        if special or (added and not self.metaspace):
+        if special or (added and not self.space):
             return piece.encode("utf-8", "surrogatepass")
-        if self.byte_level:
-            return self._from_byte_level(piece)
         if self.byte_fallback and (match := _FALLBACK_BYTE.fullmatch(piece)):
             return bytes([int(match[1], 16)])
+        if self.end_of_word and piece.endswith(self.end_of_word):
+            return self._inner_bytes(piece.removesuffix(self.end_of_word)) + b" "
+        return self._inner_bytes(piece)
+
+    def _inner_bytes(self, piece: str) -> bytes:
+        """The bytes of a piece without its mark of a word's end."""
+        if self.byte_level:
+            return self._from_byte_level(piece)
         text = piece.removeprefix(self.continuation) if self.is_continuation(piece) else piece
-        if self.end_of_word and text.endswith(self.end_of_word):
-            text = text.removesuffix(self.end_of_word) + " "
-        if self.metaspace:
-            text = text.replace(METASPACE, " ")
+        if self.space:
+            text = text.replace(self.space, " ")
         return text.encode("utf-8", "surrogatepass")
 
     def _from_byte_level(self, piece: str) -> bytes:
@@ -87,7 +92,7 @@ def read_spelling(structure: dict[str, Any]) -> Spelling:
     return Spelling(
         byte_level=byte_level,
         byte_fallback=not byte_level and (bool(model.get("byte_fallback")) or "ByteFallback" in kinds),
-        metaspace=not byte_level and ("Metaspace" in kinds or any(_replaces_metaspace(part) for part in parts)),
+        space="" if byte_level else next(filter(None, map(_space_mark, (*parts, *decoders))), ""),
         continuation=model.get("continuing_subword_prefix") or "",
         end_of_word=model.get("end_of_word_suffix") or "",
     )
@@ -121,8 +126,15 @@ def _without_prefix(part: dict[str, Any] | None) -> dict[str, Any] | None:
     return part
 
 
-def _replaces_metaspace(part: dict[str, Any]) -> bool:
-    return part.get("type") == "Replace" and METASPACE in (part.get("content"), part.get("pattern", {}).get("String"))
+def _space_mark(part: dict[str, Any]) -> str:
+    """What a part of the tokenizer puts in the place of a space, or a space in the place of; empty where nothing."""
+    if part.get("type") == "Metaspace":
+        return str(part.get("replacement") or METASPACE)
+    before, after = part.get("pattern", {}).get("String"), part.get("content")
+    pair = (before, after) if before == " " else (after, before)
+    if part.get("type") == "Replace" and pair[0] == " " and isinstance(pair[1], str):
+        return pair[1].strip(" ")
+    return ""
 
 
 def _components(structure: dict[str, Any], side: str) -> Iterator[dict[str, Any]]:

@@ -18,9 +18,21 @@ NEVER_IN_UTF8 = frozenset([0xC0, 0xC1, *range(0xF5, 0x100)])
 """Bytes that stand nowhere in valid UTF-8 (RFC 3629), so that no text can train their tokens."""
 
 _UNUSED_NAME = re.compile(
-    r"[<\[]\|?(unused|reserved(_special_token)?|dummy|placeholder|special|control)[_-]?\d+\|?[>\]]"
-    r"|<\|extra(_id|_token)?_?\d+\|>",
-    re.IGNORECASE,
+    r"""
+    (?: <\|? | \[ | >> | <｜ )                              # <unused7>, <|dummy_0|>, [unused7], >>UNUSED_7<<
+    (?: unused (?:_token)?                                  # InternLM 2: [UNUSED_TOKEN_146]
+      | (?:[a-z]+_)* reserved (?:_special)? (?:_token)?     # Llama 4: <|vision_reserved_special_token_1|>
+      | dummy | special | control | placeholder
+      | place[_▁]holder[_▁]no                               # DeepSeek: <｜place▁holder▁no▁0｜>
+      | madeupword                                          # fairseq (XGLM, OPT, M2M): <madeupword0>
+    ) [-_:▁]? \d+
+    (?: \|?> | \] | << | ｜> )
+    | <\|extra(?:_id|_token)?_?\d+(?:_token)?\|>            # Qwen, Cohere; T5 trains its <extra_id_0>
+    | <\[plhd\d+_never_used\w*\]>                          # Seed-OSS
+    | madeupword\d+
+    | </?\w+>notused                                        # CamemBERT
+    """,
+    re.IGNORECASE | re.VERBOSE,
 )
 _CONTROLS = frozenset(range(0x20)) - {0x09, 0x0A, 0x0D} | {0x7F}
 
@@ -59,9 +71,11 @@ def categorise(
     return categories
 
 
-def known_unused(pieces: Sequence[str | None], tokens: Sequence[bytes]) -> list[tuple[int, str]]:
+def known_unused(
+    pieces: Sequence[str | None], tokens: Sequence[bytes], marked: Collection[int] = ()
+) -> list[tuple[int, str]]:
     """The tokens that no text can have trained, by id, each with the reason, in the words of
-    `records.UnusedReference`.
+    `records.UnusedReference`. `marked`: those that the model's file calls unused.
     """
     found: list[tuple[int, str]] = []
     for token_id, (piece, token) in enumerate(zip(pieces, tokens, strict=True)):
@@ -71,6 +85,8 @@ def known_unused(pieces: Sequence[str | None], tokens: Sequence[bytes]) -> list[
             found.append((token_id, "byte never in UTF-8"))
         elif _UNUSED_NAME.fullmatch(piece):
             found.append((token_id, "name"))
+        elif token_id in marked:
+            found.append((token_id, "marked unused"))
     return found
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,8 @@ import numpy.typing as npt
 
 from explorer.base.records.tokens import TokenRef
 from explorer.base.text import decode
-from explorer.engine.models.checkpoints.tokenizer_files import bare_copy, end_ids, load_tokenizer, render_chat
+from explorer.engine.models.chat import ChatTemplate
+from explorer.engine.models.checkpoints.tokenizer_files import bare_copy, end_ids, load_tokenizer
 from explorer.engine.models.errors import ModelError
 from explorer.engine.models.reachability import Reencoder
 from explorer.engine.models.token_bytes import Spelling, read_spelling, without_dummy_prefix
@@ -21,6 +23,8 @@ from explorer.engine.models.token_categories import CODE, categorise, known_unus
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
+
+_TEXTS_TRIED = 1_000
 
 
 class Vocabulary:
@@ -31,11 +35,18 @@ class Vocabulary:
     """
 
     def __init__(
-        self, tokenizer: PreTrainedTokenizerFast, rows: int | None = None, eos_ids: Iterable[int] = ()
+        self,
+        tokenizer: PreTrainedTokenizerFast,
+        rows: int | None = None,
+        eos_ids: Iterable[int] = (),
+        day: str = "",
+        pieces: Mapping[int, str] | None = None,
     ) -> None:
-        """`rows`: rows of the embedding matrix; None: as many as the tokenizer has ids.
+        """`rows`: rows of the embedding matrix; None: as many as the tokenizer has ids. `day`: see `ChatTemplate`.
+        `pieces`: those that the tokenizer cannot hold, because another of its tokens has the same text.
 
-        Raises `ModelError` where the tokenizer has ids beyond the matrix.
+        Tokens added to the tokenizer that the matrix has no row for are left out, with a note. Raises `ModelError`
+        where others have none.
         """
         self.tokenizer = tokenizer
         """The transformers tokenizer that this was made from, for libraries that ask for one."""
@@ -44,35 +55,57 @@ class Vocabulary:
         self._segments = self._tokenizer
         if without_dummy_prefix(structure) is not None:
             self._segments, _ = bare_copy(backend, without_dummy_prefix)
-        ids = self._tokenizer.get_vocab(with_added_tokens=True)
-        self.tokenizer_size: int = max(ids.values(), default=-1) + 1
+        ids = self._tokenizer.get_vocab(with_added_tokens=False)
+        self._added = self._tokenizer.get_added_tokens_decoder()
+        self.tokenizer_size: int = max([*ids.values(), *self._added, *(pieces or ())], default=-1) + 1
         """One more than the tokenizer's greatest id."""
         self.size: int = self.tokenizer_size if rows is None else rows
         """Rows of the embedding matrix."""
-        if self.tokenizer_size > self.size:
+        self.notes: tuple[str, ...] = self._check_rows(ids)
+        """What is missing, for the user."""
+        self.marked_unused: frozenset[int] = frozenset()
+        """Ids that the model's file says are not used."""
+        self._pieces = [
+            self._tokenizer.id_to_token(token_id) for token_id in range(max(self.size, self.tokenizer_size))
+        ]
+        for token_id, piece in (pieces or {}).items():
+            self._pieces[token_id] = piece
+        special = {token_id for token_id, entry in self._added.items() if entry.special} | {*tokenizer.all_special_ids}
+        self.special_ids: frozenset[int] = frozenset(special)
+        """Ids that are control tokens (`<s>`, `<|endoftext|>`)."""
+        self.eos_ids: frozenset[int] = frozenset(token_id for token_id in eos_ids if 0 <= token_id < self.size)
+        """Ids that end a reply."""
+        self._chat = ChatTemplate(tokenizer, day) if tokenizer.chat_template else None
+        self._spelling: Spelling = read_spelling(structure)
+        all_tokens = [self._bytes_of(token_id, piece) for token_id, piece in enumerate(self._pieces)]
+        self._digest = _digest(all_tokens[: self.tokenizer_size])
+        self._tokens, self._pieces = all_tokens[: self.size], self._pieces[: self.size]
+        self._parents = _merge_parents(structure["model"], ids)
+
+    @classmethod
+    def from_directory(
+        cls, directory: Path, rows: int | None = None, *, tokenizer_directory: Path | None = None, day: str = ""
+    ) -> Vocabulary:
+        """The vocabulary in a Hugging Face directory, with the tokenizer of another one where that is named; raises
+        `ModelError` as `load_tokenizer` does."""
+        tokenizer = load_tokenizer(tokenizer_directory or directory)
+        return cls(tokenizer, rows, end_ids(directory, tokenizer), day)
+
+    def _check_rows(self, ids: Mapping[str, int]) -> tuple[str, ...]:
+        """What to say of ids beyond the matrix. `ids`: those of the tokenizer's model, without added tokens."""
+        if self.tokenizer_size <= self.size:
+            return ()
+        beyond = sorted(token_id for token_id in self._added if token_id >= self.size)
+        own = {token_id for token_id in ids.values() if token_id >= self.size}
+        if not own <= {*beyond}:
             raise ModelError(
                 f"the tokenizer has {self.tokenizer_size:,} ids but the embedding matrix only {self.size:,} rows",
                 hint="Tokenizer and weights are of different models: put the right tokenizer files in the directory.",
             )
-        self._pieces: list[str | None] = [None] * self.size
-        for piece, token_id in ids.items():
-            self._pieces[token_id] = piece
-        self._added = self._tokenizer.get_added_tokens_decoder()
-        self.special_ids: frozenset[int] = frozenset(
-            [token_id for token_id, entry in self._added.items() if entry.special]
-        ) | frozenset(tokenizer.all_special_ids)
-        """Ids that are control tokens (`<s>`, `<|endoftext|>`)."""
-        self.eos_ids: frozenset[int] = frozenset(token_id for token_id in eos_ids if 0 <= token_id < self.size)
-        """Ids that end a reply."""
-        self._spelling: Spelling = read_spelling(structure)
-        self._tokens = [self._bytes_of(token_id, piece) for token_id, piece in enumerate(self._pieces)]
-        self._parents = _merge_parents(structure["model"], ids)
-
-    @classmethod
-    def from_directory(cls, directory: Path, rows: int | None = None) -> Vocabulary:
-        """The vocabulary in a Hugging Face directory; raises `ModelError` as `load_tokenizer` does."""
-        tokenizer = load_tokenizer(directory)
-        return cls(tokenizer, rows, end_ids(directory, tokenizer))
+        shown = ", ".join(f"{self._added[token_id].content} ({token_id})" for token_id in beyond[:3])
+        more = ", …" if len(beyond) > 3 else ""
+        counted = "1 added token has" if len(beyond) == 1 else f"{len(beyond):,} added tokens have"
+        return (f"{counted} no row in the embedding matrix: {shown}{more}",)
 
     def _bytes_of(self, token_id: int, piece: str | None) -> bytes:
         if piece is None:
@@ -147,25 +180,24 @@ class Vocabulary:
 
     def known_unused(self) -> list[tuple[int, str]]:
         """Tokens that no text can have trained, with the reason; by id."""
-        return known_unused(self._pieces, self._tokens)
+        return known_unused(self._pieces, self._tokens, self.marked_unused)
 
     def digest(self) -> str:
         """SHA-256 of the number of ids, where each begins (int64) and their bytes; first 32 hex digits.
-        Padding rows do not count: the same tokenizer has the same digest under any matrix."""
-        joined, offsets = self.blob()
-        content = hashlib.sha256(self.tokenizer_size.to_bytes(8, "little"))
-        content.update(offsets[: self.tokenizer_size + 1].astype("<i8").tobytes())
-        content.update(joined.tobytes())
-        return content.hexdigest()[:32]
+        The matrix does not count: the same tokenizer has the same digest under more rows or fewer."""
+        return self._digest
 
     # ── text to ids and back ──────────────────────────────────────────────────────────────────────────────
 
     @cached_property
     def prefix_ids(self) -> tuple[int, ...]:
         """The special tokens the tokenizer puts before every text (BOS, [CLS]); often none."""
-        encoding = self._tokenizer.encode("a")
-        inside = encoding.special_tokens_mask.index(0) if 0 in encoding.special_tokens_mask else 0
-        return tuple(encoding.ids[:inside])
+        texts = (text for token in self._tokens if (text := decode(token)))
+        for text in ("a", *islice(texts, _TEXTS_TRIED)):  # a DNA tokenizer cannot write "a", and has no <unk>
+            encoding = self._tokenizer.encode(text)
+            if 0 in encoding.special_tokens_mask:
+                return tuple(encoding.ids[: encoding.special_tokens_mask.index(0)])
+        return ()
 
     def encode(self, text: str, *, with_prefix: bool = True) -> list[int]:
         """The ids of a whole prompt: `prefix_ids` (left out for text that a chat template wrote, which
@@ -190,20 +222,23 @@ class Vocabulary:
     @property
     def has_chat_template(self) -> bool:
         """Whether the tokenizer has a chat template."""
-        return bool(self.tokenizer.chat_template)
+        return self._chat is not None
+
+    @property
+    def chat_day(self) -> str:
+        """The date that the chat template may write, ISO 8601; empty where it asks for none."""
+        return "" if self._chat is None else self._chat.day
 
     def chat_prompt(self, question: str, prefill: str = "") -> str | None:
         """The tokenizer's chat template around `question` as the user's turn, then `prefill`; None without
-        one. Raises `ModelError` as `render_chat` does."""
-        return render_chat(self.tokenizer, question) + prefill if self.has_chat_template else None
+        one. Raises `ModelError` as `ChatTemplate.render` does."""
+        return None if self._chat is None else self._chat.render(question) + prefill
 
     # ── kept for later ────────────────────────────────────────────────────────────────────────────────────
 
     @cached_property
     def _blob(self) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
-        offsets = np.zeros(self.size + 1, dtype=np.int64)
-        np.cumsum([len(token) for token in self._tokens], out=offsets[1:])
-        return np.frombuffer(b"".join(self._tokens), dtype=np.uint8), offsets
+        return _join(self._tokens)
 
     @cached_property
     def _reencoder(self) -> Reencoder:
@@ -221,6 +256,21 @@ class Vocabulary:
                 f"token id {token_id} is out of range", hint=f"This model's ids go from 0 to {self.size - 1}."
             )
         return token_id
+
+
+def _join(tokens: Sequence[bytes]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+    """The tokens' bytes one after the other, uint8 [total], and where each begins, int64 [tokens + 1]."""
+    offsets = np.zeros(len(tokens) + 1, dtype=np.int64)
+    np.cumsum([len(token) for token in tokens], out=offsets[1:])
+    return np.frombuffer(b"".join(tokens), dtype=np.uint8), offsets
+
+
+def _digest(tokens: Sequence[bytes]) -> str:
+    joined, offsets = _join(tokens)
+    content = hashlib.sha256(len(tokens).to_bytes(8, "little"))
+    content.update(offsets.astype("<i8").tobytes())
+    content.update(joined.tobytes())
+    return content.hexdigest()[:32]
 
 
 def _merge_parents(model: dict[str, Any], ids: dict[str, int]) -> dict[int, tuple[int, int]]:

@@ -97,7 +97,8 @@ def _matched_prefix(source: str) -> str:
 
 
 def _is_public(place: str) -> bool:
-    return _PUBLIC.fullmatch(place) is not None and not os.path.isdir(place)
+    is_path = os.path.exists(place) or place.lower().endswith(".gguf")
+    return _PUBLIC.fullmatch(place) is not None and not is_path
 
 
 def portable_source(source: str) -> str:

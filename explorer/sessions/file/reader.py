@@ -10,12 +10,12 @@ import os
 import time
 import weakref
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import overload
 
 from explorer.base.errors import ExplorerError
+from explorer.base.lazy_sequence import LazySequence
 from explorer.base.records.notes import WriteNote
 from explorer.base.records.record import Failure
 from explorer.base.records.unions import Step
@@ -40,7 +40,7 @@ def is_damaged(step: Step) -> bool:
     return isinstance(step.request, WriteNote) and isinstance(step.outcome, Failure)
 
 
-class SessionFile(Sequence[Step]):
+class SessionFile(LazySequence[Step]):
     """The steps of a session file, in order; as long as what has been indexed.
 
     A line that is not a step is in the sequence as a failed note that says so (`read` raises instead). The
@@ -148,19 +148,9 @@ class SessionFile(Sequence[Step]):
     def __len__(self) -> int:
         return len(self._starts)
 
-    @overload
-    def __getitem__(self, index: int) -> Step: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Step]: ...
-
-    def __getitem__(self, index: int | slice) -> Step | Sequence[Step]:
-        if isinstance(index, slice):
-            return [self._kept(position) for position in range(*index.indices(len(self)))]
-        position = index + len(self) if index < 0 else index
-        if not 0 <= position < len(self):
-            raise IndexError(f"no step at {index} of {len(self)}")
-        return self._kept(position)
+    def item(self, place: int) -> Step:
+        """The step at `place`; a line that is none is a step that failed with what is wrong with it."""
+        return self._kept(place)
 
     def _step(self, position: int) -> Step:
         try:

@@ -48,13 +48,16 @@ class CurrentStep:
         self._listed: Sequence[Step] = ()
 
     def begin(self) -> None:
-        """Show the screen of a session of which no step has been shown yet."""
+        """Show the screen of a session of which no step has been shown yet, and then its first step."""
         workspace = self._stage.workspace
         workspace.token_pane.empty_hint = NO_VIEW
         workspace.token_pane.clear()
         workspace.session_pane.set_file(self._reading.session.path)
         self.list_steps()
         workspace.show_tab("tokens")
+        self._reading.read_first()
+        if len(self._reading.session):
+            self.go_to(0)
 
     def go_to(self, position: int) -> None:
         """Show the situation after the step at `position`, which has been read."""

@@ -80,6 +80,7 @@ def loaded_details(info: ModelInfo) -> Content:
     context = f"context {info.context:,}" if info.context else "no context limit known"
     kind = [tied, context, "chat template" if info.has_chat_template else "no chat template"]
     kind += [] if info.can_run else ["embeddings only"]
+    kind += [f"quantised: {visible(info.quantisation, spaces=False)}"] if info.quantisation else []
     revision = f" @ {visible(info.revision)[:12]}" if info.revision else ""
     digests = f"weights {info.weights_digest[:12] or '–'}  tokenizer {info.tokenizer_digest[:12] or '–'}"
     return Content.assemble(
@@ -88,19 +89,6 @@ def loaded_details(info: ModelInfo) -> Content:
         " · ".join(kind) + "\n",
         (digests, "$foreground-muted"),
     )
-
-
-def entry_details(entry: ModelInfo | CatalogueEntry | str | None, failed: Mapping[str, str]) -> Content:
-    """Everything known of an entry of the list; `failed`: why a source could not be loaded."""
-    if entry is None:
-        return Content("")
-    if isinstance(entry, ModelInfo):
-        return loaded_details(entry)
-    if isinstance(entry, str):
-        source, reason = visible(entry, spaces=False), visible(failed[entry], spaces=False)
-        return Content.assemble((source, "bold"), "  could not be loaded\n", (reason, "$error"))
-    about = visible(entry.description, spaces=False)
-    return Content.assemble((visible(entry.source, spaces=False), "bold"), f"  {entry.origin}\n", about)
 
 
 class ModelsScreen(Dialog[ModelChoice]):
@@ -146,7 +134,7 @@ class ModelsScreen(Dialog[ModelChoice]):
         yield Static(Content(""), id="model-details")
         with Horizontal(classes="model-line"):
             yield Label("source")
-            placeholder = "zoo:mynah, a directory, a hub id, weights:…"
+            placeholder = "zoo:mynah, a directory, a GGUF file, a hub id, weights:…"
             field = Input(placeholder=placeholder, compact=True, id="model-source")
             field.cursor_blink = False
             yield field
@@ -187,7 +175,19 @@ class ModelsScreen(Dialog[ModelChoice]):
         self._show_details()
 
     def _show_details(self) -> None:
-        details = entry_details(self._highlighted(), self._failed)
+        entry = self._highlighted()
+        if isinstance(entry, ModelInfo):
+            details = loaded_details(entry)
+        elif isinstance(entry, str):
+            reason = visible(self._failed[entry], spaces=False)
+            details = Content.assemble(
+                (visible(entry, spaces=False), "bold"), "  could not be loaded\n", (reason, "$error")
+            )
+        elif entry is not None:
+            about = visible(entry.description, spaces=False)
+            details = Content.assemble((visible(entry.source, spaces=False), "bold"), f"  {entry.origin}\n", about)
+        else:
+            details = Content("")
         self.query_one("#model-details", Static).update(details)
 
     def _highlighted(self) -> ModelInfo | CatalogueEntry | str | None:
@@ -220,7 +220,7 @@ class ModelsScreen(Dialog[ModelChoice]):
         elif entry is not None:
             self._load(entry if isinstance(entry, str) else entry.source)
         else:
-            self._say("Type a source: zoo:mynah, a directory, a hub id, or weights: and one of these.")
+            self._say("Type a source: zoo:mynah, a directory, a GGUF file, a hub id, or weights: and one of these.")
 
     def key_x(self) -> None:
         """Unload the model under the cursor, or dismiss what failed (in the source line, `x` is a letter)."""

@@ -18,7 +18,6 @@ from explorer.tui.shell.commands import (
     Command,
     action_of,
     bindings,
-    key_names,
     show_commands,
     tab_commands,
 )
@@ -57,8 +56,6 @@ class Dispatcher:
         self.commands: list[Command] = []
         self.acts: dict[str, Act] = {"help": self.show_help}
         """What each command does, by its name."""
-        self.offers: list[Callable[[], Iterator[SystemCommand]]] = []
-        """What the palette offers besides the commands."""
 
     @property
     def keys(self) -> dict[str, str]:
@@ -96,13 +93,10 @@ class Dispatcher:
         return is_open or action != "command" or parameters[0] in NEED_NO_PANES
 
     def palette(self) -> Iterator[SystemCommand]:
-        """Every command, as the palette lists it: with its key."""
+        """Every command, as the palette lists it."""
         for command in self.commands:
             act = partial(self._app.run_action, f"app.{action_of(command)}")
-            title = f"{command.title[0].upper()}{command.title[1:]}  ({key_names(command, self.keys)})"
-            yield SystemCommand(title, command.help, act)
-        for offer in self.offers:
-            yield from offer()
+            yield SystemCommand(command.title.capitalize(), command.help, act)
 
     async def carry_out(self, name: str) -> None:
         """Do what a command does; keys that were typed ahead go to the box that it opened."""

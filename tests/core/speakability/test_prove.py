@@ -13,7 +13,7 @@ import pytest
 
 from benchmarks.planted import Planted, planted
 from explorer.engine.core.speakability.checker import Checker
-from explorer.engine.core.speakability.geometry import Ground
+from explorer.engine.core.speakability.geometry import ENOUGH, Ground
 from explorer.engine.core.speakability.prove import FEW, prove
 from explorer.engine.core.speakability.questions import Question, RowWitness, Settled, Weights
 from tests.core.speakability.exact_truth import speakable
@@ -22,6 +22,7 @@ from tests.core.speakability.small_families import FAMILIES, bias_for
 ROUNDING = Fraction(1, 10**9)
 """Undecided is allowed where the exact lead is within this, relative to the largest score there can be."""
 INSTANCES = 15
+PACKAGE = "explorer.engine.core.speakability"
 
 
 def verdicts_of(rows: Any, bias: Any, question: Question, **options: Any) -> dict[int, Settled]:
@@ -65,7 +66,8 @@ def compare_with_truth(family: str, seed: int) -> Counter[str]:
     counts: Counter[str] = Counter()
     for question in questions(int(random.integers(1, 4))):
         shift = random.integers(-8, 9, width) / 8.0 if question.bias and seed % 2 else None
-        with patch("explorer.engine.core.speakability.prove.FEW", 0 if seed % 4 < 2 else FEW):  # both ways to begin
+        few, enough = 0 if seed % 4 < 2 else FEW, 4 if seed % 3 else ENOUGH  # both ways to begin, and to find axes
+        with patch(f"{PACKAGE}.prove.FEW", few), patch(f"{PACKAGE}.geometry.ENOUGH", enough):
             verdicts = verdicts_of(rows, bias, question, shift=shift)
         assert sorted(verdicts) == list(range(vocab))
         checker = Checker(rows, bias, question, shift)
@@ -90,7 +92,7 @@ def test_a_few_tokens_on_ground_known_already_get_the_answers_of_the_whole_run(f
 
 
 def check_against_truth(checker: Checker, bias: Any, shift: Any, verdict: Settled) -> None:
-    rows, question, token_id = checker.rows, checker.question, verdict.token_id
+    rows, question, token_id = checker.rows.whole(), checker.question, verdict.token_id
     assert checker.proves(token_id, verdict.answer, verdict.certificate)
     if verdict.answer != "undecided":
         assert (verdict.answer == "speakable") == speakable(rows, bias, token_id, question, shift=shift)

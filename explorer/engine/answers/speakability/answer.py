@@ -27,6 +27,7 @@ from explorer.engine.answers.holdings import Holdings
 from explorer.engine.answers.speakability.asked import Asked, ask
 from explorer.engine.answers.speakability.check import check_named
 from explorer.engine.answers.speakability.proofs import proof_record, reaches_sphere, refine
+from explorer.engine.answers.speakability.room import refuse_misfit
 from explorer.engine.answers.speakability.store import ProofStore
 from explorer.engine.answers.speakability.summary import is_hard, summarise_run
 from explorer.engine.answers.speakability.unembedding import Unembeddings
@@ -76,6 +77,7 @@ def prove_tokens(
     Raises `ExplorerError`."""
     if request.token_ids is not None and not request.token_ids:
         raise ExplorerError("no token was named", hint="Name one, or ask for all.")
+    refuse_misfit(model, None if request.token_ids is None else len(request.token_ids))
     yield Progress(done=0, total=0, what=f"reading the unembedding of {model.info.name}")
     asked = ask(model, request.mode, bias=request.bias, folded=request.folded, kept=kept)
     wanted = asked.found.token_ids.tolist() if request.token_ids is None else sorted(set(request.token_ids))

@@ -16,14 +16,14 @@ from torch import Tensor
 from explorer.base.errors import ExplorerError
 from explorer.base.records.tokens import CATEGORIES
 from explorer.engine.core.speakability.geometry import Ground
+from explorer.engine.core.speakability.rows import Rows
 from explorer.engine.models.abilities import HasHidden, HasWeights
 from explorer.engine.models.lens import folded_unembedding
 from explorer.engine.models.memory import free_memory
 
 PADDING = CATEGORIES.index("padding")
 KEPT_SHARE = 8
-"""What was worked out about an unembedding is kept where a copy of it takes at most one in so many of the free bytes:
-there are up to four such copies."""
+"""What was worked out about an unembedding is kept where it takes at most one in so many of the free bytes."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Unembedding:
 
     token_ids: Int64[np.ndarray, " n"]
     """Ascending; rows of padding are left out."""
-    rows: Float64[np.ndarray, "n d_model"]
+    rows: Rows
     bias: Float64[np.ndarray, " n"] | None
     shift: Float64[np.ndarray, " d_model"] | None
     mean_zero: bool
@@ -42,8 +42,11 @@ class Unembedding:
     def digest(self) -> str:
         """SHA-256 of all these numbers, first 32 hexadecimal digits."""
         sums = hashlib.sha256(str((self.rows.shape, self.mean_zero)).encode())
-        for part in (self.token_ids, self.rows, self.bias, self.shift):
-            sums.update(b"none" if part is None else np.ascontiguousarray(part).tobytes())
+        sums.update(self.token_ids.tobytes())
+        for _, rows in self.rows.parts():
+            sums.update(np.ascontiguousarray(rows).data)
+        for part in (self.bias, self.shift):
+            sums.update(b"none" if part is None else np.ascontiguousarray(part).data)
         return sums.hexdigest()[:32]
 
     @property
@@ -51,8 +54,33 @@ class Unembedding:
         """Bias and shift together, as the post has it."""
         if self.shift is None:
             return self.bias
-        moved = self.rows @ self.shift
+        moved = self.rows.along(self.shift)
         return np.asarray(moved if self.bias is None else moved + self.bias)
+
+
+class StoredTensor:
+    """A tensor whose rows are read where it lies (see `Stored`)."""
+
+    def __init__(self, tensor: Float[Tensor, "stored d_model"]) -> None:
+        self._tensor = tensor
+        self.shape = tuple(tensor.shape)
+
+    def __getitem__(self, places: slice | Int64[np.ndarray, " n"], /) -> Float64[np.ndarray, "n d_model"]:
+        chosen = self._tensor[places if isinstance(places, slice) else torch.from_numpy(places)]
+        return np.asarray(_numbers(chosen))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, StoredTensor):
+            return NotImplemented
+        return self._tensor is other._tensor or torch.equal(self._tensor, other._tensor)
+
+    def __hash__(self) -> int:
+        return hash(self.shape)
+
+
+def worked_out_bytes(vocab: int, d_model: int) -> int:
+    """What a proof about one token takes and leaves: a few numbers a row, a few square matrices, some parts of rows."""
+    return 8 * (16 * vocab + 16 * d_model**2)
 
 
 @dataclass(frozen=True)
@@ -89,10 +117,10 @@ class Unembeddings:
             return self._known[bias]
         found, ground = unembedding(model, folded=folded, bias=bias), Ground()
         for other in self._known.values():
-            if np.array_equal(other.found.rows, found.rows):
+            if found.rows.are(other.found.rows):
                 found, ground = replace(found, rows=other.found.rows), other.ground
         known = Known(found, found.digest(), ground)
-        if found.rows.nbytes * KEPT_SHARE <= free_memory("cpu").free:
+        if worked_out_bytes(*found.rows.shape) * KEPT_SHARE <= free_memory("cpu").free:
             self._model, self._folded = model, folded
             self._known[bias] = known
         return known
@@ -121,26 +149,26 @@ def unembedding(model: HasWeights, *, folded: bool, bias: bool) -> Unembedding:
     kept = np.flatnonzero(np.asarray(model.vocabulary.categories) != PADDING)
     if not len(kept):
         raise ExplorerError(f"all rows of {model.info.name} are padding", hint="Load it with its tokenizer.")
-    rows = _numbers(output)
     head = None if own is None or not bias else _numbers(own)
     norm = final_norm(model) if isinstance(model, HasHidden) else None
     if norm is None:
-        return _without_norm(model, kept, rows, head, folded=folded, bias=bias)
+        return _without_norm(model, kept, output, head, folded=folded, bias=bias)
     beta = norm.beta if bias and norm.beta is not None and norm.beta.any() else None
     if not folded:
-        return _checked(model, Unembedding(kept, rows[kept], None if head is None else head[kept], beta, False))
+        rows = Rows(StoredTensor(output), kept)
+        return _checked(model, Unembedding(kept, rows, None if head is None else head[kept], beta, False))
     if beta is not None and not norm.gain.all():
         # Where a gain is 0 no shift of x stands for beta.
-        head, beta = rows @ beta + (0.0 if head is None else head), None
+        head, beta = Rows(StoredTensor(output)).along(beta) + (0.0 if head is None else head), None
     shift = None if beta is None else beta / norm.gain
-    scaled = (rows * norm.gain)[kept]
-    return _checked(model, Unembedding(kept, scaled, None if head is None else head[kept], shift, norm.mean_zero))
+    rows = Rows(StoredTensor(output), kept, norm.gain)
+    return _checked(model, Unembedding(kept, rows, None if head is None else head[kept], shift, norm.mean_zero))
 
 
 def _without_norm(
     model: HasWeights,
     kept: Int64[np.ndarray, " n"],
-    rows: Float64[np.ndarray, "vocab d_model"],
+    output: Float[Tensor, "vocab d_model"],
     head: Float64[np.ndarray, " vocab"] | None,
     *,
     folded: bool,
@@ -154,22 +182,23 @@ def _without_norm(
     notes: tuple[str, ...] = ()
     if folded:
         assert isinstance(model, HasHidden)
-        matrix, level = folded_unembedding(model)
-        rows, head = _numbers(matrix), _numbers(level) if bias else None
+        output, level = folded_unembedding(model)
+        head = _numbers(level) if bias else None
         notes = ("the final norm is not one known here: folded by TransformerLens, its bias into the head's, and x "
                  "not held to a mean of 0",)  # fmt: skip
     elif bias:
         notes = ("the final norm is not known here: only the head's own bias counts",)
-    return _checked(model, Unembedding(kept, rows[kept], None if head is None else head[kept], None, False, notes))
+    rows = Rows(StoredTensor(output), kept)
+    return _checked(model, Unembedding(kept, rows, None if head is None else head[kept], None, False, notes))
 
 
 def _checked(model: HasWeights, found: Unembedding) -> Unembedding:
-    for part in (found.rows, found.bias, found.shift):
-        if part is not None and not np.isfinite(part).all():
-            raise ExplorerError(
-                f"the unembedding of {model.info.name} holds NaN or infinity",
-                hint="No proof can be given about such weights.",
-            )
+    rest = (part for part in (found.bias, found.shift) if part is not None)
+    if not (found.rows.are_finite and all(np.isfinite(part).all() for part in rest)):
+        raise ExplorerError(
+            f"the unembedding of {model.info.name} holds NaN or infinity",
+            hint="No proof can be given about such weights.",
+        )
     return found
 
 

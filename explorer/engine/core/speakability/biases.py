@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from jaxtyping import Float64
 
 from explorer.engine.core.speakability.checker import Checker
@@ -13,6 +12,8 @@ from explorer.engine.core.speakability.geometry import Geometry
 from explorer.engine.core.speakability.questions import Question
 
 INSIDE = 1 - 1e-12
+FITS, FASTER = 12, 0.5
+"""Corrections of the fit at most, while each takes this share of the rest away; the axes of all rows need but one."""
 NEARLY = 1e-6
 """Biases whose part that is not linear in the rows is smaller than this share of them count as linear in the search."""
 
@@ -30,19 +31,16 @@ class Biases:
 
     @classmethod
     def of(cls, checker: Checker, geometry: Geometry) -> Biases:
-        """Work it out by least squares of the biases on the rows."""
-        question, nowhere = checker.question, np.zeros(checker.rows.shape[1])
+        """Work it out by least squares of the biases on the rows; a shift is linear in them already."""
+        question, rows, nowhere = checker.question, checker.rows, np.zeros(checker.rows.shape[1])
         total = checker.bias - checker.bias.mean()
         if checker.shift.any():
-            total = total + (checker.rows - geometry.mean) @ checker.shift
+            total = total + rows.along(checker.shift, geometry.mean)
         if np.ptp(total) == 0:
             return cls(question, None, True, nowhere)
         if not len(geometry.deviations):
             return cls(question, total, False, nowhere)
-        device = geometry.turned.device
-        products = (geometry.turned.T @ torch.from_numpy(total).to(device)).cpu().numpy()
-        slope = products / (geometry.deviations**2 * len(total))
-        rest = total - geometry.scores(slope)
+        slope, rest = _fit(geometry, total, geometry.axes.T @ checker.shift)
         origin = -np.asarray(geometry.axes @ slope)
         size = np.abs(origin).max() if question.mode == "box" else np.linalg.norm(origin)
         linear = np.ptp(rest) <= NEARLY * np.ptp(total) and size < question.radius * (1 - 1e-6)
@@ -62,3 +60,22 @@ class Biases:
         a, b, c = along @ along, along @ self.origin, self.origin @ self.origin - radius**2
         x = self.origin + (-b + np.sqrt(b * b - a * c)) / a * along
         return np.asarray(x * min(1.0, radius / float(np.linalg.norm(x))))
+
+
+def _fit(
+    geometry: Geometry, total: Float64[np.ndarray, " vocab"], slope: Float64[np.ndarray, " rank"]
+) -> tuple[Float64[np.ndarray, " rank"], Float64[np.ndarray, " vocab"]]:
+    """The slope along each axis, begun with `slope`, and what is left of `total`."""
+    rest = total - geometry.scores(slope[None])[0]
+    for _ in range(FITS):
+        if np.ptp(rest) <= NEARLY * np.ptp(total):
+            break
+        step = geometry.weighed(rest) / (geometry.deviations**2 * len(total))
+        better = rest - geometry.scores(step[None])[0]
+        if np.linalg.norm(better) >= np.linalg.norm(rest):
+            break
+        stays = np.linalg.norm(better) > FASTER * np.linalg.norm(rest)
+        slope, rest = slope + step, better
+        if stays:
+            break
+    return slope, rest

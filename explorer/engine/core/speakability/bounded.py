@@ -95,7 +95,7 @@ class BoundedSearch:
         if lead > slack and admissible:
             return self._witness()
         if lead > -slack:
-            precise = self._scaled.geometry.scores(self.direction) / self._scaled.scale + self._scaled.bias
+            precise = self._scaled.geometry.scores(self.direction[None])[0] / self._scaled.scale + self._scaled.bias
             precise[self.token_id] = -np.inf
             if own > precise.max() and admissible and not self.refusals:
                 return self._witness()

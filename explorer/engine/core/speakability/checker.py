@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Generator, Sequence
-from functools import cached_property
 
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Int, Shaped
 
 from explorer.engine.core.speakability.exact_sums import LARGEST, LOST, UNIT, exact_products, gamma, lengths, underflow
-from explorer.engine.core.speakability.frame import Frame, frame_of
+from explorer.engine.core.speakability.frame import Frame
+from explorer.engine.core.speakability.hull_proofs import HullProofs
 from explorer.engine.core.speakability.questions import Answer, Certificate, Question, Weights, Witness
+from explorer.engine.core.speakability.rows import Rows
 
 MOST_CONTENDERS = 64
 """Rivals of a witness that are settled by exact sums; a witness with more of them is refused."""
@@ -33,24 +34,23 @@ class Checker:
 
     def __init__(
         self,
-        rows: Float[np.ndarray, "vocab d_model"],
+        rows: Rows | Float[np.ndarray, "vocab d_model"],
         bias: Float[np.ndarray, " vocab"] | None,
         question: Question,
         shift: Float[np.ndarray, " d_model"] | None = None,
         frames: dict[bool, Frame | None] | None = None,
     ) -> None:
         self.question = question
-        self._frames = {} if frames is None else frames
-        self.rows = np.asarray(rows, dtype=np.float64)
+        self.rows = Rows.of(rows)
         count, width = self.rows.shape
         used_bias, used_shift = (bias, shift) if question.bias else (None, None)
         self.bias = np.zeros(count) if used_bias is None else np.asarray(used_bias, dtype=np.float64)
         self.shift = np.zeros(width) if used_shift is None else np.asarray(used_shift, dtype=np.float64)
-        if not all(np.isfinite(values).all() for values in (self.rows, self.bias, self.shift)):
+        if not (self.rows.are_finite and all(np.isfinite(values).all() for values in (self.bias, self.shift))):
             raise ValueError("rows, bias and shift must be finite numbers")
-        with np.errstate(all="ignore"):
-            self._norms = lengths(self.rows)
+        self._norms = self.rows.lengths
         self.in_range = self._in_range()
+        self.hull = HullProofs(self.rows, self.bias, self.shift, question, frames)
 
     def proves(self, token_id: int, answer: Answer, certificate: Certificate | None) -> bool:
         """Whether the certificate proves the answer. `undecided` needs no proof."""
@@ -63,6 +63,10 @@ class Checker:
         x = certificate.x if isinstance(certificate, Witness) else self.row_witness(token_id)
         return x.shape == self.shift.shape and bool(self.margins([token_id], x[None])[0] > 0)
 
+    def prepare(self) -> Generator[None, None, None]:
+        """Work out ahead what proofs with weight on the mean need, which takes a while; yields now and then."""
+        yield from self.hull.prepare()
+
     def _in_range(self) -> bool:
         """Whether nothing can overflow, and the rows are not so small that nothing could be proved of them."""
         largest = float(self._norms.max(initial=0.0))
@@ -73,7 +77,7 @@ class Checker:
 
     def row_witness(self, token_id: int) -> Float64[np.ndarray, " d_model"]:
         """What a `RowWitness` stands for."""
-        direction = self.rows[token_id] - self._mean
+        direction = self.rows[token_id] - self.rows.mean
         if self.question.mean_zero:
             direction = direction - direction.mean()
         # Times a power of two that brings it to ordinary size, which loses nothing.
@@ -97,7 +101,7 @@ class Checker:
             rest = np.array([abs(math.fsum(one)) for one in x])
             drift = np.where(rest > 0, rest / width * (1 + 4 * UNIT) + LOST, 0.0)
         shifted = x + self.shift
-        scores = shifted @ self.rows.T + self.bias
+        scores = self.rows.scores(shifted) + self.bias
         loss = gamma(width + 4) * lengths(shifted) + drift * math.sqrt(width) * (1 + 4 * UNIT)
         errors = loss[:, None] * self._norms + 2 * UNIT * (np.abs(scores) + np.abs(self.bias)) + LOST
         found = np.full(len(x), -np.inf)
@@ -124,8 +128,7 @@ class Checker:
         if not (self.in_range and self._well_formed(token_id, ids, weights, centre)):
             return math.inf
         if centre > 0:
-            inside = self._inside(token_id, ids, weights, centre)
-            return self._spread_without_slope(token_id) if inside else math.inf
+            return self.hull.bound(token_id, ids, weights, centre)
         levels = np.full(len(ids), self.bias[token_id]), self.bias[ids]
         level = math.fsum([*exact_products(weights, levels[0]), *exact_products(-weights, levels[1])])
         level += 2 * UNIT * abs(level) + max(float(underflow(weights, values).max(initial=0.0)) for values in levels)
@@ -210,68 +213,3 @@ class Checker:
             lost = underflow(point, others).max(axis=1, initial=0.0), underflow(point, own).max(initial=0.0)
             parts.append(-2 * np.maximum(*lost)[:, None])
         return min(map(math.fsum, np.concatenate(parts, axis=1).tolist()))
-
-    def _inside(
-        self, token_id: int, ids: Shaped[np.ndarray, "*ids"], weights: Float64[np.ndarray, "*support"], centre: float
-    ) -> bool:
-        """Whether the token's row is in the hull of the others, as far as any admissible x can tell.
-
-        Were the token to win at z, then v·z with v = Σ weights (w_t − w_j) + centre (w_t − mean) would exceed
-        centre · r · |y|, where z = whiteningᵀ y: w_t·z leads every other row's score, and one of these leads the
-        mean's by r·|y|. But v·z is at most |whitening v| · |y|.
-        """
-        frame = self._frame
-        if frame is None:
-            return False
-        apart, out = self.rows[token_id] - self.rows[ids], self.rows[token_id] - frame.centre
-        rest = weights @ apart + centre * out
-        width = len(rest)
-        slack = gamma(len(ids) + 5 + width) * (weights @ np.abs(apart) + centre * np.abs(out)) * (1 + 1e-12) + LOST
-        if self.question.mean_zero:
-            rest = rest - rest.mean()
-        lost = 2 * float(lengths(slack)) + gamma(width + 3) * float(lengths(rest))
-        size = float(lengths(frame.whitening @ rest)) + frame.size * lost
-        return size * (1 + 1e-12) <= centre * frame.radius_without(token_id)
-
-    def _spread_without_slope(self, token_id: int) -> float:
-        """An upper bound of the lead of a token inside the hull: some weights make v vanish, so that only the biases
-        count. What of them is linear in the rows vanishes with v, and the rest is at most this."""
-        if np.ptp(self.bias) == 0 and not (self.question.mean_zero and self.shift.any()):
-            return 0.0
-        rest, lost = self._unexplained_bias
-        return float(rest[token_id] - rest.min()) * (1 + 2 * UNIT) + 2 * lost
-
-    @cached_property
-    def _unexplained_bias(self) -> tuple[Float64[np.ndarray, " vocab"], float]:
-        """All biases less the best linear function of the rows (of what admissible x see of them), and by how much
-        an entry may be off."""
-        frame, width = self._frame, self.rows.shape[1]
-        total = self.rows @ self.shift + self.bias
-        apart = self.rows - self._mean
-        slope = np.zeros(width)
-        if frame is not None:
-            slope = frame.whitening.T @ (frame.whitening @ ((total - total.mean()) @ apart / len(apart)))
-        drift = 0.0
-        if self.question.mean_zero:
-            slope -= slope.mean()
-            drift = abs(math.fsum(slope)) / width * math.sqrt(width) + LOST
-        sizes = float(lengths(self.shift)) + 2 * float(lengths(slope))
-        lost = float(self._norms.max()) * (gamma(width + 4) * sizes + 2 * drift) + 4 * UNIT * float(np.abs(total).max())
-        return total - apart @ slope, lost * (1 + 1e-9) + LOST
-
-    @cached_property
-    def _mean(self) -> Float64[np.ndarray, " d_model"]:
-        mean: Float64[np.ndarray, " d_model"] = self.rows.mean(axis=0)
-        return mean
-
-    @property
-    def _frame(self) -> Frame | None:
-        for _ in self.prepare():
-            pass
-        return self._frames[self.question.mean_zero]
-
-    def prepare(self) -> Generator[None, None, None]:
-        """Work out ahead what proofs with weight on the mean need, which takes a while; yields now and then."""
-        mean_zero = self.question.mean_zero
-        if mean_zero not in self._frames:
-            self._frames[mean_zero] = yield from frame_of(self.rows, mean_zero)

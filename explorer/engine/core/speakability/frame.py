@@ -10,9 +10,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from explorer.engine.core.speakability.exact_sums import LARGEST, LOST, gamma, lengths
-
-CHUNK = 4096
-"""Rows at a time."""
+from explorer.engine.core.speakability.rows import Rows
 
 
 @dataclass(frozen=True)
@@ -45,22 +43,23 @@ class Frame:
         return (spread - self.longest * drift) / (self.longest + drift) * (1 - 1e-12)
 
 
-def frame_of(rows: Float64[np.ndarray, "vocab d_model"], mean_zero: bool) -> Generator[None, None, Frame | None]:
+def frame_of(rows: Rows, mean_zero: bool) -> Generator[None, None, Frame | None]:
     """Work out the frame of all rows, None where they do not span the admissible x; yields now and then."""
     count, width = rows.shape
     # Where all rows agree x makes no difference, so such columns need not be spanned.
-    differing = np.ptp(rows, axis=0) > 0
-    centre = np.where(differing, rows.mean(axis=0), rows[0])
+    differing = rows.differing
+    centre = np.where(differing, rows.mean, rows[0])
     basis = _mean_zero_basis(width) if mean_zero else np.eye(width)[:, differing]
     covariance, farthest = np.zeros((width, width)), 0.0
 
-    def apart(start: int) -> Float64[np.ndarray, "chunk d_model"]:
-        part = rows[start : start + CHUNK] - centre
-        return np.asarray(part - part.mean(axis=1, keepdims=True)) if mean_zero else part
+    def projected(apart: Float64[np.ndarray, "part d_model"]) -> Float64[np.ndarray, "part d_model"]:
+        return np.asarray(apart - apart.mean(axis=1, keepdims=True)) if mean_zero else apart
 
-    for start in range(0, count, CHUNK):
-        farthest = max(farthest, float(lengths(rows[start : start + CHUNK] - centre).max()))
-        covariance += apart(start).T @ apart(start)
+    for _, part in rows.parts():
+        apart = part - centre
+        farthest = max(farthest, float(lengths(apart).max()))
+        apart = projected(apart)
+        covariance += apart.T @ apart
         yield
     covariance = basis.T @ covariance @ basis / count
     try:
@@ -74,9 +73,9 @@ def frame_of(rows: Float64[np.ndarray, "vocab d_model"], mean_zero: bool) -> Gen
     size = float(np.linalg.norm(whitening)) * (1 + 1e-12) + LOST
     off = 2 * gamma(2 * width + 8) * size * farthest + LOST
     away, total, moment = np.empty(count), np.zeros(len(whitening)), -count * np.eye(len(whitening))
-    for start in range(0, count, CHUNK):
-        whitened = apart(start) @ whitening.T
-        away[start : start + CHUNK] = lengths(whitened) + off
+    for place, part in rows.parts():
+        whitened = projected(part - centre) @ whitening.T
+        away[place] = lengths(whitened) + off
         total += whitened.sum(axis=0)
         moment += whitened.T @ whitened
         yield

@@ -44,7 +44,7 @@ class Whitened:
     geometry: Geometry
     size: float
     """Median length of a row."""
-    lengths: Float64[np.ndarray, " vocab"]
+    longest: float
     extend: Callable[[Float64[np.ndarray, " d_model"]], Float64[np.ndarray, " d_model"]]
     """From a direction to the admissible x farthest along it."""
 
@@ -57,7 +57,8 @@ class Whitened:
 
     def inner_radius(self, token_id: int) -> float:
         """About how large a ball round the mean the hull of the other rows is sure to contain."""
-        count, longest, own = len(self.lengths), float(self.lengths.max()), float(self.lengths[token_id])
+        own = float(np.linalg.norm(self.rows(np.array([token_id]))))
+        count, longest = len(self.geometry), max(own, self.longest)
         return (1 - own**2 / count - longest * own / count) / (longest + own / count)
 
 
@@ -78,7 +79,7 @@ class HullSearch:
         self._start(np.zeros(0, dtype=np.int64))
 
     def _start(self, token_ids: Int64[np.ndarray, " n"]) -> None:
-        self._set = WorkingSet(len(self._row), len(self._whitened.lengths), self.token_id)
+        self._set = WorkingSet(len(self._row), len(self._whitened.geometry), self.token_id)
         if self._radius > 0:
             self._set.problem.add(self._pushed[None], np.array([self._whitened.size]), np.array([MEAN], dtype=np.int64))
         self._add(token_ids)
@@ -105,7 +106,7 @@ class HullSearch:
         if lead > slack:
             return self._witness()
         if lead > -slack:
-            precise = whitened.geometry.scores(y / whitened.geometry.deviations)
+            precise = whitened.geometry.scores((y / whitened.geometry.deviations)[None])[0]
             precise[self.token_id] = -np.inf
             if own > precise.max() and not self.refusals:
                 return self._witness()

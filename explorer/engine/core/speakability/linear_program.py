@@ -15,11 +15,12 @@ from collections.abc import Generator
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float64, Int64
 from scipy.optimize import OptimizeResult, linprog
 
 from explorer.engine.core.speakability.proposals import snapped
 from explorer.engine.core.speakability.questions import Question, Weights, Witness
+from explorer.engine.core.speakability.rows import Rows
 
 ROUNDS = 80
 FIRST, MOST = 64, 64
@@ -29,15 +30,15 @@ MOST_NUMBERS = 2_000_000
 TOLERANCE = 1e-10
 """The least that HiGHS allows."""
 INSIDE = 1 - 1e-9
-PART = 4096
-"""Rows that are copied at a time."""
 
 
 @dataclass(frozen=True)
 class Rivals:
     """All rows as one token sees them."""
 
-    rows: Float64[np.ndarray, "vocab d_model"]
+    rows: Rows
+    mean_zero: bool
+    """Whether admissible x see of the rows only what is left of their mean entry."""
     token_id: int
     level: Float64[np.ndarray, " vocab"]
     """b_t − b_j, in total."""
@@ -45,22 +46,29 @@ class Rivals:
     """|(w_t − w_j, b_t − b_j)|, 1 where that is 0."""
 
     @classmethod
-    def of(
-        cls, rows: Float64[np.ndarray, "vocab d_model"], total: Float64[np.ndarray, " vocab"] | None, token_id: int
-    ) -> Rivals:
+    def of(cls, rows: Rows, total: Float64[np.ndarray, " vocab"] | None, token_id: int, *, mean_zero: bool) -> Rivals:
         """`total`: the bias that counts, None for none."""
         level = np.zeros(len(rows)) if total is None else total[token_id] - total
-        far = [
-            np.linalg.norm(rows[start : start + PART] - rows[token_id], axis=1) for start in range(0, len(rows), PART)
-        ]
+        own = rows[token_id]
+        far = [np.linalg.norm(_seen(part - own, mean_zero), axis=1) for _, part in rows.parts()]
         sizes = np.hypot(np.concatenate(far), level)
-        return cls(rows, token_id, level, np.where(sizes > 0, sizes, 1.0))
+        return cls(rows, mean_zero, token_id, level, np.where(sizes > 0, sizes, 1.0))
+
+    def apart(self, held: Int64[np.ndarray, " k"]) -> Float64[np.ndarray, "k d_model"]:
+        """w_j − w_t, as far as admissible x see it, in each rival's unit."""
+        apart = _seen(self.rows[held] - self.rows[self.token_id], self.mean_zero)
+        return np.asarray(apart / self.sizes[held, None])
 
     def leads(self, x: Float64[np.ndarray, " d_model"]) -> Float64[np.ndarray, " vocab"]:
         """The token's leads at x, each in its own unit."""
-        found = np.asarray((self.rows[self.token_id] @ x - self.rows @ x + self.level) / self.sizes)
+        x = x - x.mean() if self.mean_zero else x
+        found = np.asarray((self.rows[self.token_id] @ x - self.rows.along(x) + self.level) / self.sizes)
         found[self.token_id] = np.inf
         return found
+
+
+def _seen(apart: Float64[np.ndarray, "k d_model"], mean_zero: bool) -> Float64[np.ndarray, "k d_model"]:
+    return apart - apart.mean(axis=1, keepdims=True) if mean_zero else apart
 
 
 def proposed(rivals: Rivals, question: Question) -> Generator[None, None, tuple[Witness | Weights, ...]]:
@@ -104,8 +112,7 @@ def _solved(
 ) -> OptimizeResult:
     """The program over the rivals held, with x in the box of `radius` and behind the walls of a ball of it."""
     width = rivals.rows.shape[1]
-    apart = (rivals.rows[held] - rivals.rows[rivals.token_id]) / rivals.sizes[held, None]
-    sides = np.block([[apart, np.ones((len(held), 1))], [walls, np.zeros((len(walls), 1))]])
+    sides = np.block([[rivals.apart(held), np.ones((len(held), 1))], [walls, np.zeros((len(walls), 1))]])
     limits = np.concatenate([rivals.level[held] / rivals.sizes[held], np.full(len(walls), radius)])
     wanted = np.append(np.zeros(width), -1.0)
     bounds = [(-radius, radius)] * width + [(None, None)]

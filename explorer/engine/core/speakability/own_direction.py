@@ -14,8 +14,9 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Float64, Int64
 
-from explorer.engine.core.speakability.exact_sums import LOST, UNIT, exact_products, gamma, lengths, underflow
+from explorer.engine.core.speakability.exact_sums import LOST, UNIT, exact_products, gamma, underflow
 from explorer.engine.core.speakability.geometry import prepared
+from explorer.engine.core.speakability.rows import Rows
 from explorer.engine.core.speakability.screening import own_row_wins
 
 TOGETHER = 64
@@ -32,34 +33,33 @@ class OwnDirection(NamedTuple):
 
 
 def own_direction_winners(
-    rows: Float[np.ndarray, "vocab d_model"],
+    rows: Rows | Float[np.ndarray, "vocab d_model"],
     bias: Float[np.ndarray, " vocab"] | None = None,
     token_ids: Int64[np.ndarray, " n"] | None = None,
     device: torch.device | str = "cpu",
 ) -> Generator[OwnDirection, None, None]:
     """Yield the winners for all of `token_ids` (None: all tokens), some at a time, the easy ones first."""
-    exact = np.asarray(rows, dtype=np.float64)
-    shift = np.zeros(len(exact)) if bias is None else np.asarray(bias, dtype=np.float64)
-    asked = np.arange(len(exact)) if token_ids is None else np.unique(token_ids)
-    left = np.zeros(len(exact), dtype=bool)
+    rows = Rows.of(rows)
+    shift = np.zeros(len(rows)) if bias is None else np.asarray(bias, dtype=np.float64)
+    asked = np.arange(len(rows)) if token_ids is None else np.unique(token_ids)
+    left = np.zeros(len(rows), dtype=bool)
     left[asked] = True
     if len(asked) > TOGETHER:
-        yield from _easy_ones(exact, shift, asked, left, torch.device(device))
-    norms = lengths(exact)
+        yield from _easy_ones(rows, shift, asked, left, torch.device(device))
     for start in range(0, int(left.sum()), TOGETHER):
         some = np.flatnonzero(left)[start : start + TOGETHER]
-        yield _by_scores(exact, shift, norms, some)
+        yield _by_scores(rows, shift, some)
 
 
 def _easy_ones(
-    exact: Float64[np.ndarray, "vocab d_model"],
+    rows: Rows,
     shift: Float64[np.ndarray, " vocab"],
     asked: Int64[np.ndarray, " n"],
     left: Bool[np.ndarray, " vocab"],
     device: torch.device,
 ) -> Generator[OwnDirection, None, None]:
     """Those that win along their own rows by more than rounding; they are struck off `left`."""
-    work = prepared(exact, mean_zero=False, device=device, centre=False)
+    work = prepared(rows, mean_zero=False, device=device, centre=False)
     nothing = np.zeros(0, dtype=np.int64)
     while True:
         try:
@@ -68,25 +68,25 @@ def _easy_ones(
             geometry = done.value
             break
         yield OwnDirection(nothing, nothing, np.zeros(0))
-    for won, leads in own_row_wins(geometry, shift if shift.any() else None, np.ones(len(exact)), asked):
+    for won, leads in own_row_wins(geometry, shift if shift.any() else None, np.ones(len(rows)), asked):
         left[won] = False
         yield OwnDirection(won, won, leads)
 
 
 def _by_scores(
-    rows: Float64[np.ndarray, "vocab d_model"],
+    rows: Rows,
     shift: Float64[np.ndarray, " vocab"],
-    norms: Float64[np.ndarray, " vocab"],
     token_ids: Int64[np.ndarray, " n"],
 ) -> OwnDirection:
     """All scores in float64; exact sums among those that rounding cannot tell apart."""
-    scores = rows[token_ids] @ rows.T + shift
+    own, norms = rows[token_ids], rows.lengths
+    scores = rows.scores(own) + shift
     errors = (
         gamma(rows.shape[1] + 3) * norms[token_ids, None] * norms + 2 * UNIT * (np.abs(scores) + np.abs(shift)) + LOST
     )
     winners, leads = np.empty(len(token_ids), dtype=np.int64), np.empty(len(token_ids))
     for at, token_id in enumerate(token_ids):
-        if not rows[token_id].any():  # every score is a bias, and exact sums over all rows would take seconds
+        if not own[at].any():  # every score is a bias, and exact sums over all rows would take seconds
             winners[at] = shift.argmax()
             others = np.delete(shift, winners[at])
             leads[at] = max(0.0, float(shift[winners[at]] - others.max(initial=-np.inf)) * (1 - UNIT))
@@ -103,7 +103,7 @@ def _by_scores(
 
 
 def _among(
-    rows: Float64[np.ndarray, "vocab d_model"],
+    rows: Rows,
     shift: Float64[np.ndarray, " vocab"],
     token_id: int,
     near: Int64[np.ndarray, " k"],

@@ -32,6 +32,7 @@ from explorer.engine.core.speakability.hull import HullSearch, Whitened
 from explorer.engine.core.speakability.linear_program import Rivals, proposed
 from explorer.engine.core.speakability.proposals import Proposal, Search
 from explorer.engine.core.speakability.questions import Question, RowWitness, Settled, Weights, Witness
+from explorer.engine.core.speakability.rows import Rows
 from explorer.engine.core.speakability.screening import own_row_wins, reach
 
 POOL = 48
@@ -49,7 +50,7 @@ T = TypeVar("T")
 
 
 def prove(
-    rows: Float[np.ndarray, "vocab d_model"],
+    rows: Rows | Float[np.ndarray, "vocab d_model"],
     bias: Float[np.ndarray, " vocab"] | None,
     question: Question,
     token_ids: Sequence[int] | None = None,
@@ -106,19 +107,16 @@ def _steps(
         ground.geometries[mean_zero] = yield from _waiting(work)
     geometry = ground.geometries[mean_zero]
     biases = Biases.of(checker, geometry)
-    if geometry.turned.shape[1] == 0:
+    if geometry.rank == 0:
         yield _without_differences(checker, biases, list(left))
         return
-    ids = np.array([] if are_few else list(left), dtype=np.int64)
-    for won, leads in own_row_wins(geometry, biases.total, reach(geometry, checker.question), ids) if len(ids) else ():
-        yield [
-            Settled(int(token_id), "speakable", float(lead), RowWitness())
-            for token_id, lead in zip(won, leads, strict=True)
-        ]
+    table = None if are_few and device.type == "cpu" else geometry.table()
+    if not are_few:
+        yield from _own_rows_screened(checker, geometry, biases, list(left), table)
     tried = [(token_id, Witness(biases.extend(hints[token_id]))) for token_id in left if token_id in hints]
     for start in range(0, len(tried), CHECKED_TOGETHER):
         yield _witnessed(checker, tried[start : start + CHECKED_TOGETHER])
-    yield from _searched(checker, geometry, biases, list(left))
+    yield from _searched(checker, geometry, biases, list(left), table)
 
 
 def _own_rows_checked(checker: Checker, token_ids: Sequence[int]) -> SettledTokens:
@@ -130,6 +128,17 @@ def _own_rows_checked(checker: Checker, token_ids: Sequence[int]) -> SettledToke
         for token_id, lead in zip(token_ids, leads, strict=True)
         if lead > 0
     ]
+
+
+def _own_rows_screened(
+    checker: Checker, geometry: Geometry, biases: Biases, token_ids: list[int], table: Tensor | None
+) -> Generator[SettledTokens, None, None]:
+    reaches = reach(geometry, checker.question)
+    for won, leads in own_row_wins(geometry, biases.total, reaches, np.array(token_ids, dtype=np.int64), table):
+        yield [
+            Settled(int(token_id), "speakable", float(lead), RowWitness())
+            for token_id, lead in zip(won, leads, strict=True)
+        ]
 
 
 def _without_differences(checker: Checker, biases: Biases, token_ids: Sequence[int]) -> SettledTokens:
@@ -156,14 +165,15 @@ def _waiting(work: Generator[None, None, T]) -> Generator[SettledTokens, None, T
 
 
 def _searched(
-    checker: Checker, geometry: Geometry, biases: Biases, token_ids: list[int]
+    checker: Checker, geometry: Geometry, biases: Biases, token_ids: list[int], table: Tensor | None
 ) -> Generator[SettledTokens, None, None]:
-    """Run the searches in a pool; verdicts come as they are proved."""
+    """Run the searches in a pool; verdicts come as they are proved. `table` None: rows are read where they are stored,
+    which takes no memory, and longer."""
     if not token_ids:
         return
-    begin, table, shift = _searches(checker.question, geometry, biases)
+    begin, scale, shift = _searches(checker.question, geometry, biases)
     blas = ThreadpoolController().select(user_api="blas")
-    threads = 1 if table.shape[1] <= WIDE else None
+    threads = 1 if geometry.rank <= WIDE else None
     waiting = iter(token_ids)
     program = _Program(checker, biases)
     pool: list[Search] = []
@@ -174,7 +184,11 @@ def _searched(
             return
         if pool:
             going: list[Search] = []
-            for search, row in zip(pool, _scores(pool, table, shift), strict=True):
+            directions = np.array([search.direction for search in pool]) / scale
+            scores = _scores(geometry, directions, table)
+            if shift is not None:
+                scores += shift
+            for search, row in zip(pool, scores, strict=True):
                 with blas.limit(limits=threads):
                     made = search.advance(row)
                 if made is None:
@@ -197,31 +211,27 @@ def _searched(
 
 
 def _scores(
-    pool: Sequence[Search], table: Float[Tensor, "vocab width"], shift: Tensor | None
+    geometry: Geometry, directions: Float64[np.ndarray, "n rank"], table: Tensor | None
 ) -> Float[np.ndarray, "n vocab"]:
-    """All rows along the directions that the searches ask about."""
-    directions = torch.from_numpy(np.array([search.direction for search in pool])).to(table)
-    scores = directions @ table.T
-    if shift is not None:
-        scores += shift
-    return np.asarray(scores.cpu().numpy())
+    """All turned rows along these directions: in float32 by the table, or of the rows as they are stored."""
+    if table is None:
+        return geometry.scores(directions)
+    return np.asarray((torch.from_numpy(directions).to(table) @ table.T).cpu().numpy())
 
 
 def _searches(
     question: Question, geometry: Geometry, biases: Biases
-) -> tuple[Callable[[int], Search], Tensor, Tensor | None]:
-    """How to begin a search, the float32 table [vocab, width] that its directions are scored on, and a shift."""
+) -> tuple[Callable[[int], Search], float | Float64[np.ndarray, " rank"], Float64[np.ndarray, " vocab"] | None]:
+    """How to begin a search, what its directions are divided by to be scored on turned rows, and what is added to the
+    scores."""
     if biases.linear:
-        deviations = torch.from_numpy(geometry.deviations).to(geometry.turned.device)
-        whitened = geometry.turned / deviations
-        lengths = torch.linalg.vector_norm(whitened, dim=1).cpu().numpy()
-        view = Whitened(geometry, float(np.median(lengths)) or 1.0, lengths, biases.extend)
-        return lambda token_id: HullSearch(view, token_id), whitened.float(), None
+        lengths = geometry.whitened
+        view = Whitened(geometry, float(np.median(lengths)) or 1.0, float(lengths.max()), biases.extend)
+        return lambda token_id: HullSearch(view, token_id), geometry.deviations, None
     scale = float(geometry.norms.mean()) or 1.0
     assert biases.total is not None
     scaled = Scaled(geometry, question, scale, biases.total / (question.radius * scale))
-    shift = torch.from_numpy(scaled.bias).to(geometry.turned.device).float()
-    return lambda token_id: BoundedSearch(scaled, token_id), (geometry.turned / scale).float(), shift
+    return lambda token_id: BoundedSearch(scaled, token_id), scale, scaled.bias
 
 
 def _witnessed(checker: Checker, tried: Sequence[tuple[int, Witness]]) -> SettledTokens:
@@ -268,12 +278,6 @@ class _Program:
         self._checker, self._biases = checker, biases
 
     @cached_property
-    def _rows(self) -> Float64[np.ndarray, "vocab d_model"]:
-        """What admissible x see of the rows."""
-        rows = self._checker.rows
-        return np.asarray(rows - rows.mean(axis=1, keepdims=True)) if self._checker.question.mean_zero else rows
-
-    @cached_property
     def _near(self) -> Checker:
         """Of the same rows, but for |x| at most 1."""
         return Checker(self._checker.rows, None, Question("ball", 1.0, mean_zero=self._checker.question.mean_zero))
@@ -281,7 +285,8 @@ class _Program:
     def settle(self, given_up: Settled) -> Generator[SettledTokens, None, None]:
         """What a linear program proposes about the token, or else what was known of it."""
         checker, token_id = self._checker, given_up.token_id
-        claims = yield from _waiting(proposed(Rivals.of(self._rows, self._biases.total, token_id), checker.question))
+        rivals = Rivals.of(checker.rows, self._biases.total, token_id, mean_zero=checker.question.mean_zero)
+        claims = yield from _waiting(proposed(rivals, checker.question))
         points = [(token_id, claim) for claim in claims if isinstance(claim, Witness)]
         if points and (won := _witnessed(checker, points)):
             yield won

@@ -10,13 +10,14 @@ is taken away before a lead counts.
 from __future__ import annotations
 
 from collections.abc import Generator
+from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float64, Int64
+from jaxtyping import Float, Float64, Int64
 from torch import Tensor
 
-from explorer.engine.core.speakability.geometry import CHUNK, Geometry
+from explorer.engine.core.speakability.geometry import Geometry
 from explorer.engine.core.speakability.questions import Question
 
 UNIT = 2.0**-24
@@ -27,6 +28,8 @@ LARGEST = 2.0**50
 """Longer rows and points are not screened, for float32 would overflow."""
 LOST = 2.0**-118
 """More than underflow takes away from a float32 product of rows, for every unit of their lengths."""
+PART = 4096
+"""Rows that are taken to float64 at a time."""
 NEAR = 0.05
 """Rows whose key is less than the token's by this share of |row| · radius are not looked at: they lose by that much."""
 WORK = 1.5e10
@@ -40,50 +43,92 @@ def own_row_wins(
     bias: Float64[np.ndarray, " vocab"] | None,
     reach: Float64[np.ndarray, " vocab"],
     token_ids: Int64[np.ndarray, " n"],
+    table: Float[Tensor, "vocab rank"] | None = None,
 ) -> Generator[Settled, None, None]:
     """Yield tokens that win at `reach` times their own turned row, with proved lower bounds of their leads. Those never
-    yielded may or may not win there."""
-    count, rank = geometry.turned.shape
-    if rank == 0:
+    yielded may or may not win there. `table` is `geometry.table()`, which is made where it is not given."""
+    count, rank = len(geometry), geometry.rank
+    rivals = _Rivals.of(geometry, bias, reach) if rank else None
+    if rivals is None:
         return
-    shift = np.zeros(count) if bias is None else bias
-    sizes = reach * geometry.norms
-    size = float(sizes.max())
-    if not max(size, float(geometry.norms.max()), float(np.abs(shift).max())) <= LARGEST:
-        return
-    # Where x is not equally long for all tokens, the order of the rivals differs from token to token with a bias.
-    ordered = bias is None or bool(size <= sizes[sizes > 0].min(initial=size) * (1 + 1e-9))
-    size = size if bias is not None else 1.0
-    keys = geometry.norms * size + shift
-    order = np.argsort(keys, kind="stable") if ordered else np.arange(count)
-    keys = keys[order]
-    place = np.empty(count, dtype=np.int64)
-    place[order] = np.arange(count)
-    todo = np.sort(place[token_ids])
-    turned = geometry.turned[torch.from_numpy(order).to(geometry.turned.device)]
+    order = rivals.order
+    todo = rivals.places(token_ids)
+    table = geometry.table() if table is None else table
     levels = sorted({level for level in (rank // 12, rank // 4) if level >= 8} | {rank})
     for level in levels:
-        screen = _Screen(turned, level, reach[order], shift[order], geometry)
+        screen = _Screen(geometry, table, order, level, reach[order], rivals.shift[order])
         left: list[Int64[np.ndarray, " m"]] = []
         start = 0
         while start < len(todo):
-            first = 0
-            if ordered:
-                own = int(todo[start])
-                first = int(np.searchsorted(keys[:own], keys[own] - NEAR * size * geometry.norms[order[own]]))
+            first = rivals.first_for(int(todo[start]))
             block = todo[start : start + screen.block(count - first)]
             start += len(block)
-            leads = screen.leads(block, first)
-            if first:
-                # Rows left out score at most their key, of which the last is the largest. Lengths are off by what
-                # turning lost, which is all of them where the rows hardly differ.
-                apart = keys[block] - keys[first - 1] - 1e-11 * np.abs(keys).max() - 4 * screen.lost * size
-                scale = 1.0 if bias is not None else sizes[order[block]]
-                leads = np.minimum(leads, apart * scale)
+            leads = rivals.cap(screen.leads(block, first), block, first, screen.lost)
             won = leads > 0
             left.append(block[~won])
             yield order[block[won]], leads[won]
         todo = np.concatenate(left) if left else todo[:0]
+
+
+@dataclass(frozen=True)
+class _Rivals:
+    """All tokens by their keys, and what those can score that a token does not look at."""
+
+    norms: Float64[np.ndarray, " vocab"]
+    shift: Float64[np.ndarray, " vocab"]
+    sizes: Float64[np.ndarray, " vocab"]
+    """Lengths of the points x."""
+    size: float
+    """Of all points with a bias; 1 without, where leads grow as the points do."""
+    order: Int64[np.ndarray, " vocab"]
+    """Token ids, smallest key first; as they are where no one order serves all tokens."""
+    keys: Float64[np.ndarray, " vocab"]
+    """In that order."""
+    is_ordered: bool
+    has_bias: bool
+
+    @classmethod
+    def of(
+        cls, geometry: Geometry, bias: Float64[np.ndarray, " vocab"] | None, reach: Float64[np.ndarray, " vocab"]
+    ) -> _Rivals | None:
+        """None where float32 could overflow."""
+        norms, count = geometry.norms, len(geometry.norms)
+        shift = np.zeros(count) if bias is None else bias
+        sizes = reach * norms
+        size = float(sizes.max())
+        if not max(size, float(norms.max()), float(np.abs(shift).max())) <= LARGEST:
+            return None
+        # Where x is not equally long for all tokens, the order of the rivals differs from token to token with a bias.
+        ordered = bias is None or bool(size <= sizes[sizes > 0].min(initial=size) * (1 + 1e-9))
+        size = size if bias is not None else 1.0
+        keys = norms * size + shift
+        order = np.argsort(keys, kind="stable") if ordered else np.arange(count)
+        return cls(norms, shift, sizes, size, order, keys[order], ordered, bias is not None)
+
+    def places(self, token_ids: Int64[np.ndarray, " n"]) -> Int64[np.ndarray, " n"]:
+        """Where tokens stand in the order, sorted."""
+        place = np.empty(len(self.order), dtype=np.int64)
+        place[self.order] = np.arange(len(self.order))
+        return np.sort(place[token_ids])
+
+    def first_for(self, own: int) -> int:
+        """The first place whose token may beat the one at place `own`, or any after it."""
+        if not self.is_ordered:
+            return 0
+        return int(np.searchsorted(self.keys[:own], self.keys[own] - NEAR * self.size * self.norms[self.order[own]]))
+
+    def cap(
+        self, leads: Float64[np.ndarray, " n"], block: Int64[np.ndarray, " n"], first: int, lost: float
+    ) -> Float64[np.ndarray, " n"]:
+        """The leads of the tokens at `block` over the rivals from `first` on, as leads over all rivals."""
+        if not first:
+            return leads
+        # Rows left out score at most their key, of which the last is the largest. Lengths are off by what
+        # turning lost, which is all of them where the rows hardly differ.
+        keys = self.keys
+        apart = keys[block] - keys[first - 1] - 1e-11 * np.abs(keys).max() - 4 * lost * self.size
+        scale = 1.0 if self.has_bias else self.sizes[self.order[block]]
+        return np.asarray(np.minimum(leads, apart * scale))
 
 
 class _Screen:
@@ -91,21 +136,27 @@ class _Screen:
 
     def __init__(
         self,
-        turned: Float64[Tensor, "vocab rank"],
+        geometry: Geometry,
+        table: Float[Tensor, "vocab rank"],
+        order: Int64[np.ndarray, " vocab"],
         level: int,
         reach: Float64[np.ndarray, " vocab"],
         shift: Float64[np.ndarray, " vocab"],
-        geometry: Geometry,
     ) -> None:
+        """The rows of `geometry`, and of its `table`, are put into `order`, as `reach` and `shift` are."""
         self.level = level
-        device = turned.device
+        device = geometry.device
+        places = torch.from_numpy(order).to(device)
         self.reach = torch.from_numpy(reach).to(device)
         self.shift = torch.from_numpy(shift).to(device)
-        self.norms = torch.linalg.vector_norm(turned, dim=1)
-        rest = torch.linalg.vector_norm(turned[:, level:], dim=1, keepdim=True) * (1 + 8 * UNIT)
-        self.columns = (
-            torch.cat([turned[:, :level], rest], dim=1).float() if level < turned.shape[1] else turned.float()
-        )
+        self.norms = torch.from_numpy(geometry.norms[order]).to(device)
+        self.columns = table[places, :level]
+        if level < geometry.rank:
+            # Entries are off by a rounding to float32 at most, and so are their lengths.
+            chunks = torch.tensor_split(table[:, level:], len(table) // PART + 1)
+            parts = [torch.linalg.vector_norm(chunk.double(), dim=1) for chunk in chunks]
+            rest = (torch.cat(parts) * (1 + 8 * UNIT)).float()
+            self.columns = torch.cat([self.columns, rest[places, None]], dim=1)
         self.has_bias = bool(np.any(shift))
         self.shift32 = self.shift.float()
         width = self.columns.shape[1]
@@ -149,9 +200,9 @@ class _Screen:
 def reach(geometry: Geometry, question: Question) -> Float64[np.ndarray, " vocab"]:
     """By how much each turned row may be multiplied to be as long as is admissible."""
     if question.mode == "box":
-        axes = torch.from_numpy(geometry.axes).to(geometry.turned.device)
-        parts = torch.tensor_split(geometry.turned, len(geometry.turned) // CHUNK + 1)
-        sizes = np.concatenate([(part @ axes.T).abs().amax(dim=1).cpu().numpy() for part in parts]) * (1 + 1e-9)
+        axes = torch.from_numpy(geometry.axes).to(geometry.device)
+        parts = [(part @ axes.T).abs().amax(dim=1).cpu().numpy() for _, part in geometry.turned_parts()]
+        sizes = np.concatenate(parts) * (1 + 1e-9)
     else:
         sizes = geometry.norms
     return np.asarray(np.where(geometry.norms > 0, question.radius * (1 - 2e-12) / np.maximum(sizes, 1e-300), 0.0))

@@ -11,13 +11,15 @@ standard error.
 from __future__ import annotations
 
 import math
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int64
+from jaxtyping import Bool, Float, Float64, Int64
 from torch import Tensor
+
+from explorer.engine.core.speakability.rows import Rows
 
 SURVIVE = 0.5
 CANDIDATES = 2048
@@ -42,7 +44,7 @@ class SolidAngle:
 
 
 def solid_angle(
-    rows: Float[np.ndarray, "vocab d_model"],
+    rows: Rows | Float[np.ndarray, "vocab d_model"],
     token_id: int,
     *,
     mean_zero: bool = False,
@@ -58,7 +60,7 @@ def solid_angle(
     Yields log10 of the share of the region reached so far, so that a caller may stop, and returns the estimate. For a
     token that wins nowhere it goes down to `floor`: ask whether it is speakable first.
     """
-    ladder = _Ladder(rows, token_id, mean_zero, populations, members, seed, torch.device(device))
+    ladder = _Ladder(Rows.of(rows), token_id, mean_zero, populations, members, seed, torch.device(device))
     while not ladder.done and ladder.reached > floor:
         ladder.descend()
         yield ladder.reached
@@ -72,7 +74,7 @@ class _Ladder:
 
     def __init__(
         self,
-        rows: Float[np.ndarray, "vocab d_model"],
+        rows: Rows,
         token_id: int,
         mean_zero: bool,
         populations: int,
@@ -82,11 +84,7 @@ class _Ladder:
     ) -> None:
         if len(rows) < 2:
             raise ValueError("a share of directions needs at least two rows")
-        gaps = torch.from_numpy(np.asarray(rows[token_id], dtype=np.float64) - np.delete(rows, token_id, axis=0))
-        if mean_zero:
-            gaps = gaps - gaps.mean(dim=1, keepdim=True)
-        scale = float(torch.linalg.vector_norm(gaps, dim=1).mean()) or 1.0
-        self._gaps = (gaps / scale).float().to(device)
+        self._gaps = _gaps(rows, token_id, mean_zero).to(device)
         self._random = torch.Generator(device=device).manual_seed(seed)
         self._groups, self._members = populations, members
         self._x = self._normal()
@@ -253,8 +251,26 @@ class _Trip:
         return torch.where(length > self._level, when, torch.inf)
 
 
+def _gaps(rows: Rows, token_id: int, mean_zero: bool) -> Float[Tensor, "others d_model"]:
+    """w_t − w_j for every other j, the last one in the place of t, divided by their mean length; projected to entries
+    that sum to 0, if `mean_zero`."""
+    own, gaps = rows[token_id], torch.empty(rows.shape, dtype=torch.float32)
+
+    def parts() -> Iterator[tuple[slice, Float64[np.ndarray, "part d_model"]]]:
+        for place, part in rows.parts():
+            apart = own - part
+            yield place, apart - apart.mean(axis=1, keepdims=True) if mean_zero else apart
+
+    total = sum(float(np.linalg.norm(apart, axis=1).sum()) for _, apart in parts())
+    scale = total / (len(rows) - 1) or 1.0
+    for place, apart in parts():
+        gaps[place] = torch.from_numpy(apart / scale)
+    gaps[token_id] = gaps[-1]
+    return gaps[:-1]
+
+
 def winners(
-    rows: Float[np.ndarray, "vocab d_model"],
+    rows: Rows | Float[np.ndarray, "vocab d_model"],
     draws: int,
     *,
     mean_zero: bool = False,
@@ -266,10 +282,12 @@ def winners(
 
     A token with count c of n has share c/n with standard error √(c (1 − c/n)) / n.
     """
-    table = torch.from_numpy(np.asarray(rows, dtype=np.float64) - np.asarray(rows, dtype=np.float64).mean(axis=0))
-    if mean_zero:
-        table = table - table.mean(dim=1, keepdim=True)
-    columns = table.float().to(device)
+    rows = Rows.of(rows)
+    table = torch.empty(rows.shape, dtype=torch.float32)
+    for place, part in rows.parts():
+        apart = part - rows.mean
+        table[place] = torch.from_numpy(apart - apart.mean(axis=1, keepdims=True) if mean_zero else apart)
+    columns = table.to(device)
     random = torch.Generator(device=columns.device).manual_seed(seed)
     counts = torch.zeros(len(columns), dtype=torch.int64, device=columns.device)
     for start in range(0, draws, batch):

@@ -60,8 +60,6 @@ def _reasons(directory: Path) -> Iterator[ModelError]:
             f"{directory.name} holds a model in its maker's own format (params.json, as Mistral and Meta publish)",
             hint="Get the Hugging Face format of the same model: it has a config.json.",
         )
-    if ggufs := sorted(directory.glob("*.gguf")):
-        yield ModelError(f"{directory.name} holds a GGUF file and no config.json", hint=f"Give the file: {ggufs[0]}.")
     if (directory / "model_index.json").is_file():
         yield ModelError(
             f"{directory.name} is a diffusers pipeline of several models", hint="Give the folder of its text encoder."

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from explorer.base.templates import SLOT
 from explorer.engine.models.errors import ModelError
 
 if TYPE_CHECKING:
@@ -24,11 +23,14 @@ TOKENIZER_FILES = (
     "vocab.txt",
     "tekken.json",
 )
+_NAMED_TOKENS = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
+_FLAGS = ("single_word", "lstrip", "rstrip", "normalized", "special")
 _CHAT_ENDS = ("<|end|>", "<|im_end|>", "<|eot_id|>", "<|eom_id|>", "<|end_of_turn|>", "<end_of_turn>", "<|eot|>")
 
 
 def load_tokenizer(directory: Path) -> PreTrainedTokenizerFast:
-    """The tokenizer in `directory`: tokenizer.json, vocab.json with merges.txt, vocab.txt or a SentencePiece file.
+    """The tokenizer in `directory`: tokenizer.json as it stands; without one, what transformers makes of tekken.json,
+    of vocab.json with merges.txt, of vocab.txt or of a SentencePiece file.
 
     Raises `ModelError` where there is none, where it cannot be read, where it asks for code of its own,
     and where it has no form that the `tokenizers` library runs.
@@ -36,22 +38,103 @@ def load_tokenizer(directory: Path) -> PreTrainedTokenizerFast:
     if not any((directory / name).is_file() for name in TOKENIZER_FILES):
         raise ModelError(
             f"{directory} has no tokenizer",
-            hint=f"It should hold one of: {', '.join(TOKENIZER_FILES)}.",
+            hint=f"It should hold one of: {', '.join(TOKENIZER_FILES)}; or name a folder that does: --tokenizer DIR.",
         )
-    if "auto_map" in read_json(directory / "tokenizer_config.json"):
+    config = read_json(directory / "tokenizer_config.json")
+    has_own = (directory / "tokenizer.json").is_file()
+    if "auto_map" in config and not has_own:
         raise ModelError(
             f"the tokenizer in {directory.name} asks for code of its own (auto_map), which is never run",
             hint="Only tokenizers that the transformers library knows can be used.",
         )
-    from transformers import AutoTokenizer, PreTrainedTokenizerFast
-
     try:
-        tokenizer = AutoTokenizer.from_pretrained(str(directory), local_files_only=True, trust_remote_code=False)
+        return _own_tokenizer(directory, config) if has_own else _converted_tokenizer(directory)
+    except ModelError:
+        raise
     except Exception as error:  # the tokenizers library raises bare Exception for files it cannot read
         raise ModelError(
             f"the tokenizer in {directory.name} cannot be read: {_one_line(error)}",
             hint="A tokenizer.json or tokenizer.model that is whole is needed.",
         ) from error
+
+
+def _own_tokenizer(directory: Path, config: dict[str, Any]) -> PreTrainedTokenizerFast:
+    """tokenizer.json as it stands, with the special tokens and the chat template that are named beside it.
+
+    transformers' AutoTokenizer is not asked: it puts the normaliser and pre-tokenizer of the class that is named beside
+    the file in the place of the file's own (huggingface/transformers#45488).
+    """
+    from tokenizers import Tokenizer
+    from transformers import PreTrainedTokenizerFast
+
+    backend = Tokenizer.from_file(str(directory / "tokenizer.json"))
+    _add_declared(backend, config)
+    named = read_json(directory / "special_tokens_map.json") | config
+    options: dict[str, Any] = {}
+    for name in _NAMED_TOKENS:
+        content = _content(named.get(name))
+        if content is not None and backend.token_to_id(content) is not None:  # a name alone makes no row
+            options[name] = content
+    extra = named.get("additional_special_tokens") or named.get("extra_special_tokens") or ()
+    contents = [_content(entry) for entry in (extra.values() if isinstance(extra, dict) else extra)]
+    options["extra_special_tokens"] = [
+        content for content in contents if content is not None and backend.token_to_id(content) is not None
+    ]
+    return PreTrainedTokenizerFast(
+        tokenizer_object=backend, chat_template=read_chat_template(directory, config), **options
+    )
+
+
+def _add_declared(backend: Tokenizer, config: dict[str, Any]) -> None:
+    """Add the tokens that only tokenizer_config.json has, where they get the ids that it declares."""
+    from tokenizers import AddedToken
+
+    declared = config.get("added_tokens_decoder")
+    entries = {int(key): entry for key, entry in declared.items()} if isinstance(declared, dict) else {}
+    for token_id in sorted(entries):
+        content = _content(entries[token_id])
+        is_next = token_id == backend.get_vocab_size(with_added_tokens=True)
+        if content is not None and is_next and backend.token_to_id(content) is None:
+            flags = {key: entries[token_id][key] for key in _FLAGS if key in entries[token_id]}
+            backend.add_tokens([AddedToken(content, **flags)])
+
+
+def _content(entry: object) -> str | None:
+    """The text of a token that a JSON file names, alone or with its flags; None for anything else."""
+    text = entry.get("content") if isinstance(entry, dict) else entry
+    return text if isinstance(text, str) and text else None
+
+
+def read_chat_template(directory: Path, config: dict[str, Any]) -> Any:
+    """The chat template beside a tokenizer, as transformers takes it (a text, or named texts); None without one.
+
+    A file of its own goes before the entry in tokenizer_config.json (`config`), and that before chat_template.json,
+    where multimodal checkpoints keep it. Raises `ModelError` where a file cannot be read.
+    """
+    file = directory / "chat_template.jinja"
+    try:
+        own = file.read_text(encoding="utf-8") if file.is_file() else None
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{file} cannot be read: {_one_line(error)}", hint="Download or copy it again.") from error
+    found = own or config.get("chat_template") or read_json(directory / "chat_template.json").get("chat_template")
+    if not isinstance(found, list):
+        return found if isinstance(found, str) else None
+    named = {entry.get("name"): entry.get("template") for entry in found if isinstance(entry, dict)}
+    return {name: text for name, text in named.items() if isinstance(name, str) and isinstance(text, str)} or None
+
+
+def _converted_tokenizer(directory: Path) -> PreTrainedTokenizerFast:
+    """What transformers makes of a folder without tokenizer.json."""
+    from transformers import AutoTokenizer, PreTrainedTokenizerFast
+
+    others = [name for name in TOKENIZER_FILES if name != "tekken.json" and (directory / name).is_file()]
+    tokenizer: Any
+    if others:
+        tokenizer = AutoTokenizer.from_pretrained(
+            str(directory), local_files_only=True, trust_remote_code=False, mistral_format=False
+        )
+    else:  # whatever else is installed: mistral-common's tokenizers are of another kind
+        tokenizer = PreTrainedTokenizerFast.from_pretrained(str(directory), local_files_only=True)
     if not isinstance(tokenizer, PreTrainedTokenizerFast):
         raise ModelError(
             f"the tokenizer in {directory.name} ({type(tokenizer).__name__}) has no fast form",
@@ -63,10 +146,13 @@ def load_tokenizer(directory: Path) -> PreTrainedTokenizerFast:
 def bare_copy(
     tokenizer: Tokenizer, change: Callable[[dict[str, Any]], dict[str, Any] | None] = lambda _: None
 ) -> tuple[Tokenizer, dict[str, Any]]:
-    """A copy of `tokenizer` that neither cuts nor pads, changed by `change` (None: not at all), and its JSON."""
+    """A copy of `tokenizer` that neither cuts nor pads nor leaves out merges at random, changed by `change` (None: not
+    at all), and its JSON."""
     from tokenizers import Tokenizer as Fast
 
     structure = json.loads(tokenizer.to_str())
+    if structure["model"].get("dropout"):  # BPE-dropout is for training: every text would be encoded anew each time
+        structure["model"]["dropout"] = None
     changed = change(structure)
     copied: Tokenizer = Fast.from_str(json.dumps(changed if changed is not None else structure))
     copied.no_truncation()
@@ -74,27 +160,8 @@ def bare_copy(
     return copied, structure
 
 
-def render_chat(tokenizer: PreTrainedTokenizerFast, question: str) -> str:
-    """The tokenizer's chat template around `question` as the user's turn, up to where the answer begins.
-
-    The template is Jinja in transformers' immutable sandbox; raises `ModelError` where it fails or loses one
-    of the question's slots (`{token}`).
-    """
-    turns = [{"role": "user", "content": question}]
-    try:
-        prompt = str(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
-    except Exception as error:  # the template is a stranger's program and may raise anything
-        raise ModelError(
-            f"the chat template fails: {type(error).__name__}: {_one_line(error)}",
-            hint="Ask without the chat template.",
-        ) from error
-    if prompt.count(SLOT) < question.count(SLOT):
-        raise ModelError("the chat template drops a part of the question", hint="Ask without the chat template.")
-    return prompt
-
-
 def end_ids(directory: Path, tokenizer: PreTrainedTokenizerFast) -> frozenset[int]:
-    """The ids that end a reply: those the generation config, the config and the tokenizer name as end of
+    """The ids that end a reply: those the model's generation config and config and the tokenizer name as end of
     sequence, and added tokens that by custom end a chat turn (`<|im_end|>`, `<|end|>`, …).
     """
     named: set[int] = set()
@@ -103,9 +170,13 @@ def end_ids(directory: Path, tokenizer: PreTrainedTokenizerFast) -> frozenset[in
         named.update(value if isinstance(value, list) else [] if value is None else [value])
     if tokenizer.eos_token_id is not None:
         named.add(tokenizer.eos_token_id)
+    return frozenset(token_id for token_id in named if isinstance(token_id, int)) | chat_end_ids(tokenizer)
+
+
+def chat_end_ids(tokenizer: PreTrainedTokenizerFast) -> frozenset[int]:
+    """The added tokens that by custom end a chat turn."""
     added = {entry.content: token_id for token_id, entry in tokenizer.added_tokens_decoder.items()}
-    named.update(added[content] for content in _CHAT_ENDS if content in added)
-    return frozenset(token_id for token_id in named if isinstance(token_id, int))
+    return frozenset(added[content] for content in _CHAT_ENDS if content in added)
 
 
 def read_json(file: Path) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import json
 import math
 import mmap
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -39,12 +39,13 @@ Hashed = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class StoredTensor:
-    """Where one tensor lies in a safetensors file."""
+    """Where one tensor lies in a safetensors or GGUF file."""
 
     file: Path
     dtype: str
-    """As safetensors writes it: `F32`, `BF16`."""
+    """As the format writes it: `F32`, `BF16`, `Q8_0`."""
     shape: tuple[int, ...]
+    """Slowest side first, as torch counts."""
     begin: int
     """First byte in the file; `end` is one after the last."""
     end: int
@@ -165,19 +166,7 @@ class SafetensorsFiles:
         return sum(math.prod(self.shape(name)) for name in self._where)
 
     def digest(self, names: Iterable[str] | None = None, hashed: Hashed | None = None) -> str:
-        stored = {name: self.stored(name) for name in (self._where if names is None else names)}
-        total = sum(tensor.end - tensor.begin for tensor in stored.values())
-        content, done = hashlib.sha256(), 0
-        for name in sorted(stored):
-            tensor = stored[name]
-            content.update(caption(name, tensor.dtype, tensor.shape))
-            for chunk in _mapped(tensor):
-                content.update(chunk)
-                done += len(chunk)
-                if hashed is not None:
-                    hashed(done, total)
-                chunk.release()
-        return content.hexdigest()[:32]
+        return digest_stored({name: self.stored(name) for name in (self._where if names is None else names)}, hashed)
 
     def _header(self, file: str) -> dict[str, StoredTensor]:
         if file not in self._headers:
@@ -231,6 +220,22 @@ def numbered_shards(directory: Path) -> list[str]:
 def weights_digest(directory: Path, *, hashed: Hashed | None = None) -> str:
     """SHA-256 of a safetensors checkpoint's content (see `WeightFiles.digest`), whatever its sharding."""
     return SafetensorsFiles(directory).digest(hashed=hashed)
+
+
+def digest_stored(tensors: Mapping[str, StoredTensor], hashed: Hashed | None = None) -> str:
+    """The digest of tensors in files, by name (see `WeightFiles.digest`)."""
+    total = sum(tensor.end - tensor.begin for tensor in tensors.values())
+    content, done = hashlib.sha256(), 0
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        content.update(caption(name, tensor.dtype, tensor.shape))
+        for chunk in _mapped(tensor):
+            content.update(chunk)
+            done += len(chunk)
+            if hashed is not None:
+                hashed(done, total)
+            chunk.release()
+    return content.hexdigest()[:32]
 
 
 class _Index(msgspec.Struct):

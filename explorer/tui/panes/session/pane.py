@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import ClassVar, overload
+from typing import ClassVar
 
 from rich.cells import cell_len, set_cell_size
 from textual import on
@@ -13,6 +13,7 @@ from textual.app import ComposeResult
 from textual.content import Content
 from textual.widgets import Static
 
+from explorer.base.lazy_sequence import LazySequence
 from explorer.base.records.notes import MarkToken, WriteNote
 from explorer.base.records.record import Failure
 from explorer.base.records.unions import Cancelled, Step
@@ -96,7 +97,7 @@ def short_path(path: Path) -> str:
         return visible(str(path), spaces=False)
 
 
-class _Following(Sequence[Step]):
+class _Following(LazySequence[Step]):
     """The steps of a file, and those that came after them. The file's may become more while it is indexed."""
 
     def __init__(self, before: Sequence[Step], added: Sequence[Step]) -> None:
@@ -106,20 +107,13 @@ class _Following(Sequence[Step]):
     def __len__(self) -> int:
         return len(self._before) + len(self._added)
 
-    @overload
-    def __getitem__(self, index: int) -> Step: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Step]: ...
-
-    def __getitem__(self, index: int | slice) -> Step | Sequence[Step]:
-        if isinstance(index, slice):
-            return [self[place] for place in range(*index.indices(len(self)))]
+    def item(self, place: int) -> Step:
+        """The step at `place`, decoded when it is looked at."""
         before = len(self._before)
-        return self._before[index] if index < before else self._added[index - before]
+        return self._before[place] if place < before else self._added[place - before]
 
 
-class _StepRows(Sequence[Content]):
+class _StepRows(LazySequence[Content]):
     """The rows of a list of steps, made when they are looked at: a session may have many thousand."""
 
     def __init__(self, steps: Sequence[Step], width: Callable[[], int]) -> None:
@@ -129,16 +123,9 @@ class _StepRows(Sequence[Content]):
     def __len__(self) -> int:
         return len(self._steps)
 
-    @overload
-    def __getitem__(self, index: int) -> Content: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Content]: ...
-
-    def __getitem__(self, index: int | slice) -> Content | Sequence[Content]:
-        if isinstance(index, slice):
-            return [step_row(step, self._width()) for step in self._steps[index]]
-        return step_row(self._steps[index], self._width())
+    def item(self, place: int) -> Content:
+        """The row of the step at `place`."""
+        return step_row(self._steps[place], self._width())
 
 
 class SessionPane(Pane):

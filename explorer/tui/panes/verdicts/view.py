@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from textwrap import wrap
-from typing import overload
 
 import numpy as np
 import numpy.typing as npt
 from rich.cells import set_cell_size
 from textual.content import Content
 
+from explorer.base.lazy_sequence import LazySequence
 from explorer.base.numbers import format_logprob_and_percent
 from explorer.base.records.record import Array
 from explorer.base.records.tokens import CATEGORIES
@@ -82,7 +81,7 @@ def nothing_text(result: VerificationResult | None, *, is_whole: bool) -> str:
     return "None of the called tokens passes: choose another view."
 
 
-class MatrixRows(Sequence[Content]):
+class MatrixRows(LazySequence[Content]):
     """The rows at `places` of a matrix as lines of at most `width` cells, made when they are looked at."""
 
     def __init__(self, matrix: VerdictMatrix, places: npt.NDArray[np.int64], width: int, column: int) -> None:
@@ -96,22 +95,15 @@ class MatrixRows(Sequence[Content]):
     def __len__(self) -> int:
         return len(self.places)
 
-    @overload
-    def __getitem__(self, index: int) -> Content: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Content]: ...
-
-    def __getitem__(self, index: int | slice) -> Content | Sequence[Content]:
-        if isinstance(index, slice):
-            return [self[place] for place in range(*index.indices(len(self)))]
-        place = int(self.places[index])
-        token = set_cell_size(_cut(visible_bytes(self.matrix.token_bytes(place)), self._token), self._token)
+    def item(self, place: int) -> Content:
+        """The line of the row at `place`."""
+        row = int(self.places[place])
+        token = set_cell_size(_cut(visible_bytes(self.matrix.token_bytes(row)), self._token), self._token)
         cells = [
-            _cell(self.matrix.cell(definition.name, place), is_here=self._first + at == self.column)
+            _cell(self.matrix.cell(definition.name, row), is_here=self._first + at == self.column)
             for at, definition in enumerate(self._shown)
         ]
-        return Content.assemble((f"{self.matrix.token_ids[place]:>7} ", _MUTED), (token, "bold"), " ", *cells)
+        return Content.assemble((f"{self.matrix.token_ids[row]:>7} ", _MUTED), (token, "bold"), " ", *cells)
 
     def header(self) -> Content:
         """The definitions' titles; the one whose evidence Enter opens is marked."""
@@ -123,9 +115,6 @@ class MatrixRows(Sequence[Content]):
             parts.append((fitted, "$accent") if is_here else fitted)
         hidden = len(self.matrix.definitions) - len(self._shown)
         return Content.assemble(*parts, (f"+{hidden}", _MUTED) if hidden else "")
-
-    def __iter__(self) -> Iterator[Content]:
-        return (self[place] for place in range(len(self)))
 
 
 def heading_of(definition: str) -> str:

@@ -1,0 +1,75 @@
+"""A tokenizer's chat template, rendered: the one place where a template of a stranger's folder runs.
+
+A template is Jinja in transformers' immutable sandbox. Some write the date (Llama 3.1, Granite); they are given one
+fixed day and not the clock, so that all prompts of a loaded model, and those of a session that is checked later, are
+of the same day.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time
+from typing import TYPE_CHECKING, Any
+
+from explorer.base.templates import SLOT
+from explorer.engine.models.errors import ModelError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+_HINT = "Ask without the chat template (--plain)."
+
+
+class ChatTemplate:
+    """The chat template of one tokenizer, on one day."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerFast, day: str = "") -> None:
+        """`day`: the date that the template is given, ISO 8601; empty: today's.
+
+        Raises `ModelError` where `day` is no date.
+        """
+        self._tokenizer = tokenizer
+        try:
+            chosen = date.fromisoformat(day) if day else date.today()
+        except ValueError as error:
+            raise ModelError(f"{day!r} is not a date", hint="Write it as 2026-11-28.") from error
+        self._now = datetime.combine(chosen, time())
+        self.day: str = chosen.isoformat() if "strftime_now" in str(tokenizer.chat_template) else ""
+        """The date that it may write, ISO 8601; empty where it asks for none."""
+
+    def render(self, question: str) -> str:
+        """The template around `question` as the user's turn, up to where the answer begins.
+
+        The question is given as text, and as a list of parts where the template makes nothing of text. Raises
+        `ModelError` with what the template says where it fails or loses one of the question's slots (`{token}`).
+        """
+        try:
+            prompt = self._run(question)
+        except ModelError as error:
+            return self._render_parts(question, error)
+        if prompt.count(SLOT) < question.count(SLOT):
+            lost = ModelError("the chat template drops a part of the question", hint=_HINT)
+            return self._render_parts(question, lost)
+        return prompt
+
+    def _render_parts(self, question: str, failure: ModelError) -> str:
+        """The question as a list of parts (LLaVA, Idefics: content is text and images); raises `failure` where that
+        gives no whole prompt either."""
+        try:
+            prompt = self._run([{"type": "text", "text": question}])
+        except ModelError:
+            raise failure from None
+        if prompt.count(SLOT) != question.count(SLOT) or "'type'" in prompt:  # the list itself was written
+            raise failure
+        return prompt
+
+    def _run(self, content: str | list[dict[str, str]]) -> str:
+        turns: Any = [{"role": "user", "content": content}]
+        try:
+            return str(
+                self._tokenizer.apply_chat_template(
+                    turns, tokenize=False, add_generation_prompt=True, strftime_now=self._now.strftime
+                )
+            )
+        except Exception as error:  # the template is a stranger's program and may raise anything
+            said = " ".join(str(error).split())[:300]
+            raise ModelError(f"the chat template fails: {type(error).__name__}: {said}", hint=_HINT) from error
