@@ -98,7 +98,7 @@ async def test_every_pane_shows_every_hostile_token(
         # Every token once through every pane; at the other sizes the table, the details and one token's panes.
         thorough = len(hostile_ids) if size == (120, 40) else 1
         for number, token_id in enumerate(hostile_ids.values(), start=1):
-            app.workspace.token_pane.jump_to(token_id)
+            app.workspace.token_pane.commands.jump_to(token_id)
             await until(pilot, lambda: app.selection.token is not None and app.selection.token.token_id == token_id)  # noqa: B023
             look()
             if number > thorough:

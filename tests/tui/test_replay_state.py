@@ -221,13 +221,13 @@ async def test_the_matrix_and_its_evidence_stand_as_they_stood(engine: Engine, t
         await until(pilot, lambda: len(asked(app, Verify)) == 1 and not app.runs.running)
         await pilot.press("6", "down", "down", "right")
         await settled(pilot)
-        await until(pilot, lambda: bool(app.workspace.token_pane.table._added))
+        await until(pilot, lambda: bool(app.workspace.token_pane.table.drawing.added))
         await pilot.press("enter")
         await until(pilot, lambda: len(asked(app, ReadEvidence)) == 1 and not app.runs.running)
         await settled(pilot)
         (sweep,) = asked(app, Verify)
         token = app.selection.token
-        live, columns = matrix_lines(app), list(app.workspace.token_pane.table._added)
+        live, columns = matrix_lines(app), list(app.workspace.token_pane.table.drawing.added)
         await app.recorder.finish(60)
     async with replaying(tmp_path / "session.jsonl", (120, 44)) as (app, pilot):
         await at(app, pilot, len(app.session) - 1)
@@ -235,12 +235,12 @@ async def test_the_matrix_and_its_evidence_stand_as_they_stood(engine: Engine, t
         assert app.query_one(MatrixList).cursor == 2
         assert matrix_lines(app) == live
         assert app.selection.token == token  # the table's cursor stays while evidence is read
-        await until(pilot, lambda: list(app.workspace.token_pane.table._added) == columns)
+        await until(pilot, lambda: list(app.workspace.token_pane.table.drawing.added) == columns)
         await at(app, pilot, next(p for p, s in enumerate(app.session) if s.number == sweep.number))
         assert not app.query_one("#evidence").has_class("-open")
         await at(app, pilot, next(p for p, s in enumerate(app.session) if isinstance(s.request, RankTokens)))
         await settled(pilot)
-        assert not app.workspace.token_pane.table._added
+        assert not app.workspace.token_pane.table.drawing.added
 
 
 async def test_a_sweep_that_was_stopped_says_so(tmp_path: Path) -> None:

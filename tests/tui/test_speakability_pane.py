@@ -68,7 +68,7 @@ async def test_a_run_over_all_fills_columns_and_is_known_to_each_token(engine: E
         result = asked(app, ProveSpeakability)[0].outcome
         assert isinstance(result, SpeakabilityResult)
         assert f"{result.speakable:,} speakable" in lines(pane)
-        added = app.workspace.token_pane._added["mynah"]
+        added = app.workspace.token_pane.views.added["mynah"]
         await until(pilot, lambda: not pane._is_due)
         assert set(added) >= {"speakable_cone", "margin_cone", "own_direction_winner"}
         keys = added["speakable_cone"].keys
@@ -78,10 +78,10 @@ async def test_a_run_over_all_fills_columns_and_is_known_to_each_token(engine: E
         if len(unspeakable):
             shown = added["speakable_cone"].show(int(unspeakable[0]))
             assert shown == "✗ no"
-        headings = [column.label for column in app.workspace.token_pane.table._painter.layout.moving]  # type: ignore[union-attr]
+        headings = [column.label for column in app.workspace.token_pane.table.drawing.painter.layout.moving]  # type: ignore[union-attr]
         assert headings[3:6] == ["own row", "cone", "lead"]
         # A second run finds everything on disk, and the columns are full all the same.
-        app.workspace.token_pane._added.clear()
+        app.workspace.token_pane.views.added.clear()
         pane.clear()
         await pilot.press("c")
         await until(pilot, lambda: len(asked(app, ProveSpeakability)) == 2 and not app.runs.running)
@@ -89,7 +89,9 @@ async def test_a_run_over_all_fills_columns_and_is_known_to_each_token(engine: E
         assert isinstance(again, SpeakabilityResult)
         assert (again.reused, again.digest) == (result.tokens, result.digest)
         await until(pilot, lambda: not pane._is_due)
-        assert np.array_equal(app.workspace.token_pane._added["mynah"]["speakable_cone"].keys, keys, equal_nan=True)
+        assert np.array_equal(
+            app.workspace.token_pane.views.added["mynah"]["speakable_cone"].keys, keys, equal_nan=True
+        )
 
 
 async def test_a_run_is_paused_and_goes_on(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,7 +151,7 @@ async def test_another_checkpoint_of_the_same_name_has_none_of_what_was_proved_b
         await until(
             pilot, lambda: len(asked(app, ProveSpeakability)) == 1 and not app.runs.running and not pane._is_due
         )
-        assert app.workspace.token_pane.table._added
+        assert app.workspace.token_pane.table.drawing.added
         app.runs.ask(UnloadModel(model="same"))
         await until(pilot, lambda: app.selection.model is None)
         app.models.load(app.models.request_for(str(second)))
@@ -157,7 +159,7 @@ async def test_another_checkpoint_of_the_same_name_has_none_of_what_was_proved_b
         await pilot.press("1", "end", "home")
         assert app.selection.model is not None
         assert app.selection.model.vocab_size == 3072
-        assert not app.workspace.token_pane.table._added
+        assert not app.workspace.token_pane.table.drawing.added
         assert "own row" not in screen_text(app)
         assert "hard to speak:" not in lines(pane)
         assert "are hard to speak" not in lines(pane)

@@ -120,7 +120,7 @@ async def test_marks_and_flags_are_letters_with_a_legend(columns: TokenColumns) 
         await pilot.pause()
         assert all(line[2] == "w" for line in screen_lines(app)[1:])
         assert [line[1] for line in screen_lines(app)[1:4]] == ["✓", " ", " "]
-        assert app.table.legend == "w withheld · p published"
+        assert app.table.drawing.legend == "w withheld · p published"
 
 
 async def test_sideways_the_token_stays_and_other_columns_come(columns: TokenColumns) -> None:

@@ -17,7 +17,7 @@ from explorer.base.records.record import Failure, Progress
 from explorer.base.records.unions import Cancelled
 from explorer.base.records.vocabulary import RankedTokens, RankTokens, ReadVocabulary, VocabularyColumns
 from explorer.tables.table import AddedColumn, TokenColumns, select
-from explorer.tui.panes.tokens import vocabulary_pane
+from explorer.tui.panes.tokens import keeper
 from explorer.tui.panes.tokens.pane import TokenPane
 from explorer.tui.panes.tokens.table import TokenTable
 from explorer.tui.panes.tokens.views import View, ViewMaker
@@ -81,7 +81,7 @@ def columns(vocabulary: VocabularyColumns) -> TokenColumns:
 
 @pytest.fixture(autouse=True)
 def _quickly(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vocabulary_pane, "SETTLE_PAUSE", 0.02)
+    monkeypatch.setattr(keeper, "SETTLE_PAUSE", 0.02)
 
 
 @pytest.fixture
@@ -96,10 +96,10 @@ async def test_an_empty_pane_says_which_key_fills_it(app: TokensApp) -> None:
     async with app.run_test(size=(80, 20)) as pilot:
         await pilot.pause()
         assert any("Press m" in line for line in screen_lines(app))
-        app.pane.open_filter()
-        app.pane.sort_next()
-        app.pane.reverse()
-        app.pane.jump_to(3)
+        app.pane.commands.open_filter()
+        app.pane.commands.sort_next()
+        app.pane.commands.reverse()
+        app.pane.commands.jump_to(3)
         app.pane.toggle_mark()
         await settled(pilot)
         assert not app.said
@@ -111,7 +111,7 @@ async def test_a_hostile_vocabulary_is_harmless(app: TokensApp, size: tuple[int,
         app.pane.show(read(make_vocabulary(HOSTILE, model="[/foo]\x1b[31m")))
         await settled(pilot)
         assert_harmless(app)
-        app.pane.open_filter()
+        app.pane.commands.open_filter()
         app.pane.query_one("#filter", Input).value = "[/x]\x1b]52;c;aGk=\x07\u202e /[bold/"
         await settled(pilot)
         assert_harmless(app)
@@ -143,7 +143,7 @@ async def test_added_columns_stay_with_their_model(app: TokensApp, vocabulary: V
         app.pane.show(read(vocabulary))
         await settled(pilot)
         column = AddedColumn(np.zeros(300, np.float32), lambda token_id: "0/8")
-        app.pane.set_columns("mynah", {"repeats": column})
+        app.pane.views.set_columns("mynah", {"repeats": column})
         await settled(pilot)
         assert "repeats" in "\n".join(screen_lines(app))
         app.pane.show(read(vocabulary))
@@ -169,14 +169,14 @@ async def test_an_added_column_sorts_follows_its_values_and_is_not_recorded(
     async with app.run_test(size=(120, 20)) as pilot:
         app.pane.show(read(vocabulary))
         await settled(pilot)
-        app.pane.set_columns("mynah", column(keys))
+        app.pane.views.set_columns("mynah", column(keys))
         app.pane.post_message(TokenTable.HeaderClicked("verdict"))
         await settled(pilot)
         assert [app.pane.table.rows.token_at(place) for place in range(3)] == [7, 250, 30]  # type: ignore[union-attr]
         app.pane.seek(250)
         newer = keys.copy()
         newer[100], newer[7] = 0.5, 9.0
-        app.pane.set_columns("mynah", column(newer))
+        app.pane.views.set_columns("mynah", column(newer))
         await settled(pilot)
         assert [app.pane.table.rows.token_at(place) for place in range(4)] == [100, 250, 30, 7]  # type: ignore[union-attr]
         assert app.pane.table.token_id == 250, "the cursor stays on its token"
@@ -231,7 +231,7 @@ async def test_the_cursor_and_the_filter_stay_when_the_next_model_has_the_same_t
     async with app.run_test(size=(80, 20)) as pilot:
         app.pane.show(read(vocabulary))
         await settled(pilot)
-        app.pane.jump_to(123)
+        app.pane.commands.jump_to(123)
         app.pane.show(read(make_vocabulary(ordinary(300), model="lyrebird", seed=9)))
         await settled(pilot)
         assert app.pane.table.token_id == 123
@@ -249,14 +249,14 @@ async def test_typing_filters_and_escape_brings_everything_back(app: TokensApp, 
         app.pane.show(read(vocabulary))
         await settled(pilot)
         first = app.pane.table.token_id
-        app.pane.open_filter()
+        app.pane.commands.open_filter()
         await pilot.press(*"n29")
         await settled(pilot)
         assert app.title_line.endswith("11 match")
         await pilot.press("enter")
         await settled(pilot)
         assert app.focused is app.pane.table
-        app.pane.open_filter()
+        app.pane.commands.open_filter()
         await pilot.press("escape")
         await settled(pilot)
         assert "match" not in app.title_line
@@ -270,7 +270,7 @@ async def test_a_filter_that_cannot_be_read_keeps_the_rows_and_the_box(
     async with app.run_test(size=(80, 20)) as pilot:
         app.pane.show(read(vocabulary))
         await settled(pilot)
-        app.pane.open_filter()
+        app.pane.commands.open_filter()
         await pilot.press(*"/(/", "enter")
         await settled(pilot)
         lines = screen_lines(app)
@@ -298,7 +298,7 @@ async def test_an_overtaken_view_is_never_shown(
         app.pane.show(read(vocabulary))
         await settled(pilot)
         box = app.pane.query_one("#filter", Input)
-        app.pane.open_filter()
+        app.pane.commands.open_filter()
         box.value = "n1"
         assert await asyncio.to_thread(begun.wait, 20)
         box.value = "n29"
@@ -315,11 +315,11 @@ async def test_sorting_goes_round_through_every_column(app: TokensApp, vocabular
         start = app.title_line
         seen: list[str] = []
         while not seen or seen[-1] != start:
-            app.pane.sort_next()
+            app.pane.commands.sort_next()
             await settled(pilot)
             seen.append(app.title_line)
         assert len(set(seen)) == len(seen) == len(vocabulary.indicators) + 4
-        app.pane.sort_next(-1)
+        app.pane.commands.sort_next(-1)
         await settled(pilot)
         assert app.title_line == seen[-2]
 
@@ -338,15 +338,15 @@ async def test_jumping_goes_there_or_says_why_not(app: TokensApp, vocabulary: Vo
     async with app.run_test(size=(80, 20)) as pilot:
         app.pane.show(read(vocabulary))
         await settled(pilot)
-        app.pane.open_jump()
+        app.pane.commands.open_jump()
         await pilot.press(*"299", "enter")
         await settled(pilot)
         assert app.pane.table.token_id == 299
-        app.pane.jump_to(300)
-        app.pane.open_filter()
+        app.pane.commands.jump_to(300)
+        app.pane.commands.open_filter()
         await pilot.press(*"n12", "enter")
         await settled(pilot)
-        app.pane.jump_to(5)
+        app.pane.commands.jump_to(5)
         await pilot.pause()
         remarks = [message.text for message in app.said if isinstance(message, Remark)]
         assert remarks[0] == "There is no token 300: ids of mynah go from 0 to 299."
@@ -362,12 +362,12 @@ async def test_a_view_that_settled_is_told_once_with_the_rows_round_the_cursor(
     async with app.run_test(size=(80, 20)) as pilot:
         app.pane.show(read(vocabulary))
         await settled(pilot)
-        app.pane.jump_to(77)
-        app.pane.sort_next()
-        app.pane.reverse()
+        app.pane.commands.jump_to(77)
+        app.pane.commands.sort_next()
+        app.pane.commands.reverse()
         await settled(pilot)
-        app.pane.reverse()
-        app.pane.reverse()
+        app.pane.commands.reverse()
+        app.pane.commands.reverse()
         await settled(pilot)
         (message,) = app.heard(ViewSettled)
         assert isinstance(message, ViewSettled)
@@ -403,7 +403,7 @@ async def test_marking_asks_for_the_opposite_and_shows_a_tick(app: TokensApp, vo
     async with app.run_test(size=(80, 20)) as pilot:
         app.pane.show(read(vocabulary))
         await settled(pilot)
-        app.pane.jump_to(5)
+        app.pane.commands.jump_to(5)
         app.pane.toggle_mark()
         app.pane.selection = Selection(model=MODEL, marked=frozenset({5}))
         app.pane.toggle_mark()
@@ -419,7 +419,7 @@ async def test_a_filter_for_marks_follows_them(app: TokensApp, vocabulary: Vocab
         app.pane.show(read(vocabulary))
         app.pane.selection = Selection(model=MODEL, marked=frozenset({5, 6}))
         await settled(pilot)
-        app.pane.open_filter()
+        app.pane.commands.open_filter()
         await pilot.press(*"marked", "enter")
         await settled(pilot)
         assert app.title_line.endswith("2 match")
@@ -438,7 +438,7 @@ async def test_a_replayed_view_shows_what_the_live_one_showed(
     async with live.run_test(size=(80, 30)) as pilot:
         live.pane.show(read(vocabulary))
         await settled(pilot)
-        live.pane.sort_next()
+        live.pane.commands.sort_next()
         await settled(pilot)
         (told,) = live.heard(ViewSettled)
         assert isinstance(told, ViewSettled)
@@ -448,8 +448,8 @@ async def test_a_replayed_view_shows_what_the_live_one_showed(
         await settled(pilot)
         assert replayed.title_line == live_title
         assert [row[8:50] for row in screen_lines(replayed)[2:]] == [row[8:50] for row in live_rows]
-        replayed.pane.sort_next()
-        replayed.pane.open_filter()
+        replayed.pane.commands.sort_next()
+        replayed.pane.commands.open_filter()
         await settled(pilot)
         assert len(replayed.heard(Remark)) == 2
         assert len(replayed.heard(ViewSettled)) == 0

@@ -66,7 +66,7 @@ async def test_a_sweep_fills_matrix_columns_curves_and_evidence(
         assert len(rows.rows) >= len(called) == 200, "a result lists so many of those called"
         assert "V " in rows.rows[0].plain
         # Every definition is a column of the token table, sorted with the called ones first.
-        added = app.workspace.token_pane._added["mynah"]
+        added = app.workspace.token_pane.views.added["mynah"]
         assert set(added) == {definition.name for definition in result.definitions}
         keys = added["glitchminer"].keys
         verified = next(one.verified for one in result.definitions if one.name == "glitchminer")
@@ -148,8 +148,8 @@ async def test_sorting_by_a_definition_is_not_recorded_and_export_writes_what_is
         ask_quickly(pane)
         await pilot.press("v")
         await until(pilot, lambda: len(asked(app, Verify)) == 1 and not app.runs.running)
-        await until(pilot, lambda: "glitchminer" in app.workspace.token_pane._added.get("mynah", {}))
-        app.workspace.token_pane._sort_by("glitchminer")
+        await until(pilot, lambda: "glitchminer" in app.workspace.token_pane.views.added.get("mynah", {}))
+        app.workspace.token_pane.commands.sort_by("glitchminer")
         await settled(pilot)
         assert not [step for step in asked(app, RankTokens) if step.request.sort == "glitchminer"]  # type: ignore[union-attr]
         await pilot.press("e")
@@ -157,7 +157,7 @@ async def test_sorting_by_a_definition_is_not_recorded_and_export_writes_what_is
         target = tmp_path / "called.csv"
         app.screen.query_one(Input).post_message(events.Paste(str(target)))
         await pilot.press("enter")
-        shown = len(pane.query_one(MatrixList).places)
+        shown = len(pane.query_one(MatrixList).listed.places)
         await until(pilot, lambda: any(f"{shown} shown tokens written" in note.message for note in app._notifications))
         with target.open(newline="") as file:
             written = list(csv.DictReader(file))
@@ -174,7 +174,7 @@ async def test_a_sweep_of_other_tokens_leaves_the_columns_of_those_tested_before
         await pilot.press("v")
         await until(pilot, lambda: len(asked(app, Verify)) == 1 and not app.runs.running)
         await until(pilot, lambda: not pane._is_due and not pane.workers._workers)
-        before = app.workspace.token_pane._added["mynah"]["glitchminer"]
+        before = app.workspace.token_pane.views.added["mynah"]["glitchminer"]
         tested = np.flatnonzero(np.isfinite(before.keys)).tolist()
         assert len(tested) == 62
         other = next(token_id for token_id in range(400, 500) if token_id not in tested)
@@ -185,7 +185,7 @@ async def test_a_sweep_of_other_tokens_leaves_the_columns_of_those_tested_before
         await until(pilot, lambda: len(asked(app, Verify)) == 2 and not app.runs.running)
         await until(pilot, lambda: not pane._is_due and not pane.workers._workers)
         assert len(pane._matrix or ()) == 1, "the pane shows what was asked last"
-        after = app.workspace.token_pane._added["mynah"]["glitchminer"]
+        after = app.workspace.token_pane.views.added["mynah"]["glitchminer"]
         assert np.flatnonzero(np.isfinite(after.keys)).tolist() == sorted([*tested, other])
         assert [after.show(one) for one in tested] == [before.show(one) for one in tested]
         assert after.show(other)
@@ -196,7 +196,7 @@ async def test_a_sweep_of_other_tokens_leaves_the_columns_of_those_tested_before
         await pilot.press("v")
         await until(pilot, lambda: len(asked(app, Verify)) == 3 and not app.runs.running)
         await until(pilot, lambda: not pane._is_due and not pane.workers._workers)
-        anew = app.workspace.token_pane._added["mynah"]["glitchminer"]
+        anew = app.workspace.token_pane.views.added["mynah"]["glitchminer"]
         assert np.flatnonzero(np.isfinite(anew.keys)).tolist() == [other]
 
 

@@ -45,20 +45,20 @@ class Asking:
     def open_filter(self) -> None:
         """Type into the filter box."""
         self._workspace.show_tab("tokens")
-        self._workspace.token_pane.open_filter()
+        self._workspace.token_pane.commands.open_filter()
 
     def open_jump(self) -> None:
         """Type the id to go to."""
         self._workspace.show_tab("tokens")
-        self._workspace.token_pane.open_jump()
+        self._workspace.token_pane.commands.open_jump()
 
     def sort_next(self, step: int) -> None:
         """Sort by the column `step` places on."""
-        self._workspace.token_pane.sort_next(step)
+        self._workspace.token_pane.commands.sort_next(step)
 
     def reverse(self) -> None:
         """Turn the order round."""
-        self._workspace.token_pane.reverse()
+        self._workspace.token_pane.commands.reverse()
 
     def mark(self) -> None:
         """Mark or unmark the token."""
@@ -68,7 +68,7 @@ class Asking:
         """Take the table to a token, where it shows that model."""
         shown = self._front.selection.model
         if shown is not None and shown.name == model:
-            self._workspace.token_pane.jump_to(token_id)
+            self._workspace.token_pane.commands.jump_to(token_id)
             self._workspace.show_tab("tokens")
 
     # ── the token under the cursor ──

@@ -69,7 +69,7 @@ class Steps:
             return
         request = spec_of(message.request).with_settings(message.request, self._screen.settings)
         if message.record:
-            self._workspace.token_pane.record_view()
+            self._workspace.token_pane.views.record()
         self._runs.ask(request, record=message.record, latest="" if message.record else type(request).__name__)
 
     def _note(self, request: MarkToken | WriteNote) -> None:
@@ -78,7 +78,7 @@ class Steps:
             (marks.add if request.marked else marks.discard)(request.token_id)
             self._screen.select(marked=frozenset(marks))
         # Nothing is waited for, so the table it was made at must be recorded now: a replay shows that one.
-        if (view := self._workspace.token_pane.take_view()) is not None:
+        if (view := self._workspace.token_pane.views.take()) is not None:
             self.record(*view)
         self.record(request, Noted())
 

@@ -97,7 +97,7 @@ class ReplayApp(Stage):
 
     @on(NeighbourOpened)
     def go_to_neighbour(self, message: NeighbourOpened) -> None:
-        self.workspace.token_pane.jump_to(message.token_id)
+        self.workspace.token_pane.commands.jump_to(message.token_id)
 
     @on(Answered)
     def show_answered(self, message: Answered) -> None:

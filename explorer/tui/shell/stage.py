@@ -141,7 +141,7 @@ class Stage(Guarded, App[None]):
     @on(ColumnsFound)
     def show_columns(self, message: ColumnsFound) -> None:
         """A pane knows something of every token: the table has columns for it."""
-        self.workspace.token_pane.set_columns(message.model, message.columns)
+        self.workspace.token_pane.views.set_columns(message.model, message.columns)
 
     def on_tabs_tab_activated(self, event: Tabs.TabActivated) -> None:
         """A tab was clicked."""

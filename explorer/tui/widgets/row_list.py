@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, Literal
 
 from textual import events
 from textual.binding import Binding, BindingType
@@ -16,8 +17,43 @@ from textual.strip import Strip
 from textual.style import Style
 
 from explorer.tui.shell.guarded import Guarded
+from explorer.tui.widgets.in_sight import Sight
 
 _CURSOR = "▸"
+Part = Literal["row", "header", "cursor"]
+
+
+@dataclass(frozen=True)
+class Lines:
+    """What a list shows: a header, then rows, or in place of rows what there is to say. No widget."""
+
+    rows: Sequence[Content] = ()
+    header: Content | None = None
+    empty: Content = field(default_factory=Content)
+
+    @property
+    def top(self) -> int:
+        """Lines above the rows."""
+        return 0 if self.header is None else 1
+
+    def clamp(self, cursor: int) -> int:
+        """The row nearest to `cursor` that there is."""
+        return max(0, min(cursor, len(self.rows) - 1))
+
+    def line(self, y: int, first: int, cursor: int, width: int) -> tuple[Content | None, Part]:
+        """Line `y` of a list that shows the rows from `first` on, and what part of it that is; None below the last."""
+        if not self.rows and y >= self.top:
+            lines = self.empty.wrap(max(1, width))[y - self.top :]
+            return lines[0] if lines else Content(""), "row"
+        if self.header is not None and y == 0:
+            return self.header, "header"
+        index = first + y - self.top
+        if not 0 <= index < len(self.rows):
+            return None, "row"
+        if index != cursor:
+            return Content.assemble("  ", self.rows[index]), "row"
+        # The row's own colours were chosen for another ground: under the cursor the words alone remain.
+        return Content(f"{_CURSOR} {self.rows[index].plain}"), "cursor"
 
 
 class RowList(Guarded, ScrollView, can_focus=True):
@@ -72,14 +108,13 @@ class RowList(Guarded, ScrollView, can_focus=True):
 
     def __init__(self, *, id: str | None = None, empty: str = "") -> None:
         super().__init__(id=id)
-        self._rows: Sequence[Content] = ()
-        self._header: Content | None = None
-        self._empty = Content(empty)
+        self._lines = Lines(empty=Content(empty))
+        self._sight = Sight(self, lambda: self.cursor, lambda: self._page)
 
     @property
     def rows(self) -> Sequence[Content]:
         """The rows, first to last."""
-        return self._rows
+        return self._lines.rows
 
     def show_rows(self, rows: Sequence[Content], *, header: Content | None = None, cursor: int | None = None) -> None:
         """Replace all rows; the cursor stays on its row number unless `cursor` says another.
@@ -87,85 +122,62 @@ class RowList(Guarded, ScrollView, can_focus=True):
         The sequence is kept, not copied, and indexed for the rows on screen only: it may make them on demand,
         and may grow (then call `rows_grew`).
         """
-        self._rows = rows
-        self._header = header
-        self.virtual_size = Size(0, len(self._rows) + self._top)
-        self.cursor = max(0, min(self.cursor if cursor is None else cursor, len(self._rows) - 1))
+        self._lines = replace(self._lines, rows=rows, header=header)
+        self.virtual_size = Size(0, len(rows) + self._lines.top)
+        self.cursor = self._lines.clamp(self.cursor if cursor is None else cursor)
         self.refresh()
 
     def rows_grew(self, *, follow: bool = False) -> None:
         """There are more rows at the end of the sequence; with `follow` the cursor goes to the last."""
-        self.virtual_size = Size(0, len(self._rows) + self._top)
+        self.virtual_size = Size(0, len(self.rows) + self._lines.top)
         if follow:
-            self.cursor = len(self._rows) - 1
+            self.cursor = len(self.rows) - 1
         self.refresh()
 
     def show_empty(self, text: str) -> None:
         """What is shown in place of rows where there are none."""
-        self._empty = Content(text)
+        self._lines = replace(self._lines, empty=Content(text))
         self.refresh()
-
-    @property
-    def _top(self) -> int:
-        return 0 if self._header is None else 1
 
     def render_line(self, y: int) -> Strip:
         width = self.scrollable_content_region.width
-        if not self._rows and y >= self._top:
-            lines = self._empty.wrap(max(1, width))[y - self._top :]
-            return self._strip(lines[0] if lines else Content(""), width, self.visual_style)
-        if self._header is not None and y == 0:
-            return self._strip(self._header, width, self._style("row-list--header"))
-        index = self.scroll_offset.y + y - self._top
-        if not 0 <= index < len(self._rows):
-            return Strip.blank(width, self.visual_style.rich_style)
-        if index != self.cursor:
-            return self._strip(Content.assemble("  ", self._rows[index]), width, self.visual_style)
-        style = self._style("row-list--cursor" if self.has_focus else "row-list--cursor-blurred")
-        # The row's own colours were chosen for another ground: under the cursor the words alone remain.
-        return self._strip(Content(f"{_CURSOR} {self._rows[index].plain}"), width, style)
-
-    def _style(self, component: str) -> Style:
-        return self.get_visual_style(component)
-
-    def _strip(self, content: Content, width: int, style: Style) -> Strip:
+        content, part = self._lines.line(y, self.scroll_offset.y, self.cursor, width)
+        style = self._style(part)
+        if content is None:
+            return Strip.blank(width, style.rich_style)
         if content.cell_length > width:
             content = content.truncate(width, ellipsis=True)
-        segments = content.render_segments(style)
-        return Strip(segments).crop_extend(0, width, style.rich_style)
+        return Strip(content.render_segments(style)).crop_extend(0, width, style.rich_style)
+
+    def _style(self, part: Part) -> Style:
+        if part == "row":
+            return self.visual_style
+        blurred = "-blurred" if part == "cursor" and not self.has_focus else ""
+        return self.get_visual_style(f"row-list--{part}{blurred}")
 
     def validate_cursor(self, cursor: int) -> int:
-        return max(0, min(cursor, len(self._rows) - 1))
+        return self._lines.clamp(cursor)
 
     def watch_cursor(self, old: int, new: int) -> None:
-        if not self._rows:
+        if not self.rows:
             return
         first = self.scroll_offset.y
-        self._reveal(first)
+        self._sight.keep_cursor()
         for index in (old, new):
-            self.refresh(Region(0, index - first + self._top, self.size.width, 1))
+            self.refresh(Region(0, index - first + self._lines.top, self.size.width, 1))
         self.post_message(self.Highlighted(self, new))
 
     def on_resize(self) -> None:
         """The cursor stays in sight."""
-        self._reveal(self.scroll_offset.y)
+        self._sight.find_room()
 
     def on_show(self) -> None:
         """What was to be in sight while the list was not comes into sight with it."""
-        self._reveal(self.scroll_offset.y)
-
-    def _reveal(self, first: int) -> None:
-        """Scroll as far as it takes from row `first` at the top to have the cursor in sight."""
-        if not self.is_on_screen:
-            return  # there is no telling yet how many rows there will be room for
-        last = first + self._page - 1
-        top = min(first, self.cursor) + max(0, self.cursor - last)
-        if top != self.scroll_offset.y:
-            self.scroll_to(y=top, animate=False, force=True)
+        self._sight.find_room()
 
     @property
     def _page(self) -> int:
-        return max(1, self.scrollable_content_region.height - self._top)
+        return max(1, self.scrollable_content_region.height - self._lines.top)
 
     def on_focus(self) -> None:
         self.refresh()
@@ -174,8 +186,8 @@ class RowList(Guarded, ScrollView, can_focus=True):
         self.refresh()
 
     def on_click(self, event: events.Click) -> None:
-        index = self.scroll_offset.y + event.y - self._top
-        if event.y >= self._top and 0 <= index < len(self._rows):
+        index = self.scroll_offset.y + event.y - self._lines.top
+        if event.y >= self._lines.top and 0 <= index < len(self.rows):
             self.cursor = index
             if event.chain == 2:
                 self.action_choose()
@@ -187,5 +199,5 @@ class RowList(Guarded, ScrollView, can_focus=True):
         self.cursor += pages * self._page
 
     def action_choose(self) -> None:
-        if self._rows:
+        if self.rows:
             self.post_message(self.Chosen(self, self.cursor))

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import ClassVar
 
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.geometry import Region
 from textual.message import Message
+from textual.reactive import reactive
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
 
+from explorer.tables.table import AddedColumn
+from explorer.tui.panes.tokens.table_drawing import PARTS, TABLE_CSS, TableDrawing, read_palette
 from explorer.tui.panes.tokens.table_layout import Sort
 from explorer.tui.panes.tokens.table_rows import TokenRows
-from explorer.tui.panes.tokens.table_view import TableView
+from explorer.tui.shell.guarded import Guarded
+from explorer.tui.widgets.in_sight import Sight
 
 
-class TokenTable(TableView, can_focus=True):
+class TokenTable(Guarded, ScrollView, can_focus=True):
     """Rows of tokens to walk through with keys and mouse.
 
     The cursor keeps to the token that the user put it on, through sorting and filtering, for as long as
@@ -32,6 +39,12 @@ class TokenTable(TableView, can_focus=True):
         Binding("right", "scroll_columns(1)", "columns right", show=False),
         Binding("enter", "open", "open", show=False),
     ]
+
+    DEFAULT_CSS = TABLE_CSS
+    COMPONENT_CLASSES: ClassVar[set[str]] = set(PARTS)
+
+    cursor: reactive[int] = reactive(0, repaint=False)
+    """Position of the cursor in the view."""
 
     class RowHighlighted(Message):
         """The cursor is on another token, or the table shows other rows."""
@@ -56,19 +69,41 @@ class TokenTable(TableView, can_focus=True):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
+        self.drawing = TableDrawing()
         self._anchor: int | None = None
         """The token the user last put the cursor on."""
+        self._sight = Sight(self, lambda: self.cursor, lambda: self.scrollable_size.height - 1)
+
+    @property
+    def rows(self) -> TokenRows | None:
+        """The rows on display."""
+        return self.drawing.rows
+
+    @property
+    def token_id(self) -> int | None:
+        """The token under the cursor."""
+        return self.rows.token_at(self.cursor) if self.rows is not None else None
+
+    def set_added(self, columns: Mapping[str, AddedColumn]) -> None:
+        """Show these columns beside the lead indicator, and no others."""
+        is_same = self.drawing.set_added(columns)
+        self._repaint(layout=not is_same)
+
+    def set_marked(self, token_ids: Iterable[int]) -> None:
+        """Show a tick at these tokens, and at no others."""
+        self.drawing.set_marked(token_ids)
+        self._repaint(layout=False)
 
     def show_rows(self, rows: TokenRows, *, sort: str, descending: bool, lead: str) -> None:
         """Show `rows`, already sorted by `sort`; `lead` is the indicator to put first and to colour."""
         on_screen = self.cursor - self.scroll_offset.y
-        self.rows, self._sort, self._lead = rows, Sort(sort, descending), lead
+        self.drawing.set_rows(rows, Sort(sort, descending), lead)
         self._repaint(layout=True)
         found = rows.position_of(self._anchor) if self._anchor is not None else None
         position = found if found is not None else 0
         self.scroll_to(y=max(0, position - max(0, on_screen)), animate=False, force=True)
-        self.set_reactive(TableView.cursor, position)
-        self._reveal(position)
+        self.set_reactive(TokenTable.cursor, position)
+        self._sight.keep_cursor()
         self._tell()
 
     def forget_cursor(self) -> None:
@@ -89,7 +124,7 @@ class TokenTable(TableView, can_focus=True):
 
     def watch_cursor(self, old: int, new: int) -> None:
         """Two lines are drawn again, not the screen."""
-        self._reveal(new)
+        self._sight.keep_cursor()
         for position in (old, new):
             self.refresh(Region(0, position - self.scroll_offset.y + 1, self.scrollable_size.width, 1))
         self._tell()
@@ -117,15 +152,8 @@ class TokenTable(TableView, can_focus=True):
 
     def action_scroll_columns(self, columns: int) -> None:
         """Scroll sideways so that another column comes first after the token."""
-        if self._painter is None:
-            return
-        starts = self._painter.layout.starts()
-        x = self.scroll_offset.x
-        if columns < 0:
-            target = max((start for start in starts if start < x), default=0)
-        else:
-            target = min((start for start in starts if start > x), default=x)
-        self.scroll_to(x=target, animate=False, force=True)
+        if self.drawing.painter is not None:
+            self.scroll_to(x=self.drawing.column_start(self.scroll_offset.x, columns), animate=False, force=True)
 
     def action_open(self) -> None:
         """Open the token under the cursor."""
@@ -134,15 +162,54 @@ class TokenTable(TableView, can_focus=True):
 
     def on_click(self, event: events.Click) -> None:
         """A heading sorts, a row is selected, a double click opens it."""
-        if self._painter is None:
-            return
-        if event.y == 0:
-            column = self._painter.layout.column_at(event.x, self.scroll_offset.x)
-            if column is not None and column.name:
-                self.post_message(self.HeaderClicked(column.name))
-            return
-        position = self.scroll_offset.y + event.y - 1
-        if position < len(self._painter.rows):
-            self._move_to(position)
+        hit = self.drawing.at(event.x, event.y, *self.scroll_offset)
+        if isinstance(hit, str):
+            self.post_message(self.HeaderClicked(hit))
+        elif hit is not None:
+            self._move_to(hit)
             if event.chain == 2:
                 self.action_open()
+
+    # ── drawing ──
+
+    def render_line(self, y: int) -> Strip:
+        """Line 0 is the heading; the others are rows, from the scroll offset on."""
+        width = self.scrollable_size.width
+        left, top = self.scroll_offset
+        strip = self.drawing.line(y, left, top, width, self.cursor)
+        return Strip.blank(width, self.rich_style) if strip is None else strip
+
+    def _repaint(self, *, layout: bool) -> None:
+        """Everything drawn so far is stale; with `layout`, so are the columns and their widths."""
+        self.drawing.forget_strips()
+        if self.rows is None or not self.is_attached:
+            return
+        palette = read_palette(self.get_component_rich_style, self.rich_style)
+        size = self.drawing.paint(palette, self.scrollable_size.width, layout=layout)
+        if size is not None:
+            self.virtual_size = size
+        self.refresh()
+
+    def notify_style_update(self) -> None:
+        """The theme or the focus changed."""
+        super().notify_style_update()
+        self._repaint(layout=False)
+
+    def on_resize(self) -> None:
+        """The token column's width follows the table's; the cursor stays in sight."""
+        self._repaint(layout=True)
+        self._sight.find_room()
+
+    def on_show(self) -> None:
+        """What was to be in sight while the table was not comes into sight with it."""
+        self._sight.find_room()
+
+    def watch_scroll_x(self, old_value: float, new_value: float) -> None:
+        """The moving columns of every kept strip are stale."""
+        self.drawing.forget_strips()
+        super().watch_scroll_x(old_value, new_value)
+
+    def show_from(self, position: int) -> None:
+        """Scroll so that a position is at the top, or as near to it as keeps the cursor in sight; while the table is
+        not in sight itself, as soon as it is."""
+        self._sight.show_from(position)

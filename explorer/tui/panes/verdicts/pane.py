@@ -226,7 +226,9 @@ class VerdictsPane(Pane):
     def _show_curves(self) -> None:
         whole = self._matrix if self._is_whole else None
         indicator = self.query_one("#indicator", Choice).chosen
-        self.query_one(CurvesView).show_curves(self._result, whole, indicator, self.query_one(MatrixList).definition)
+        self.query_one(CurvesView).show_curves(
+            self._result, whole, indicator, self.query_one(MatrixList).listed.definition
+        )
 
     def _say(self, text: str, *, problem: bool = False) -> None:
         content = Content.styled(visible(text, spaces=False), "$error" if problem else "$foreground-muted")
@@ -256,7 +258,7 @@ class VerdictsPane(Pane):
     async def export(self, path: Path, vocabulary: Step | None) -> str:
         """Write the marked tokens of the `vocabulary`, tested or not, or those on display where that is None, to `path`
         in the form that its ending says; what was done, in words. Raises `ExplorerError` where that fails."""
-        matrix, places = self._matrix, self.query_one(MatrixList).places
+        matrix, places = self._matrix, self.query_one(MatrixList).listed.places
         if vocabulary is not None and isinstance(columns := vocabulary.outcome, VocabularyColumns):
             tested = matrix if matrix is not None and matrix.model == columns.model else None
             source = self.selection.model.source if self.selection.model is not None else ""
@@ -290,15 +292,18 @@ class VerdictsPane(Pane):
         """Enter opens the evidence of the cell; on the cell whose evidence is open, it goes to the token."""
         event.stop()
         rows = self.query_one(MatrixList)
-        token_id = rows.token_at(event.index)
+        token_id = rows.listed.token_at(event.index)
         if token_id is None or self._request is None:
             return
         shown = self._evidence
-        is_open = shown is not None and (shown.token.token_id, shown.definition.name) == (token_id, rows.definition)
+        is_open = shown is not None and (shown.token.token_id, shown.definition.name) == (
+            token_id,
+            rows.listed.definition,
+        )
         if is_open or self._request not in self._live:
             self.post_message(NeighbourOpened(self._request.model, token_id))
         else:
-            self._opened = ReadEvidence(of=self._request, definition=rows.definition, token_id=token_id)
+            self._opened = ReadEvidence(of=self._request, definition=rows.listed.definition, token_id=token_id)
             self.ask(self._opened)
 
     def action_ids(self) -> None:

@@ -1,0 +1,121 @@
+"""The boxes above the token table that a key opens: the filter, and the id to go to."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Protocol
+
+from textual import on
+from textual.app import ComposeResult
+from textual.widget import Widget
+from textual.widgets import Input
+
+from explorer.tables.table import FilterError, parse_filter
+from explorer.tui.shell.guarded import Guarded
+from explorer.tui.widgets.line_input import LineInput
+
+FILTER_PAUSE = 0.08
+"""Seconds without a keystroke before the filter is applied."""
+
+
+class Wishes(Protocol):
+    """Who does what is typed."""
+
+    @property
+    def filter(self) -> str:
+        """The filter in force, or on its way."""
+
+    @property
+    def indicators(self) -> tuple[str, ...]:
+        """Indicators that a filter may compare."""
+
+    def want_filter(self, text: str, *, pause: float = 0.0, settle: bool = False) -> None:
+        """Show the tokens that pass `text`."""
+
+    def want_all(self) -> None:
+        """Show every token."""
+
+    def jump_to(self, token_id: int) -> None:
+        """Put the cursor on a token."""
+
+    def focus_table(self) -> None:
+        """Keys go to the table."""
+
+
+class ViewBoxes(Guarded, Widget):
+    """Both boxes, hidden until they are opened."""
+
+    DEFAULT_CSS = "ViewBoxes { height: auto; layout: vertical; }"
+
+    def __init__(self, wishes: Wishes) -> None:
+        super().__init__()
+        self._wishes = wishes
+        self._filter = LineInput(
+            id="filter", placeholder="text  /regex/  id:1-99  bytes:c2a0  cat:byte  pct:input_norm<2"
+        )
+        self._jump = LineInput(id="jump", placeholder="go to id", type="integer")
+
+    def compose(self) -> ComposeResult:
+        yield self._filter
+        yield self._jump
+
+    def open_filter(self) -> None:
+        """Type into the filter box."""
+        self._filter.open()
+
+    def open_jump(self) -> None:
+        """Type the id to go to."""
+        self._jump.open()
+
+    def show_filter(self, text: str, *, can_type: bool) -> None:
+        """The filter in force stands above the table; without the vocabulary behind it nothing can be typed there."""
+        with self._filter.prevent(Input.Changed):
+            self._filter.value = text
+        self._filter.set_class(bool(text), "-open")
+        self.let_type(can_type)
+
+    def let_type(self, can_type: bool) -> None:
+        """Whether the filter can be changed."""
+        self._filter.can_focus = can_type
+
+    @on(Input.Changed, "#filter")
+    def filter_while_typing(self, event: Input.Changed) -> None:
+        """Each pause in the typing filters."""
+        event.stop()
+        if event.value != self._wishes.filter:
+            self._wishes.want_filter(event.value, pause=FILTER_PAUSE)
+
+    @on(Input.Submitted, "#filter")
+    def keep_filter(self, event: Input.Submitted) -> None:
+        """The filter stays and keys go back to the table; one that cannot be read keeps the box."""
+        event.stop()
+        if not event.value.strip():
+            self._filter.close()
+        with suppress(FilterError):  # what is wrong with it is shown when it is applied
+            parse_filter(event.value, self._wishes.indicators)
+            self._wishes.focus_table()
+        self._wishes.want_filter(event.value, settle=True)
+
+    @on(LineInput.Left, "#filter")
+    def clear_filter(self, event: LineInput.Left) -> None:
+        """Escape: every token again."""
+        event.stop()
+        event.box.close()
+        self._wishes.focus_table()
+        self._wishes.want_all()
+
+    @on(Input.Submitted, "#jump")
+    def jump(self, event: Input.Submitted) -> None:
+        """Enter in the jump prompt."""
+        event.stop()
+        self._jump.close()
+        self._wishes.focus_table()
+        if event.value.strip("+-").isdigit():
+            self._wishes.jump_to(int(event.value))
+
+    @on(LineInput.Left, "#jump")
+    def leave_jump(self, event: LineInput.Left) -> None:
+        """Escape in the jump prompt."""
+        event.stop()
+        event.box.close()
+        self._wishes.focus_table()

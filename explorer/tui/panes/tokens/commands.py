@@ -1,0 +1,109 @@
+"""What the user wishes of the token table, by keys, boxes and headings, and why a wish cannot be met."""
+
+from __future__ import annotations
+
+import msgspec
+
+from explorer.base.text import visible
+from explorer.tui.panes.base import Pane
+from explorer.tui.panes.tokens.boxes import ViewBoxes
+from explorer.tui.panes.tokens.face import TokenFace
+from explorer.tui.panes.tokens.keeper import ViewKeeper
+from explorer.tui.shell.messages import Remark
+
+
+class ViewCommands:
+    """Turns each wish into the view that the `views` of a `pane` are asked for."""
+
+    def __init__(self, pane: Pane) -> None:
+        self._pane = pane
+        self.views = ViewKeeper(pane, TokenFace(ViewBoxes(self)))
+
+    # ── keys and headings ──
+
+    def open_filter(self) -> None:
+        """Type into the filter box."""
+        if self._is_loaded():
+            self.views.face.boxes.open_filter()
+
+    def open_jump(self) -> None:
+        """Type the id to go to."""
+        if self.views.view is not None:
+            self.views.face.boxes.open_jump()
+
+    def sort_next(self, step: int = 1) -> None:
+        """Sort by the next column, or with −1 by the one before."""
+        maker = self.views.maker
+        if self._is_loaded() and maker is not None:
+            self.sort_by(maker.sorts[(maker.sorts.index(self._sort) + step) % len(maker.sorts)])
+
+    def sort_by(self, name: str) -> None:
+        """Sort by a column."""
+        self.views.want(msgspec.structs.replace(self.views.wanted, sort=name), settle=True)
+
+    def sort_by_heading(self, name: str) -> None:
+        """Sort by the column of a heading; by the one that it is sorted by already, turn the order round."""
+        maker = self.views.maker
+        if not self._is_loaded() or maker is None:
+            return
+        if name == self._sort:
+            self.reverse()
+        elif name in maker.sorts:
+            self.sort_by(name)
+
+    def reverse(self) -> None:
+        """Turn the order round."""
+        if self._is_loaded():
+            wanted = self.views.wanted
+            self.views.want(msgspec.structs.replace(wanted, descending=not wanted.descending), settle=True)
+
+    def jump_to(self, token_id: int) -> None:
+        """Put the cursor on a token; a problem is remarked where that cannot be."""
+        view = self.views.view
+        if view is None or self.views.face.table.go_to(token_id):
+            return
+        model, last = visible(view.request.model, spaces=False), view.total - 1
+        if not 0 <= token_id <= last:
+            self._remark(f"There is no token {token_id}: ids of {model} go from 0 to {last:,}.")
+        elif self.views.maker is None:
+            self._remark(f"Token {token_id} is not among the rows this session holds.")
+        else:
+            self._remark(f"Token {token_id} does not pass the filter: press / and then Escape to clear it.")
+
+    @property
+    def _sort(self) -> str:
+        """The column that the view wanted is sorted by."""
+        maker = self.views.maker
+        return "" if maker is None else maker.sort_of(self.views.wanted)
+
+    def _is_loaded(self) -> bool:
+        if self.views.view is not None and self.views.maker is None:
+            self._remark("These rows are replayed: load the model (m) to sort and filter it.")
+        return self.views.maker is not None
+
+    def _remark(self, problem: str) -> None:
+        self._pane.post_message(Remark(problem, problem=True))
+
+    # ── boxes ──
+
+    @property
+    def filter(self) -> str:
+        """The filter in force, or on its way."""
+        return self.views.wanted.filter
+
+    @property
+    def indicators(self) -> tuple[str, ...]:
+        """Indicators that a filter may compare."""
+        return tuple(self.views.maker.columns.indicators) if self.views.maker is not None else ()
+
+    def want_filter(self, text: str, *, pause: float = 0.0, settle: bool = False) -> None:
+        """Show the tokens that pass `text`."""
+        self.views.want(msgspec.structs.replace(self.views.wanted, filter=text), pause=pause, settle=settle)
+
+    def want_all(self) -> None:
+        """Show every token."""
+        self.views.want(msgspec.structs.replace(self.views.wanted, filter="", category=None), settle=True)
+
+    def focus_table(self) -> None:
+        """Keys go to the table."""
+        self.views.face.focus_table()

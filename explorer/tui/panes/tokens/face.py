@@ -1,0 +1,71 @@
+"""What the Tokens pane consists of on the screen: a title, remarks, a table, and what is said in the table's place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Static
+
+from explorer.base.text import visible
+from explorer.tui.panes.tokens.boxes import ViewBoxes
+from explorer.tui.panes.tokens.table import TokenTable
+from explorer.tui.panes.tokens.views import View, notes_of, title_of
+
+_TITLE = "Tokens"
+
+
+class TokenFace:
+    """The pane's widgets, and what they say; knows nothing of what is wanted."""
+
+    def __init__(self, boxes: ViewBoxes) -> None:
+        self.boxes = boxes
+        self.table = TokenTable()
+        self._title = Static(_TITLE, classes="title", markup=False)
+        self._rule = Static("", classes="rule", markup=False)
+        self._problem = Static("", classes="problem", markup=False)
+        self._message = Static("", classes="message", markup=False)
+
+    def widgets(self, hint: str) -> Iterator[Widget]:
+        """All of them, top to bottom; `hint` stands in the empty table's place."""
+        self._message = Static(hint, classes="message", markup=False)
+        self.table.display = False
+        yield from (self._title, self._rule, self.boxes, self._problem, self._message, self.table)
+
+    def focus_table(self) -> None:
+        """Keys go to the table."""
+        self.table.screen.set_focus(self.table)
+
+    def show_view(self, view: View) -> None:
+        """Fill the table."""
+        self._message.display = False
+        if not self.table.display:
+            self.table.display = True
+            if self.table.screen.focused is None:  # what is hidden cannot be focused, and the App asked for it early
+                self.focus_table()
+        self.table.show_rows(view.rows, sort=view.sort, descending=view.request.descending, lead=view.lead)
+        self._title.update(Content(title_of(view)))
+        notes = " · ".join(part for part in (self.table.drawing.legend, *notes_of(view)) if part)
+        self._rule.update(Content(notes))
+        self._rule.tooltip = Content(notes)
+        self.show_problem("")
+
+    def show_problem(self, text: str) -> None:
+        """Say above the table what is wrong; empty: nothing is."""
+        self._problem.update(Content(f"✗ {visible(text, spaces=False)}"))
+        self._problem.set_class(bool(text), "-open")
+
+    def show_message(self, text: str) -> None:
+        """Say something in the table's place."""
+        self.table.display = False
+        self._title.update(Content(_TITLE))
+        self._rule.update(Content(""))
+        self._message.update(Content(text))
+        self._message.display = True
+
+    def say_reading(self, model: str, progress: str) -> None:
+        """A vocabulary is being read; what is in the table stays."""
+        text = f"reading the vocabulary of {visible(model, spaces=False)}…{progress}"
+        self._title.update(Content(f"{_TITLE} · {text}"))
+        self._message.update(Content(text))
