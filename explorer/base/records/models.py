@@ -50,6 +50,10 @@ class ModelInfo(Record, kw_only=True):
     abilities: tuple[Ability, ...] = ()
     """What it can do; empty in sessions recorded before models said so."""
 
+    def shares_ids(self, other: ModelInfo) -> bool:
+        """Whether a token's id means the same to both: they are one model, or have the same tokenizer."""
+        return self.name == other.name or (self.tokenizer_digest == other.tokenizer_digest != "")
+
 
 class DeviceMemory(Record, kw_only=True):
     """Memory of one device, in bytes."""

@@ -163,7 +163,7 @@ class Situations:
             names = self.index.fact(shared).models
             asked = next((known[name] for name in names if name in known), model)
             # Several models with one tokenizer are asked at once while one of them is selected.
-            model = model if viewed >= 0 and _same_tokenizer(asked, model) else asked
+            model = model if viewed >= 0 and asked.shares_ids(model) else asked
         return model
 
     def _kinds_where(self, holds: Callable[[Spec[Any, Any]], bool]) -> list[str]:
@@ -193,7 +193,7 @@ class Situations:
         """Whether ids mean the same to `model` and to the model that the step at `place` speaks of."""
         names = self.index.fact(place).models
         known = (each.info for _, loaded in self._rosters for each in loaded if each.info.name in names)
-        return not names or model.name in names or any(_same_tokenizer(info, model) for info in known)
+        return not names or model.name in names or any(info.shares_ids(model) for info in known)
 
     def _richest(self, row: TokenRow, position: int, model: ModelInfo) -> TokenRow | None:
         """`row`, or one that says more of the same token of `model`, from a table, details or replies of that time."""
@@ -242,7 +242,3 @@ def _back_from(ordered: Sequence[int], position: int) -> Iterator[int]:
     """At most `LOOK_BACK` of the `ordered` positions, from the last that is not beyond `position` backwards."""
     end = bisect_right(ordered, position)
     return reversed(ordered[max(0, end - LOOK_BACK) : end])
-
-
-def _same_tokenizer(one: ModelInfo, other: ModelInfo) -> bool:
-    return one.name == other.name or (one.tokenizer_digest == other.tokenizer_digest != "")

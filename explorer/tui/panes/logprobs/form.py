@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
-from textual.widgets import Input, Label, Select, Static, TextArea
+from textual.widgets import Input, Label, Select, TextArea
 
 from explorer.base.records.logprobs import ReadLogprobs
 from explorer.base.templates import SLOT, TEMPLATES, Template
-from explorer.base.text import visible
 from explorer.tui.shell.guarded import Guarded
+from explorer.tui.widgets.form_status import FormStatus
 from explorer.tui.widgets.option_line import Choice, Field, FormError, Ticks
 from explorer.tui.widgets.prompt_area import PromptArea
 from explorer.tui.widgets.prompt_lines import by_name, template_form
@@ -56,8 +56,6 @@ class LogprobForm(Guarded, Vertical):
         & #top-k { width: 4; }
         & #top-of { width: 1fr; max-width: 22; }
         & #targets { width: 1fr; }
-        & #status { color: $text-muted; height: 1; }
-        & #status.-problem { color: $error; text-style: bold; }
     }
     """
 
@@ -84,7 +82,7 @@ class LogprobForm(Guarded, Vertical):
         with Horizontal():
             yield Label("ask    ")
             yield Ticks(id="models")
-        yield Static(HINT, markup=False, id="status")
+        yield FormStatus(HINT, id="status")
 
     def set_models(self, names: Sequence[str]) -> None:
         """Offer the models called `names`."""
@@ -129,19 +127,11 @@ class LogprobForm(Guarded, Vertical):
 
     def check(self) -> bool:
         """Whether `read` would succeed; says on the line below the fields what is wrong."""
-        try:
-            self.read()
-        except FormError as error:
-            self.say(f"✗ {error}", problem=True)
-            return False
-        self.say(HINT)
-        return True
+        return self.query_one(FormStatus).check(self.read)
 
     def say(self, text: str, *, problem: bool = False) -> None:
         """Show `text` on the line below the fields."""
-        status = self.query_one("#status", Static)
-        status.update(visible(text, spaces=False))
-        status.set_class(problem, "-problem")
+        self.query_one(FormStatus).say(text, problem=problem)
 
     @on(Select.Changed, "#prompt")
     def _show_template(self) -> None:

@@ -11,21 +11,19 @@ from textual.app import ComposeResult
 from textual.content import Content
 
 from explorer.base.records.logprobs import LogprobTable, ReadLogprobs
-from explorer.base.records.models import ModelInfo
 from explorer.base.records.record import Failure
 from explorer.base.records.tokens import TokenRef, TokenRow
 from explorer.base.records.unions import AnyOutcome, AnyRequest, Cancelled, Step
 from explorer.base.templates import TEMPLATES, Template
 from explorer.base.text import visible
 from explorer.settings import Settings
+from explorer.tui.panes.asking import NONE_TICKED, failure_lines, key_lines
 from explorer.tui.panes.base import Pane, Showing
 from explorer.tui.panes.logprobs.form import LogprobForm, LogprobOptions
 from explorer.tui.panes.logprobs.lines import TableView
 from explorer.tui.panes.logprobs.view import LogprobView
-from explorer.tui.panes.repeat_back.lines import failure_lines
 from explorer.tui.shell.messages import Remark, Selection
 from explorer.tui.widgets.option_line import Submitted
-from explorer.tui.widgets.prompt_lines import MUTED, TOKEN_STYLE, token_text
 
 
 @dataclass(frozen=True)
@@ -171,7 +169,9 @@ class LogprobsPane(Pane):
         """What stands in the table's place: a failure, who is being asked, or the key to press."""
         reading = self._current()
         if reading is None:
-            return _empty(self.selection, self._form.models, width)
+            token = self.selection.token
+            what, named = (" what comes next, with ", token.token_bytes) if token is not None else ("", None)
+            return key_lines("l", self._form.models, width, what=what, token_bytes=named)
         if isinstance(reading.outcome, Failure):
             return failure_lines(reading.outcome, width)
         names = ", ".join(visible(name, spaces=False) for name in reading.request.models)
@@ -192,7 +192,7 @@ def _key(request: ReadLogprobs) -> tuple[str, int | None]:
 def _request(selection: Selection, models: Sequence[str], options: LogprobOptions) -> ReadLogprobs | str:
     """The request, its first model one that knows the token by this id; or why nothing can be asked."""
     if not models:
-        return "No model that can run is ticked: load one with m, tick it with x."
+        return NONE_TICKED
     order: tuple[str, ...] = tuple(models)
     token: TokenRow | None = selection.token if options.has_slot else None
     if options.has_slot:
@@ -200,7 +200,7 @@ def _request(selection: Selection, models: Sequence[str], options: LogprobOption
             return "The prompt has a slot: select a token in the table first."
         shown = selection.model
         known = {model.name: model for model in selection.roster.models}
-        own = [name for name in models if name in known and _same_ids(known[name], shown)]
+        own = [name for name in models if name in known and known[name].shares_ids(shown)]
         if not own:
             return f"The token is one of {shown.name}: tick {shown.name} or a model with the same tokenizer."
         first = shown.name if shown.name in own else own[0]
@@ -215,18 +215,3 @@ def _request(selection: Selection, models: Sequence[str], options: LogprobOption
         top_of=options.top_of if options.top_of in models else "",
         top_k=options.top_k,
     )
-
-
-def _same_ids(model: ModelInfo, other: ModelInfo) -> bool:
-    return model.name == other.name or (model.tokenizer_digest == other.tokenizer_digest != "")
-
-
-def _empty(selection: Selection, models: Sequence[str], width: int) -> list[Content]:
-    """What to do to see something here."""
-    if not models:
-        return Content.styled("No model that can run is ticked: m loads one, x ticks it.", MUTED).wrap(width)
-    asked = ", ".join(visible(name, spaces=False) for name in models)
-    parts: list[str | tuple[str, str]] = [("press ", MUTED), ("l", "bold $accent"), (f" to ask {asked}", MUTED)]
-    if selection.token is not None:
-        parts += [(" what comes next, with ", MUTED), (token_text(selection.token.token_bytes), TOKEN_STYLE)]
-    return Content.assemble(*parts).wrap(width)

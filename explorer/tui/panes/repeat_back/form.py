@@ -16,6 +16,7 @@ from explorer.base.records.repeat_back import RepeatBack
 from explorer.base.templates import TEMPLATES, Template, TemplateError, check_template
 from explorer.base.text import visible
 from explorer.tui.shell.guarded import Guarded
+from explorer.tui.widgets.form_status import FormStatus
 from explorer.tui.widgets.option_line import Choice, Field, FormError, Ticks
 from explorer.tui.widgets.prompt_area import PromptArea
 from explorer.tui.widgets.prompt_lines import by_name
@@ -53,8 +54,6 @@ class RepeatForm(Guarded, Vertical):
         & #max-new-tokens { width: 5; }
         & #others { color: $text-muted; height: auto; display: none; }
         & #others.-some { display: block; }
-        & #status { color: $text-muted; height: 1; }
-        & #status.-problem { color: $error; text-style: bold; }
     }
     """
 
@@ -94,7 +93,7 @@ class RepeatForm(Guarded, Vertical):
         with Horizontal():
             yield Label("prefill ")
             yield Field(escape(self._base.prefill), placeholder="no beginning of the reply", id="prefill")
-        yield Static(HINT, markup=False, id="status")
+        yield FormStatus(HINT, id="status")
 
     def set_models(self, names: Sequence[str], others: Sequence[str]) -> None:
         """Offer the models called `names`; `others` have another tokenizer and are only named."""
@@ -159,16 +158,7 @@ class RepeatForm(Guarded, Vertical):
 
     def check(self) -> bool:
         """Whether `read` would succeed; says on the line below the fields what is wrong."""
-        status = self.query_one("#status", Static)
-        try:
-            self.read()
-        except FormError as error:
-            status.update(f"✗ {visible(str(error), spaces=False)}")
-            status.add_class("-problem")
-            return False
-        status.update(HINT)
-        status.remove_class("-problem")
-        return True
+        return self.query_one(FormStatus).check(self.read)
 
     def _template(self) -> Template:
         """The template whose text the form shows: one of those given, or the last chosen one, edited."""

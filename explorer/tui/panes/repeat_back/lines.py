@@ -12,6 +12,7 @@ from explorer.base.records.repeat_back import RepeatBack, RepeatBackResult, Repl
 from explorer.base.records.tokens import TokenRef
 from explorer.base.records.unions import AnyOutcome, Cancelled
 from explorer.base.text import decode, visible
+from explorer.tui.panes.asking import failure_lines
 from explorer.tui.widgets.number_columns import GivenColumn
 from explorer.tui.widgets.prompt_lines import (
     MUTED,
@@ -124,14 +125,6 @@ def attempt_lines(attempts: Sequence[Attempt], width: int, *, ids: bool = False,
         lines += _reply_block(attempt, look)
         lines += _summary_block(attempt, look)
     return lines
-
-
-def failure_lines(failure: Failure, width: int) -> list[Content]:
-    """A failure's message and hint, wrapped."""
-    message = Content.styled(f"✗ {visible(failure.message, spaces=False)}", "$error")
-    hint = Content.styled(visible(failure.hint, spaces=False), MUTED)
-    indented = [*message.wrap(width - 2), *(hint.wrap(width - 2) if failure.hint else [])]
-    return [Content("  ") + line for line in indented]
 
 
 def _heading(attempt: Attempt, width: int) -> Content:

@@ -1,0 +1,40 @@
+"""The line below the fields of a form: which keys there are, or what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from textual.widgets import Static
+
+from explorer.base.text import visible
+from explorer.tui.widgets.option_line import FormError
+
+
+class FormStatus(Static):
+    """Says `hint` as long as nothing is wrong."""
+
+    DEFAULT_CSS = """
+    FormStatus {
+        color: $text-muted; height: 1;
+        &.-problem { color: $error; text-style: bold; }
+    }
+    """
+
+    def __init__(self, hint: str, *, id: str | None = None) -> None:
+        super().__init__(hint, markup=False, id=id)
+        self._hint = hint
+
+    def say(self, text: str, *, problem: bool = False) -> None:
+        """Show `text`."""
+        self.update(visible(text, spaces=False))
+        self.set_class(problem, "-problem")
+
+    def check(self, read: Callable[[], object]) -> bool:
+        """Whether `read` succeeds; says what is wrong where it raises `FormError`."""
+        try:
+            read()
+        except FormError as error:
+            self.say(f"✗ {error}", problem=True)
+            return False
+        self.say(self._hint)
+        return True
