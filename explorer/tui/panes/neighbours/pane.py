@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, cast
+from typing import ClassVar
 
 import msgspec
 from textual import events, on
 from textual.app import ComposeResult
-from textual.containers import Container, Horizontal, Vertical
+from textual.containers import Container, Vertical
 from textual.content import Content
 from textual.timer import Timer
-from textual.widgets import Label, Select, Static
+from textual.widgets import Select, Static
 
-from explorer.base.records.neighbours import FindNeighbours, Metric, Neighbourhood, Space
+from explorer.base.records.neighbours import FindNeighbours, Neighbourhood
 from explorer.base.records.record import Failure
 from explorer.base.records.tokens import INDICATORS
 from explorer.base.records.unions import AnyRequest, Cancelled, Step
@@ -20,13 +20,12 @@ from explorer.base.text import visible
 from explorer.specs import neighbours
 from explorer.tui.panes.base import Pane, Showing, failure_text
 from explorer.tui.panes.neighbours import view
+from explorer.tui.panes.neighbours.form import NeighbourForm
 from explorer.tui.shell.messages import NeighbourOpened, Selection, ViewSettled
-from explorer.tui.widgets.option_line import Choice, Field, Submitted
+from explorer.tui.widgets.option_line import FormError, Submitted
 from explorer.tui.widgets.plot import PlotView
 from explorer.tui.widgets.row_list import RowList
 
-MOST = 200
-"""Neighbours asked for at most: more points than this are no longer a picture."""
 SETTLE_PAUSE = 0.6
 """Seconds that a colour must stand before it is recorded."""
 _BESIDE_FROM = 96
@@ -43,11 +42,6 @@ class NeighboursPane(Pane):
     NeighboursPane {
         height: 1fr;
         layout: vertical;
-        & #neighbour-options { height: 1; & > Label { color: $text-muted; margin: 0 1 0 0; } }
-        & #metric { width: 13; margin: 0 1 0 0; }
-        & #space { width: 10; margin: 0 1 0 0; }
-        & #k { width: 4; margin: 0 1 0 0; }
-        & #colour { width: 1fr; }
         & Static { height: 1; text-wrap: nowrap; text-overflow: ellipsis; }
         & #neighbour-heading { height: auto; min-height: 1; max-height: 3; text-wrap: wrap; }
         & #neighbour-body { height: 1fr; layout: vertical; }
@@ -67,15 +61,7 @@ class NeighboursPane(Pane):
         self._settling: Timer | None = None
 
     def compose(self) -> ComposeResult:
-        with Horizontal(id="neighbour-options"):
-            yield Label("metric")
-            yield Choice(("cosine", "euclidean", "dot"), value="cosine", id="metric")
-            yield Label("in")
-            yield Choice(("input", "output"), value="input", id="space")
-            yield Label("k")
-            yield Field("20", restrict="[0-9]{0,3}", id="k")
-            yield Label("colour")
-            yield Choice(tuple(INDICATORS), value=neighbours.USUAL_COLOUR, id="colour")
+        yield NeighbourForm(id="neighbour-options")
         yield Static(Content(""), id="neighbour-heading")
         with Container(id="neighbour-body"):
             yield RowList(id="neighbour-list", empty=_HINT)
@@ -87,21 +73,12 @@ class NeighboursPane(Pane):
 
     def run_default(self) -> None:
         """Ask for the neighbours of the selected token, with the options as they stand."""
-        model, token = self.selection.model, self.selection.token
-        k = self.query_one("#k", Field).value
-        if model is None or token is None:
-            self._say("No token is selected: choose one in the token table.", problem=True)
-        elif not k or not 1 <= int(k) <= MOST:
-            self._say(f"k must be a whole number from 1 to {MOST}.", problem=True)
+        try:
+            request = self._form.request(self.selection)
+        except FormError as error:
+            self._say(str(error), problem=True)
         else:
-            metric = cast(Metric, self.query_one("#metric", Choice).chosen)
-            space = cast(Space, self.query_one("#space", Choice).chosen)
-            self.ask(
-                FindNeighbours(
-                    model=model.name, token_id=token.token_id, k=int(k), metric=metric, space=space,
-                    colour=self._colour if self._colour in INDICATORS else "",
-                )
-            )  # fmt: skip
+            self.ask(request)
 
     @on(Submitted)
     def run_as_set(self, event: Submitted) -> None:
@@ -122,9 +99,8 @@ class NeighboursPane(Pane):
             if outcome is self._record and request == self._request:  # the session has the new colour of what is shown
                 return
             self._record, self._request = outcome, request
-            choice = self.query_one("#colour", Choice)
-            choice.set_names(neighbours.colours(outcome) or ("none",))
-            choice.choose(neighbours.colour_of(request, outcome) or "none")
+            self._form.offer_colours(neighbours.colours(outcome))
+            self._form.choose_colour(neighbours.colour_of(request, outcome))
             self.query_one(RowList).show_empty("The vocabulary holds no other token.")
             self._show_record(cursor=0)
         elif isinstance(outcome, Failure):
@@ -142,17 +118,13 @@ class NeighboursPane(Pane):
 
     def restore(self, showing: Showing) -> None:
         request = showing.steps[-1].request
-        if not isinstance(request, FindNeighbours):
-            return
-        self.query_one("#metric", Choice).choose(request.metric)
-        self.query_one("#space", Choice).choose(request.space)
-        self.query_one("#k", Field).value = str(request.k)
+        if isinstance(request, FindNeighbours):
+            self._form.show_request(request)
 
     def watch_selection(self, old: Selection, new: Selection) -> None:
         """Before anything is shown, offer the indicators that the selected token has."""
         if self._record is None and new.token is not None and self.is_mounted:
-            names = tuple(name for name in INDICATORS if name in new.token.indicators)
-            self.query_one("#colour", Choice).set_names(names or ("none",))
+            self._form.offer_colours([name for name in INDICATORS if name in new.token.indicators])
 
     def _say(self, text: str, *, problem: bool = False) -> None:
         content = Content.styled(visible(text, spaces=False), "$error" if problem else "$foreground-muted")
@@ -163,14 +135,14 @@ class NeighboursPane(Pane):
             return
         self.query_one("#neighbour-heading", Static).update(view.heading(self._record))
         self._show_list(cursor)
-        self.query_one("#neighbour-legend", Static).update(view.legend(self._record, self._colour))
+        self.query_one("#neighbour-legend", Static).update(view.legend(self._record, self._form.colour))
         self._show_plot()
 
     def _show_list(self, cursor: int | None = None) -> None:
         rows = self.query_one(RowList)
         if self._record is not None:
             # Two cells for the cursor's mark and one for the scrollbar.
-            header, lines = view.list_rows(self._record, self._colour, rows.size.width - 3)
+            header, lines = view.list_rows(self._record, self._form.colour, rows.size.width - 3)
             rows.show_rows(lines, header=Content.assemble("  ", header), cursor=cursor)
 
     def _show_plot(self) -> None:
@@ -179,8 +151,8 @@ class NeighboursPane(Pane):
             self.query_one(PlotView).show(view.scatter(self._coloured(self._request), self._record, highlighted))
 
     @property
-    def _colour(self) -> str:
-        return self.query_one("#colour", Choice).chosen
+    def _form(self) -> NeighbourForm:
+        return self.query_one(NeighbourForm)
 
     # ── acting ──
 
@@ -200,13 +172,13 @@ class NeighboursPane(Pane):
     def _settle_colour(self) -> None:
         if self._record is None or self._request is None:
             return
-        if self._colour != (neighbours.colour_of(self._request, self._record) or "none"):
+        if self._form.colour != (neighbours.colour_of(self._request, self._record) or "none"):
             self._request = self._coloured(self._request)
             self.post_message(ViewSettled(self._request, self._record))
 
     def _coloured(self, request: FindNeighbours) -> FindNeighbours:
         """`request` with the colour that is chosen."""
-        return msgspec.structs.replace(request, colour=self._colour)
+        return msgspec.structs.replace(request, colour=self._form.colour)
 
     @on(RowList.Highlighted)
     def highlight(self, event: RowList.Highlighted) -> None:
