@@ -69,7 +69,7 @@ async def test_a_run_over_all_fills_columns_and_is_known_to_each_token(engine: E
         assert isinstance(result, SpeakabilityResult)
         assert f"{result.speakable:,} speakable" in lines(pane)
         added = app.workspace.token_pane.views.added["mynah"]
-        await until(pilot, lambda: not pane._is_due)
+        await until(pilot, lambda: not pane.telling.is_due)
         assert set(added) >= {"speakable_cone", "margin_cone", "own_direction_winner"}
         keys = added["speakable_cone"].keys
         assert int((keys == 2).sum()) == result.speakable
@@ -88,7 +88,7 @@ async def test_a_run_over_all_fills_columns_and_is_known_to_each_token(engine: E
         again = asked(app, ProveSpeakability)[1].outcome
         assert isinstance(again, SpeakabilityResult)
         assert (again.reused, again.digest) == (result.tokens, result.digest)
-        await until(pilot, lambda: not pane._is_due)
+        await until(pilot, lambda: not pane.telling.is_due)
         assert np.array_equal(
             app.workspace.token_pane.views.added["mynah"]["speakable_cone"].keys, keys, equal_nan=True
         )
@@ -149,7 +149,7 @@ async def test_another_checkpoint_of_the_same_name_has_none_of_what_was_proved_b
         pane.query_one("#mode", Choice).choose("own_direction")
         await pilot.press("c")
         await until(
-            pilot, lambda: len(asked(app, ProveSpeakability)) == 1 and not app.runs.running and not pane._is_due
+            pilot, lambda: len(asked(app, ProveSpeakability)) == 1 and not app.runs.running and not pane.telling.is_due
         )
         assert app.workspace.token_pane.table.drawing.added
         app.runs.ask(UnloadModel(model="same"))

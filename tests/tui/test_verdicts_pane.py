@@ -60,7 +60,7 @@ async def test_a_sweep_fills_matrix_columns_curves_and_evidence(
         await until(pilot, lambda: len(asked(app, Verify)) == 1 and not app.runs.running)
         result = asked(app, Verify)[0].outcome
         assert isinstance(result, VerificationResult)
-        await until(pilot, lambda: not pane._is_due and not pane.workers._workers)
+        await until(pilot, lambda: not pane.redraw.is_due and not pane.workers._workers)
         rows = pane.query_one(MatrixList)
         called = {row.token.token_id for row in result.rows}
         assert len(rows.rows) >= len(called) == 200, "a result lists so many of those called"
@@ -77,8 +77,8 @@ async def test_a_sweep_fills_matrix_columns_curves_and_evidence(
         for agreement in ("disagree", "all agree", "all"):
             pane.query_one("#agreement", Choice).value = agreement
             await pilot.pause()
-            assert pane._matrix is not None
-            assert len(rows.rows) == int(pane._matrix.where(agreement).sum())
+            assert pane.sweep.matrix is not None
+            assert len(rows.rows) == int(pane.sweep.matrix.where(agreement).sum())
         # Evidence of a cell of the second definition.
         await pilot.press("6")
         rows.focus()
@@ -102,16 +102,16 @@ async def test_the_recorded_step_alone_shows_matrix_definitions_and_curves(engin
         ask_quickly(pane)
         await pilot.press("v")
         await until(pilot, lambda: len(asked(app, Verify)) == 1 and not app.runs.running)
-        await until(pilot, lambda: not pane._is_due)
+        await until(pilot, lambda: not pane.redraw.is_due)
         live = {row.plain for row in pane.query_one(MatrixList).rows}
         step = asked(app, Verify)[0]
         pane.clear()
-        pane._live.clear()
+        pane.sweep.live.clear()
         pane.show(step)
         replayed = {row.plain for row in pane.query_one(MatrixList).rows}
         assert len(replayed) == 200
         assert replayed <= live
-        assert not pane._is_whole
+        assert not pane.sweep.is_whole
         pane.query_one("#view", Choice).value = "curves"
         await until(pilot, lambda: bool(pane.query_one("#roc", PlotView)._strips))
         assert not app.runs.running, "a recorded step asks nothing"
@@ -122,7 +122,7 @@ async def test_a_sweep_is_paused_and_goes_on_where_it_was(engine: Engine, tmp_pa
         pane = app.query_one(VerdictsPane)
         pane.query_one("#percent", Field).value = "40"
         await pilot.press("v")
-        await until(pilot, lambda: pane._matrix is not None and bool(pane._matrix.decided().any()))
+        await until(pilot, lambda: pane.sweep.matrix is not None and bool(pane.sweep.matrix.decided().any()))
         await pilot.press("p")
         await until(pilot, lambda: len(asked(app, Verify)) == 1 and not app.runs.running)
         paused = asked(app, Verify)[0].outcome
@@ -134,7 +134,7 @@ async def test_a_sweep_is_paused_and_goes_on_where_it_was(engine: Engine, tmp_pa
         result = asked(app, Verify)[1].outcome
         assert isinstance(result, VerificationResult)
         assert result.reused > 0
-        assert pane._request is not None
+        assert pane.sweep.request is not None
         assert result.tokens > paused.partial.tokens  # type: ignore[union-attr]
 
 
@@ -173,7 +173,7 @@ async def test_a_sweep_of_other_tokens_leaves_the_columns_of_those_tested_before
         ask_quickly(pane, "2")
         await pilot.press("v")
         await until(pilot, lambda: len(asked(app, Verify)) == 1 and not app.runs.running)
-        await until(pilot, lambda: not pane._is_due and not pane.workers._workers)
+        await until(pilot, lambda: not pane.redraw.is_due and not pane.workers._workers)
         before = app.workspace.token_pane.views.added["mynah"]["glitchminer"]
         tested = np.flatnonzero(np.isfinite(before.keys)).tolist()
         assert len(tested) == 62
@@ -183,8 +183,8 @@ async def test_a_sweep_of_other_tokens_leaves_the_columns_of_those_tested_before
         pane.query_one("#which", Choice).choose("selected")
         await pilot.press("v")
         await until(pilot, lambda: len(asked(app, Verify)) == 2 and not app.runs.running)
-        await until(pilot, lambda: not pane._is_due and not pane.workers._workers)
-        assert len(pane._matrix or ()) == 1, "the pane shows what was asked last"
+        await until(pilot, lambda: not pane.redraw.is_due and not pane.workers._workers)
+        assert len(pane.sweep.matrix or ()) == 1, "the pane shows what was asked last"
         after = app.workspace.token_pane.views.added["mynah"]["glitchminer"]
         assert np.flatnonzero(np.isfinite(after.keys)).tolist() == sorted([*tested, other])
         assert [after.show(one) for one in tested] == [before.show(one) for one in tested]
@@ -195,7 +195,7 @@ async def test_a_sweep_of_other_tokens_leaves_the_columns_of_those_tested_before
         app.models.note_identity(msgspec.structs.replace(info, weights_digest="f" * 32))
         await pilot.press("v")
         await until(pilot, lambda: len(asked(app, Verify)) == 3 and not app.runs.running)
-        await until(pilot, lambda: not pane._is_due and not pane.workers._workers)
+        await until(pilot, lambda: not pane.redraw.is_due and not pane.workers._workers)
         anew = app.workspace.token_pane.views.added["mynah"]["glitchminer"]
         assert np.flatnonzero(np.isfinite(anew.keys)).tolist() == [other]
 

@@ -108,13 +108,16 @@ class Dialogues:
         pane = cast("VerdictsPane", app.workspace.pane("verdicts"))
         model = app.selection.model
         vocabulary = app.models.vocabularies.get(model.name) if model is not None and app.selection.marked else None
-        if vocabulary is None and not pane.has_matrix:
+        if vocabulary is None and pane.body.listed.matrix is None:
             app.remark("There is nothing to export yet: space marks tokens, v tests them.", problem=True)
             return
         name = await self._ask("Export the tokens to", ".csv .parquet .md .jsonl .bias.json .ban.json")
         if name:
+            from explorer.tui.panes.verdicts.exporting import export_tokens
+
+            listed = pane.body.listed
             try:
-                app.remark(await pane.export(Path(name).expanduser(), vocabulary))
+                app.remark(await export_tokens(listed, pane.selection, vocabulary, Path(name).expanduser()))
             except ExplorerError as error:
                 app.remark(error.line, problem=True)
 

@@ -94,3 +94,8 @@ def run_progress(part: Progress) -> str:
     """How far a run over many tokens is, in words."""
     facts = [f"{part.done:,} of {part.total or '?'} {part.what}", describe_pace(part), part.note]
     return ", ".join(fact for fact in facts if fact) + "; p pauses"
+
+
+def run_paused(done: int, what: str) -> str:
+    """How far a run came that the user stopped, in words: `done` tokens are `what`."""
+    return f"paused with {done:,} tokens {what}. Press p to resume."

@@ -11,6 +11,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from explorer.tui.shell.guarded import Guarded
+from explorer.tui.widgets.soon import Soon
 
 Draw = Callable[[int], Sequence[Content]]
 """From a width in cells to lines at most that wide, without newlines."""
@@ -37,7 +38,7 @@ class LinesView(Guarded, ScrollView, can_focus=True):
         self._draw = draw
         self._lines: list[Content] = []
         self._strips: dict[int, Strip] = {}
-        self._due = False
+        self._soon = Soon(self, REDRAW_SECONDS, self.redraw)
 
     @property
     def lines(self) -> Sequence[Content]:
@@ -46,7 +47,7 @@ class LinesView(Guarded, ScrollView, can_focus=True):
 
     def redraw(self) -> None:
         """Compute the lines again and paint those that differ."""
-        self._due = False
+        self._soon.drop()
         width = self.scrollable_content_region.width
         if width <= 0:
             return
@@ -67,13 +68,7 @@ class LinesView(Guarded, ScrollView, can_focus=True):
 
     def redraw_soon(self) -> None:
         """Redraw within `REDRAW_SECONDS`, once for however many calls until then."""
-        if not self._due:
-            self._due = True
-            self.set_timer(REDRAW_SECONDS, self._redraw_if_due)
-
-    def _redraw_if_due(self) -> None:
-        if self._due:
-            self.redraw()
+        self._soon.ask()
 
     def notify_style_update(self) -> None:
         """The theme changed: every line is to be painted in its new colours."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import cast
+
+from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.widget import Widget
-from textual.widgets import Label
+from textual.widgets import Label, Select
 
-from explorer.base.records.verification import Verify
-from explorer.tables.verdicts import AGREEMENTS
+from explorer.base.records.verification import VerificationResult, Verify
+from explorer.tables.verdicts import AGREEMENTS, Agreement
 from explorer.tui.shell.guarded import Guarded
 from explorer.tui.shell.messages import Selection
 from explorer.tui.widgets.option_line import Choice, Field, FormError
@@ -46,6 +49,8 @@ class VerdictForm(Guarded, Widget):
         & #view { width: 16; margin: 0 1 0 0; }
         & #agreement { width: 14; margin: 0 1 0 0; }
         & #indicator { width: 1fr; display: none; }
+        &.-curves #indicator { display: block; }
+        &.-curves #agreement { display: none; }
     }
     """
 
@@ -61,6 +66,30 @@ class VerdictForm(Guarded, Widget):
             yield Choice(VIEWS, value="matrix", id="view")
             yield Choice(AGREEMENTS, value="called", id="agreement")
             yield Choice(("input_norm",), value="input_norm", id="indicator")
+
+    @property
+    def shown(self) -> str:
+        """Which of the views is chosen."""
+        return self.query_one("#view", Choice).chosen
+
+    @property
+    def agreement(self) -> Agreement:
+        """Which tokens the matrix lists."""
+        return cast(Agreement, self.query_one("#agreement", Choice).chosen)
+
+    @property
+    def indicator(self) -> str:
+        """What the curves are of."""
+        return self.query_one("#indicator", Choice).chosen
+
+    def offer_indicators(self, result: VerificationResult) -> None:
+        """Offer curves of the indicators that a result has."""
+        names = tuple(dict.fromkeys(score.indicator for score in result.indicators))
+        self.query_one("#indicator", Choice).set_names(names or ("none",))
+
+    @on(Select.Changed, "#view")
+    def _offer_what_serves(self) -> None:
+        self.set_class(self.shown == "curves", "-curves")
 
     def request(self, selection: Selection, as_asked: tuple[str, ...]) -> Verify:
         """The sweep that the options describe; `as_asked`: definitions that a headless run named.

@@ -1,0 +1,97 @@
+"""How the Neighbours pane draws a neighbourhood: a list beside or above a plot, and a legend below that."""
+
+from __future__ import annotations
+
+import msgspec
+from textual import events, on
+from textual.app import ComposeResult
+from textual.containers import Container, Vertical
+from textual.content import Content
+from textual.widgets import Static
+
+from explorer.base.records.neighbours import FindNeighbours, Neighbourhood
+from explorer.tui.panes.neighbours import view
+from explorer.tui.shell.guarded import Guarded
+from explorer.tui.shell.messages import NeighbourOpened
+from explorer.tui.widgets.plot import PlotView
+from explorer.tui.widgets.row_list import RowList
+
+HINT = "Select a token and press n: its nearest neighbours, listed and plotted."
+_NONE = "The vocabulary holds no other token."
+_BESIDE_FROM = 96
+"""Cells of width from which the list stands beside the plot."""
+
+
+class NeighbourBody(Guarded, Container):
+    """List, plot and legend; the list's cursor marks a point of the plot, and Enter on a row goes to its token."""
+
+    DEFAULT_CSS = """
+    NeighbourBody {
+        height: 1fr; layout: vertical;
+        & Static { height: 1; text-wrap: nowrap; text-overflow: ellipsis; }
+        & #neighbour-list { height: 2fr; width: 1fr; }
+        & #neighbour-picture { height: 3fr; width: 1fr; }
+        &.-beside { layout: horizontal; }
+        &.-beside #neighbour-list { height: 1fr; width: 52; margin: 0 1 0 0; }
+        &.-beside #neighbour-picture { height: 1fr; }
+    }
+    """
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._request: FindNeighbours | None = None
+        """With the colour that is drawn."""
+        self._record: Neighbourhood | None = None
+
+    def compose(self) -> ComposeResult:
+        yield RowList(id="neighbour-list", empty=HINT)
+        with Vertical(id="neighbour-picture"):
+            yield PlotView(id="neighbour-plot")
+            yield Static(Content(""), id="neighbour-legend")
+
+    def show(self, request: FindNeighbours, record: Neighbourhood, colour: str, *, cursor: int | None = None) -> None:
+        """Draw `record` in the colours of an indicator; the cursor stays on its row unless another is given."""
+        self._request, self._record = msgspec.structs.replace(request, colour=colour), record
+        self.query_one(RowList).show_empty(_NONE)
+        self._show_list(cursor)
+        self.query_one("#neighbour-legend", Static).update(view.legend(record, colour))
+        self._show_plot()
+
+    def clear(self) -> None:
+        """Show nothing."""
+        self._request = self._record = None
+        self.query_one(RowList).show_empty(HINT)
+        self.query_one(RowList).show_rows(())
+        self.query_one(PlotView).show(None)
+        self.query_one("#neighbour-legend", Static).update(Content(""))
+
+    def _show_list(self, cursor: int | None = None) -> None:
+        rows = self.query_one(RowList)
+        if self._record is not None and self._request is not None:
+            # Two cells for the cursor's mark and one for the scrollbar.
+            header, lines = view.list_rows(self._record, self._request.colour, rows.size.width - 3)
+            rows.show_rows(lines, header=Content.assemble("  ", header), cursor=cursor)
+
+    def _show_plot(self) -> None:
+        if self._record is not None and self._request is not None:
+            highlighted = self.query_one(RowList).cursor if self._record.neighbours else None
+            self.query_one(PlotView).show(view.scatter(self._request, self._record, highlighted))
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.set_class(event.size.width >= _BESIDE_FROM, "-beside")
+        # The list has its own new width only after the class has been applied.
+        self.call_after_refresh(self.call_after_refresh, self._show_list)
+
+    @on(RowList.Highlighted)
+    def highlight(self, event: RowList.Highlighted) -> None:
+        """Show in the plot which point the cursor's row is."""
+        event.stop()
+        self._show_plot()
+
+    @on(RowList.Chosen)
+    def open_neighbour(self, event: RowList.Chosen) -> None:
+        """Take the token table to the neighbour."""
+        event.stop()
+        if self._record is not None:
+            neighbour = self._record.neighbours[event.index]
+            self.post_message(NeighbourOpened(self._record.model, neighbour.token.token_id))

@@ -1,0 +1,70 @@
+"""What the Speakability pane shows: the answers about one token, or the summary of a run. No widget."""
+
+from __future__ import annotations
+
+from explorer.base.records.speakability import ProveSpeakability, SpeakabilityResult
+from explorer.tui.panes.speakability.known import Known, Place
+from explorer.tui.panes.speakability.lines import Line, prose, summary_lines
+
+HINT = (
+    "Can the selected token be the argmax of the logits? Press c to prove it either way, in every mode. "
+    "'all tokens' proves the whole vocabulary and gives the token table columns."
+)
+
+
+class ShownProofs:
+    """What is known, and what of it is on display."""
+
+    def __init__(self) -> None:
+        self.known = Known()
+        self.problem = ""
+        """The last error, above the answers."""
+        self._summary: SpeakabilityResult | None = None
+        self._token: Place | None = None
+        """Whose answers are on display; None: the summary of a run."""
+
+    def take(self, request: ProveSpeakability, result: SpeakabilityResult, selected: Place | None) -> None:
+        """Show the outcome of a request: of the tokens asked about the `selected` one, else the first."""
+        if request.token_ids is None:
+            self._summary, self._token = result, None
+            return
+        self.known.take(result)
+        if result.rows:
+            chosen = selected if selected in self.known else None
+            named = (result.model, result.rows[0].token.token_id)
+            self._token = chosen if chosen is not None and chosen[1] in request.token_ids else named
+
+    def look_at(self, selected: Place | None) -> None:
+        """Another token was selected: show what is known of it, unless a summary says more."""
+        self._token = selected if self._summary is None or selected in self.known else None
+
+    def forget(self, name: str) -> None:
+        """Another model has taken the name."""
+        self.known.forget(name)
+        if self._summary is not None and self._summary.model == name:
+            self._summary = None
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self.known.clear()
+        self._summary = self._token = None
+        self.problem = ""
+
+    @property
+    def model(self) -> str:
+        """The model that the tokens on display are of; empty where there is none."""
+        if self._token is not None:
+            return self._token[0]
+        return self._summary.model if self._summary is not None else ""
+
+    def lines(self, width: int) -> list[Line]:
+        """All of it, in lines of at most `width` cells."""
+        return [*prose(self.problem, width, 0, "$error"), *self._answer_lines(width)]
+
+    def _answer_lines(self, width: int) -> list[Line]:
+        if self._token is None:
+            return summary_lines(self._summary, width) if self._summary is not None else prose(HINT, width, 0)
+        lines = self.known.lines(self._token, width)
+        if not lines:
+            return prose(HINT, width, 0)
+        return lines if self._token in self.known else [*lines, *prose("Press c for the proof.", width, 0)]
