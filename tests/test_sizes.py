@@ -7,20 +7,14 @@ import inspect
 import pkgutil
 from collections.abc import Iterator
 
-import pytest
-
-import explorer.tui.live
-import explorer.tui.replay
-import explorer.tui.screens
-import explorer.tui.shell
+import explorer
 
 MOST = 200
-ROOMS = (explorer.tui.live, explorer.tui.replay, explorer.tui.screens, explorer.tui.shell)
 
 
 def classes() -> Iterator[type]:
-    for room in ROOMS:
-        for found in pkgutil.iter_modules(room.__path__, f"{room.__name__}."):
+    for found in pkgutil.walk_packages(explorer.__path__, f"{explorer.__name__}."):
+        if not found.name.endswith("__main__"):  # which would run
             module = importlib.import_module(found.name)
             yield from (
                 kind for kind in vars(module).values() if inspect.isclass(kind) and kind.__module__ == found.name
@@ -33,6 +27,7 @@ def lines_of(kind: type) -> int:
     return sum(len(inspect.getsourcelines(each)[0]) for each in ours)
 
 
-@pytest.mark.parametrize("kind", list(classes()), ids=lambda kind: kind.__name__)
-def test_no_class_does_everything(kind: type) -> None:
-    assert lines_of(kind) <= MOST
+def test_no_class_does_everything() -> None:
+    found = {f"{kind.__module__}.{kind.__qualname__}": lines_of(kind) for kind in classes()}
+    assert len(found) > 400, "classes of every package are measured"
+    assert {name: lines for name, lines in found.items() if lines > MOST} == {}
