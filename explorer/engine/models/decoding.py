@@ -22,6 +22,7 @@ from explorer.engine.models.prediction import Prediction, Wanted, predict
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
+_READ_OTHERS = "Leave out special tokens, such as an image's place."
 _CPU_OUT_OF_MEMORY = "DefaultCPUAllocator"
 
 
@@ -54,12 +55,14 @@ class CachedPrefix:
 class Runner:
     """Runs one transformers model on ids, in the ways that its `forward` allows."""
 
-    def __init__(self, model: PreTrainedModel, context: int) -> None:
-        """`context`: longest sequence in tokens, 0 where no limit is known."""
+    def __init__(self, model: PreTrainedModel, context: int, vocab: int = 0) -> None:
+        """`context`: longest sequence in tokens, 0 where no limit is known. `vocab`: as many logits are told; tokens
+        beyond the model's own get minus infinity."""
         accepted = inspect.signature(model.forward).parameters
         fuse_activations(model)
         self.model = model
         self.context = context
+        self._vocab = vocab
         self.caches = "past_key_values" in accepted
         """False (some recurrent models): every step reads the whole sequence again."""
         self.pads = (
@@ -98,12 +101,29 @@ class Runner:
         """Logits of the last position, float32, and the cache."""
         if self._keeps_last:
             extra["logits_to_keep"] = 1
-        with out_of_memory_as_failure(ids.device, f"a batch of {ids.shape[0]} x {ids.shape[1]} tokens"):
+        what = f"a batch of {ids.shape[0]} x {ids.shape[1]} tokens"
+        with out_of_memory_as_failure(ids.device, what), self.as_refusal():
             output = self.model(input_ids=ids, use_cache=self.caches, **extra)
             logits = output.logits[:, -1].to(torch.float32, copy=True)
+            if (lacking := self._vocab - logits.shape[1]) > 0:
+                logits = torch.nn.functional.pad(logits, (0, lacking), value=-torch.inf)
             cache = getattr(output, "past_key_values", None)
             self.caches = cache is not None  # some take a cache but keep their state elsewhere
             return logits, cache
+
+    @contextmanager
+    def as_refusal(self, hint: str = _READ_OTHERS) -> Iterator[None]:
+        """Turn what an architecture raises inside on tokens that it cannot read (an image's place, an id without a row)
+        into a `ModelError`."""
+        try:
+            yield
+        except Exception as error:  # a stranger's architecture and config raise anything
+            if isinstance(error, ModelError) or is_out_of_memory(error) or "CUDA" in str(error):
+                raise  # after a CUDA error nothing on the device can be trusted
+            raise ModelError(
+                f"{type(self.model).__name__} cannot read these tokens: {' '.join(str(error).split())[:200]}",
+                hint=hint,
+            ) from error
 
 
 class Batch:

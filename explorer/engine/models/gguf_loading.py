@@ -68,7 +68,7 @@ def load_gguf(
         memory_bytes=sum(tensor.nbytes for tensor in (*hf.parameters(), *hf.buffers())),
         abilities=ABILITIES,
     )
-    return LocalModel(hf, vocabulary, embeddings, info, weights.header.file.parent)
+    return LocalModel(hf, vocabulary, embeddings, info, weights.header.file.parent).probed()
 
 
 def load_gguf_embeddings(files: Sequence[Path], *, name: str, source: str, revision: str = "") -> EmbeddingsOnly:

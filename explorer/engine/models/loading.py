@@ -96,7 +96,7 @@ def load_model(
         memory_bytes=sum(tensor.nbytes for tensor in (*hf.parameters(), *hf.buffers())),
         abilities=ABILITIES,
     )
-    return LocalModel(hf, vocabulary, embeddings, info, directory)
+    return LocalModel(hf, vocabulary, embeddings, info, directory).probed()
 
 
 def load_embeddings_only(

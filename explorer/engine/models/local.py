@@ -10,6 +10,7 @@ from explorer.base.records.models import ModelInfo
 from explorer.engine.models.abilities import Continuation, Embeddings, Prefix
 from explorer.engine.models.decoding import Batch, CachedPrefix, Decoding, GroupedBatches, Runner, join_batches
 from explorer.engine.models.errors import ModelError
+from explorer.engine.models.probing import ordinary_ids, probe
 from explorer.engine.models.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -55,7 +56,14 @@ class LocalModel(_Held):
         self.hf = hf
         self.directory = directory
         """Where its files are."""
-        self._runner = Runner(hf, info.context)
+        self._runner = Runner(hf, info.context, vocabulary.size)
+
+    def probed(self) -> LocalModel:
+        """Itself, once it was asked what it does rightly (see `probing.probe`, which may refuse it)."""
+        rows = min(self._embeddings.input_rows or self.info.vocab_size, self.info.tokenizer_size)
+        ids = ordinary_ids(rows, self._vocabulary.special_ids, self.hf.config)
+        probe(self._runner, ids[: self.info.context or None])
+        return self
 
     def start(self, prompts: Sequence[Sequence[int]]) -> Decoding:
         self.check_prompts(prompts)
@@ -90,6 +98,8 @@ class LocalModel(_Held):
             for token_id in (min(prompt), max(prompt)):
                 self._vocabulary.token_bytes(token_id)  # refuses ids outside the vocabulary
             self._runner.check_length(len(prompt))
+            if max(prompt) >= (self._embeddings.input_rows or self.info.vocab_size):
+                raise ModelError(f"token {max(prompt)} has no row in the input embedding", hint="It cannot be read.")
 
 
 class EmbeddingsOnly(_Held):

@@ -143,8 +143,10 @@ def causal_architecture(config: PreTrainedConfig) -> Architecture | None:
     None where it builds nothing, or something else than the configuration names."""
     from transformers import MODEL_FOR_CAUSAL_LM_MAPPING
 
-    if config.is_encoder_decoder or type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING:
+    if config.is_encoder_decoder:
         return None
+    if type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING:
+        return _causal_by_name(config)
     known: Any = MODEL_FOR_CAUSAL_LM_MAPPING[type(config)]
     chosen = _choose(known, config)
     text_config = config.get_text_config()
@@ -154,6 +156,16 @@ def causal_architecture(config: PreTrainedConfig) -> Architecture | None:
         return Architecture(chosen, text_config)
     named = _named_class(config)
     return Architecture(chosen, config) if named in (None, chosen) else None
+
+
+def _causal_by_name(config: PreTrainedConfig) -> Architecture | None:
+    """The class that the configuration names, where it is a causal language model's but the Auto classes know it under
+    the config of the whole model only (the text part of Mllama)."""
+    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+
+    named = _named_class(config)
+    causal = set(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.values())
+    return Architecture(named, config) if named is not None and named.__name__ in causal else None
 
 
 def _named_class(config: PreTrainedConfig) -> type[PreTrainedModel] | None:
