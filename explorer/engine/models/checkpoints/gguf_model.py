@@ -15,13 +15,33 @@ from explorer.engine.models.errors import ModelError
 
 if TYPE_CHECKING:
     import torch
-    from torch import Tensor
-    from transformers import PreTrainedModel
+    from torch import Tensor, nn
+    from transformers import PreTrainedConfig, PreTrainedModel
 
     from explorer.engine.models.checkpoints.architecture import Architecture
 
 _ROPE_FACTORS = "rope_freqs.weight"
 """Llama 3.1's stretched positions: what each frequency is divided by."""
+
+
+class _Outline:
+    """As much of a model as transformers asks for to map names, its parts down to a `depth`.
+
+    Of a whole model it asks each of hundreds of modules, and makes gguf's table of names anew for each: most of the
+    time that loading took. Only the base model inside a causal one has names of its own in that table.
+    """
+
+    def __init__(self, model: nn.Module, config: PreTrainedConfig, depth: int) -> None:
+        self.config = config
+        self._names = model.state_dict()
+        children = model.named_children() if depth else ()
+        self._children = [(name, _Outline(child, config, depth - 1)) for name, child in children]
+
+    def state_dict(self) -> dict[str, Tensor]:
+        return self._names
+
+    def named_children(self) -> list[tuple[str, _Outline]]:
+        return self._children
 
 
 def convert_tensors(
@@ -36,7 +56,7 @@ def convert_tensors(
     from transformers.modeling_gguf_pytorch_utils import TENSOR_PROCESSORS, TensorProcessor, get_gguf_hf_weights_map
 
     processor = TENSOR_PROCESSORS.get(files.header.architecture, TensorProcessor)(config=architecture.config.to_dict())
-    places = get_gguf_hf_weights_map(architecture.build(), processor)
+    places = get_gguf_hf_weights_map(_Outline(architecture.build(), architecture.config, depth=1), processor)
     collected: dict[str, Any] = {"tensors": {}}
     left_over = []
     for name in files.names:
