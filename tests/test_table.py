@@ -42,6 +42,7 @@ def columns_of(
     kinds: Sequence[str] = KINDS,
     indicators: Mapping[str, Sequence[float]] | None = None,
     flags: Mapping[str, Sequence[bool]] | None = None,
+    references: Mapping[int, str] | None = None,
 ) -> TokenColumns:
     named: Mapping[str, Sequence[float]] = {"input_norm": NORMS} if indicators is None else indicators
     joined, offsets = Array.of_tokens(tokens)
@@ -53,7 +54,7 @@ def columns_of(
         indicators={name: Array.of(np.array(values, dtype=np.float32)) for name, values in named.items()},
         default_indicator=next(iter(named), ""),
         default_rule="the first",
-        unused=(UnusedReference(token_id=4, reason="byte never in UTF-8"),),
+        unused=tuple(UnusedReference(token_id=one, reason=why) for one, why in (references or {}).items()),
         flags={name: Array.of(np.array(values)) for name, values in (flags or {}).items()},
     )
     return TokenColumns(source)
@@ -62,7 +63,7 @@ def columns_of(
 @pytest.fixture(scope="module")
 def toy() -> TokenColumns:
     withheld = [token_id in (1, 3) for token_id in range(len(TOKENS))]
-    return columns_of(flags={"withheld": withheld})
+    return columns_of(flags={"withheld": withheld}, references={4: "byte never in UTF-8"})
 
 
 def passing(columns: TokenColumns, text: str, marked: Sequence[int] = ()) -> list[int]:
@@ -189,9 +190,30 @@ def order(columns: TokenColumns, sort: str = "", descending: bool = False) -> li
     return [int(i) for i in select(columns, RankTokens(model="toy", sort=sort, descending=descending))]
 
 
-def test_sorting_by_an_indicator_puts_nan_last_then_padding_both_ways(toy: TokenColumns) -> None:
-    assert order(toy) == [4, 7, 8, 1, 0, 5, 9, 3, 6, 2, 10]
+def test_sorting_by_an_indicator_puts_what_is_set_aside_then_nan_then_padding_last_both_ways(
+    toy: TokenColumns,
+) -> None:
+    assert order(toy) == [7, 1, 0, 5, 9, 3, 6, 4, 8, 2, 10]
     assert order(toy, descending=True) == [6, 3, 9, 0, 5, 1, 7, 8, 4, 2, 10]
+
+
+def test_reference_tokens_are_set_aside_but_for_those_found_by_their_rows() -> None:
+    kinds = ["ok", "ok", "ok", "special", "byte", "padding"]
+    references = {0: "name, looks trained", 1: "twin of 2", 2: "chosen", 3: "twin of 1"}
+    columns = columns_of([b"t"] * 6, kinds, {"input_norm": range(6)}, references=references)
+    assert columns.set_aside.tolist() == [True, False, True, True, False, True]
+    assert columns.is_candidate.tolist() == [False, True, False, False, False, False]
+    assert order(columns) == [1, 4, 0, 2, 3, 5]
+
+
+def test_what_is_set_aside_counts_in_no_percentage() -> None:
+    kinds = ["special", "ok", "ok", "ok", "ok", "byte", "padding"]
+    columns = columns_of([b"t"] * 7, kinds, {"input_norm": [0, 0, 1, 2, 3, 1.5, 0]}, references={1: "name"})
+    assert columns.percentiles("input_norm").tolist() == pytest.approx(
+        [NAN, NAN, 100 / 6, 50, 500 / 6, 100 / 3, NAN], rel=1e-6, nan_ok=True
+    )
+    assert passing(columns, "pct:input_norm<50") == [2, 5]
+    assert columns.robust_z("input_norm")[[2, 3, 4]].tolist() == pytest.approx([-1 / 1.4826, 0, 1 / 1.4826])
 
 
 def test_sorting_by_token_is_by_bytes_and_equal_bytes_stand_by_id(toy: TokenColumns) -> None:
@@ -293,7 +315,7 @@ def test_tokens_are_shown_safely_and_kept_exactly(toy: TokenColumns) -> None:
 def test_ranked_returns_the_window_asked_for_and_counts_the_rest(toy: TokenColumns) -> None:
     query = RankTokens(model="toy", first=2, top=3)
     outcome = ranked(toy, query, select(toy, query))
-    assert [row.token_id for row in outcome.rows] == [8, 1, 0]
+    assert [row.token_id for row in outcome.rows] == [0, 5, 9]
     assert (outcome.matching, outcome.total, outcome.sort) == (11, 11, "input_norm")
 
 

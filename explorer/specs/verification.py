@@ -52,6 +52,8 @@ def describe(request: Verify) -> str:
         tokens = f"the {request.top_percent:g} % lowest by {prose(request.indicator) or 'the default indicator'}"
     else:
         tokens = "the whole vocabulary"
+    if request.where and request.token_ids is None:
+        tokens += f" (filter {prose(request.where)})"
     by = ", ".join(prose(name) for name in request.definitions) or "the usual definitions"
     return f"verify {tokens} of {prose(request.model)} by {by}"
 
@@ -154,12 +156,13 @@ def _arguments(parser: ArgumentParser) -> None:
     from explorer.tables.verdicts import AGREEMENTS
 
     which = parser.add_mutually_exclusive_group()
-    which.add_argument("--all", action="store_true", help="every token but padding (default)")
+    which.add_argument("--all", action="store_true", help="all but padding, special, reference tokens (default)")
     which.add_argument(
-        "--top-percent", type=percent, metavar="P", help="the P %% of the tokens lowest by the indicator"
+        "--top-percent", type=percent, metavar="P", help="the P %% of ok tokens lowest by the indicator"
     )
     which.add_argument("--token-ids", type=ids, metavar="IDS", help="these ids and ranges: 5,9-12")
     which.add_argument("--tokens-from", dest="token_ids", type=ids_in_file, metavar="FILE", help=FROM_FILE)
+    parser.add_argument("--where", default="", metavar="FILTER", help="only tokens that pass it, as in the filter box")
     parser.add_argument("--indicator", default="", metavar="NAME", help="the indicator that orders the tokens")
     parser.add_argument(
         "--definitions", type=names, default=(), metavar="NAMES",
@@ -198,6 +201,7 @@ def _requests(asked: Asked) -> Iterable[Verify | ReadVerdicts]:
             model=model.name,
             token_ids=given.token_ids,
             top_percent=given.top_percent,
+            where=given.where,
             indicator=given.indicator,
             definitions=given.definitions,
             samples=given.samples,

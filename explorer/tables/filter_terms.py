@@ -52,6 +52,11 @@ class Filter:
 
     terms: tuple[Term, ...] = ()
 
+    @property
+    def names_kinds(self) -> bool:
+        """Whether it asks for categories or reference tokens by name, so that nobody need leave any out for it."""
+        return any(isinstance(term, InCategory) or term == HasFlag("unused") for term in self.terms)
+
     def mask(self, columns: TokenColumns, marked: Collection[int] = ()) -> Mask:
         """Which tokens pass, bool [vocab]. Raises `FilterError` where the model lacks what a term names."""
         passing = np.ones(columns.vocab_size, dtype=np.bool_)

@@ -7,7 +7,7 @@ ids; `ranked` makes the Outcome of it. The filter's language stands in `explorer
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, pairwise
@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from explorer.base.records.tokens import CATEGORIES, Category, TokenRow
-from explorer.base.records.vocabulary import RankedTokens, RankTokens, VocabularyColumns
+from explorer.base.records.vocabulary import RankedTokens, RankTokens, UnusedReference, VocabularyColumns
 from explorer.base.text import decode, visible_bytes
 from explorer.tables.filter_terms import Filter, FilterError, TableError
 from explorer.tables.filters import parse_filter
@@ -30,8 +30,8 @@ Key = npt.NDArray[np.uint32]
 PLAIN_SORTS = ("id", "token", "category", "bytes")
 """What can be sorted by besides the indicators: `token` by its bytes in dictionary order, `bytes` by their number."""
 
-_LAST = np.uint32(0xFFFFFFFF)
-_NEXT_TO_LAST = np.uint32(0xFFFFFFFE)
+_ID_BITS = np.uint64(26)
+"""Enough for `LARGEST_VOCABULARY`."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,10 @@ class TokenColumns:
         self.vocab_size = len(self.categories)
         self.lengths: npt.NDArray[np.int64] = np.diff(self.offsets)
         self.is_padding: npt.NDArray[np.bool_] = self.categories == CATEGORIES.index("padding")
+        self.set_aside = set_aside(self.categories, source.unused)
+        """Padding, special tokens, and reference tokens that were not found by their rows, bool [vocab]."""
+        self.is_candidate: npt.NDArray[np.bool_] = (self.categories == CATEGORIES.index("ok")) & ~self.set_aside
+        """Ordinary text that may be a glitch token: what percentages are of, bool [vocab]."""
         self._percentiles: dict[str, Column] = {}
         self._robust_z: dict[str, Column] = {}
         columns: dict[str, npt.NDArray[Any]] = {"token_bytes": self.lengths, **self.indicators, **self.flags}
@@ -140,11 +144,11 @@ class TokenColumns:
     def percentiles(self, name: str) -> Column:
         """Mid-rank percentiles of an indicator, float32 [vocab], 0 to 100.
 
-        100 · (tokens below + half of the tokens equal, itself included) / tokens, among the tokens that are
-        neither padding nor NaN; those two have NaN.
+        100 · (candidates below + half of the candidates equal, itself included) / candidates. Tokens that are set
+        aside and NaN have NaN; bytes, fragments and unreachable tokens are told their place among the candidates.
         """
         if name not in self._percentiles:
-            self._percentiles[name] = self._among_counted(name, _midrank_percentiles)
+            self._percentiles[name] = self._among_candidates(name, _midrank_percentiles)
         return self._percentiles[name]
 
     def robust_z(self, name: str) -> Column:
@@ -154,16 +158,16 @@ class TokenColumns:
         value at the median has 0 and any other an infinity of its sign.
         """
         if name not in self._robust_z:
-            self._robust_z[name] = self._among_counted(name, _robust_z)
+            self._robust_z[name] = self._among_candidates(name, _robust_z)
         return self._robust_z[name]
 
-    def _among_counted(self, name: str, measure: Callable[[Column], npt.NDArray[np.float64]]) -> Column:
-        """`measure` of the values of the tokens that count, NaN for the others."""
+    def _among_candidates(self, name: str, measure: Callable[[Column, Column], npt.NDArray[np.float64]]) -> Column:
+        """`measure` of the values of the tokens not set aside against those of the candidates, NaN for the others."""
         values = self.values(name)
-        counted = ~(self.is_padding | np.isnan(values))
+        told = ~(self.set_aside | np.isnan(values))
         column = np.full(self.vocab_size, np.nan, dtype=np.float32)
-        if counted.any():
-            column[counted] = measure(values[counted])
+        if (told & self.is_candidate).any():
+            column[told] = measure(values[told], values[told & self.is_candidate])
         return column
 
     @cached_property
@@ -201,30 +205,41 @@ class TokenColumns:
         return {name: float(str(cell)) for name, cell in cells.items() if not np.isnan(cell)}
 
 
-def _midrank_percentiles(values: Column) -> npt.NDArray[np.float64]:
+def set_aside(categories: npt.NDArray[np.uint8], references: Iterable[UnusedReference]) -> npt.NDArray[np.bool_]:
+    """Which tokens are no candidates, bool [vocab]: padding, special tokens, and reference tokens known by their bytes,
+    name or the user's choice. Reference tokens found by their rows are what one looks for, and stay."""
+    aside = np.isin(categories, (CATEGORIES.index("padding"), CATEGORIES.index("special")))
+    known = [entry.token_id for entry in references if not entry.is_found and 0 <= entry.token_id < len(aside)]
+    aside[known] = True
+    return aside
+
+
+def _midrank_percentiles(values: Column, among: Column) -> npt.NDArray[np.float64]:
+    ordered = np.sort(among)
+    # Searching for sorted needles is several times faster than for needles in any order.
     order = np.argsort(values)
-    ordered = values[order]
-    begins = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
-    ends = np.append(begins[1:], len(values))
-    midranks = np.empty(len(values))
-    midranks[order] = np.repeat((begins + ends) / 2, ends - begins)
-    return 100 * midranks / len(values)
+    below = np.searchsorted(ordered, values[order], side="left")
+    up_to = np.searchsorted(ordered, values[order], side="right")
+    percentiles = np.empty(len(values))
+    percentiles[order] = 50 * (below + up_to) / len(ordered)
+    return percentiles
 
 
-def _robust_z(values: Column) -> npt.NDArray[np.float64]:
+def _robust_z(values: Column, among: Column) -> npt.NDArray[np.float64]:
     exact = values.astype(np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):  # infinite values, and a deviation of 0
-        median = np.median(exact)
+        median = np.median(among.astype(np.float64))
         deviations = exact - median
-        spread = 1.4826 * np.median(np.abs(deviations))
+        spread = 1.4826 * np.median(np.abs(among.astype(np.float64) - median))
         return np.where(deviations == 0, 0.0, deviations / spread)
 
 
 def select(columns: TokenColumns, query: RankTokens, marked: Collection[int] = ()) -> npt.NDArray[np.int64]:
     """The ids that pass the query's filter and category, in its order, int64.
 
-    Ties stand in the order of their ids, ascending and descending alike. Sorted by an indicator, tokens
-    without a value (NaN) come last both ways and padding after them. Raises `FilterError` for a filter that
+    Ties stand in the order of their ids, ascending and descending alike. Sorted by an indicator, tokens that are set
+    aside (special and reference tokens) come after the others both ways, then those without a value (NaN), then
+    padding. Raises `FilterError` for a filter that
     cannot be read or applied, `TableError` for an unknown sort.
 
     At 262,144 rows a sort takes about 15 ms and a text filter about 25 (after `columns.warm()`); a regex
@@ -236,24 +251,26 @@ def select(columns: TokenColumns, query: RankTokens, marked: Collection[int] = (
         passing &= columns.categories == CATEGORIES.index(query.category)
     ids = np.flatnonzero(passing)
     # Key and id in one integer: sorting those is several times faster than a stable argsort of the keys.
-    packed = keys[ids].astype(np.uint64) << np.uint64(32) | ids.astype(np.uint64)
+    packed = keys[ids] << _ID_BITS | ids.astype(np.uint64)
     packed.sort()
-    return (packed & np.uint64(0xFFFFFFFF)).astype(np.int64)
+    return (packed & ((np.uint64(1) << _ID_BITS) - np.uint64(1))).astype(np.int64)
 
 
-def _sort_keys(columns: TokenColumns, sort: str, descending: bool) -> Key:
-    """uint32 [vocab] whose ascending order is the one asked for."""
+def _sort_keys(columns: TokenColumns, sort: str, descending: bool) -> npt.NDArray[np.uint64]:
+    """uint64 [vocab], below 2³⁴, whose ascending order is the one asked for."""
     if sort in PLAIN_SORTS:
         keys = _plain_keys(columns, sort)
-        return ~keys if descending else keys
+        return (~keys if descending else keys).astype(np.uint64)
     values = columns.values(sort)
     bits = (values + np.float32(0)).view(np.uint32)  # + 0 makes -0 equal to 0
     # An IEEE float's bits sort like the number once the sign bit is flipped, and all bits of negative numbers.
     keys = np.where(bits >> np.uint32(31), ~bits, bits | np.uint32(1 << 31))
-    keys = ~keys if descending else keys
-    keys[np.isnan(values)] = _NEXT_TO_LAST  # above both infinities either way
-    keys[columns.is_padding] = _LAST
-    return keys
+    keys = (~keys if descending else keys).astype(np.uint64)
+    heap = np.where(columns.set_aside, np.uint64(1), np.uint64(0))
+    heap[np.isnan(values)] = 2
+    heap[columns.is_padding] = 3
+    keys[heap >= 2] = 0  # ties
+    return heap << np.uint64(32) | keys
 
 
 def _plain_keys(columns: TokenColumns, sort: str) -> Key:

@@ -15,9 +15,7 @@ from torch import Tensor
 from explorer.base.records.neighbours import Metric
 from explorer.base.records.tokens import INDICATORS
 from explorer.engine.core.indicators import (
-    centroid_cosines,
     cosine_distances,
-    default_indicator,
     distances,
     finite_rows,
     indicator_parts,
@@ -93,6 +91,7 @@ def test_every_indicator_equals_the_numpy_reference(dtype: torch.dtype) -> None:
     assert model.output is not None
     expected = {f"input_{name}": column for name, column in centroid_reference(model.input, KNOWN).items()}
     expected |= {f"output_{name}": column for name, column in centroid_reference(model.output, KNOWN).items()}
+    expected["output_centroid_cosine_distance"] = 1 - expected["output_centroid_cosine"]
     expected |= reference(model.output, UNUSED, KNOWN)
     for name, column in expected.items():
         np.testing.assert_allclose(found[name], column, rtol=1e-5, atol=1e-15, err_msg=name)
@@ -169,7 +168,7 @@ def test_a_broken_row_spoils_only_itself(poison: float) -> None:
 def test_a_zero_row_has_cosine_zero_to_everything() -> None:
     rows = matrix(9)
     rows[5] = 0
-    assert centroid_cosines(rows, mean_row(rows, finite_rows(rows)))[5] == 0
+    assert cosine_distances(rows, mean_row(rows, finite_rows(rows)))[5] == 1
     assert (cosine_distances(rows, torch.zeros(WIDTH)) == 1).all()
 
 
@@ -226,14 +225,3 @@ def test_work_on_a_matrix_can_be_stopped_between_passes() -> None:
     parts = list(indicator_parts(Matrices(rows, rows, tied=True), UNUSED, VOCAB))
     assert parts.count(None) >= 3
     assert [part[0] for part in parts if part is not None] == [name for name in INDICATORS if name != "output_bias"]
-
-
-def test_the_default_indicator_exists_and_states_its_rule() -> None:
-    rows = matrix(13)
-    for tied, unused, has_output in ((True, UNUSED, True), (True, (), True), (False, UNUSED, True), (False, (), False)):
-        name, rule = default_indicator(tied=tied, has_unused=bool(unused), has_output=has_output)
-        model = Matrices(rows, rows if has_output else None, tied=tied)
-        assert name in all_indicators(model, unused, VOCAB)
-        assert rule.endswith(".")
-    assert default_indicator(tied=True, has_unused=True, has_output=True)[0] == "unused_cosine_distance"
-    assert default_indicator(tied=False, has_unused=True, has_output=True)[0] == "input_norm"

@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from explorer.base.records.record import Progress
 from explorer.base.records.repeat_back import RepeatBack, RepeatBackResult
 from explorer.base.records.self_test import SelfTest, SelfTestResult
 from explorer.base.records.speakability import ProveSpeakability, SpeakabilityResult
+from explorer.base.records.tokens import CATEGORIES
 from explorer.base.records.unions import AnyOutcome, Cancelled
 from explorer.base.records.verification import (
     ReadEvidence,
@@ -42,6 +43,7 @@ from explorer.engine.handlers import Engine
 from explorer.engine.models.abilities import HasHidden
 from explorer.engine.queue import Control
 from explorer.tables.agreement import jaccard
+from explorer.tables.table import TokenColumns
 from explorer.tables.verdicts import VerdictMatrix
 from tests.direct_client import DirectClient
 
@@ -113,7 +115,7 @@ def test_every_definition_keeps_its_floors_on_the_whole_vocabulary(
     mynah: HasHidden, read: Read, cache: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     result, _ = ask(mynah, read, cache)
-    assert result.tokens == mynah.info.tokenizer_size
+    assert result.tokens == (~read.columns.set_aside).sum() == mynah.info.tokenizer_size - 21
     scores = {score.definition: score for score in result.truths if score.truth.startswith("withheld from")}
     with capsys.disabled():
         for name, score in scores.items():
@@ -216,7 +218,41 @@ def test_parts_and_matrix_and_summary_say_the_same(mynah: HasHidden, read: Read,
         assert jaccard(called[pair.first], called[pair.second]) == pytest.approx(pair.jaccard)
     values = matrix.indicators[matrix.main_indicator]
     assert (np.diff(values) >= 0).all(), "the most suspicious first"
-    assert len(matrix) == pytest.approx(0.3 * mynah.info.vocab_size, rel=0.01)
+    assert len(matrix) == pytest.approx(0.3 * read.columns.is_candidate.sum(), rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("where", "chosen"),
+    [
+        ("len:>12", lambda columns: (columns.lengths > 12) & ~columns.set_aside),
+        ("cat:special", lambda columns: columns.categories == CATEGORIES.index("special")),
+        ("-flag:unused len:>12", lambda columns: (columns.lengths > 12) & ~columns.set_aside),
+        (
+            "flag:unused",
+            lambda columns: np.isin(np.arange(columns.vocab_size), [one.token_id for one in columns.unused]),
+        ),
+    ],
+)
+def test_a_filter_chooses_what_is_tested(
+    mynah: HasHidden, read: Read, cache: Path, where: str, chosen: Callable[[TokenColumns], Any]
+) -> None:
+    matrix = matrix_of(mynah, read, cache, Verify(model="mynah", definitions=("geometric",), where=where))
+    expected = np.flatnonzero(chosen(read.columns) & ~read.columns.is_padding)
+    assert sorted(matrix.token_ids.tolist()) == expected.tolist()
+    assert len(expected)
+
+
+def test_a_share_is_of_ordinary_tokens_and_a_filter_narrows_it(mynah: HasHidden, read: Read, cache: Path) -> None:
+    def ids(**chosen: Any) -> set[int]:
+        request = Verify(model="mynah", definitions=("geometric",), top_percent=10, **chosen)
+        return set(matrix_of(mynah, read, cache, request).token_ids.tolist())
+
+    values, candidates = read.columns.values(read.columns.default_indicator), read.columns.is_candidate
+    tenth = np.flatnonzero(candidates & (values <= np.percentile(values[candidates], 10)))
+    assert ids() == set(tenth.tolist())
+    assert ids(where="len:>6") == {one for one in tenth.tolist() if read.columns.lengths[one] > 6}
+    with pytest.raises(ExplorerError, match="no token to test"):
+        ids(where="cat:special")
 
 
 def test_a_cell_opens_its_evidence(mynah: HasHidden, read: Read, cache: Path) -> None:
@@ -244,7 +280,9 @@ def test_what_was_not_asked_is_said_to_be_so(mynah: HasHidden, read: Read, tmp_p
     matrix = matrix_of(mynah, read, tmp_path, Verify(model="mynah", definitions=("glitchminer", "geometric")))
     names = [definition.name for definition in matrix.definitions]
     asked = matrix.verdicts[names.index("glitchminer")] != 4
-    assert sorted(matrix.token_ids[asked].tolist()) == list(range(100, 150))
+    assert sorted(matrix.token_ids[asked].tolist()) == [
+        one for one in range(100, 150) if not read.columns.set_aside[one]
+    ]
     assert (matrix.verdicts[names.index("geometric:input_norm")] != 4).all(), "weights need no asking"
 
 

@@ -24,10 +24,11 @@ INDICATORS: dict[str, str] = {
     "output_norm": "L2 norm of the token's column of W_U",
     "output_centroid_distance": "Euclidean distance of the column of W_U to the mean column",
     "output_centroid_cosine": "cosine of the column of W_U and the mean column",
-    "unused_cosine_distance": "cosine distance of the column of W_U to the mean of the reference tokens",
+    "output_centroid_cosine_distance": "1 - that cosine",
+    "unused_cosine_distance": "cosine distance of the column of W_U to the centre of the reference tokens",
     "unused_cosine_distance_centred": "the same after subtracting the mean column of W_U",
-    "unused_cosine_distance_no_pc1": "cosine distance to that mean, without the first principal component",
-    "unused_l2_distance": "Euclidean distance of the column of W_U to the mean of the reference tokens",
+    "unused_cosine_distance_no_pc1": "cosine distance to that centre, without the first principal component",
+    "unused_l2_distance": "Euclidean distance of the column of W_U to the centre of the reference tokens",
     "output_bias": "the head's bias for the token",
 }
 """Every indicator by name, with its meaning, in column order. Absent ones are left out of an Outcome."""

@@ -25,8 +25,11 @@ class Verify(Request, kw_only=True):
     token_ids: tuple[int, ...] | None = None
     """The tokens to test; None: those of `top_percent`."""
     top_percent: float | None = None
-    """The share, in percent, of the tokens with the most suspicious (lowest) `indicator`; None: the whole
-    vocabulary but for padding rows."""
+    """The share, in percent, of the ordinary tokens (category `ok`, no reference token) with the most suspicious
+    (lowest) `indicator`; None: the whole vocabulary but for padding, special and reference tokens."""
+    where: str = ""
+    """A filter as in the token table (`explorer.tables.filters`): only tokens that pass it, special and reference
+    tokens too where it names categories or the reference tokens. Nothing where `token_ids` are named."""
     indicator: str = ""
     """Empty: the model's default indicator."""
     definitions: tuple[str, ...] = ()

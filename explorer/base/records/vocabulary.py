@@ -11,12 +11,22 @@ LARGEST_VOCABULARY = 50_000_000
 """Tokens; no session speaks of more."""
 
 
+BYTE, PADDING_ROW, NAME, MARKED = "byte never in UTF-8", "padding row", "name", "marked unused"
+TWIN, CHOSEN = "twin", "chosen"
+"""Why a token is a reference token, the beginning of `UnusedReference.reason`."""
+
+
 class UnusedReference(Record, kw_only=True):
-    """A reference token, and why it is one (`byte never in UTF-8`, `name`, `padding row`, `marked unused` in
-    its GGUF file, `chosen`)."""
+    """A reference token, and why it is one: `byte never in UTF-8`, `name`, `padding row`, `marked unused` (in its GGUF
+    file), `twin of 5`, `chosen`; with `, looks trained` behind it where its row says otherwise."""
 
     token_id: int
     reason: str
+
+    @property
+    def is_found(self) -> bool:
+        """Whether it was found by its row, which makes it a finding, and not by what it is called."""
+        return self.reason.startswith(TWIN)
 
 
 class ReadVocabulary(Request, kw_only=True):

@@ -13,15 +13,25 @@ import numpy.typing as npt
 from explorer.base.errors import ExplorerError
 from explorer.base.plugins import find_plugins, problem
 from explorer.base.records.record import Array, Progress
-from explorer.base.records.tokens import INDICATORS
-from explorer.base.records.vocabulary import RankTokens, ReadVocabulary, UnusedReference, VocabularyColumns
+from explorer.base.records.tokens import CATEGORIES, INDICATORS
+from explorer.base.records.vocabulary import (
+    CHOSEN,
+    TWIN,
+    RankTokens,
+    ReadVocabulary,
+    UnusedReference,
+    VocabularyColumns,
+)
 from explorer.engine.answers.holdings import Holdings
-from explorer.engine.core.indicators import Column, Indicator, RawMatrices, default_indicator, indicator_parts
+from explorer.engine.answers.reference import judge_reference
+from explorer.engine.core.default_rule import choose_default
+from explorer.engine.core.indicators import Column, Indicator, RawMatrices, indicator_parts
+from explorer.engine.core.twins import find_twins
 from explorer.engine.data.published import published_ids
 from explorer.engine.models.abilities import HasVocabulary, HasWeights
 from explorer.engine.models.vocabulary import Vocabulary
 from explorer.engine.queue import Control, Work
-from explorer.tables.table import TokenColumns, ranked, select
+from explorer.tables.table import TokenColumns, ranked, select, set_aside
 from explorer.zoo import ground_truth, zoo_names
 
 UNSUSPECTED = (20.0, 80.0)
@@ -100,18 +110,27 @@ class VocabularyReader:
                 del self._kept[key]
 
 
-def unused_reference(model: HasVocabulary, unused_ids: tuple[int, ...] | None) -> tuple[UnusedReference, ...]:
-    """The reference tokens: those chosen, or found by bytes, name and padding."""
+def reference_tokens(model: HasVocabulary, unused_ids: tuple[int, ...] | None) -> tuple[UnusedReference, ...]:
+    """The reference tokens: those chosen, or found by their bytes, name, padding, or rows that have twins."""
     vocabulary = model.vocabulary
     if unused_ids is None:
-        return tuple(UnusedReference(token_id=token_id, reason=why) for token_id, why in vocabulary.known_unused())
+        found = dict(vocabulary.known_unused())
+        twins = _twins(model) if isinstance(model, HasWeights) else {}
+        found |= {token_id: f"{TWIN} of {twin}" for token_id, twin in twins.items() if token_id not in found}
+        return tuple(UnusedReference(token_id=token_id, reason=found[token_id]) for token_id in sorted(found))
     for token_id in unused_ids:
         if not 0 <= token_id < vocabulary.size:
             raise ExplorerError(
                 f"the reference token id {token_id} is not in 0 … {vocabulary.size - 1}",
                 hint="Correct the list of ids.",
             )
-    return tuple(UnusedReference(token_id=token_id, reason="chosen") for token_id in unused_ids)
+    return tuple(UnusedReference(token_id=token_id, reason=CHOSEN) for token_id in unused_ids)
+
+
+def _twins(model: HasWeights) -> dict[int, int]:
+    """Of the matrix that reference tokens are measured in; none without an output head, where nothing is measured."""
+    output = model.embeddings().output
+    return find_twins(output) if output is not None else {}
 
 
 def read_columns(
@@ -119,10 +138,11 @@ def read_columns(
 ) -> Generator[Progress, None, VocabularyColumns]:
     """Compute everything `VocabularyColumns` holds, the indicators on the raw weights where they are here."""
     info, vocabulary = model.info, model.vocabulary
-    unused = unused_reference(model, unused_ids)
-    computed = Computed()
+    yield Progress(done=0, total=0, what=f"reference tokens of {info.name}")
+    unused = reference_tokens(model, unused_ids)
+    computed = Computed(unused=unused)
     if isinstance(model, HasWeights):
-        computed = yield from compute_indicators(model, [entry.token_id for entry in unused])
+        computed = yield from compute_indicators(model, unused)
     blob, offsets = vocabulary.blob()
     return VocabularyColumns(
         model=info.name,
@@ -132,7 +152,7 @@ def read_columns(
         indicators={indicator: Array.of(column) for indicator, column in computed.values.items()},
         default_indicator=computed.default,
         default_rule=computed.rule,
-        unused=unused,
+        unused=computed.unused,
         notes=computed.notes,
         flags={flag: Array.of(column) for flag, column in _flags(info.source, vocabulary.size).items()},
     )
@@ -142,28 +162,31 @@ def read_columns(
 class Computed:
     """The indicators of a model; none where its weights are not here."""
 
+    unused: tuple[UnusedReference, ...]
+    """The reference tokens, with a word about those that look trained."""
     values: dict[str, Column] = field(default_factory=dict)
     default: str = ""
     rule: str = "there are no weights here to compute indicators of"
     notes: tuple[str, ...] = ()
 
 
-def compute_indicators(model: HasWeights, unused_ids: Sequence[int]) -> Generator[Progress, None, Computed]:
+def compute_indicators(model: HasWeights, unused: tuple[UnusedReference, ...]) -> Generator[Progress, None, Computed]:
     """All indicators of a model, ours and those of other packages; tells each as it is computed."""
     embeddings, vocabulary = model.embeddings(), model.vocabulary
+    candidates = vocabulary.categories == CATEGORIES.index("ok")
+    candidates &= ~set_aside(vocabulary.categories, unused)
+    reference = judge_reference(embeddings.output, unused, candidates)
     values: dict[str, Column] = {}
-    for part in indicator_parts(embeddings, unused_ids, vocabulary.tokenizer_size):
+    for part in indicator_parts(embeddings, reference.token_ids, vocabulary.tokenizer_size, reference.centre):
         if part is not None:
             values[part[0]] = part[1]
         yield Progress(done=len(values), total=0, what=f"indicators of {model.info.name}")
-    added, problems = added_columns(embeddings, unused_ids, vocabulary)
-    values |= added
-    name, rule = default_indicator(
-        tied=embeddings.tied,
-        has_unused="unused_cosine_distance" in values,
-        has_output=embeddings.output is not None,
+    added, problems = added_columns(embeddings, reference.token_ids, vocabulary)
+    chosen = choose_default(
+        values, candidates, tied=embeddings.tied, against=reference.words, weakness=reference.weakness
     )
-    return Computed(values, name, rule, (*model.notes, *problems))
+    notes = (*model.notes, *problems, *reference.notes, *chosen.notes)
+    return Computed(reference.tokens, values | added, chosen.indicator, chosen.rule, notes)
 
 
 def added_columns(

@@ -11,7 +11,8 @@ The four `unused_…` indicators are those of Land & Bartolo, "Fishing for Magik
 `embedding_distance_metrics` in github.com/cohere-ai/magikarp, with these differences: means and the
 component leave out padding and broken rows (there: all rows); the component is the exact one (there:
 scikit-learn's PCA, randomised for wide matrices); a zero row has cosine 0 to everything (there too, by a
-floor of 1e-6 under the product of the norms, which we do not need).
+floor of 1e-6 under the product of the norms, which we do not need); and where nobody chose the reference tokens,
+a robust centre of theirs stands for their mean (`explorer.engine.core.reference`).
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ from explorer.engine.core.rows import map_rows, sum_rows
 Column = npt.NDArray[np.float32]
 Rows = Bool[Tensor, " vocab"]
 
+_OF_INPUT = ("norm", "centroid_distance", "centroid_cosine")
+"""Told of the input matrix; of the output matrix also the distance, by which a table may be sorted."""
 _LANCZOS_STEPS = 100
 _LANCZOS_ANGLE = 1e-7
 
@@ -117,13 +120,6 @@ def cosine_distances(
     return map_rows(embeddings, measure)
 
 
-def centroid_cosines(
-    embeddings: Float[Tensor, "vocab d_model"], centroid: Float[Tensor, " d_model"]
-) -> Float[Tensor, " vocab"]:
-    """Cosine of each row and the centroid; 0 where either is zero."""
-    return 1 - cosine_distances(embeddings, centroid)
-
-
 def principal_component_passes(
     embeddings: Float[Tensor, "vocab d_model"], rows: Rows, centroid: Float[Tensor, " d_model"]
 ) -> Iterator[Float[Tensor, " d_model"]]:
@@ -162,40 +158,31 @@ def principal_component_passes(
         basis.append(image / beside[-1])
 
 
-def default_indicator(*, tied: bool, has_unused: bool, has_output: bool) -> tuple[str, str]:
-    """The name of the indicator to sort by, and the rule that chose it as a sentence.
-
-    After "Fishing for Magikarp": the cosine distance to reference tokens where the matrices are tied, the
-    norm of the input embedding where they are not. The fallbacks are ours.
-    """
-    if not has_output:
-        return "input_norm", "No output head: the norm of the input embedding."
-    if not tied:
-        return "input_norm", "Untied embeddings: the norm of the input embedding, which only training moves."
-    if has_unused:
-        return "unused_cosine_distance", "Tied embeddings: cosine distance to the mean of the reference tokens."
-    return "input_centroid_distance", "Tied embeddings and no reference tokens: distance to the centroid."
-
-
 def indicator_parts(
-    embeddings: RawMatrices, unused_ids: Sequence[int], tokenizer_size: int
+    embeddings: RawMatrices,
+    unused_ids: Sequence[int],
+    tokenizer_size: int,
+    centre: Float[Tensor, " d_model"] | None = None,
 ) -> Iterator[tuple[str, Column] | None]:
     """Every indicator the matrices allow, in the order of `records.INDICATORS`, each as soon as it is there.
 
     None now and then means that work continues: a moment for the caller to stop. `tokenizer_size` says how
-    many rows the tokenizer knows. Without an output matrix the `output_…` and `unused_…` indicators are left
-    out, without a finite row of a reference token the latter. Raises `ValueError` for an unused id outside the matrix.
+    many rows the tokenizer knows. The `unused_…` indicators measure against `centre` where it is given, else against
+    the mean of the rows of `unused_ids`, as the paper does. Without an output matrix the `output_…` and `unused_…`
+    indicators are left out, without a finite row of a reference token the latter. Raises `ValueError` for an unused id
+    outside the matrix.
     """
     known = torch.arange(len(embeddings.input)) < tokenizer_size
     of_input: dict[str, Column] = {}
     for part in _centroid_parts(embeddings.input, known):
         of_input[part[0]] = part[1]
-        yield f"input_{part[0]}", part[1]
+        if part[0] in _OF_INPUT:
+            yield f"input_{part[0]}", part[1]
     if embeddings.output is None:
         return
     for name, column in of_input.items() if embeddings.tied else _centroid_parts(embeddings.output, known):
         yield f"output_{name}", column
-    yield from _unused_parts(embeddings.output, known, unused_ids)
+    yield from _unused_parts(embeddings.output, known, unused_ids, centre)
     if embeddings.output_bias is not None:
         yield "output_bias", _rounded(embeddings.output_bias)
 
@@ -205,11 +192,16 @@ def _centroid_parts(matrix: Float[Tensor, "vocab d_model"], known: Rows) -> Iter
     yield "norm", _rounded(lengths)
     centroid = mean_row(matrix, known & torch.isfinite(lengths))
     yield "centroid_distance", _rounded(distances(matrix, centroid))
-    yield "centroid_cosine", _rounded(centroid_cosines(matrix, centroid))
+    apart = cosine_distances(matrix, centroid)
+    yield "centroid_cosine", _rounded(1 - apart)
+    yield "centroid_cosine_distance", _rounded(apart)
 
 
 def _unused_parts(
-    matrix: Float[Tensor, "vocab d_model"], known: Rows, unused_ids: Sequence[int]
+    matrix: Float[Tensor, "vocab d_model"],
+    known: Rows,
+    unused_ids: Sequence[int],
+    centre: Float[Tensor, " d_model"] | None,
 ) -> Iterator[tuple[str, Column] | None]:
     if not all(0 <= token_id < len(matrix) for token_id in unused_ids):
         raise ValueError(f"unused ids must lie between 0 and {len(matrix) - 1}")
@@ -217,10 +209,10 @@ def _unused_parts(
     unused = torch.zeros(len(matrix), dtype=torch.bool)
     unused[list(unused_ids)] = True
     unused &= finite
-    if not unused.any():
+    if centre is None and not unused.any():
         return
     rows = known & finite
-    reference, centroid = mean_row(matrix, unused), mean_row(matrix, rows)
+    reference, centroid = mean_row(matrix, unused) if centre is None else centre, mean_row(matrix, rows)
     yield "unused_cosine_distance", _rounded(cosine_distances(matrix, reference))
     yield "unused_cosine_distance_centred", _rounded(cosine_distances(matrix, reference, origin=centroid))
     component = torch.zeros_like(centroid)

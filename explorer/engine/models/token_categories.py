@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from explorer.base.records.tokens import CATEGORIES, Category
+from explorer.base.records.vocabulary import BYTE, MARKED, NAME, PADDING_ROW
 from explorer.engine.models.reachability import Reencoder
 from explorer.engine.models.token_bytes import Spelling
 
@@ -80,13 +81,13 @@ def known_unused(
     found: list[tuple[int, str]] = []
     for token_id, (piece, token) in enumerate(zip(pieces, tokens, strict=True)):
         if piece is None:
-            found.append((token_id, "padding row"))
+            found.append((token_id, PADDING_ROW))
         elif len(token) == 1 and token[0] in NEVER_IN_UTF8:
-            found.append((token_id, "byte never in UTF-8"))
+            found.append((token_id, BYTE))
         elif _UNUSED_NAME.fullmatch(piece):
-            found.append((token_id, "name"))
+            found.append((token_id, NAME))
         elif token_id in marked:
-            found.append((token_id, "marked unused"))
+            found.append((token_id, MARKED))
     return found
 
 

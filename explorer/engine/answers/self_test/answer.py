@@ -18,7 +18,7 @@ from explorer.engine.answers.holdings import Holdings
 from explorer.engine.answers.self_test.hard_list import compare_hard_tokens
 from explorer.engine.answers.speakability.answer import cache_folder as proofs_folder
 from explorer.engine.answers.verification.answer import Swept, cache_folder, run_plan
-from explorer.engine.answers.verification.plan import SPECIAL, Plan, make_plan
+from explorer.engine.answers.verification.plan import SPECIAL, Plan, lowest, make_plan
 from explorer.engine.answers.verification.summary import truth_score, verdict_row
 from explorer.engine.answers.vocabulary import Read, zoo_name
 from explorer.engine.data.published import FISHING, ListedToken, listed_models, listed_tokens
@@ -81,11 +81,8 @@ def _request(model: HasVocabulary, read: Read, rows: Sequence[ListedToken]) -> V
     if not rows:
         return Verify(model=model.info.name, definitions=("magikarp",))
     values = read.columns.indicators[_indicator(read, rows)]
-    eligible = (
-        np.isin(read.columns.categories, (SPECIAL,), invert=True) & ~read.columns.is_padding & np.isfinite(values)
-    )
-    threshold = np.percentile(values[eligible], TOP_PERCENT)
-    candidates = set(np.flatnonzero(eligible & (values <= threshold)).tolist()) | {row.token_id for row in rows}
+    suspects = lowest(values, read.columns.is_candidate & np.isfinite(values), TOP_PERCENT)
+    candidates = set(np.flatnonzero(suspects).tolist()) | {row.token_id for row in rows}
     return Verify(model=model.info.name, definitions=("magikarp",), token_ids=tuple(sorted(candidates)))
 
 

@@ -204,14 +204,16 @@ def all_definitions(
     counted: Bool[np.ndarray, " vocab"],
     samples: int = 8,
     seed: int = 0,
+    default: str = "",
 ) -> dict[str, Definition]:
     """Every definition by name, in column order; the geometric ones of the indicators that the model has.
 
-    `counted`: the tokens among which a knee is looked for, neither padding nor special.
+    `counted`: the tokens among which a knee is looked for, ordinary text. `default`: the indicator that the model's
+    table is sorted by, which has a definition too.
     """
     found = [magikarp(), magikarp_released(), glitchminer(), glitchminer_strict(), substring(), plain()]
     found += [sampled(samples, seed), speakability()]
-    for name in KNEE_INDICATORS:
+    for name in dict.fromkeys((*KNEE_INDICATORS, default)):
         if name in indicators:
             column = indicators[name]
             found.append(geometric(name, find_knee(column[counted & np.isfinite(column)].astype(np.float64))))

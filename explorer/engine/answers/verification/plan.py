@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, UInt8
+from jaxtyping import Bool, Float, Float32, Int, UInt8
 
 from explorer.base.errors import ExplorerError
 from explorer.base.records.speakability import ProveSpeakability, ReadCertificates, Speakability
@@ -28,8 +28,9 @@ from explorer.engine.answers.verification.sweep import Slab, evidence_folder
 from explorer.engine.answers.vocabulary import Read
 from explorer.engine.behaviour.prompts import build_prompt
 from explorer.engine.models.abilities import HasHidden, HasVocabulary, weights_of
+from explorer.tables.filters import parse_filter
 
-SPECIAL, PADDING = CATEGORIES.index("special"), CATEGORIES.index("padding")
+SPECIAL = CATEGORIES.index("special")
 NOT_ASKED = VERDICTS.index("not asked")
 CALLED = (VERDICTS.index("verified"), VERDICTS.index("weak"))
 SLOW = ("sampled", "magikarp-released", SPEAKABILITY)
@@ -128,11 +129,12 @@ def make_plan(model: HasVocabulary, read: Read, request: Verify, cache: Path, sp
 
 
 def _definitions(read: Read, request: Verify) -> tuple[Definition, ...]:
-    counted = ~np.isin(read.columns.categories, (SPECIAL, PADDING))
-    known = all_definitions(read.columns.indicators, counted, request.samples, request.seed)
+    default = f"geometric:{read.sent.default_indicator}"
+    known = all_definitions(
+        read.columns.indicators, read.columns.is_candidate, request.samples, request.seed, read.sent.default_indicator
+    )
     if not request.definitions:
         return tuple(definition for name, definition in known.items() if name not in SLOW)
-    default = f"geometric:{read.sent.default_indicator}"
     chosen: dict[str, Definition] = {}
     for name in request.definitions:
         wanted = default if name == "geometric" else name
@@ -171,14 +173,37 @@ def _tokens(read: Read, request: Verify, indicator: str) -> Int[np.ndarray, " n"
             )
         return ids
     values = columns.indicators[indicator]
-    eligible = columns.categories != PADDING
-    if request.top_percent is not None:
-        if not 0 < request.top_percent <= 100:
-            raise ExplorerError(f"{request.top_percent:g} % is not a share", hint="It must be above 0 and at most 100.")
-        eligible &= (columns.categories != SPECIAL) & np.isfinite(values)
-        if eligible.any():
-            eligible &= values <= np.percentile(values[eligible], request.top_percent)
-    ids = np.flatnonzero(eligible)
+    ids = np.flatnonzero(_chosen(read, request, values))
     if len(ids) == 0:
-        raise ExplorerError("there is no token to test", hint="Every row is padding, or the indicator has no value.")
+        raise ExplorerError("there is no token to test", hint=_NONE_LEFT)
     return ids[np.argsort(values[ids], kind="stable")].astype(np.int64)  # NaN last
+
+
+_NONE_LEFT = "No token passes the filter, all are set aside (padding, special, reference), or none has a value."
+
+
+def _chosen(read: Read, request: Verify, values: Float32[np.ndarray, " vocab"]) -> Bool[np.ndarray, " vocab"]:
+    """Which tokens a request without ids is about.
+
+    Padding never; special and reference tokens only where the filter names categories or the reference tokens; of a
+    share, only the lowest candidates, which are of category `ok` ("Fishing for Magikarp" takes its 2 % of these too).
+    """
+    columns = read.columns
+    given = parse_filter(request.where, columns.indicators)
+    passing = given.mask(columns) & ~columns.is_padding
+    if request.top_percent is None:
+        return passing if given.names_kinds else passing & ~columns.set_aside
+    if not 0 < request.top_percent <= 100:
+        raise ExplorerError(f"{request.top_percent:g} % is not a share", hint="It must be above 0 and at most 100.")
+    among = columns.is_candidate & np.isfinite(values)
+    return passing & lowest(values, among, request.top_percent)
+
+
+def lowest(
+    values: Float32[np.ndarray, " vocab"], among: Bool[np.ndarray, " vocab"], percent: float
+) -> Bool[np.ndarray, " vocab"]:
+    """The `percent` % of the tokens `among` that have the lowest values."""
+    if not among.any():
+        return among
+    found: Bool[np.ndarray, " vocab"] = among & (values <= np.percentile(values[among], percent))
+    return found

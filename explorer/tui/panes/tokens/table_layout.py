@@ -27,6 +27,7 @@ LABELS = {
     "output_norm": "‖W_U‖",
     "output_centroid_distance": "d(W_U)",
     "output_centroid_cosine": "cos(W_U)",
+    "output_centroid_cosine_distance": "1-cos(W_U)",
     "unused_cosine_distance": "unused-cos",
     "unused_cosine_distance_centred": "u-cos-ctr",
     "unused_cosine_distance_no_pc1": "u-cos-pc1",
