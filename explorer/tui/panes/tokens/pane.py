@@ -33,7 +33,7 @@ class TokenPane(Pane):
     TokenPane {
         layout: vertical; height: 1fr;
         & > .title { height: 1; text-style: bold; text-overflow: ellipsis; text-wrap: nowrap; }
-        & > .rule { height: 1; color: $text-muted; text-overflow: ellipsis; text-wrap: nowrap; }
+        & > .rule { height: auto; max-height: 3; min-height: 1; color: $text-muted; }
         & > .problem { height: auto; color: $error; display: none; }
         & > .message { height: 1fr; color: $text-muted; padding: 1 2; }
         & > .problem.-open { display: block; }

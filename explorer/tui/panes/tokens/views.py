@@ -128,6 +128,6 @@ def title_of(view: View) -> str:
 
 
 def notes_of(view: View) -> tuple[str, ...]:
-    """The line below the title: remarks, and why this indicator is the default one; safe to show."""
-    rule = (f"default: {view.rule}",) if view.rule else ()
-    return tuple(visible(note, spaces=False) for note in (*view.notes, *rule))
+    """Below the title: why this indicator is the default one, and remarks; safe to show."""
+    rule = (f"default: {view.rule[:1].lower()}{view.rule[1:]}",) if view.rule else ()
+    return tuple(visible(note, spaces=False).removesuffix(".") for note in (*rule, *view.notes))
