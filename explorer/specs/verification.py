@@ -157,9 +157,7 @@ def _arguments(parser: ArgumentParser) -> None:
 
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--all", action="store_true", help="all but padding, special, reference tokens (default)")
-    which.add_argument(
-        "--top-percent", type=percent, metavar="P", help="the P %% of ok tokens lowest by the indicator"
-    )
+    which.add_argument("--top-percent", type=percent, metavar="P", help="the P %% of ok tokens lowest by the indicator")
     which.add_argument("--token-ids", type=ids, metavar="IDS", help="these ids and ranges: 5,9-12")
     which.add_argument("--tokens-from", dest="token_ids", type=ids_in_file, metavar="FILE", help=FROM_FILE)
     parser.add_argument("--where", default="", metavar="FILTER", help="only tokens that pass it, as in the filter box")

@@ -26,7 +26,7 @@ from explorer.engine.answers.holdings import Holdings
 from explorer.engine.answers.reference import judge_reference
 from explorer.engine.core.default_rule import choose_default
 from explorer.engine.core.indicators import Column, Indicator, RawMatrices, indicator_parts
-from explorer.engine.core.twins import find_twins
+from explorer.engine.core.twins import find_twins, relative_step
 from explorer.engine.data.published import published_ids
 from explorer.engine.models.abilities import HasVocabulary, HasWeights
 from explorer.engine.models.vocabulary import Vocabulary
@@ -130,7 +130,9 @@ def reference_tokens(model: HasVocabulary, unused_ids: tuple[int, ...] | None) -
 def _twins(model: HasWeights) -> dict[int, int]:
     """Of the matrix that reference tokens are measured in; none without an output head, where nothing is measured."""
     output = model.embeddings().output
-    return find_twins(output) if output is not None else {}
+    if output is None:
+        return {}
+    return find_twins(output, relative_step(output.dtype, quantised=bool(model.info.quantisation)))
 
 
 def read_columns(

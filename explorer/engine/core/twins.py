@@ -26,10 +26,15 @@ LARGEST_HEAP = 4096
 """Rows of one cell that are compared each with each; of a larger cell each is compared with the first one."""
 
 
-def relative_step(dtype: torch.dtype) -> float:
-    """What rounding to `dtype` may put between two copies of one number, relative to it: bfloat16 2⁻⁷, float16 2⁻¹⁰,
-    float32 2⁻²³. Rows no further apart than this are the same number, as far as the checkpoint can say."""
-    return torch.finfo(dtype).eps if dtype.is_floating_point else 0.0
+COARSEST = 2.0**-7
+"""The step of eight bits, and the greatest that is used: coarser formats would make one of rows that differ."""
+
+
+def relative_step(dtype: torch.dtype, *, quantised: bool = False) -> float:
+    """What rounding may put between two copies of one number, relative to it: in bfloat16 2⁻⁷, float16 2⁻¹⁰, float32
+    2⁻²³; in a quantised matrix, whatever it was dequantised to, and in coarser formats 2⁻⁷ as well. Rows no further
+    apart than this are the same, as far as the checkpoint can say."""
+    return COARSEST if quantised else min(torch.finfo(dtype).eps, COARSEST)
 
 
 @torch.no_grad()

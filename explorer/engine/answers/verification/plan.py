@@ -196,7 +196,8 @@ def _chosen(read: Read, request: Verify, values: Float32[np.ndarray, " vocab"]) 
     if not 0 < request.top_percent <= 100:
         raise ExplorerError(f"{request.top_percent:g} % is not a share", hint="It must be above 0 and at most 100.")
     among = columns.is_candidate & np.isfinite(values)
-    return passing & lowest(values, among, request.top_percent)
+    chosen: Bool[np.ndarray, " vocab"] = passing & lowest(values, among, request.top_percent)
+    return chosen
 
 
 def lowest(
