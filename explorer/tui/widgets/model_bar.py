@@ -48,6 +48,8 @@ class BarState(msgspec.Struct, frozen=True):
     models: tuple[tuple[str, ModelState], ...] = ()
     """Short name and state, loaded ones first."""
     selected: str = ""
+    quantised: tuple[tuple[str, str], ...] = ()
+    """Name and quantisation of the models whose weights are quantised."""
     memory: tuple[DeviceMemory, ...] = ()
     engine: EngineState = "starting"
     reason: str = ""
@@ -69,9 +71,13 @@ class _Detail(msgspec.Struct, frozen=True):
     """Cells of what runs, at most."""
     others: bool = True
     """Loaded models besides the selected one by name; else only how many they are."""
+    quantisation: bool = False
+    """How the selected model's weights are quantised."""
 
 
 _DETAILS = (
+    _Detail(quantisation=True),
+    _Detail(title=False, quantisation=True),
     _Detail(),
     _Detail(title=False),
     _Detail(title=False, name=12),
@@ -103,12 +109,20 @@ def _left(state: BarState, detail: _Detail) -> Content:
     for name, model_state in state.models:
         if detail.others or model_state != "loaded" or name == state.selected:
             parts.append(_model(name, model_state, name == state.selected, detail.name))
+            if detail.quantisation and name == state.selected:
+                parts += [_quantised(text) for quantised, text in state.quantised if quantised == name]
         else:
             hidden[model_state] = hidden.get(model_state, 0) + 1
     parts += [Content.assemble(MARKS[what], f"+{count} ") for what, count in hidden.items()]
     if not state.models and state.engine == "ready":
         parts.append(Content.styled("no models: press m", "$foreground-muted"))
     return Content.assemble(*parts)
+
+
+def _quantised(text: str) -> Content:
+    """'Q8_0, Q4_1 ' of 'embeddings Q8_0, blocks Q4_1'."""
+    kinds = visible(text, spaces=False).replace("embeddings ", "").replace("blocks ", "")
+    return Content.styled(f"{kinds} ", "$foreground-muted")
 
 
 def _model(name: str, state: ModelState, selected: bool, room: int) -> Content:
@@ -181,10 +195,11 @@ class ModelBar(Guarded, Widget):
     def set_roster(self, roster: Roster) -> None:
         """These models are loaded; what was loading and now is, is no longer."""
         self._loaded = {info.name: info.source for info in roster.models}
+        quantised = tuple((info.name, info.quantisation) for info in roster.models if info.quantisation)
         for source in self._loaded.values():
             self._pending.pop(source, None)
         self._update_models()
-        self.state = msgspec.structs.replace(self.state, memory=roster.devices)
+        self.state = msgspec.structs.replace(self.state, memory=roster.devices, quantised=quantised)
 
     def set_selected(self, name: str) -> None:
         """The token table shows the vocabulary of this model."""

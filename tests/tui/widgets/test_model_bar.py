@@ -66,6 +66,20 @@ def test_a_narrow_bar_keeps_the_selected_model_and_what_runs() -> None:
     assert "41%" in said
 
 
+def test_the_quantisation_of_the_selected_model_is_told_where_there_is_room() -> None:
+    state = BarState(
+        models=(("smol", "loaded"), ("gemma", "loaded")),
+        selected="smol",
+        quantised=(("smol", "embeddings Q8_0, blocks Q4_1"), ("gemma", "embeddings F16, blocks Q5_0")),
+        memory=(CPU,),
+        engine="ready",
+    )
+    assert "●[smol] Q8_0, Q4_1 ● gemma" in bar(state, 120).plain
+    assert "Q8_0" in bar(state, 60).plain
+    assert "Q8_0" not in bar(state, 40).plain
+    assert "Q5_0" not in bar(state, 120).plain
+
+
 def test_states_differ_without_colour() -> None:
     models: tuple[tuple[str, ModelState], ...] = (
         ("ant", "loaded"),
