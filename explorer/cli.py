@@ -102,7 +102,7 @@ def _add_plugins() -> None:
 
 
 def _flags(given: Namespace) -> dict[str, object]:
-    names = ("theme", "seed", "dtype", "device", "allow_pickle", "engine")
+    names = ("theme", "seed", "dtype", "device", "allow_pickle", "tokenizer", "chat_day", "engine")
     flags: dict[str, object] = {name: getattr(given, name, None) for name in names}
     if getattr(given, "verb", None) is None and given.sources:
         flags["models"] = given.sources

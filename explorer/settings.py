@@ -34,6 +34,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     device: str = "auto"
     allow_pickle: bool = False
+    tokenizer: str = ""
+    """A folder or hub id whose tokenizer all models are given; empty: each has its own."""
+    chat_day: str = ""
+    """The date that chat templates are given, as 2026-11-28; empty: today's."""
     seed: int = 0
     engine: str = ""
     """Command that starts an engine elsewhere, such as `ssh BOX glitch-explore engine`; empty: on this machine."""

@@ -68,6 +68,12 @@ def _add_common(parser: ArgumentParser) -> None:
     parser.add_argument("--device", metavar="D", help="auto, cpu, cuda, cuda:1 … (default auto)")
     parser.add_argument("--allow-pickle", action="store_true", default=None, help="read .bin checkpoints, weights only")
     parser.add_argument(
+        "--tokenizer", metavar="DIR", help="use the tokenizer of this folder or hub id, for sources that have none"
+    )
+    parser.add_argument(
+        "--chat-day", metavar="DAY", help="the date that chat templates write, as 2026-11-28 (default today)"
+    )
+    parser.add_argument(
         "--engine",
         metavar="COMMAND",
         help="the command that starts the engine, such as 'ssh BOX glitch-explore engine'",

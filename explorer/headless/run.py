@@ -64,7 +64,14 @@ class Conversation:
         infos = []
         dtype: Any = settings.dtype  # one of the four: the parser and the settings see to it
         for source in sources:
-            request = LoadModel(source=source, dtype=dtype, device=settings.device, allow_pickle=settings.allow_pickle)
+            request = LoadModel(
+                source=source,
+                dtype=dtype,
+                device=settings.device,
+                allow_pickle=settings.allow_pickle,
+                tokenizer=settings.tokenizer,
+                chat_day=settings.chat_day,
+            )
             outcome = await self.ask(request)
             assert isinstance(outcome, ModelLoaded)
             infos.append(outcome.info)

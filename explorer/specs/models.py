@@ -26,7 +26,9 @@ from explorer.specs.spec import Spec
 
 def describe_load(request: LoadModel) -> str:
     """'load zoo:mynah, float16, cuda:1'."""
-    return f"load {prose(request.source)}" + _unless_auto(request.dtype) + _unless_auto(request.device)
+    tokenizer = f", tokenizer of {prose(request.tokenizer)}" if request.tokenizer else ""
+    day = f", on {prose(request.chat_day)}" if request.chat_day else ""
+    return f"load {prose(request.source)}{_unless_auto(request.dtype)}{_unless_auto(request.device)}{tokenizer}{day}"
 
 
 def _unless_auto(value: str) -> str:
@@ -89,7 +91,7 @@ SPECS = (
         summarise=summarise_loaded,
         answer="explorer.engine.answers.models:answer_load",
         models=(),
-        sources=("source",),
+        sources=("source", "tokenizer"),
         compare=compare_models,
     ),
     Spec(

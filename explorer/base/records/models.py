@@ -47,6 +47,10 @@ class ModelInfo(Record, kw_only=True):
     """False for `weights:` sources: geometry only."""
     memory_bytes: int = 0
     """Bytes its parameters take on the device."""
+    tokenizer: str = ""
+    """The folder or hub id whose tokenizer it was given; empty: its own."""
+    chat_day: str = ""
+    """The date that its chat template is given, ISO 8601; empty where the template asks for none."""
     abilities: tuple[Ability, ...] = ()
     """What it can do; empty in sessions recorded before models said so."""
 
@@ -72,6 +76,10 @@ class LoadModel(Request, kw_only=True):
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     device: str = "auto"
     allow_pickle: bool = False
+    tokenizer: str = ""
+    """A folder or hub id whose tokenizer is used instead of the source's own; empty: its own."""
+    chat_day: str = ""
+    """The date that the chat template is given, ISO 8601; empty: today's."""
 
 
 class ModelLoaded(Outcome, kw_only=True):

@@ -30,7 +30,15 @@ def answer_load(engine: Holdings, request: LoadModel, control: Control) -> Work:
         control.tell(Progress(done=done, total=total, what=what))
 
     yield Progress(done=0, total=0, what=f"loading {request.source}")
-    model = engine.models.load(request.source, request.dtype, request.device, request.allow_pickle, progress)
+    model = engine.models.load(
+        request.source,
+        request.dtype,
+        request.device,
+        request.allow_pickle,
+        progress,
+        tokenizer=request.tokenizer,
+        chat_day=request.chat_day,
+    )
     return ModelLoaded(info=model.info)
 
 

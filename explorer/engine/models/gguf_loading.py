@@ -23,7 +23,7 @@ from explorer.engine.models.filling import ONE_BUILD_AT_A_TIME, fill_with
 from explorer.engine.models.loading import DtypeChoice, check_same, choose_device, choose_dtype
 from explorer.engine.models.local import EmbeddingsOnly, LocalModel
 from explorer.engine.models.source import Progress
-from explorer.engine.models.vocabulary import Vocabulary
+from explorer.engine.models.vocabulary import OWN_TOKENIZER, TokenizerChoice, Vocabulary
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -41,6 +41,7 @@ def load_gguf(
     revision: str = "",
     dtype: DtypeChoice = "auto",
     device: str = "auto",
+    choice: TokenizerChoice = OWN_TOKENIZER,
     progress: Progress | None = None,
 ) -> LocalModel:
     """The causal language model in GGUF files, dequantised and ready to run. Raises `ModelError` for every fault of the
@@ -53,7 +54,7 @@ def load_gguf(
     embeddings = _embeddings(weights, matrices)
     if embeddings.output is None:
         raise ModelError(f"{weights.header.file.name} has no language-model head", hint=GEOMETRY)
-    vocabulary = _read_vocabulary(weights)
+    vocabulary = _read_vocabulary(weights, choice)
     digest = weights.digest(hashed=(lambda done, total: progress(done, total, "bytes hashed")) if progress else None)
     with out_of_memory_as_failure(chosen_device, f"the weights of {name}"):
         hf = _fill(weights, architecture, chosen_dtype, matrices).to(chosen_device).eval()
@@ -71,7 +72,9 @@ def load_gguf(
     return LocalModel(hf, vocabulary, embeddings, info, weights.header.file.parent).probed()
 
 
-def load_gguf_embeddings(files: Sequence[Path], *, name: str, source: str, revision: str = "") -> EmbeddingsOnly:
+def load_gguf_embeddings(
+    files: Sequence[Path], *, name: str, source: str, revision: str = "", choice: TokenizerChoice = OWN_TOKENIZER
+) -> EmbeddingsOnly:
     """Only the matrices and the vocabulary in GGUF files, of any architecture; nothing else is dequantised.
 
     `info.weights_digest` is of the bytes of these matrices alone.
@@ -79,7 +82,7 @@ def load_gguf_embeddings(files: Sequence[Path], *, name: str, source: str, revis
     weights = _open(files)
     matrices = _read_matrices(weights)
     embeddings = _embeddings(weights, matrices)
-    vocabulary = _read_vocabulary(weights)
+    vocabulary = _read_vocabulary(weights, choice)
     info = msgspec.structs.replace(
         _describe(weights, embeddings, vocabulary, name=name, source=source, revision=revision),
         weights_digest=weights.digest(matrices),
@@ -157,9 +160,12 @@ def _has_head(architecture: str) -> bool:
     return architecture not in _WITHOUT_HEAD and "bert" not in architecture
 
 
-def _read_vocabulary(weights: GgufFiles) -> Vocabulary:
+def _read_vocabulary(weights: GgufFiles, choice: TokenizerChoice) -> Vocabulary:
+    rows = weights.shape(INPUT)[0]
+    if choice.directory is not None:
+        return Vocabulary.from_directory(choice.directory, rows, choice)
     found = read_gguf_tokenizer(weights.header)
-    vocabulary = Vocabulary(found.tokenizer, weights.shape(INPUT)[0], found.eos_ids, pieces=found.pieces)
+    vocabulary = Vocabulary(found.tokenizer, rows, found.eos_ids, choice.day, pieces=found.pieces)
     vocabulary.notes += found.notes
     vocabulary.marked_unused = found.unused
     return vocabulary
@@ -186,4 +192,6 @@ def _describe(
         context=header.of_architecture("context_length"),
         tied=embeddings.tied,
         has_chat_template=vocabulary.has_chat_template,
+        tokenizer=vocabulary.source,
+        chat_day=vocabulary.chat_day,
     )

@@ -18,7 +18,7 @@ from explorer.engine.models.errors import ModelError
 from explorer.engine.models.filling import fill_model
 from explorer.engine.models.local import EmbeddingsOnly, LocalModel
 from explorer.engine.models.source import Progress
-from explorer.engine.models.vocabulary import Vocabulary
+from explorer.engine.models.vocabulary import OWN_TOKENIZER, TokenizerChoice, Vocabulary
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -68,6 +68,7 @@ def load_model(
     dtype: DtypeChoice = "auto",
     device: str = "auto",
     allow_pickle: bool = False,
+    choice: TokenizerChoice = OWN_TOKENIZER,
     progress: Progress | None = None,
 ) -> LocalModel:
     """The causal language model in `directory`, ready to run. Raises `ModelError` for every fault of the
@@ -80,7 +81,7 @@ def load_model(
     embeddings, _ = read_embeddings(architecture, weights)
     if embeddings.output is None:
         raise ModelError(f"{directory.name} has no language-model head", hint=_ONLY_WEIGHTS.format(source))
-    vocabulary = Vocabulary.from_directory(directory, rows=embeddings.input.shape[0])
+    vocabulary = Vocabulary.from_directory(directory, embeddings.input.shape[0], choice)
     digest = weights.digest(hashed=(lambda done, total: progress(done, total, "bytes hashed")) if progress else None)
     with out_of_memory_as_failure(chosen_device, f"the weights of {name}"):
         hf = fill_model(architecture, weights, chosen_dtype, name)
@@ -100,7 +101,13 @@ def load_model(
 
 
 def load_embeddings_only(
-    directory: Path, *, name: str, source: str, revision: str = "", allow_pickle: bool = False
+    directory: Path,
+    *,
+    name: str,
+    source: str,
+    revision: str = "",
+    allow_pickle: bool = False,
+    choice: TokenizerChoice = OWN_TOKENIZER,
 ) -> EmbeddingsOnly:
     """Only the matrices and the vocabulary of the checkpoint in `directory`, of any architecture.
 
@@ -109,7 +116,7 @@ def load_embeddings_only(
     architecture = named_architecture(read_config(directory))
     weights = open_weights(directory, allow_pickle=allow_pickle)
     embeddings, names = read_embeddings(architecture, weights, needs_head=False)
-    vocabulary = Vocabulary.from_directory(directory, rows=embeddings.input.shape[0])
+    vocabulary = Vocabulary.from_directory(directory, embeddings.input.shape[0], choice)
     held = [weights.tensor(part) for part in names.needed]
     info = msgspec.structs.replace(
         _describe(architecture, embeddings, vocabulary, name=name, source=source, revision=revision),
@@ -175,6 +182,8 @@ def _describe(
         context=next((length for length in contexts if isinstance(length, int) and length > 0), 0),
         tied=embeddings.tied,
         has_chat_template=vocabulary.has_chat_template,
+        tokenizer=vocabulary.source,
+        chat_day=vocabulary.chat_day,
     )
 
 

@@ -6,8 +6,22 @@ from pathlib import Path
 
 from explorer.engine.models.checkpoints.gguf_place import SUFFIX
 from explorer.engine.models.errors import ModelError
-from explorer.engine.models.source import Located, Progress, Source
+from explorer.engine.models.source import Located, Progress, Source, parse_source
+from explorer.engine.models.vocabulary import TokenizerChoice
 from explorer.zoo import DESCRIPTIONS, zoo_dir
+
+
+def locate_tokenizer(text: str, day: str = "", progress: Progress | None = None) -> TokenizerChoice:
+    """The tokenizer that a source string names (empty: the model's own); of a model on the hub only the small files
+    are downloaded. Raises `ModelError` as `locate` does."""
+    if not text:
+        return TokenizerChoice(day=day)
+    source = parse_source(text)
+    if source.kind != "hub":
+        return TokenizerChoice(str(source), locate(source).directory, day)
+    from explorer.engine.models.checkpoints.hub import download_small_files
+
+    return TokenizerChoice(str(source), download_small_files(source, progress), day)
 
 
 def locate(source: Source, *, allow_pickle: bool = False, progress: Progress | None = None) -> Located:

@@ -24,7 +24,7 @@ from explorer.engine.models.errors import ModelError
 from explorer.engine.models.filling import loaded_size
 from explorer.engine.models.loading import DtypeChoice, choose_device, choose_dtype, load_embeddings_only, load_model
 from explorer.engine.models.local import EmbeddingsOnly, LocalModel
-from explorer.engine.models.locate import locate
+from explorer.engine.models.locate import locate, locate_tokenizer
 from explorer.engine.models.memory import Memory, describe_free, free_memory, local_devices, readable
 from explorer.engine.models.source import Progress, Source, parse_source
 
@@ -44,8 +44,8 @@ class Roster:
         self._models: dict[str, HasVocabulary] = {}
         self._reserved: set[str] = set()
         """Names of models that are being loaded."""
-        self._asked: dict[tuple[str, str, str], Loaded] = {}
-        """By source, dtype and device."""
+        self._asked: dict[tuple[str, str, str, str, str], Loaded] = {}
+        """By source, dtype, device, tokenizer, and the day that the chat template writes."""
 
     def load(
         self,
@@ -54,8 +54,11 @@ class Roster:
         device: str = "auto",
         allow_pickle: bool = False,
         progress: Progress | None = None,
+        *,
+        tokenizer: str = "",
+        chat_day: str = "",
     ) -> Loaded:
-        """The model that `source` names; the one already here where dtype and device are the same too.
+        """The model that `source` names; the one already here where dtype, device, tokenizer and day are the same too.
 
         Raises `ModelError` where it cannot be found or loaded, or would not fit the device's free memory (said
         with numbers before anything is loaded). A `weights:` source stays on the CPU in its own dtype.
@@ -63,22 +66,32 @@ class Roster:
         parsed = parse_source(source)
         chosen = choose_device("cpu" if parsed.weights_only else device)
         spelled = "" if parsed.weights_only else str(choose_dtype(dtype, chosen)).removeprefix("torch.")
-        key = (str(parsed), spelled, str(chosen))
-        if (known := self._asked.get(key)) is not None:
+        choice = locate_tokenizer(tokenizer, chat_day, progress)
+        key = (str(parsed), spelled, str(chosen), choice.source)
+        if (known := self._known(key, chat_day)) is not None:
             return known
         located = locate(parsed, allow_pickle=allow_pickle, progress=progress)
         with self._reserving(parsed, spelled) as name:
             origin: dict[str, Any] = {"name": name, "source": str(parsed), "revision": located.revision}
+            origin["choice"] = choice
             if not parsed.weights_only:
                 self._refuse_misfit(located.directory, name, choose_dtype(dtype, chosen), chosen)
                 origin |= {"dtype": dtype, "device": device, "progress": progress}
             model = _load(located.directory, parsed.weights_only, allow_pickle, origin)
             self.add(model)
             with self._lock:
-                self._asked[key] = model
+                self._asked[*key, model.info.chat_day] = model
         gc.collect()
         gc.freeze()  # later collections need not walk a vocabulary of 262k tokens again
         return model
+
+    def _known(self, key: tuple[str, str, str, str], chat_day: str) -> Loaded | None:
+        """What was loaded by that key, on that day if one is named and its chat template asks for the date."""
+        with self._lock:
+            for (*asked, day), model in self._asked.items():
+                if tuple(asked) == key and (not day or not chat_day or day == chat_day):
+                    return model
+        return None
 
     def add(self, model: HasVocabulary) -> None:
         """Take in a model under the name that it says it has."""

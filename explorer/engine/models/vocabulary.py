@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -25,6 +26,21 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
 _TEXTS_TRIED = 1_000
+
+
+@dataclass(frozen=True)
+class TokenizerChoice:
+    """Which tokenizer a model gets, and on which day."""
+
+    source: str = ""
+    """A folder or hub id; empty: the model's own folder."""
+    directory: Path | None = None
+    """Where that is."""
+    day: str = ""
+    """The date that a chat template is given, ISO 8601; empty: today's."""
+
+
+OWN_TOKENIZER = TokenizerChoice()
 
 
 class Vocabulary:
@@ -57,6 +73,8 @@ class Vocabulary:
             self._segments, _ = bare_copy(backend, without_dummy_prefix)
         ids = self._tokenizer.get_vocab(with_added_tokens=False)
         self._added = self._tokenizer.get_added_tokens_decoder()
+        self.source: str = ""
+        """The folder or hub id of the tokenizer, where it is not the model's own."""
         self.tokenizer_size: int = max([*ids.values(), *self._added, *(pieces or ())], default=-1) + 1
         """One more than the tokenizer's greatest id."""
         self.size: int = self.tokenizer_size if rows is None else rows
@@ -84,12 +102,14 @@ class Vocabulary:
 
     @classmethod
     def from_directory(
-        cls, directory: Path, rows: int | None = None, *, tokenizer_directory: Path | None = None, day: str = ""
+        cls, directory: Path, rows: int | None = None, choice: TokenizerChoice = OWN_TOKENIZER
     ) -> Vocabulary:
-        """The vocabulary in a Hugging Face directory, with the tokenizer of another one where that is named; raises
+        """The vocabulary in a Hugging Face directory, with the tokenizer of another one where `choice` names it; raises
         `ModelError` as `load_tokenizer` does."""
-        tokenizer = load_tokenizer(tokenizer_directory or directory)
-        return cls(tokenizer, rows, end_ids(directory, tokenizer), day)
+        tokenizer = load_tokenizer(choice.directory or directory)
+        vocabulary = cls(tokenizer, rows, end_ids(directory, tokenizer), choice.day)
+        vocabulary.source = choice.source
+        return vocabulary
 
     def _check_rows(self, ids: Mapping[str, int]) -> tuple[str, ...]:
         """What to say of ids beyond the matrix. `ids`: those of the tokenizer's model, without added tokens."""

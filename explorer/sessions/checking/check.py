@@ -126,7 +126,13 @@ class SessionChecker:
         if "…" in source:
             return CheckedStep(step, "cannot run", f"the folder is not known here. {MAP_HINT}")
         dtype: Any = recorded.dtype if recorded is not None and recorded.dtype in TOLERANCES else request.dtype
-        live = await self._live.ask(LoadModel(source=source, dtype=dtype, allow_pickle=self._allow_pickle))
+        tokenizer = self._map.get(request.tokenizer, request.tokenizer)
+        if "…" in tokenizer:
+            return CheckedStep(step, "cannot run", f"the tokenizer's folder is not known here. {MAP_HINT}")
+        day = recorded.chat_day if recorded is not None and recorded.chat_day else request.chat_day or step.at[:10]
+        live = await self._live.ask(
+            LoadModel(source=source, dtype=dtype, allow_pickle=self._allow_pickle, tokenizer=tokenizer, chat_day=day)
+        )
         if failed := _unexpected_failure(step, live):
             return failed
         if recorded is None or not isinstance(live, ModelLoaded):

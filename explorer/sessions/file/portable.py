@@ -52,7 +52,10 @@ def _sources_of(request: AnyRequest) -> list[tuple[str, str]]:
 
 
 def _without_folder(named: Model) -> Model:
-    return msgspec.structs.replace(named, source=portable_source(named.source))
+    named = msgspec.structs.replace(named, source=portable_source(named.source))
+    if isinstance(named, ModelInfo) and named.tokenizer:
+        return msgspec.structs.replace(named, tokenizer=portable_source(named.tokenizer))
+    return named
 
 
 def _portable_words(text: str, request: AnyRequest) -> str:

@@ -84,8 +84,14 @@ class Models:
     def request_for(self, source: str) -> LoadModel:
         """The request that loads `source` with the dtype and device of the settings."""
         chosen: Any = self._settings.dtype
+        settings = self._settings
         return LoadModel(
-            source=source, dtype=chosen, device=self._settings.device, allow_pickle=self._settings.allow_pickle
+            source=source,
+            dtype=chosen,
+            device=settings.device,
+            allow_pickle=settings.allow_pickle,
+            tokenizer=settings.tokenizer,
+            chat_day=settings.chat_day,
         )
 
     def load(self, request: LoadModel) -> None:
@@ -150,6 +156,7 @@ class Models:
 
     def _note_loaded(self, request: LoadModel, info: ModelInfo) -> None:
         self.reloads[info.name] = request
+        self._front.bar.set_model_idle(request.source)  # the engine may spell it otherwise: `model/` is `./model`
         self.note_identity(info)
         shown = self._front.selection.model
         if shown is None or self.awaited == info.name:

@@ -74,14 +74,17 @@ def loads_again(requests: Sequence[LoadModel], settings: Settings) -> tuple[list
     with that name stands for it. What the file says about pickles is not trusted; the settings' own word counts.
     """
     own = {portable_source(source): source for source in settings.models}
+    tokenizers = {portable_source(settings.tokenizer): settings.tokenizer}
     loads, missing = [], []
     for request in requests:
         source = own.pop(request.source, request.source)
-        if source.removeprefix("weights:").startswith("…/"):
-            missing.append(source)
+        tokenizer = tokenizers.get(request.tokenizer, request.tokenizer)
+        unknown = [each for each in (source, tokenizer) if each.removeprefix("weights:").startswith("…/")]
+        if unknown:
+            missing += unknown
         else:
-            changed = msgspec.structs.replace(request, source=source, allow_pickle=settings.allow_pickle)
-            loads.append(changed)
+            allowed = settings.allow_pickle
+            loads.append(msgspec.structs.replace(request, source=source, tokenizer=tokenizer, allow_pickle=allowed))
     return loads, missing
 
 

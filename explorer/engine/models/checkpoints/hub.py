@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from tqdm.auto import tqdm  # type: ignore[import-untyped]
 from explorer.engine.models.checkpoints.architecture import named_architecture
 from explorer.engine.models.checkpoints.directory import find_embeddings, read_config
 from explorer.engine.models.checkpoints.pickled_files import PICKLE_INDEX
-from explorer.engine.models.checkpoints.weight_files import INDEX, SafetensorsFiles
+from explorer.engine.models.checkpoints.weight_files import INDEX, SafetensorsFiles, read_weight_map
 from explorer.engine.models.errors import ModelError
 from explorer.engine.models.source import Located, Progress, Source
 
@@ -31,6 +32,7 @@ _SMALL_FILES = (
     "config.json",
     "generation_config.json",
     "tokenizer*.json",
+    "tekken.json",
     "tokenizer.model",
     "spiece.model",
     "sentencepiece*.model",
@@ -42,7 +44,7 @@ _SMALL_FILES = (
     "chat_template*",
     INDEX,
 )
-_SAFETENSORS = ("model.safetensors", "model-*.safetensors")
+_SAFETENSORS = ("model.safetensors",)
 _PICKLES = ("pytorch_model*.bin", PICKLE_INDEX)
 
 
@@ -52,11 +54,14 @@ def download(source: Source, *, allow_pickle: bool = False, progress: Progress |
     A `weights:` source takes only the shards that hold the embedding matrices. Raises `ModelError` where the
     model is unknown, gated, has no safetensors weights, or the hub cannot be reached and it is not cached.
     """
-    directory = _snapshot(source, _SMALL_FILES, progress)
-    if source.weights_only and (directory / INDEX).is_file():
-        weights = SafetensorsFiles(directory)
-        names = find_embeddings(named_architecture(read_config(directory)), weights.names, needs_head=False)
-        _snapshot(source, sorted({weights.file_of(name) for name in names.needed}), progress)
+    directory = download_small_files(source, progress)
+    if (directory / INDEX).is_file():
+        files = set(read_weight_map(directory / INDEX).values())
+        if source.weights_only:
+            weights = SafetensorsFiles(directory)
+            names = find_embeddings(named_architecture(read_config(directory)), weights.names, needs_head=False)
+            files = {weights.file_of(name) for name in names.needed}
+        _snapshot(source, [escape(file) for file in sorted(files)], progress)
     else:
         _snapshot(source, _SAFETENSORS, progress)
         if allow_pickle and not any(directory.glob("*.safetensors")):
@@ -67,6 +72,11 @@ def download(source: Source, *, allow_pickle: bool = False, progress: Progress |
             hint="Its pickled weights, if any, are read with --allow-pickle (tensors only, no code).",
         )
     return Located(directory, revision=directory.name)
+
+
+def download_small_files(source: Source, progress: Progress | None = None) -> Path:
+    """The snapshot's directory with the configuration, the tokenizer and the index of the weights in it."""
+    return _snapshot(source, _SMALL_FILES, progress)
 
 
 def _snapshot(source: Source, patterns: Sequence[str], progress: Progress | None) -> Path:
