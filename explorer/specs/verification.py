@@ -55,7 +55,8 @@ def describe(request: Verify) -> str:
     if request.where and request.token_ids is None:
         tokens += f" (filter {prose(request.where)})"
     by = ", ".join(prose(name) for name in request.definitions) or "the usual definitions"
-    return f"verify {tokens} of {prose(request.model)} by {by}"
+    plain = ", without the chat template" if request.chat == "never" else ""
+    return f"verify {tokens} of {prose(request.model)} by {by}{plain}"
 
 
 def summarise(outcome: VerificationResult) -> str:
@@ -171,6 +172,7 @@ def _arguments(parser: ArgumentParser) -> None:
         "--samples", type=positive, default=8, metavar="K", help="replies of the sampled definition (default 8)"
     )
     parser.add_argument("--seed", type=int, metavar="S", help="of the sampled definition")
+    parser.add_argument("--plain", action="store_true", help="no chat template, also for instruct models")
     again = parser.add_mutually_exclusive_group()
     again.add_argument("--resume", action="store_true", help="resume an earlier verification (this is always done)")
     again.add_argument("--fresh", action="store_true", help="ask again the prompts that were answered before")
@@ -204,6 +206,7 @@ def _requests(asked: Asked) -> Iterable[Verify | ReadVerdicts]:
             definitions=given.definitions,
             samples=given.samples,
             seed=asked.settings.seed if given.seed is None else given.seed,
+            chat="never" if given.plain else "auto",
             fresh=given.fresh,
         )
         yield request

@@ -25,10 +25,11 @@ from explorer.engine.answers.verification.definitions import (
     SUBSTRING,
     all_definitions,
 )
+from explorer.engine.answers.verification.evidence_place import evidence_folder, evidence_path
 from explorer.engine.answers.verification.judging import Facts
 from explorer.engine.answers.verification.questions import ENDED, REPLY_CLASSES, Evidence, Question, prompt_form
 from explorer.engine.answers.verification.sizes import cost_of_row, rows_of_batch, rows_of_call
-from explorer.engine.answers.verification.sweep import Asking, Slab, evidence_folder, evidence_path, sweep
+from explorer.engine.answers.verification.sweep import Asking, Slab, sweep
 from explorer.engine.behaviour.errors import BehaviourError
 from explorer.engine.behaviour.prompts import build_prompt
 from explorer.engine.models.abilities import Continuation
@@ -187,7 +188,8 @@ def test_a_cancelled_sweep_goes_on_where_it_was_and_asks_nothing_twice(calls: in
     found = swept(second, questions, ids.tolist(), tmp_path / "cut")
     for question in questions:
         assert found[question.key].tobytes() == expected[question.key].tobytes()
-        cut, whole = (evidence_path(tmp_path / folder, question) for folder in ("cut", "whole"))
+        form = prompt_form(second.vocabulary, question)
+        cut, whole = (evidence_path(tmp_path / folder, question, form) for folder in ("cut", "whole"))
         assert os.path.getsize(cut) == os.path.getsize(whole), "as many rows as an uninterrupted sweep writes"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from explorer.base.records.record import Array, Outcome, Record, Request
-from explorer.base.records.repeat_back import ReplyClass
+from explorer.base.records.repeat_back import Chat, ReplyClass
 from explorer.base.records.tokens import Category, TokenRef
 
 Verdict = Literal["verified", "weak", "rejected", "inconclusive", "not asked"]
@@ -38,6 +38,8 @@ class Verify(Request, kw_only=True):
     samples: int = 8
     """Of the `sampled` definition."""
     seed: int = 0
+    chat: Chat = "auto"
+    """`auto`: through the tokenizer's chat template where there is one and the form allows it."""
     fresh: bool = False
     """Ask again also what has been answered before."""
     rows: int = 100

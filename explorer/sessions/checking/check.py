@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import Any, Literal, get_args
 
 from explorer.base.records.models import LoadModel, ModelLoaded, UnloadModel
@@ -129,7 +130,7 @@ class SessionChecker:
         tokenizer = self._map.get(request.tokenizer, request.tokenizer)
         if "…" in tokenizer:
             return CheckedStep(step, "cannot run", f"the tokenizer's folder is not known here. {MAP_HINT}")
-        day = recorded.chat_day if recorded is not None and recorded.chat_day else request.chat_day or step.at[:10]
+        day = (recorded.chat_day if recorded is not None else "") or request.chat_day or _day_of(step)
         live = await self._live.ask(
             LoadModel(source=source, dtype=dtype, allow_pickle=self._allow_pickle, tokenizer=tokenizer, chat_day=day)
         )
@@ -139,6 +140,14 @@ class SessionChecker:
             return _checked(step, self._compare(step, live))
         self._live.pairs[recorded.name] = LivePair(recorded, live.info)
         return replace(_checked(step, self._compare(step, live)), digests=digest_difference(recorded, live.info))
+
+
+def _day_of(step: Step) -> str:
+    """The date of a step, for sessions that do not tell what date chat templates wrote; empty where it has none."""
+    try:
+        return date.fromisoformat(step.at[:10]).isoformat()
+    except ValueError:
+        return ""
 
 
 def _unexpected_failure(step: Step, live: AnyOutcome) -> CheckedStep | None:

@@ -25,10 +25,11 @@ from explorer.base.records.verification import (
 )
 from explorer.engine.answers.holdings import Holdings
 from explorer.engine.answers.verification.evidence_file import ROWS_AT_ONCE, EvidenceFile
+from explorer.engine.answers.verification.evidence_place import open_evidence
 from explorer.engine.answers.verification.plan import Judged, Plan, make_plan
 from explorer.engine.answers.verification.questions import ENDED, REPLY_CLASSES, Question
 from explorer.engine.answers.verification.summary import cell, summarise_matrix, summary
-from explorer.engine.answers.verification.sweep import Asking, Slab, evidence_path, sweep
+from explorer.engine.answers.verification.sweep import Asking, Slab, sweep
 from explorer.engine.answers.vocabulary import Read
 from explorer.engine.behaviour.prompts import build_prompt
 from explorer.engine.models.abilities import HasVocabulary
@@ -71,8 +72,7 @@ def _open_for_sweep(plan: Plan) -> Plan:
     """Drop what the request wants found again; the plan, with notes of what was damaged. Raises `ExplorerError`."""
     notes = plan.notes
     for question in plan.questions:
-        path, size = evidence_path(plan.folder, question), plan.model.info.vocab_size
-        with EvidenceFile(path, question.dtype, size, write=True, fresh=plan.request.fresh) as file:
+        with open_evidence(plan.model, question, plan.folder, write=True, fresh=plan.request.fresh) as file:
             notes += (file.note,) if file.note else ()
     return replace(plan, notes=notes)
 
@@ -185,11 +185,8 @@ def _judge_known(plan: Plan, files: dict[str, EvidenceFile], judged: Judged, par
 
 def _open_all(plan: Plan, stack: ExitStack) -> dict[str, EvidenceFile]:
     """The files of the plan's questions, to be read, by question key; closed with `stack`."""
-    size = plan.model.info.vocab_size
     return {
-        question.key: stack.enter_context(
-            EvidenceFile(evidence_path(plan.folder, question), question.dtype, size, write=False)
-        )
+        question.key: stack.enter_context(open_evidence(plan.model, question, plan.folder, write=False))
         for question in plan.questions
     }
 

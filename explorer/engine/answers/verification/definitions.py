@@ -7,13 +7,14 @@ and every verdict stands under its definition's name. All of them ask by id.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 
 import numpy as np
 from jaxtyping import Bool, Float
 
 from explorer.base.plugins import find_plugins, problem
+from explorer.base.records.repeat_back import Chat
 from explorer.base.templates import SLOT, Template, find_template
 from explorer.engine.answers.verification.judging import (
     Facts,
@@ -54,6 +55,30 @@ class Definition:
     then, and the value is that of the prompts asked. None: every question is needed."""
     replies: Question | None = None
     """The question whose replies are counted by their class, where the rule looks at that."""
+
+    def through(self, chat: Chat) -> Definition:
+        """This definition, its questions asked with the chat template where there is one (`auto`) or without."""
+        if chat == "auto":
+            return self
+        questions = {question.key: question.through(chat) for question in self.questions}
+
+        def as_asked(facts: Facts) -> Facts:
+            found = {key: facts.evidence.get(question.key) for key, question in questions.items()}
+            known = {key: evidence for key, evidence in found.items() if evidence is not None}
+            return replace(
+                facts,
+                evidence=known,
+                reencodes=lambda question, token_id: facts.reencodes(question.through(chat), token_id),
+            )
+
+        judge, settled = self.judge, self.settled
+        return replace(
+            self,
+            questions=tuple(questions.values()),
+            judge=lambda facts: judge(as_asked(facts)),
+            settled=None if settled is None else lambda facts: settled(as_asked(facts)),
+            replies=None if self.replies is None else self.replies.through(chat),
+        )
 
 
 # ── the published forms ──────────────────────────────────────────────────────────────────────────────────

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -25,16 +25,27 @@ ROWS_AT_ONCE = 4096
 class EvidenceFile:
     """The evidence of one question; a context manager."""
 
-    def __init__(self, path: Path, dtype: np.dtype[Any], vocab: int, *, write: bool, fresh: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        dtype: np.dtype[Any],
+        vocab: int,
+        earlier: Callable[[], Iterable[Entry]] | None = None,
+        *,
+        write: bool,
+        fresh: bool = False,
+    ) -> None:
         """`vocab`: rows of the embedding matrix, above every id. Without `write` a missing file is an empty one.
-        `fresh` drops what is there.
+        `earlier` gives the batches that version 0.1 kept; None: those in the file of that name. `fresh` drops what is
+        there.
 
         Raises `BehaviourError` where another sweep writes it, `ExplorerError` where it cannot be read or written.
         """
         self.path = path
         self._known = np.zeros(vocab, dtype=np.bool_)
         self._rows: Evidence = unanswered(dtype, np.arange(vocab))
-        self._cache = Cache(path, lambda: read_frames(path.with_suffix(".evidence"), dtype), write=write)
+        carried = earlier or (lambda: read_frames(path.with_suffix(".evidence"), dtype))
+        self._cache = Cache(path, carried, write=write)
         try:
             self._start(write=write, fresh=fresh)
         except BaseException:

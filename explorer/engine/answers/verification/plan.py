@@ -22,12 +22,14 @@ from explorer.engine.answers.verification.definitions import (
     added_definitions,
     all_definitions,
 )
+from explorer.engine.answers.verification.evidence_place import evidence_folder
 from explorer.engine.answers.verification.judging import Facts
 from explorer.engine.answers.verification.questions import Question
-from explorer.engine.answers.verification.sweep import Slab, evidence_folder
+from explorer.engine.answers.verification.sweep import Slab
 from explorer.engine.answers.vocabulary import Read
 from explorer.engine.behaviour.prompts import build_prompt
 from explorer.engine.models.abilities import HasHidden, HasVocabulary, weights_of
+from explorer.engine.models.errors import ModelError
 from explorer.tables.filters import parse_filter
 
 SPECIAL = CATEGORIES.index("special")
@@ -107,7 +109,7 @@ def make_plan(model: HasVocabulary, read: Read, request: Verify, cache: Path, sp
         raise ExplorerError(
             f"{model.info.name} has no indicator {indicator!r}", hint=f"It has: {', '.join(read.columns.indicators)}."
         )
-    definitions = _definitions(read, request)
+    definitions = tuple(definition.through(request.chat) for definition in _definitions(read, request))
     questions, notes = _questions(model, definitions)
     notes += added_definitions()[1]
     speakable: dict[int, tuple[Speakability, float]] = {}
@@ -148,11 +150,23 @@ def _definitions(read: Read, request: Verify) -> tuple[Definition, ...]:
 
 
 def _questions(model: HasVocabulary, definitions: Sequence[Definition]) -> tuple[tuple[Question, ...], tuple[str, ...]]:
-    """Each question once, those that do not fit the context left out and said."""
+    """Each question once; those that cannot be asked of this model are left out and said."""
     wanted = {question.key: question for definition in definitions for question in definition.questions}
-    trouble = {key: Asker(model, question).too_long() for key, question in wanted.items()}
-    fitting = tuple(question for key, question in wanted.items() if not trouble[key])
-    return fitting, tuple(f"left out: {why}" for why in trouble.values() if why)
+    fitting: list[Question] = []
+    notes: list[str] = []
+    failing: dict[str, list[str]] = {}
+    for question in wanted.values():
+        try:
+            trouble = Asker(model, question).too_long()
+        except ModelError as error:  # the chat template fails: what does not need it is asked all the same
+            failing.setdefault(error.line, []).append(question.template.name)
+            continue
+        if trouble:
+            notes.append(f"left out: {trouble}")
+        else:
+            fitting.append(question)
+    notes += [f"left out: {', '.join(names)}: {why}" for why, names in failing.items()]
+    return tuple(fitting), tuple(notes)
 
 
 def _speakable(model: HasVocabulary, folder: Path) -> dict[int, tuple[Speakability, float]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +56,15 @@ class Question:
         asked = [VERSION, template, self.tokens, self.samples, self.temperature, self.top_p, self.seed, self.chat]
         content = msgspec.json.encode(asked)
         return f"{self.template.name}-{hashlib.sha256(content).hexdigest()[:16]}"
+
+    def through(self, chat: Chat) -> Question:
+        """This question with the chat template or without; itself where its form is never put into one."""
+        return self if self.template.raw_only else replace(self, chat=chat)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is asked without a chat template, of every model."""
+        return self.template.raw_only or self.chat == "never"
 
     @property
     def dtype(self) -> np.dtype[Any]:

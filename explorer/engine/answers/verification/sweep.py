@@ -19,14 +19,13 @@ from jaxtyping import Bool, Int
 
 from explorer.engine.answers.verification.asking import Asker
 from explorer.engine.answers.verification.evidence_file import EvidenceFile
+from explorer.engine.answers.verification.evidence_place import open_evidence
 from explorer.engine.answers.verification.questions import Evidence, Question
 from explorer.engine.answers.verification.sizes import rows_of_slab
 from explorer.engine.behaviour.batching import never
-from explorer.engine.behaviour.errors import BehaviourError
 from explorer.engine.models.errors import OutOfMemory
 
 if TYPE_CHECKING:
-    from explorer.base.records.models import ModelInfo
     from explorer.engine.models.abilities import HasVocabulary
 
 UNASKED_SLAB = 4096
@@ -134,8 +133,7 @@ def sweep(
     with ExitStack() as stack:
         files = {
             asker.question.key: stack.enter_context(
-                EvidenceFile(evidence_path(folder, asker.question), asker.question.dtype, model.info.vocab_size,
-                             write=True)
+                open_evidence(model, asker.question, folder, write=True)
             )
             for asker in askers
         }  # fmt: skip
@@ -222,19 +220,3 @@ def _missing(
                 asker.rows = max(1, asker.rows // 2)
                 continue
         first += len(batch)
-
-
-def evidence_path(folder: Path, question: Question) -> Path:
-    """Where the evidence of `question` is kept in a model's folder."""
-    return folder / f"{question.key}.sqlite"
-
-
-def evidence_folder(cache: Path, info: ModelInfo) -> Path:
-    """A model's folder in `cache`: by its weights, its vocabulary and the dtype it runs in, not by its name.
-
-    Raises `BehaviourError` for a model without a digest, whose evidence could be taken for another's.
-    """
-    if not info.weights_digest:
-        raise BehaviourError(f"{info.name} has no digest of its weights", "Evidence is kept under the digest.")
-    device = info.device.split(":")[0]
-    return cache / f"{info.weights_digest}-{info.tokenizer_digest[:12]}-{info.dtype}-{device}"

@@ -48,7 +48,7 @@ def load_tokenizer(directory: Path) -> PreTrainedTokenizerFast:
             hint="Only tokenizers that the transformers library knows can be used.",
         )
     try:
-        return _own_tokenizer(directory, config) if has_own else _converted_tokenizer(directory)
+        return _own_tokenizer(directory, config) if has_own else converted_tokenizer(directory)
     except ModelError:
         raise
     except Exception as error:  # the tokenizers library raises bare Exception for files it cannot read
@@ -123,8 +123,8 @@ def read_chat_template(directory: Path, config: dict[str, Any]) -> Any:
     return {name: text for name, text in named.items() if isinstance(name, str) and isinstance(text, str)} or None
 
 
-def _converted_tokenizer(directory: Path) -> PreTrainedTokenizerFast:
-    """What transformers makes of a folder without tokenizer.json."""
+def converted_tokenizer(directory: Path) -> PreTrainedTokenizerFast:
+    """What transformers makes of a folder without tokenizer.json, or in spite of it."""
     from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
     others = [name for name in TOKENIZER_FILES if name != "tekken.json" and (directory / name).is_file()]
