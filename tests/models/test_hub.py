@@ -17,6 +17,7 @@ from transformers import PreTrainedModel
 from explorer.engine.models.checkpoints.hub import download
 from explorer.engine.models.errors import ModelError
 from explorer.engine.models.loading import load_embeddings_only
+from explorer.engine.models.locate import locate_tokenizer
 from explorer.engine.models.source import Located, Progress, parse_source
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -195,3 +196,31 @@ def test_whoever_hears_the_progress_may_stop_the_download(hub: Hub, repository: 
 
     with pytest.raises(Stopped):
         fetch("org/name", progress=stop)
+
+
+def test_what_the_index_names_is_downloaded_whatever_it_is_called(hub: Hub, repository: Path) -> None:
+    """Mistral's own files, and shards of other converters, are not called model-00001-of-00002.safetensors."""
+    index = repository / "model.safetensors.index.json"
+    content = json.loads(index.read_text())
+    shards = sorted(set(content["weight_map"].values()))
+    for place, shard in enumerate(shards):
+        (repository / shard).rename(repository / f"consolidated-[{place}].safetensors")
+    where = {name: f"consolidated-[{shards.index(shard)}].safetensors" for name, shard in content["weight_map"].items()}
+    index.write_text(json.dumps(content | {"weight_map": where}))
+    taken = fetch("weights:org/name").directory
+    assert 0 < len(list(taken.glob("consolidated*"))) < len(shards)
+    whole = fetch("org/name").directory
+    assert len(list(whole.glob("consolidated*"))) == len(shards)
+
+
+def test_tekken_alone_is_a_tokenizer(hub: Hub, repository: Path) -> None:
+    (repository / "tokenizer.json").rename(repository / "tekken.json")
+    assert (fetch("org/name").directory / "tekken.json").is_file()
+
+
+def test_a_tokenizer_on_the_hub_comes_without_weights(hub: Hub, repository: Path) -> None:
+    choice = locate_tokenizer("org/name")
+    assert choice.directory is not None
+    assert (choice.directory / "tokenizer.json").is_file()
+    assert not list(choice.directory.glob("*.safetensors"))
+    assert choice.source == "org/name"

@@ -127,6 +127,29 @@ def test_memory_is_told_for_every_device() -> None:
     assert free_memory("cpu").total == cpu.total
 
 
+def test_a_folder_without_a_tokenizer_is_given_anothers(tiny: Tiny, tmp_path: Path) -> None:
+    """Its own end of replies stays: that is the model's, not the tokenizer's."""
+    bare, other = tmp_path / "bare", tmp_path / "other"
+    bare.mkdir()
+    other.mkdir()
+    for file in tiny("llama").iterdir():
+        (other if file.name.startswith("tokenizer") else bare).joinpath(file.name).symlink_to(file)
+    (bare / "generation_config.json").unlink(missing_ok=True)
+    (bare / "generation_config.json").write_text('{"eos_token_id": 7}')
+    roster = Roster()
+    with pytest.raises(ModelError, match="has no tokenizer") as refused:
+        roster.load(str(bare))
+    assert "--tokenizer" in refused.value.hint
+    model = roster.load(str(bare), tokenizer=str(other))
+    assert model.info.tokenizer == str(other)
+    assert model.vocabulary.digest() == roster.load(str(tiny("llama"))).vocabulary.digest()
+    assert 7 in model.vocabulary.eos_ids
+    assert roster.load(str(bare), tokenizer=str(other)) is model
+    assert roster.load(f"weights:{bare}", tokenizer=str(other)).vocabulary.size == 320
+    with pytest.raises(ModelError, match="no directory"):
+        roster.load(str(bare), tokenizer=str(tmp_path / "nowhere"))
+
+
 @pytest.fixture(autouse=True)
 def thaw() -> object:
     """Loading freezes what is alive; the tests that follow shall not inherit that."""

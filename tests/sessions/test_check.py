@@ -308,3 +308,28 @@ async def test_a_failure_that_only_speaks_of_an_engine_is_asked_again() -> None:
     engine = ToldEngine(lambda request: ModelLoaded(info=info("mynah")))
     (check,) = await checked(engine, steps((load, Failure(message="no room: the engine stopped: it"))))
     assert check.result == "differ"
+
+
+async def test_a_model_is_loaded_with_the_tokenizer_and_on_the_day_of_the_session() -> None:
+    """Llama 3.1's chat template writes the date; a session tells it, and an earlier one has the dates of its steps."""
+    dated = msgspec.structs.replace(info(), chat_day="2026-11-20", tokenizer="zoo:lyrebird")
+    told = steps((LoadModel(source="zoo:mynah", tokenizer="zoo:lyrebird"), ModelLoaded(info=dated)), LOAD)
+    engine = ToldEngine(lambda request: LOAD[1])
+    old = msgspec.structs.replace(told[1], at="2026-11-21T23:59:59Z")
+    await checked(engine, (told[0], old))
+    again = LoadModel(source="zoo:mynah", dtype="float32")
+    assert engine.asked == [
+        msgspec.structs.replace(again, tokenizer="zoo:lyrebird", chat_day="2026-11-20"),
+        msgspec.structs.replace(again, chat_day="2026-11-21"),
+    ]
+
+
+async def test_a_tokenizer_of_a_folder_that_is_not_known_here_needs_a_map() -> None:
+    load = LoadModel(source="zoo:mynah", tokenizer="…/mine")
+    engine = ToldEngine(lambda request: LOAD[1])
+    (check,) = await checked(engine, steps((load, LOAD[1])))
+    assert check.result == "cannot run"
+    assert "the tokenizer's folder is not known here" in check.said
+    assert engine.asked == []
+    await checked(engine, steps((load, LOAD[1])), model_map={"…/mine": "./mine"})
+    assert engine.asked == [LoadModel(source="zoo:mynah", dtype="float32", tokenizer="./mine")]

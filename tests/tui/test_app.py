@@ -24,7 +24,7 @@ from explorer.tui.shell.commands import COMMANDS
 from explorer.tui.shell.messages import Answered
 from explorer.tui.shell.themes import read_theme, themes_dir
 from explorer.tui.widgets.model_bar import ModelBar
-from explorer.zoo import ground_truth
+from explorer.zoo import ground_truth, zoo_dir
 from tests.app_driver import SIZES, asked, on_screen, running, screen_text, steps, until
 from tests.direct_client import DirectClient
 
@@ -232,6 +232,19 @@ async def test_a_model_whose_loading_was_stopped_is_no_longer_on_its_way(tmp_pat
         await until(pilot, lambda: "◐ starling" in screen_text(app))
         app.post_message(Answered(Step(number=0, request=request, outcome=Cancelled(), at="", seconds=0.1)))
         await until(pilot, lambda: "◐ starling" not in screen_text(app))
+
+
+async def test_a_source_spelt_otherwise_than_the_engine_names_it_is_not_loading_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`model`, `model/` and `~/model` are directories; the engine calls them ./model and /home/…/model."""
+    (tmp_path / "model").symlink_to(zoo_dir("starling"))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for source in ("model/", "~/model"):
+        async with running(Engine(), tmp_path, models=(source,)) as (app, pilot):
+            await until(pilot, lambda: "●[model]" in screen_text(app))
+            assert "◐" not in screen_text(app).splitlines()[0]
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".ban.json", ".md", ".parquet", ".bias.json"])
