@@ -204,8 +204,8 @@ def test_what_the_index_names_is_downloaded_whatever_it_is_called(hub: Hub, repo
     content = json.loads(index.read_text())
     shards = sorted(set(content["weight_map"].values()))
     for place, shard in enumerate(shards):
-        (repository / shard).rename(repository / f"consolidated-[{place}].safetensors")
-    where = {name: f"consolidated-[{shards.index(shard)}].safetensors" for name, shard in content["weight_map"].items()}
+        (repository / shard).rename(repository / f"consolidated-{place}.safetensors")
+    where = {name: f"consolidated-{shards.index(shard)}.safetensors" for name, shard in content["weight_map"].items()}
     index.write_text(json.dumps(content | {"weight_map": where}))
     taken = fetch("weights:org/name").directory
     assert 0 < len(list(taken.glob("consolidated*"))) < len(shards)

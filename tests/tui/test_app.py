@@ -234,17 +234,17 @@ async def test_a_model_whose_loading_was_stopped_is_no_longer_on_its_way(tmp_pat
         await until(pilot, lambda: "◐ starling" not in screen_text(app))
 
 
+@pytest.mark.parametrize("source", ["model/", "~/model"])
 async def test_a_source_spelt_otherwise_than_the_engine_names_it_is_not_loading_for_ever(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str
 ) -> None:
     """`model`, `model/` and `~/model` are directories; the engine calls them ./model and /home/…/model."""
     (tmp_path / "model").symlink_to(zoo_dir("starling"))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
-    for source in ("model/", "~/model"):
-        async with running(Engine(), tmp_path, models=(source,)) as (app, pilot):
-            await until(pilot, lambda: "●[model]" in screen_text(app))
-            assert "◐" not in screen_text(app).splitlines()[0]
+    async with running(Engine(), tmp_path, models=(source,)) as (app, pilot):
+        await until(pilot, lambda: "●[model]" in screen_text(app))
+        assert "◐" not in screen_text(app).splitlines()[0]
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".ban.json", ".md", ".parquet", ".bias.json"])
