@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from tokenizers import Tokenizer
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel
 
 Tensors = dict[str, npt.NDArray[Any]]
 NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE = range(1, 7)
@@ -138,4 +138,16 @@ def llama_tensors(model: LlamaForCausalLM) -> Tensors:
             rows = tensors[f"blk.{layer}.attn_{part}.weight"]
             halves = rows.reshape(heads, 2, len(rows) // heads // 2, -1)
             tensors[f"blk.{layer}.attn_{part}.weight"] = halves.swapaxes(1, 2).reshape(rows.shape)
+    return tensors
+
+
+def tensors_by_table(model: PreTrainedModel) -> Tensors:
+    """The weights of a model whose tensors llama.cpp only renames, by the gguf package's own table of names."""
+    architecture = next(code for code, name in gguf.MODEL_ARCH_NAMES.items() if name == model.config.model_type)
+    table = gguf.get_tensor_name_map(architecture, model.config.num_hidden_layers)
+    tensors: Tensors = {}
+    for name, tensor in model.state_dict().items():
+        stem, _, suffix = name.rpartition(".")
+        if not (model.config.tie_word_embeddings and stem == "lm_head"):
+            tensors[f"{table.get_name(stem)}.{suffix}"] = tensor.detach().numpy()
     return tensors

@@ -215,6 +215,35 @@ def test_a_model_gives_the_logits_of_the_one_it_was_written_from(write: Callable
     assert model.embeddings().input.data_ptr() == used.data_ptr(), "one copy of the matrix is held"
 
 
+@pytest.mark.parametrize(
+    ("kind", "own", "metadata"),
+    [
+        ("qwen2", {}, {}),
+        ("qwen3", {"head_dim": 16}, {"qwen3.attention.key_length": 16}),
+        ("starcoder2", {}, {"starcoder2.attention.layer_norm_epsilon": 1e-5}),
+    ],
+)
+def test_other_architectures_give_the_logits_of_the_originals(
+    write: Callable[..., Path], kind: str, own: dict[str, Any], metadata: dict[str, Any]
+) -> None:
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
+    config = AutoConfig.for_model(
+        kind, vocab_size=ROWS, num_key_value_heads=2, max_position_embeddings=64, **sizes, **own
+    )
+    torch.manual_seed(1)
+    original = AutoModelForCausalLM.from_config(config).eval()
+    shared = {key.replace("llama", kind): value for key, value in samples.LLAMA_METADATA.items()}
+    shared[f"{kind}.attention.layer_norm_rms_epsilon"] = getattr(config, "rms_norm_eps", 1e-5)
+    shared[f"{kind}.rope.dimension_count"] = own.get("head_dim", 8)
+    file = write("model.gguf", samples.tensors_by_table(original), shared | metadata, architecture=kind)
+    model = load_whole(file)
+    prompt = torch.tensor([[5, 17, 300, 3, 3, 250]])
+    with torch.no_grad():
+        assert torch.equal(model.hf(prompt).logits, original(prompt).logits)
+
+
 def test_a_quantised_model_is_the_one_that_transformers_loads(write: Callable[..., Path]) -> None:
     from transformers import AutoModelForCausalLM
 

@@ -21,7 +21,13 @@ if TYPE_CHECKING:
 
 _COPY = "metadata.gguf"
 GEOMETRY = "Its geometry can be explored: put 'weights:' before the source."
-_SOFT_CAPS = {"attn_logit_softcapping": "attn_logit_softcapping", "final_logit_softcapping": "final_logit_softcapping"}
+_CARRIED_OVER = {
+    "attn_logit_softcapping": "attn_logit_softcapping",
+    "final_logit_softcapping": "final_logit_softcapping",
+    "expert_feed_forward_length": "moe_intermediate_size",
+    "expert_shared_feed_forward_length": "shared_expert_intermediate_size",
+}
+"""llama.cpp's settings and transformers', where transformers' tables leave them at the defaults of the class."""
 _SCALINGS = ("linear", "yarn")
 _SCALED_ATTENTION = {"gemma2": 46, "gemma3": 62}
 """Architectures whose 27B models, told by their number of blocks, scale attention by another number than the others; in
@@ -114,10 +120,13 @@ def _write_copy(files: GgufFiles, file: Path) -> None:
 def _complete(config: Any, files: GgufFiles) -> None:
     """Set what the file says and transformers' tables do not carry over; raises `ModelError` for what cannot be set."""
     header = files.header
-    for key, setting in _SOFT_CAPS.items():
+    for key, setting in _CARRIED_OVER.items():
         value = header.metadata.get(f"{header.architecture}.{key}")
-        if isinstance(value, float) and hasattr(config, setting):
+        if isinstance(value, int | float) and hasattr(config, setting):
             setattr(config, setting, value)
+    head_size = header.of_architecture("attention.key_length")
+    if head_size and getattr(config, "head_dim", None) and not hasattr(config, "global_head_dim"):
+        config.head_dim = head_size
     if _SCALED_ATTENTION.get(header.architecture) == header.of_architecture("block_count"):
         config.query_pre_attn_scalar = config.hidden_size // config.num_attention_heads
     _set_rope_scaling(config, header)
