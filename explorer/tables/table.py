@@ -69,6 +69,8 @@ class TokenColumns:
         self.vocab_size = len(self.categories)
         self.lengths: npt.NDArray[np.int64] = np.diff(self.offsets)
         self.is_padding: npt.NDArray[np.bool_] = self.categories == CATEGORIES.index("padding")
+        self.is_reference = np.isin(np.arange(len(self.categories)), [entry.token_id for entry in source.unused])
+        """Which are reference tokens, bool [vocab]."""
         self.set_aside = set_aside(self.categories, source.unused)
         """Padding, special tokens, and reference tokens that were not found by their rows, bool [vocab]."""
         self.is_candidate: npt.NDArray[np.bool_] = (self.categories == CATEGORIES.index("ok")) & ~self.set_aside

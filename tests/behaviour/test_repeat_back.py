@@ -232,10 +232,8 @@ def test_controls_follow_the_seed_and_stop_where_the_vocabulary_does() -> None:
     assert ids(1, 3) == ids(1, 3)
     assert len({tuple(ids(seed, 3)) for seed in range(8)}) > 1
     everything = ids(1, 500)
-    ordinary = {
-        V.id_of(word) for word in (" Foo", "Foo", " the", " cat", " dog", " sun", " sky", "cat", "dog", "ab", "''")
-    }
-    assert set(everything) == ordinary - {FOO}
+    words = (" Foo", "Foo", " the", " cat", " dog", " sun", " sky", "cat", "dog", "ab")
+    assert set(everything) == {V.id_of(word) for word in words} - {FOO}, "never punctuation alone, as '' is"
 
 
 def test_controls_run_in_one_batch_with_a_reply_per_sample() -> None:

@@ -36,6 +36,8 @@ from explorer.zoo import ground_truth, zoo_names
 
 UNSUSPECTED = (20.0, 80.0)
 """Percentiles of the default indicator between which a token may serve as a control."""
+UNTRAINED_FLAGS = ("withheld", "under_trained", "published")
+"""Flags of tokens that may not serve as controls."""
 KEPT = 8
 """Column sets kept in memory, the least recently used one given up first."""
 
@@ -62,14 +64,19 @@ class Read:
 
 
 def unsuspected(read: Read) -> npt.NDArray[np.bool_]:
-    """Tokens in the middle of the default indicator, bool [vocab]: neither tail holds an ordinary token for sure.
+    """Tokens that are ordinary for sure, bool [vocab]: candidates in the middle of the default indicator (neither tail
+    holds an ordinary token for sure) of which no list and no zoo card says that they were not trained.
 
-    All of them where the model has no indicators.
+    All candidates where the model has no indicators.
     """
-    if not read.sent.default_indicator:
-        return np.ones(read.columns.vocab_size, dtype=np.bool_)
-    percentiles = read.columns.percentiles(read.sent.default_indicator)
-    return (percentiles > UNSUSPECTED[0]) & (percentiles < UNSUSPECTED[1])
+    columns = read.columns
+    chosen = columns.is_candidate & ~columns.is_reference
+    for flag in UNTRAINED_FLAGS:
+        chosen &= ~columns.flags.get(flag, np.zeros(columns.vocab_size, dtype=np.bool_))
+    if read.sent.default_indicator:
+        percentiles = columns.percentiles(read.sent.default_indicator)
+        chosen &= (percentiles > UNSUSPECTED[0]) & (percentiles < UNSUSPECTED[1])
+    return chosen
 
 
 Reading = Generator[Progress, None, Read]

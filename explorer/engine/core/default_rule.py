@@ -7,8 +7,9 @@ The rule, and what it rests on:
 - Tied matrices with reference tokens: the cosine distance to their centre (there too). Measured: 300 of the 300 lowest
   `ok` tokens of Gemma 3 270M fail; the 12 verified ones of SmolLM2-135M-Instruct stand first to twelfth.
 - No reference tokens, or only such as look trained: the cosine distance to the centroid, and a weak rule. Measured on
-  SmolLM2, ROC-AUC against the verified tokens: 0.999, where the Euclidean distance to the centroid has 0.864, because
-  frequent words have small norms and lie nearer the centroid than what was never trained.
+  SmolLM2: the 12 verified tokens stand at places 8 to 39 of the `ok` ones, by the Euclidean distance to the centroid at
+  15 to 76, because frequent words have small norms and lie nearer the centroid than what was never trained (ROC-AUC
+  among 229 tested tokens: 0.999 and 0.864). In the six zoo models, by the output matrix: ROC-AUC 1.0 and 0.0.
 - Norms that are all alike (Gemma 3 normalises its rows: 1.028 to 1.035) tell nothing, so the norm is passed over.
 """
 
