@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Generator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ from explorer.engine.answers.speakability.unembedding import Unembeddings, unemb
 from explorer.engine.handlers import Engine
 from explorer.engine.models.abilities import HasWeights, weights_of
 from explorer.engine.models.lens import folded_unembedding
-from explorer.engine.models.local import LocalModel
+from explorer.engine.models.local import EmbeddingsOnly, LocalModel
 from explorer.engine.models.memory import Memory
 from explorer.engine.queue import Control
 from explorer.zoo import ground_truth, zoo_dir
@@ -537,3 +538,22 @@ def test_weights_alone_are_asked_about_raw_and_say_which_bias_is_missing(engine:
         settle(model, tmp_path, token_ids=(5,))
     result, _, _ = settle(model, tmp_path, token_ids=(5,), folded=False)
     assert "only the head's own bias" in result.notes[0]
+
+
+def test_a_forbidden_token_is_unspeakable_and_a_token_without_a_row_is_none(engine: Engine, tmp_path: Path) -> None:
+    """A bias of minus infinity forbids a token; where the head has fewer rows, the rest is never predicted."""
+    mynah = weights_of(engine.models.get("mynah"))
+    matrix = mynah.embeddings().output
+    assert matrix is not None
+    bias = torch.zeros(len(matrix))
+    bias[1000] = -torch.inf
+    rows = matrix.clone()
+    rows[2000:] = torch.nan
+    held = replace(mynah.embeddings(), output=rows, output_bias=bias, tied=False, output_rows=2000)
+    model = EmbeddingsOnly(mynah.vocabulary, held, mynah.info)
+    result, _, made = settle(model, tmp_path, token_ids=(999, 1000), folded=False)
+    assert [row.verdict for row in made.rows] == ["speakable", "unspeakable"]
+    assert checked(model, made).refused == ()
+    assert any("minus infinity" in note and note.endswith(": 1") for note in result.notes)
+    with pytest.raises(ExplorerError, match="token 2001 of mynah"):
+        settle(model, tmp_path, token_ids=(2001,), folded=False)

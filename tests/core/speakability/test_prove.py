@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 
 from benchmarks.planted import Planted, planted
+from explorer.engine.core.speakability.biases import bound_below
 from explorer.engine.core.speakability.checker import Checker
+from explorer.engine.core.speakability.exact_sums import lengths
 from explorer.engine.core.speakability.geometry import ENOUGH, Ground
 from explorer.engine.core.speakability.prove import FEW, prove
 from explorer.engine.core.speakability.questions import Question, RowWitness, Settled, Weights
@@ -47,6 +49,28 @@ def questions(radius: int) -> Iterator[Question]:
 def test_verdicts_are_the_exact_truth(family: str) -> None:
     counts = sum((compare_with_truth(family, seed) for seed in range(INSTANCES)), Counter[str]())
     assert counts["undecided"] < 0.2 * counts.total()
+
+
+@pytest.mark.parametrize("mode", ["ball", "box"])
+@pytest.mark.parametrize("with_shift", [False, True])
+def test_forbidden_tokens_are_unspeakable_and_the_others_what_they_are_without_them(
+    mode: Any, with_shift: bool
+) -> None:
+    """Tokens that a model forbids have a bias of minus infinity."""
+    random = np.random.default_rng(5)
+    rows, bias = random.normal(size=(60, 4)), 2 * random.normal(size=60)
+    shift = random.normal(size=4) if with_shift else None
+    forbidden = np.arange(60) % 7 == 3
+    bias[forbidden] = -np.inf
+    finite = bound_below(bias, float(lengths(rows).max()), shift, 4)
+    assert np.isfinite(finite).all()
+    assert np.array_equal(finite[~forbidden], bias[~forbidden])
+    question = Question(mode, radius=2 if mode == "ball" else 1, bias=True)
+    all_of_them = answers(verdicts_of(rows, finite, question, shift=shift))
+    others = answers(verdicts_of(rows[~forbidden], bias[~forbidden], question, shift=shift))
+    assert {all_of_them[place] for place in np.flatnonzero(forbidden).tolist()} == {"unspeakable"}
+    assert [all_of_them[place] for place in np.flatnonzero(~forbidden).tolist()] == list(others.values())
+    assert {"speakable", "unspeakable"} == set(others.values())
 
 
 def test_a_row_that_is_nothing_but_rounding_proves_nothing() -> None:

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from explorer.base.errors import ExplorerError
 from explorer.base.records.tokens import CATEGORIES
+from explorer.engine.core.speakability.biases import bound_below
 from explorer.engine.core.speakability.geometry import Ground
 from explorer.engine.core.speakability.rows import Rows
 from explorer.engine.models.abilities import HasHidden, HasWeights
@@ -146,7 +147,7 @@ def unembedding(model: HasWeights, *, folded: bool, bias: bool) -> Unembedding:
     output, own = model.embeddings().output, model.embeddings().output_bias
     if output is None:
         raise ExplorerError(f"{model.info.name} has no unembedding", hint="Choose a model that predicts tokens.")
-    kept = np.flatnonzero(np.asarray(model.vocabulary.categories) != PADDING)
+    kept = np.flatnonzero(np.asarray(model.vocabulary.categories[: model.embeddings().output_rows]) != PADDING)
     if not len(kept):
         raise ExplorerError(f"all rows of {model.info.name} are padding", hint="Load it with its tokenizer.")
     head = None if own is None or not bias else _numbers(own)
@@ -193,6 +194,10 @@ def _without_norm(
 
 
 def _checked(model: HasWeights, found: Unembedding) -> Unembedding:
+    if found.bias is not None and (forbidden := int(np.isneginf(found.bias).sum())):
+        bias = bound_below(found.bias, float(found.rows.lengths.max()), found.shift, found.rows.shape[1])
+        note = f"tokens with a bias of minus infinity, which nothing can make the model say: {forbidden:,}"
+        found = replace(found, bias=bias, notes=(*found.notes, note))
     rest = (part for part in (found.bias, found.shift) if part is not None)
     if not (found.rows.are_finite and all(np.isfinite(part).all() for part in rest)):
         raise ExplorerError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,6 +61,22 @@ class Biases:
         a, b, c = along @ along, along @ self.origin, self.origin @ self.origin - radius**2
         x = self.origin + (-b + np.sqrt(b * b - a * c)) / a * along
         return np.asarray(x * min(1.0, radius / float(np.linalg.norm(x))))
+
+
+def bound_below(
+    bias: Float64[np.ndarray, " vocab"], longest: float, shift: Float64[np.ndarray, " d_model"] | None, width: int
+) -> Float64[np.ndarray, " vocab"]:
+    """The biases with finite numbers for minus infinity (tokens that a model forbids), and the same verdicts.
+
+    The numbers are so low that at every x of any question some token that is not forbidden scores more: forbidden
+    tokens never win, and whether another token leads does not depend on them. `longest`: at least every row's length.
+    """
+    forbidden = np.isneginf(bias)
+    if not forbidden.any() or forbidden.all():
+        return bias
+    # x is in the ball or the box, or a token's own row.
+    reach = max(math.sqrt(width), longest) + (0.0 if shift is None else float(np.linalg.norm(shift)))
+    return np.where(forbidden, bias[~forbidden].min() - 4 * longest * reach - 1, bias)
 
 
 def _fit(
