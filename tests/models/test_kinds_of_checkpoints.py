@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -17,6 +18,8 @@ from transformers import (
     CLIPVisionConfig,
     Gemma3Config,
     Gemma3ForConditionalGeneration,
+    GptOssConfig,
+    GptOssForCausalLM,
     LlavaConfig,
     LlavaForConditionalGeneration,
     MllamaForCausalLM,
@@ -42,6 +45,8 @@ from explorer.engine.models.checkpoints.directory import read_config, read_embed
 from explorer.engine.models.checkpoints.weight_files import open_weights
 from explorer.engine.models.errors import ModelError
 from explorer.engine.models.loading import load_embeddings_only, load_model
+from explorer.engine.models.prediction import Choice, Wanted
+from explorer.engine.models.roster import weights_size
 
 Tiny = Callable[[str], Path]
 Save = Callable[..., None]
@@ -297,6 +302,73 @@ def test_a_multimodal_config_runs_as_the_text_model_that_transformers_makes_of_i
     with torch.no_grad():
         expected = model(input_ids=torch.tensor([[15, 16, 17]])).logits[0, -1]
     torch.testing.assert_close(found.start([[15, 16, 17]]).logits[0], expected, rtol=0, atol=1e-5)
+
+
+def test_a_model_whose_head_has_fewer_rows_runs_and_never_says_the_rest(kind: Kind) -> None:
+    directory, model = kind("mllama")
+    found = load_model(directory, name="model", source="./model")
+    batch = found.start([[15, 16, 17], [18, 19]])
+    assert tuple(batch.logits.shape) == (2, ROWS + 8)
+    assert bool(batch.logits[:, ROWS:].isneginf().all())
+    with torch.no_grad():
+        expected = model(input_ids=torch.tensor([[15, 16, 17]])).logits[0, -1]
+    torch.testing.assert_close(batch.logits[0, :ROWS], expected, rtol=0, atol=1e-5)
+    told = batch.read(Wanted(targets=np.array([[20, ROWS + 3]] * 2), choice=Choice()))
+    assert np.isneginf(told.logprobs[:, 1]).all()
+
+
+def pack_fp8(tensors: Tensors) -> Tensors:
+    """Every linear layer as FP8 with a scale a block, as DeepSeek and Qwen publish it."""
+    packed: Tensors = {}
+    for name, tensor in tensors.items():
+        if name.endswith("proj.weight"):
+            packed[name] = (tensor * 4).to(torch.float8_e4m3fn)
+            packed[f"{name}_scale_inv"] = torch.full((1, 1), 0.25)
+        else:
+            packed[name] = tensor
+    return packed
+
+
+FP8 = {"quant_method": "fp8", "activation_scheme": "dynamic", "weight_block_size": [128, 128]}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_fp8_weights_run_on_a_processor(tiny: Tiny, tmp_path: Path, dtype: Any) -> None:
+    packed = changed(tiny("llama"), tmp_path / "packed", pack_fp8, quantization_config=FP8)
+
+    def unpack(tensors: Tensors) -> Tensors:
+        rounded = {name: (tensor * 4).to(torch.float8_e4m3fn).float() / 4 for name, tensor in tensors.items()}
+        return {name: rounded[name] if name.endswith("proj.weight") else tensor for name, tensor in tensors.items()}
+
+    plain = changed(tiny("llama"), tmp_path / "plain", unpack)
+    expected = load_model(plain, name="plain", source="./plain", dtype=dtype)
+    found = load_model(packed, name="packed", source="./packed", dtype=dtype)
+    assert {parameter.dtype for parameter in found.hf.parameters()} == {getattr(torch, dtype)}
+    assert found.info.dtype == dtype
+    torch.testing.assert_close(found.start([[5, 6]]).logits, expected.start([[5, 6]]).logits, rtol=0, atol=0.05)
+    assert weights_size(packed, getattr(torch, dtype)) == sum(tensor.nbytes for tensor in found.hf.parameters())
+
+
+def test_the_memory_check_counts_packed_weights_as_they_are_unpacked(tmp_path: Path, save: Save) -> None:
+    """gpt-oss stores two numbers in a byte and is unpacked where there is no kernel for that."""
+    experts = {"num_local_experts": 4, "num_experts_per_tok": 2, "layer_types": ["sliding_attention", "full_attention"]}
+    model = GptOssForCausalLM(GptOssConfig(**TEXT, **experts))
+    save(model, tmp_path / "plain")
+
+    def pack(tensors: Tensors) -> Tensors:
+        packed = {name: tensor for name, tensor in tensors.items() if not name.endswith("_proj")}
+        for name in set(tensors) - set(packed):
+            experts, wide, high = tensors[name].shape
+            packed[f"{name}_blocks"] = torch.randint(256, (experts, high, wide // 32, 16), dtype=torch.uint8)
+            packed[f"{name}_scales"] = torch.full((experts, high, wide // 32), 124, dtype=torch.uint8)
+        return packed
+
+    mxfp4 = {"quant_method": "mxfp4", "modules_to_not_convert": ["model.layers.*.self_attn", "lm_head"]}
+    packed = changed(tmp_path / "plain", tmp_path / "packed", pack, quantization_config=mxfp4)
+    found = load_model(packed, name="packed", source="./packed", dtype="float32", device="cpu")
+    taken = sum(parameter.nbytes for parameter in found.hf.parameters())
+    assert weights_size(packed, torch.float32) == taken
+    assert (packed / "model.safetensors").stat().st_size < taken / 2
 
 
 def test_text_models_that_need_an_image_model_are_refused_with_their_geometry_offered(kind: Kind) -> None:

@@ -77,3 +77,23 @@ def test_missing_directory_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="there is no directory"):
         locate(parse_source(str(tmp_path / "nowhere")))
     assert locate(parse_source(str(tmp_path))).directory == tmp_path
+
+
+@pytest.mark.parametrize(
+    ("page", "source"),
+    [
+        ("https://huggingface.co/openai-community/gpt2", "openai-community/gpt2"),
+        ("https://huggingface.co/openai-community/gpt2/", "openai-community/gpt2"),
+        ("weights:https://huggingface.co/org/name/tree/v1.0", "weights:org/name@v1.0"),
+        ("https://hf.co/org/name/blob/main/config.json", "org/name@main"),
+    ],
+)
+def test_the_address_of_a_models_page_is_its_hub_id(page: str, source: str) -> None:
+    assert str(parse_source(page)) == source
+
+
+def test_a_snapshot_in_the_hubs_cache_is_called_by_its_hub_id() -> None:
+    place = f"/home/me/hub/models--org--tiny/snapshots/{'0a' * 20}"
+    assert parse_source(place).short_name == "org/tiny"
+    assert parse_source(f"weights:{place}/").short_name == "org/tiny(weights)"
+    assert parse_source(f"/data/{'0a' * 20}").short_name == "0a" * 20

@@ -14,6 +14,7 @@ import torch
 from explorer.base.records import models as records
 from explorer.base.records.models import DeviceMemory, ModelInfo
 from explorer.engine.models.abilities import HasVocabulary
+from explorer.engine.models.adapters import base_directory, is_adapter, load_adapted
 from explorer.engine.models.checkpoints.architecture import causal_architecture, named_architecture
 from explorer.engine.models.checkpoints.directory import read_config
 from explorer.engine.models.checkpoints.gguf_place import find_gguf
@@ -178,11 +179,13 @@ class Roster:
 
 
 def _load(place: Path, weights_only: bool, allow_pickle: bool, origin: dict[str, Any]) -> Loaded:
-    """The model in a directory or GGUF file."""
+    """The model in a directory, an adapter's or not, or in GGUF files."""
     if files := find_gguf(place):
         from explorer.engine.models.gguf_loading import load_gguf, load_gguf_embeddings
 
         return load_gguf_embeddings(files, **origin) if weights_only else load_gguf(files, **origin)
+    if is_adapter(place) and not weights_only:
+        return load_adapted(place, **origin, allow_pickle=allow_pickle)
     load: Callable[..., Loaded] = load_embeddings_only if weights_only else load_model
     return load(place, **origin, allow_pickle=allow_pickle)
 
@@ -194,6 +197,8 @@ def weights_size(directory: Path, dtype: torch.dtype) -> int:
         from explorer.engine.models.gguf_loading import gguf_size
 
         return gguf_size(files, dtype)
+    if is_adapter(directory):
+        return weights_size(base_directory(directory), dtype)
     config = read_config(directory)
     size = loaded_size(causal_architecture(config) or named_architecture(config), dtype)
     if has_safetensors(directory):

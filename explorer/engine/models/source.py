@@ -17,6 +17,10 @@ Progress = Callable[[int, int, str], None]
 
 WEIGHTS_ONLY = "weights:"
 ZOO = "zoo:"
+_PAGE = re.compile(
+    r"https?://(?:www\.)?(?:huggingface\.co|hf\.co)/([\w.-]+/[\w.-]+?)(?:/(?:tree|blob|resolve)/([^/?#]+).*)?/?"
+)
+_IN_THE_CACHE = re.compile(r"/models--([^/]+)/snapshots/[0-9a-f]{40}$")
 _HUB_ID = re.compile(r"(?!.*(--|\.\.))[A-Za-z0-9][\w.-]{0,95}(/[\w.-]{1,96})?")
 
 
@@ -38,9 +42,13 @@ class Source:
 
     @property
     def short_name(self) -> str:
-        """A name to call the model by: the last part of the place, without a GGUF file's suffix; `(weights)` after it
-        where only those are read."""
-        last = model_name(os.path.basename(os.path.abspath(self.place))) or "model"
+        """A name to call the model by: the last part of the place, without a GGUF file's suffix, and the hub id of a
+        snapshot in the hub's cache; `(weights)` after it where only those are read."""
+        whole = os.path.abspath(self.place)
+        if (cached := _IN_THE_CACHE.search(whole)) is not None:
+            last = cached[1].replace("--", "/")
+        else:
+            last = model_name(os.path.basename(whole)) or "model"
         return f"{last}(weights)" if self.weights_only else last
 
 
@@ -53,8 +61,8 @@ class Located:
 
 
 def parse_source(text: str) -> Source:
-    """Read a source string: `zoo:NAME`, a directory or GGUF file, a hub id `org/name` or `org/name@revision`, and any
-    of them after `weights:`.
+    """Read a source string: `zoo:NAME`, a directory or GGUF file, a hub id `org/name` or `org/name@revision`, or the
+    address of its page, and any of them after `weights:`.
 
     What begins with `.`, `/` or `~`, has more than one `/`, ends with `.gguf`, or is there as a directory or a file, is
     a path. Raises `ModelError` for what is none of these.
@@ -64,6 +72,8 @@ def parse_source(text: str) -> Source:
     place = place.removeprefix(WEIGHTS_ONLY)
     if place.startswith(ZOO):
         return Source("zoo", place.removeprefix(ZOO), weights_only=weights_only)
+    if (page := _PAGE.fullmatch(place)) is not None:
+        return Source("hub", page[1], revision=page[2] or "", weights_only=weights_only)
     name, _, revision = place.partition("@")
     if place.startswith((".", "/", "~")) or (name.count("/") > 1 and "://" not in place):
         return Source("directory", os.path.expanduser(place), weights_only=weights_only)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -20,6 +21,8 @@ class AdapterConfig(msgspec.Struct):
 
     base_model_name_or_path: str | None = None
     peft_type: str | None = None
+    megatron_config: dict[str, Any] | None = None
+    """Where it is set, peft imports the module that stands beside it."""
 
 
 def refuse_pointers(directory: Path) -> None:
@@ -47,8 +50,7 @@ def _reasons(directory: Path) -> Iterator[ModelError]:
         adapter = read_typed(directory / ADAPTER_CONFIG, AdapterConfig)
         yield ModelError(
             f"{directory.name} is {describe_adapter(adapter)}, and no model by itself",
-            hint="Merge it into its base model (merge_and_unload, save_pretrained), or install peft and have the base "
-            "model in a folder or in the cache.",
+            hint="Load it without weights: (peft is needed), or name its base model.",
         )
     if snapshots := sorted((directory / "snapshots").glob("*/config.json")):
         yield ModelError(
