@@ -17,7 +17,7 @@ from explorer.engine.models.checkpoints.gguf_files import GgufFiles, dequantise_
 from explorer.engine.models.checkpoints.gguf_place import find_gguf, model_name
 from explorer.engine.models.errors import ModelError
 from explorer.engine.models.local import EmbeddingsOnly, LocalModel
-from explorer.engine.models.roster import Roster, weights_size
+from explorer.engine.models.roster import Roster, matrices_size, weights_size
 from explorer.engine.models.source import parse_source
 from tests.models import gguf_samples as samples
 from tests.models.conftest import byte_level_tokenizer
@@ -330,3 +330,8 @@ def test_a_model_too_big_when_dequantised_is_refused(write: Callable[..., Path])
     held = Memory(used=0, free=file.stat().st_size, total=10**9)
     with pytest.raises(ModelError, match=r"model needs .* KiB as float32"):
         Roster(measure=lambda device: held).load(str(file))
+    assert matrices_size(file) == 4 * ROWS * samples.D_MODEL
+    assert matrices_size(write("plain.gguf", samples.matrices(ROWS))) == 0, "it is mapped"
+    held = Memory(used=0, free=4 * ROWS * samples.D_MODEL - 1, total=10**9)
+    with pytest.raises(ModelError, match=r"model\(weights\) needs 40.0 KiB as float32"):
+        Roster(measure=lambda device: held).load(f"weights:{file}")

@@ -122,6 +122,16 @@ def gguf_size(files: Sequence[Path], dtype: torch.dtype) -> int:
     return GgufFiles(files).n_elements() * dtype.itemsize
 
 
+def gguf_matrices_size(files: Sequence[Path]) -> int:
+    """Bytes that the matrices take once they are dequantised to float32; those that are not quantised stay on disk."""
+    weights = _open(files)
+    return 4 * sum(math.prod(weights.shape(name)) for name in _matrix_names(weights) if weights.is_quantised(name))
+
+
+def _matrix_names(weights: GgufFiles) -> list[str]:
+    return [name for name in (INPUT, OUTPUT, OUTPUT_BIAS) if name in weights.tensors]
+
+
 def _open(files: Sequence[Path]) -> GgufFiles:
     """The tensors; raises `ModelError` where they are no language model's, or the matrices do not fit each other."""
     weights = GgufFiles(files)
@@ -139,10 +149,8 @@ def _open(files: Sequence[Path]) -> GgufFiles:
 
 def _read_matrices(weights: GgufFiles) -> dict[str, torch.Tensor]:
     """The matrices and the head's bias by llama.cpp's names, as far as they are there."""
-    names = [name for name in (INPUT, OUTPUT, OUTPUT_BIAS) if name in weights.tensors]
-    needed = sum(math.prod(weights.shape(name)) for name in names)
-    with out_of_memory_as_failure(torch.device("cpu"), f"{needed:,} numbers of the matrices"):
-        return {name: weights.tensor(name) for name in names}
+    with out_of_memory_as_failure(torch.device("cpu"), "the dequantised matrices"):
+        return {name: weights.tensor(name) for name in _matrix_names(weights)}
 
 
 def _embeddings(weights: GgufFiles, matrices: dict[str, torch.Tensor]) -> Embeddings:

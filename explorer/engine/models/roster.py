@@ -75,8 +75,11 @@ class Roster:
         with self._reserving(parsed, spelled) as name:
             origin: dict[str, Any] = {"name": name, "source": str(parsed), "revision": located.revision}
             origin["choice"] = choice
-            if not parsed.weights_only:
-                self._refuse_misfit(located.directory, name, choose_dtype(dtype, chosen), chosen)
+            if parsed.weights_only:
+                self._refuse_misfit(matrices_size(located.directory), name, torch.float32, chosen)
+            else:
+                wanted = choose_dtype(dtype, chosen)
+                self._refuse_misfit(weights_size(located.directory, wanted), name, wanted, chosen)
                 origin |= {"dtype": dtype, "device": device, "progress": progress}
             model = _load(located.directory, parsed.weights_only, allow_pickle, origin)
             self.add(model)
@@ -166,9 +169,8 @@ class Roster:
         names += [f"{names[-1]}-{number}" for number in range(2, len(taken) + 3)]
         return next(name for name in names if name not in taken)
 
-    def _refuse_misfit(self, directory: Path, name: str, dtype: torch.dtype, device: torch.device) -> None:
-        """Raise `ModelError` where the weights in `dtype` are more than the device's free memory."""
-        needed = weights_size(directory, dtype)
+    def _refuse_misfit(self, needed: int, name: str, dtype: torch.dtype, device: torch.device) -> None:
+        """Raise `ModelError` where the bytes `needed` in `dtype` are more than the device's free memory."""
         memory = self._measure(str(device))
         if needed > memory.free:
             raise ModelError(
@@ -188,6 +190,16 @@ def _load(place: Path, weights_only: bool, allow_pickle: bool, origin: dict[str,
         return load_adapted(place, **origin, allow_pickle=allow_pickle)
     load: Callable[..., Loaded] = load_embeddings_only if weights_only else load_model
     return load(place, **origin, allow_pickle=allow_pickle)
+
+
+def matrices_size(place: Path) -> int:
+    """Bytes of memory that the matrices of a `weights:` source take: those of GGUF files, dequantised to float32; none
+    where they are mapped from the disk."""
+    if not (files := find_gguf(place)):
+        return 0
+    from explorer.engine.models.gguf_loading import gguf_matrices_size
+
+    return gguf_matrices_size(files)
 
 
 def weights_size(directory: Path, dtype: torch.dtype) -> int:

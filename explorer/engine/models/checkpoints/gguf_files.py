@@ -59,11 +59,15 @@ class GgufFiles:
         """How the numbers of a tensor are written: `Q8_0`, `F16`."""
         return self.tensors[name].dtype
 
+    def is_quantised(self, name: str) -> bool:
+        """Whether a tensor must be dequantised, and is not mapped from the disk as it stands."""
+        return self.kind(name) not in _PLAIN
+
     def tensor(self, name: str) -> Tensor:
         """The tensor on the CPU: in its own dtype where it is not quantised, else dequantised to float32, by blocks of
         rows. Raises `ModelError` for kinds that cannot be dequantised here."""
         stored = self.tensors[name]
-        if stored.dtype in _PLAIN:
+        if not self.is_quantised(name):
             return _read_plain(stored)
         if stored.dtype in _WHOLE_NUMBERS:
             raise ModelError(f"{name} holds whole numbers ({stored.dtype}), which are not read")
