@@ -110,6 +110,7 @@ async def converse(
     try:
         conversation = Conversation(client, session, quiet=given.json or given.quiet)
         models = await conversation.load(getattr(given, "sources", ()), settings)
+        _tell_quantised(models, given)
         naming = {"none": (), "first": models[:1]}.get(verb.token, models)
         tokens = tuple(await conversation.tokens(naming, given))
         for ids in tokens[:1] if verb.token == "together" else tokens:
@@ -120,6 +121,13 @@ async def converse(
                     verb.after(given, request, outcome)
     finally:
         await client.stop()
+
+
+def _tell_quantised(models: Sequence[ModelInfo], given: Namespace) -> None:
+    """Say on stderr which models' numbers come from quantised weights: not every outcome has a place for it."""
+    for model in () if given.quiet else models:
+        if model.quantisation:
+            _say(f"{model.name}: quantised weights ({model.quantisation})")
 
 
 def _print(request: AnyRequest, outcome: AnyOutcome, given: Namespace) -> None:
