@@ -45,6 +45,11 @@ def read_gguf_config(files: GgufFiles) -> PreTrainedConfig:
     """The configuration; raises `ModelError` for architectures that transformers does not load from GGUF files, and for
     settings that it would leave out so that the model would compute something else."""
     header, rows = files.header, files.shape(INPUT)[0]
+    if (blocks := header.of_architecture("block_count")) > len(files.tensors):  # each is built before it is filled
+        raise ModelError(
+            f"{header.file.name} speaks of {blocks:,} blocks but holds {len(files.tensors):,} tensors",
+            hint="Download it again.",
+        )
     try:
         config = _new_config(files, rows) if is_new_style(header) else _legacy_config(files)
     except ModelError:

@@ -91,7 +91,9 @@ def convert_tensors(
 def load_by_transformers(files: GgufFiles, architecture: Architecture, dtype: torch.dtype) -> PreTrainedModel:
     """The model by transformers' later loader, for the architectures that it has taken over."""
     from transformers import GgufConfig
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()  # it writes over the terminal
     file = files.header.file
     if len({tensor.file for tensor in files.tensors.values()}) > 1:
         raise ModelError(

@@ -32,6 +32,7 @@ _NAMED = {
 """transformers' names of tokens and llama.cpp's (spelt as it spells them)."""
 _ENDS = ("eos", "eot", "eom")
 _CONTINUES = "##"
+_OTHER_TOKENIZER = "Take a GGUF file of a language model, or name a folder with its tokenizer: --tokenizer DIR."
 _NAMES_SHOWN = "gpt2, llama, gemma4, bert, t5"
 
 
@@ -91,7 +92,7 @@ def read_gguf_tokenizer(header: GgufHeader) -> GgufTokenizer:
     if build is None:
         raise ModelError(
             f"the tokenizer in {header.file.name} is of the kind {vocabulary.kind[:40]!r}, which is not supported",
-            hint=f"Kinds that are: {_NAMES_SHOWN}.",
+            hint=f"Kinds that are: {_NAMES_SHOWN}. Or name a folder with the model's tokenizer: --tokenizer DIR.",
         )
     try:
         backend, notes = build(vocabulary)
@@ -106,7 +107,7 @@ def read_gguf_tokenizer(header: GgufHeader) -> GgufTokenizer:
 def _read_vocabulary(header: GgufHeader) -> GgufVocabulary:
     tokens = header.strings("tokenizer.ggml.tokens")
     if not tokens:
-        raise ModelError(f"{header.file.name} holds no vocabulary", hint="Take a GGUF file of a language model.")
+        raise ModelError(f"{header.file.name} holds no vocabulary", hint=_OTHER_TOKENIZER)
     types = [int(kind) for kind in header.numbers("tokenizer.ggml.token_type").tolist()] or [1] * len(tokens)
     if len(types) != len(tokens):
         raise ModelError(f"{header.file.name} has {len(tokens):,} tokens but types of {len(types):,}")

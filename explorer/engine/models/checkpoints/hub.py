@@ -67,6 +67,11 @@ def download(source: Source, *, allow_pickle: bool = False, progress: Progress |
         if allow_pickle and not any(directory.glob("*.safetensors")):
             _snapshot(source, _PICKLES, progress)
     if not any(file.suffix in (".safetensors", ".bin") for file in directory.iterdir()):
+        if "gguf" in source.place.lower():
+            raise ModelError(
+                f"{source.place} has no safetensors weights on the hub, and seems to hold GGUF files",
+                hint=f"Download one of them (hf download {source.place} FILE.gguf) and give its path.",
+            )
         raise ModelError(
             f"{source.place} has no safetensors weights on the hub",
             hint="Its pickled weights, if any, are read with --allow-pickle (tensors only, no code).",
