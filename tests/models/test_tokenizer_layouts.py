@@ -166,3 +166,16 @@ def test_a_token_that_only_the_config_declares_gets_the_id_declared(tmp_path: Pa
         (tmp_path / "tokenizer_config.json").write_text(json.dumps({"added_tokens_decoder": {str(declared): entry}}))
         vocabulary = Vocabulary.from_directory(tmp_path)
         assert vocabulary.size == wanted, "no token gets another id than the one declared"
+
+
+def test_an_entry_that_vocab_txt_repeats_is_no_row_without_a_token(tmp_path: Path) -> None:
+    """ERNIE's vocab.txt has `$` twice; the tokenizer keeps the last id, and the first would pass for padding, which
+    indicators take for untrained (PaddlePaddle/PaddleNLP#5974)."""
+    entries = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "$", "the", "##s", "q", "$", "a"]
+    (tmp_path / "vocab.txt").write_text("\n".join(entries) + "\n")
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "BertTokenizer"}))
+    vocabulary = Vocabulary.from_directory(tmp_path, rows=12)
+    assert [vocabulary.token_bytes(token_id).decode() for token_id in range(5, 12)] == [*"$", "the", "s", *"q$a", ""]
+    names = [CATEGORIES[code] for code in vocabulary.categories]
+    assert names[5:] == ["unreachable", "ok", "ok", "ok", "ok", "ok", "padding"]
+    assert [token_id for token_id, _ in vocabulary.known_unused()] == [11]

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from explorer.base.records.tokens import TokenRef
 from explorer.base.text import decode
 from explorer.engine.models.chat import ChatTemplate
-from explorer.engine.models.checkpoints.tokenizer_files import bare_copy, end_ids, load_tokenizer
+from explorer.engine.models.checkpoints.tokenizer_files import bare_tokenizer, end_ids, load_tokenizer, lost_pieces
 from explorer.engine.models.errors import ModelError
 from explorer.engine.models.reachability import Reencoder
 from explorer.engine.models.token_bytes import Spelling, read_spelling, without_dummy_prefix
@@ -67,10 +67,10 @@ class Vocabulary:
         self.tokenizer = tokenizer
         """The transformers tokenizer that this was made from, for libraries that ask for one."""
         backend = tokenizer.backend_tokenizer
-        self._tokenizer, structure = bare_copy(backend)
+        self._tokenizer, structure = bare_tokenizer(backend)
         self._segments = self._tokenizer
         if without_dummy_prefix(structure) is not None:
-            self._segments, _ = bare_copy(backend, without_dummy_prefix)
+            self._segments, _ = bare_tokenizer(backend, without_dummy_prefix)
         ids = self._tokenizer.get_vocab(with_added_tokens=False)
         self._added = self._tokenizer.get_added_tokens_decoder()
         self.source: str = ""
@@ -106,8 +106,10 @@ class Vocabulary:
     ) -> Vocabulary:
         """The vocabulary in a Hugging Face directory, with the tokenizer of another one where `choice` names it; raises
         `ModelError` as `load_tokenizer` does."""
-        tokenizer = load_tokenizer(choice.directory or directory)
-        vocabulary = cls(tokenizer, rows, end_ids(directory, tokenizer), choice.day)
+        place = choice.directory or directory
+        tokenizer = load_tokenizer(place)
+        pieces = lost_pieces(place, tokenizer)
+        vocabulary = cls(tokenizer, rows, end_ids(directory, tokenizer), choice.day, pieces)
         vocabulary.source = choice.source
         return vocabulary
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,25 +64,34 @@ def _own_tokenizer(directory: Path, config: dict[str, Any]) -> PreTrainedTokeniz
     transformers' AutoTokenizer is not asked: it puts the normaliser and pre-tokenizer of the class that is named beside
     the file in the place of the file's own (huggingface/transformers#45488).
     """
-    from tokenizers import Tokenizer
     from transformers import PreTrainedTokenizerFast
 
-    backend = Tokenizer.from_file(str(directory / "tokenizer.json"))
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_file=str(directory / "tokenizer.json"), chat_template=read_chat_template(directory, config)
+    )
+    backend = tokenizer.backend_tokenizer
     _add_declared(backend, config)
     named = read_json(directory / "special_tokens_map.json") | config
-    options: dict[str, Any] = {}
     for name in _NAMED_TOKENS:
         content = _content(named.get(name))
         if content is not None and backend.token_to_id(content) is not None:  # a name alone makes no row
-            options[name] = content
-    extra = named.get("additional_special_tokens") or named.get("extra_special_tokens") or ()
-    contents = [_content(entry) for entry in (extra.values() if isinstance(extra, dict) else extra)]
-    options["extra_special_tokens"] = [
-        content for content in contents if content is not None and backend.token_to_id(content) is not None
-    ]
-    return PreTrainedTokenizerFast(
-        tokenizer_object=backend, chat_template=read_chat_template(directory, config), **options
-    )
+            setattr(tokenizer, name, content)
+    _make_special(backend, [*tokenizer.special_tokens_map.values(), *_further_special(named)])
+    return tokenizer
+
+
+def _further_special(named: dict[str, Any]) -> list[str]:
+    """The special tokens that have no role of their own."""
+    entries = named.get("additional_special_tokens") or named.get("extra_special_tokens") or ()
+    contents = [_content(entry) for entry in (entries.values() if isinstance(entries, dict) else entries)]
+    return [content for content in contents if content is not None]
+
+
+def _make_special(backend: Tokenizer, contents: Iterable[str]) -> None:
+    """Let pieces of the vocabulary be special tokens, which a text that holds them is split at; others make no row."""
+    known = {entry.content for entry in backend.get_added_tokens_decoder().values() if entry.special}
+    new = [one for one in dict.fromkeys(contents) if one not in known and backend.token_to_id(one) is not None]
+    backend.add_special_tokens(new)
 
 
 def _add_declared(backend: Tokenizer, config: dict[str, Any]) -> None:
@@ -143,17 +152,31 @@ def converted_tokenizer(directory: Path) -> PreTrainedTokenizerFast:
     return tokenizer
 
 
-def bare_copy(
+def lost_pieces(directory: Path, tokenizer: PreTrainedTokenizerFast) -> dict[int, str]:
+    """The entries of a vocab.txt that stand there a second time further on, by id: the tokenizer knows the last of them
+    (ERNIE: PaddlePaddle/PaddleNLP#5974), but the matrix has a row for each."""
+    file = directory / "vocab.txt"
+    if (directory / "tokenizer.json").is_file() or not file.is_file():
+        return {}
+    entries = file.read_text(encoding="utf-8", errors="replace").split("\n")
+    backend = tokenizer.backend_tokenizer
+    return {place: entry for place, entry in enumerate(entries) if entry and backend.id_to_token(place) is None}
+
+
+def bare_tokenizer(
     tokenizer: Tokenizer, change: Callable[[dict[str, Any]], dict[str, Any] | None] = lambda _: None
 ) -> tuple[Tokenizer, dict[str, Any]]:
-    """A copy of `tokenizer` that neither cuts nor pads nor leaves out merges at random, changed by `change` (None: not
-    at all), and its JSON."""
+    """A tokenizer that neither cuts nor pads nor leaves out merges at random, changed by `change` (None: not at all),
+    and the JSON of `tokenizer`, which is itself given back where nothing is to be changed."""
     from tokenizers import Tokenizer as Fast
 
     structure = json.loads(tokenizer.to_str())
-    if structure["model"].get("dropout"):  # BPE-dropout is for training: every text would be encoded anew each time
-        structure["model"]["dropout"] = None
     changed = change(structure)
+    is_random = structure["model"].get("dropout")
+    if changed is None and not is_random and tokenizer.truncation is None and tokenizer.padding is None:
+        return tokenizer, structure
+    if is_random:  # BPE-dropout is for training: every text would be encoded anew each time
+        structure["model"]["dropout"] = None
     copied: Tokenizer = Fast.from_str(json.dumps(changed if changed is not None else structure))
     copied.no_truncation()
     copied.no_padding()
