@@ -88,6 +88,9 @@ class FakeVocabulary:
             rest = rest[length:]
         return ids
 
+    def lost_letters(self, text: str) -> str:
+        return ""
+
     def decode_bytes(self, ids: Sequence[int]) -> bytes:
         return b"".join(self._tokens[token_id] for token_id in ids)
 

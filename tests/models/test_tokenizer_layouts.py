@@ -10,7 +10,8 @@ from tokenizers import Tokenizer, models, processors
 from transformers import PreTrainedTokenizerFast
 
 from explorer.base.records.tokens import CATEGORIES
-from explorer.engine.models.errors import ModelError
+from explorer.engine.behaviour.prompts import fill_text
+from explorer.engine.models.errors import ModelError, PromptError
 from explorer.engine.models.vocabulary import Vocabulary
 from tests.models.tokenizer_layouts import LAYOUTS, write_layout
 
@@ -118,6 +119,17 @@ def test_bos_is_kept_where_the_tokenizer_cannot_write_an_a() -> None:
     vocabulary = Vocabulary(wrapped(tokenizer))
     assert vocabulary.prefix_ids == (0,)
     assert vocabulary.encode("CGT") == [0, 5, 4]
+    assert vocabulary.lost_letters("CG T") == ""
+    assert set(vocabulary.lost_letters("say CGT")) == {*"say"}
+    with pytest.raises(PromptError, match="no tokens for 'say' and would drop them"):
+        fill_text(vocabulary, "say CGT", None)
+    assert fill_text(vocabulary, "CGT", None).ids == (0, 5, 4)
+
+
+def test_a_text_that_the_tokenizer_refuses_is_refused_in_words() -> None:
+    vocabulary = Vocabulary(wrapped(Tokenizer(models.Unigram([("a", -1.0), ("b", -2.0)]))))
+    with pytest.raises(PromptError, match="cannot write this text"):
+        vocabulary.encode("abc")
 
 
 def test_added_tokens_beyond_the_matrix_are_noted_and_others_refused() -> None:

@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING
 from explorer.base.templates import SLOT, Template, TemplateError, check_template
 from explorer.base.text import decode
 from explorer.engine.behaviour.errors import BehaviourError
+from explorer.engine.models.errors import PromptError
 
 if TYPE_CHECKING:
     from explorer.base.records.repeat_back import Chat
     from explorer.engine.models.abilities import HasVocabulary
     from explorer.engine.models.vocabulary import Vocabulary
 
+_LETTERS_SHOWN = 12
 _NEEDS_TOKEN = f"Choose a token for {SLOT}, or take the slot out of the prompt."
 
 
@@ -123,6 +125,7 @@ def _splice(vocabulary: Vocabulary, text: str, slot_ids: Sequence[int], *, is_ch
         check_token_id(vocabulary, token_id)
     check_encodable(text)
     first, *rest = text.split(SLOT)
+    _check_writable(vocabulary, "".join((first, *rest)))
     ids = list(_encode_whole(vocabulary, first, is_chat=is_chat))
     positions: list[int] = []
     for piece in rest:
@@ -139,6 +142,17 @@ def _splice(vocabulary: Vocabulary, text: str, slot_ids: Sequence[int], *, is_ch
         text=filled,
         reencodes=_encode_whole(vocabulary, filled, is_chat=is_chat) == tuple(ids),
     )
+
+
+def _check_writable(vocabulary: Vocabulary, text: str) -> None:
+    """Raise `PromptError` where the model would read less than is shown: a tokenizer of few letters (DNA, proteins)
+    drops the others where it has no unknown token."""
+    if lost := vocabulary.lost_letters(text):
+        shown = lost if len(lost) <= _LETTERS_SHOWN else lost[:_LETTERS_SHOWN] + "…"
+        raise PromptError(
+            f"the tokenizer has no tokens for {shown!r} and would drop them",
+            hint="Write the prompt in the letters of this model: --template-text.",
+        )
 
 
 def _encode_whole(vocabulary: Vocabulary, text: str, *, is_chat: bool) -> tuple[int, ...]:

@@ -11,7 +11,7 @@ from datetime import date, datetime, time
 from typing import TYPE_CHECKING
 
 from explorer.base.templates import SLOT
-from explorer.engine.models.errors import ModelError
+from explorer.engine.models.errors import ModelError, PromptError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -40,23 +40,23 @@ class ChatTemplate:
         """The template around `question` as the user's turn, up to where the answer begins.
 
         The question is given as text, and as a list of parts where the template makes nothing of text. Raises
-        `ModelError` with what the template says where it fails or loses one of the question's slots (`{token}`).
+        `PromptError` with what the template says where it fails or loses one of the question's slots (`{token}`).
         """
         try:
             prompt = self._run(question)
-        except ModelError as error:
+        except PromptError as error:
             return self._render_parts(question, error)
         if prompt.count(SLOT) < question.count(SLOT):
-            lost = ModelError("the chat template drops a part of the question", hint=_HINT)
+            lost = PromptError("the chat template drops a part of the question", hint=_HINT)
             return self._render_parts(question, lost)
         return prompt
 
-    def _render_parts(self, question: str, failure: ModelError) -> str:
+    def _render_parts(self, question: str, failure: PromptError) -> str:
         """The question as a list of parts (LLaVA, Idefics: content is text and images); raises `failure` where that
         gives no whole prompt either."""
         try:
             prompt = self._run([{"type": "text", "text": question}])
-        except ModelError:
+        except PromptError:
             raise failure from None
         if prompt.count(SLOT) != question.count(SLOT) or "'type'" in prompt:  # the list itself was written
             raise failure
@@ -74,7 +74,7 @@ class ChatTemplate:
             return str(template.render(messages=turns, strftime_now=self._write_date, **context))
         except Exception as error:  # the template is a stranger's program and may raise anything
             said = " ".join(str(error).split())[:300]
-            raise ModelError(f"the chat template fails: {type(error).__name__}: {said}", hint=_HINT) from error
+            raise PromptError(f"the chat template fails: {type(error).__name__}: {said}", hint=_HINT) from error
 
     def _write_date(self, form: str) -> str:
         return self._now.strftime(form)

@@ -9,5 +9,9 @@ class ModelError(ExplorerError):
     """A model could not be found, loaded or run."""
 
 
+class PromptError(ModelError):
+    """A text cannot be written for this model: its chat template fails, or its tokenizer drops letters."""
+
+
 class OutOfMemory(ModelError):
     """The device has no memory left for a batch; a smaller one may fit. The model stays usable."""

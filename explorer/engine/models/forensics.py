@@ -6,12 +6,24 @@ tokenised text, so a model never learns it: ` SolidGoldMagik` and `InstoreAndOnl
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from explorer.engine.models.vocabulary import Vocabulary
 
 DEEPEST = 64
+
+
+def read_merge_parents(model: dict[str, Any], ids: dict[str, int]) -> dict[int, tuple[int, int]]:
+    """id → the ids of the first merge that makes it, from the `model` part of a tokenizer's JSON."""
+    parents: dict[int, tuple[int, int]] = {}
+    marker = len(model.get("continuing_subword_prefix") or "")
+    for merge in model.get("merges", ()):
+        left, right = merge.split(" ") if isinstance(merge, str) else merge
+        whole = ids.get(left + right[marker:])
+        if whole is not None and left in ids and right in ids:
+            parents.setdefault(whole, (ids[left], ids[right]))
+    return parents
 
 
 class Merge(NamedTuple):

@@ -22,8 +22,8 @@ from explorer.engine.models.errors import ModelError
 from explorer.engine.models.filling import ONE_BUILD_AT_A_TIME, fill_with
 from explorer.engine.models.loading import DtypeChoice, check_same, choose_device, choose_dtype
 from explorer.engine.models.local import EmbeddingsOnly, LocalModel
-from explorer.engine.models.source import Progress
-from explorer.engine.models.vocabulary import OWN_TOKENIZER, TokenizerChoice, Vocabulary
+from explorer.engine.models.source import OWN_TOKENIZER, Progress, TokenizerChoice
+from explorer.engine.models.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

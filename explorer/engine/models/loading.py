@@ -17,8 +17,8 @@ from explorer.engine.models.decoding import out_of_memory_as_failure
 from explorer.engine.models.errors import ModelError
 from explorer.engine.models.filling import fill_model
 from explorer.engine.models.local import EmbeddingsOnly, LocalModel
-from explorer.engine.models.source import Progress
-from explorer.engine.models.vocabulary import OWN_TOKENIZER, TokenizerChoice, Vocabulary
+from explorer.engine.models.source import OWN_TOKENIZER, Progress, TokenizerChoice
+from explorer.engine.models.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

@@ -6,8 +6,7 @@ from pathlib import Path
 
 from explorer.engine.models.checkpoints.gguf_place import SUFFIX
 from explorer.engine.models.errors import ModelError
-from explorer.engine.models.source import Located, Progress, Source, parse_source
-from explorer.engine.models.vocabulary import TokenizerChoice
+from explorer.engine.models.source import Located, Progress, Source, TokenizerChoice, parse_source
 from explorer.zoo import DESCRIPTIONS, zoo_dir
 
 

@@ -60,6 +60,21 @@ class Located:
     revision: str = ""
 
 
+@dataclass(frozen=True)
+class TokenizerChoice:
+    """Which tokenizer a model gets, and on which day."""
+
+    source: str = ""
+    """A folder or hub id; empty: the model's own folder."""
+    directory: Path | None = None
+    """Where that is."""
+    day: str = ""
+    """The date that a chat template is given, ISO 8601; empty: today's."""
+
+
+OWN_TOKENIZER = TokenizerChoice()
+
+
 def parse_source(text: str) -> Source:
     """Read a source string: `zoo:NAME`, a directory or GGUF file, a hub id `org/name` or `org/name@revision`, or the
     address of its page, and any of them after `weights:`.

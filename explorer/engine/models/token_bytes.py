@@ -98,6 +98,13 @@ def read_spelling(structure: dict[str, Any]) -> Spelling:
     )
 
 
+def can_lose_letters(structure: dict[str, Any], spelling: Spelling) -> bool:
+    """Whether the tokenizer drops characters that it has no token for: it has neither bytes nor an unknown token."""
+    model = structure["model"]
+    has_unknown = model.get("unk_token") is not None or model.get("unk_id") is not None
+    return not (has_unknown or spelling.byte_level or spelling.byte_fallback)
+
+
 def without_dummy_prefix(structure: dict[str, Any]) -> dict[str, Any] | None:
     """`structure` changed so that no space is put before the text.
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -17,30 +17,18 @@ from explorer.base.records.tokens import TokenRef
 from explorer.base.text import decode
 from explorer.engine.models.chat import ChatTemplate
 from explorer.engine.models.checkpoints.tokenizer_files import bare_tokenizer, end_ids, load_tokenizer, lost_pieces
-from explorer.engine.models.errors import ModelError
+from explorer.engine.models.errors import ModelError, PromptError
+from explorer.engine.models.forensics import read_merge_parents
 from explorer.engine.models.reachability import Reencoder
-from explorer.engine.models.token_bytes import Spelling, read_spelling, without_dummy_prefix
+from explorer.engine.models.source import OWN_TOKENIZER, TokenizerChoice
+from explorer.engine.models.token_bytes import Spelling, can_lose_letters, read_spelling, without_dummy_prefix
 from explorer.engine.models.token_categories import CODE, categorise, known_unused
 
 if TYPE_CHECKING:
+    from tokenizers import Tokenizer
     from transformers import PreTrainedTokenizerFast
 
 _TEXTS_TRIED = 1_000
-
-
-@dataclass(frozen=True)
-class TokenizerChoice:
-    """Which tokenizer a model gets, and on which day."""
-
-    source: str = ""
-    """A folder or hub id; empty: the model's own folder."""
-    directory: Path | None = None
-    """Where that is."""
-    day: str = ""
-    """The date that a chat template is given, ISO 8601; empty: today's."""
-
-
-OWN_TOKENIZER = TokenizerChoice()
 
 
 class Vocabulary:
@@ -98,7 +86,8 @@ class Vocabulary:
         all_tokens = [self._bytes_of(token_id, piece) for token_id, piece in enumerate(self._pieces)]
         self._digest = _digest(all_tokens[: self.tokenizer_size])
         self._tokens, self._pieces = all_tokens[: self.size], self._pieces[: self.size]
-        self._parents = _merge_parents(structure["model"], ids)
+        self._parents = read_merge_parents(structure["model"], ids)
+        self._can_lose = can_lose_letters(structure, self._spelling)
 
     @classmethod
     def from_directory(
@@ -225,13 +214,20 @@ class Vocabulary:
         """The ids of a whole prompt: `prefix_ids` (left out for text that a chat template wrote, which
         carries its own), then the text as the tokenizer treats the beginning of a text. No trailing specials.
         """
-        ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids if text else []
-        return [*(self.prefix_ids if with_prefix else ()), *ids]
+        return [*(self.prefix_ids if with_prefix else ()), *_encode(self._tokenizer, text)]
 
     def encode_segment(self, text: str) -> list[int]:
         """The ids of a text that stands in the middle of a prompt: no prefix ids, no dummy space."""
-        ids: list[int] = self._segments.encode(text, add_special_tokens=False).ids if text else []
-        return ids
+        return _encode(self._segments, text)
+
+    def lost_letters(self, text: str) -> str:
+        """The different characters of `text`, white space left out, that the tokenizer drops without a trace."""
+        if not self._can_lose:
+            return ""
+        normaliser = self._segments.normalizer
+        shown = normaliser.normalize_str(text) if normaliser is not None else text
+        missing = Counter(shown) - Counter(self.decode(self.encode_segment(text)))
+        return "".join(letter for letter in missing if not letter.isspace() and letter != self._spelling.space)
 
     def decode_bytes(self, token_ids: Sequence[int]) -> bytes:
         """The exact bytes of the tokens, one after the other."""
@@ -280,6 +276,15 @@ class Vocabulary:
         return token_id
 
 
+def _encode(tokenizer: Tokenizer, text: str) -> list[int]:
+    """The ids of a text, without special tokens. Raises `PromptError` where the tokenizer cannot write it."""
+    try:
+        ids: list[int] = tokenizer.encode(text, add_special_tokens=False).ids if text else []
+    except Exception as error:  # Unigram and WordLevel without an unknown token raise a bare Exception
+        raise PromptError(f"the tokenizer cannot write this text: {' '.join(str(error).split())[:200]}") from error
+    return ids
+
+
 def _join(tokens: Sequence[bytes]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
     """The tokens' bytes one after the other, uint8 [total], and where each begins, int64 [tokens + 1]."""
     offsets = np.zeros(len(tokens) + 1, dtype=np.int64)
@@ -293,15 +298,3 @@ def _digest(tokens: Sequence[bytes]) -> str:
     content.update(offsets.astype("<i8").tobytes())
     content.update(joined.tobytes())
     return content.hexdigest()[:32]
-
-
-def _merge_parents(model: dict[str, Any], ids: dict[str, int]) -> dict[int, tuple[int, int]]:
-    """id → the ids of the first merge that makes it, from the `model` part of a tokenizer's JSON."""
-    parents: dict[int, tuple[int, int]] = {}
-    marker = len(model.get("continuing_subword_prefix") or "")
-    for merge in model.get("merges", ()):
-        left, right = merge.split(" ") if isinstance(merge, str) else merge
-        whole = ids.get(left + right[marker:])
-        if whole is not None and left in ids and right in ids:
-            parents.setdefault(whole, (ids[left], ids[right]))
-    return parents

@@ -29,7 +29,7 @@ from explorer.engine.answers.verification.sweep import Slab
 from explorer.engine.answers.vocabulary import Read
 from explorer.engine.behaviour.prompts import build_prompt
 from explorer.engine.models.abilities import HasHidden, HasVocabulary, weights_of
-from explorer.engine.models.errors import ModelError
+from explorer.engine.models.errors import PromptError
 from explorer.tables.filters import parse_filter
 
 SPECIAL = CATEGORIES.index("special")
@@ -158,7 +158,7 @@ def _questions(model: HasVocabulary, definitions: Sequence[Definition]) -> tuple
     for question in wanted.values():
         try:
             trouble = Asker(model, question).too_long()
-        except ModelError as error:  # the chat template fails: what does not need it is asked all the same
+        except PromptError as error:  # the chat template fails: what does not need it is asked all the same
             failing.setdefault(error.line, []).append(question.template.name)
             continue
         if trouble:
