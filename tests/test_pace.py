@@ -24,7 +24,7 @@ def test_a_duration_has_the_units_that_matter(seconds: float, words: str) -> Non
 
 
 @pytest.mark.parametrize(
-    ("rate", "words"), [(312.4, "312/s"), (4.22, "4.2/s"), (0.0593, "3.6/min"), (0.0005, "1.8/h"), (1e-6, "0.086/d")]
+    ("rate", "words"), [(312.4, "312/s"), (4.22, "4.22/s"), (0.0593, "3.56/min"), (0.0005, "1.8/h"), (1e-6, "0.0864/d")]
 )
 def test_a_rate_is_never_nothing(rate: float, words: str) -> None:
     assert format_rate(rate) == words
@@ -57,8 +57,8 @@ def test_off_a_terminal_there_is_a_line_a_minute(monkeypatch: pytest.MonkeyPatch
         clock[0] = float(second)
         line.tell(Progress(done=second + 1, total=151, what="tokens verified", note="2 threads"))
     assert out.getvalue().splitlines() == [
-        "61 of 151 tokens verified, 1/s, 89 s left, 2 threads",
-        "121 of 151 tokens verified, 1/s, 30 s left, 2 threads",
+        "61 of 151 tokens verified, 1.02/s, 89 s left, 2 threads",
+        "121 of 151 tokens verified, 1.01/s, 30 s left, 2 threads",
     ]
 
 

@@ -23,11 +23,11 @@ def find_pace(part: Progress, elapsed: float = 0.0) -> tuple[float, float | None
 
 
 def format_rate(rate: float) -> str:
-    """`312/s`, `4.2/s`, `3.6/min`, `2/h`: in the unit in which it is at least 1, and never `0/s`."""
+    """`312/s`, `4.22/s`, `3.56/min`, `2/h`: in the unit in which it is at least 1, and never `0/s`."""
     for per, unit in ((1, "s"), (_MINUTE, "min"), (_HOUR, "h"), (_DAY, "d")):
         if rate * per >= 1 or unit == "d":
             number = rate * per
-            return f"{number:,.0f}/{unit}" if number >= 10 else f"{number:.2g}/{unit}"
+            return f"{number:,.0f}/{unit}" if number >= 100 else f"{number:.3g}/{unit}"
     raise AssertionError("the last unit takes every rate")
 
 
@@ -51,7 +51,7 @@ def _two_units(seconds: float, big: int, big_name: str, small: int, small_name: 
 
 
 def describe_pace(part: Progress, elapsed: float = 0.0) -> str:
-    """`4.2/s, 12 min left`; empty where neither is known."""
+    """`4.22/s, 12 min left`; empty where neither is known."""
     rate, left = find_pace(part, elapsed)
     words = [format_rate(rate)] if rate > 0 else []
     return ", ".join([*words, f"{format_duration(left)} left"] if left is not None else words)

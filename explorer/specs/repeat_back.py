@@ -11,8 +11,9 @@ import msgspec
 
 from explorer.base.numbers import AT_MOST, format_logprob_and_percent
 from explorer.base.records.plain import to_plain
-from explorer.base.records.repeat_back import RepeatBack, RepeatBackResult, Reply, TokenReplies
+from explorer.base.records.repeat_back import RepeatBack, RepeatBackResult, Reply, ReplyClass, TokenReplies
 from explorer.base.records.tokens import TokenRef, TokenRow, bare_row
+from explorer.base.shares import count_said, format_said
 from explorer.base.templates import SLOT, Template, check_template, find_template
 from explorer.settings import Settings
 from explorer.specs.blocks import Block, Quote, Table, Words, count, prose, token_text
@@ -46,15 +47,21 @@ def summarise(outcome: RepeatBackResult) -> str:
         best, bound = max(given, key=lambda one: one[0])
         parts.append(f"P(token) {AT_MOST if bound == 'at_most' else ''}{math.exp(best):.2g}")
     if outcome.controls:
-        exact = sum(control.exact for control in outcome.controls)
-        parts.append(f"controls {exact}/{sum(len(control.replies) for control in outcome.controls)}")
+        outcomes = finished_outcomes(*outcome.controls)
+        exact, said = count_said(outcomes)
+        parts.append(f"controls exact {exact}/{len(outcomes)}, exact or contains {said}/{len(outcomes)}")
     return ", ".join(parts)
 
 
 def exact_share(probe: TokenReplies) -> str:
-    """How many replies about a token are exact, with the Wilson 95 % interval."""
-    low, high = probe.interval
-    return f"{token_text(probe.token)} exact {probe.exact}/{len(probe.replies)} [{low:.2f}, {high:.2f}]"
+    """How many replies about a token are exact, and how many exact or with the token among other words, each with the
+    Wilson 95 % interval: a model that answers in a sentence says the token and is never exact."""
+    return f"{token_text(probe.token)} {format_said(finished_outcomes(probe))}"
+
+
+def finished_outcomes(*probes: TokenReplies) -> list[ReplyClass]:
+    """The classes of the replies that were not cancelled."""
+    return [reply.outcome for probe in probes for reply in probe.replies if reply.finish != "cancelled"]
 
 
 def blocks(request: RepeatBack, outcome: RepeatBackResult) -> Iterable[Block]:

@@ -4,19 +4,67 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from explorer.base.records.verification import TruthScore, VerdictCell, VerdictRow, VerificationResult
+import msgspec
+
+from explorer.base.records.verification import (
+    ControlCounts,
+    ReplyCounts,
+    TruthScore,
+    VerdictCell,
+    VerdictRow,
+    VerificationResult,
+)
+from explorer.base.shares import format_share
 from explorer.specs.blocks import Table, prose, token_text
 
 
 def definitions_table(outcome: VerificationResult) -> Table:
-    """What each definition found."""
-    heads = ("definition", "title", "verified", "weak", "rejected", "inconclusive", "rule")
+    """What each definition found, of the tokens tested and of the controls."""
+    heads = ("definition", "title", "verified", "weak", "rejected", "inconclusive", "controls called", "rule")
     rows = tuple(
         (prose(found.name), prose(found.title), f"{found.verified:,}", f"{found.weak:,}", f"{found.rejected:,}",
-         f"{found.inconclusive:,}", prose(found.rule))
+         f"{found.inconclusive:,}", controls_called(found.controls), prose(found.rule))
         for found in outcome.definitions
     )  # fmt: skip
-    return Table(heads, rows, right=frozenset(heads[2:6]))
+    table = Table(heads, rows, right=frozenset(heads[2:-1]))
+    return table if any(found.controls for found in outcome.definitions) else _without(table, "controls called")
+
+
+def _without(table: Table, head: str) -> Table:
+    """The table without one of its columns."""
+    kept = [place for place, one in enumerate(table.heads) if one != head]
+    heads = tuple(table.heads[place] for place in kept)
+    rows = tuple(tuple(row[place] for place in kept) for row in table.rows)
+    return msgspec.structs.replace(table, heads=heads, rows=rows, right=table.right - {head})
+
+
+def controls_called(controls: ControlCounts | None) -> str:
+    """'14/16 [0.64, 0.97] fail'; a dash where none was asked."""
+    if controls is None:
+        return "–"
+    return format_share(controls.called, controls.tokens) + (" fail" if controls.fail else "")
+
+
+def replies_table(outcome: VerificationResult) -> Table | None:
+    """What replies say of the tokens tested and of the controls; None where no definition looks at it."""
+    heads = ("replies", "exact", "exact or contains", "controls: exact", "controls: exact or contains")
+    rows = tuple(
+        (prose(found.name), *reply_shares(found.replies),
+         *reply_shares(None if found.controls is None else found.controls.replies))
+        for found in outcome.definitions
+        if found.replies is not None
+    )  # fmt: skip
+    if not rows:
+        return None
+    title = "what replies say, with 95 % Wilson intervals"
+    return Table(heads, rows, right=frozenset(heads[1:]), title=title)
+
+
+def reply_shares(counts: ReplyCounts | None) -> tuple[str, str]:
+    """The shares of exact replies, and of those that are exact or contain the token, with their intervals."""
+    if counts is None:
+        return "–", "–"
+    return format_share(counts.exact, counts.replies), format_share(counts.said, counts.replies)
 
 
 def pairs_table(outcome: VerificationResult) -> Table:

@@ -10,7 +10,6 @@ from typing import Any
 
 import msgspec
 
-from explorer.base.numbers import format_logprob_and_percent
 from explorer.base.records.models import Ability
 from explorer.base.records.verification import (
     ReadEvidence,
@@ -21,17 +20,11 @@ from explorer.base.records.verification import (
     VerificationResult,
     Verify,
 )
-from explorer.specs.blocks import Block, Quote, Words, count, prose, token_text
+from explorer.specs.blocks import count, prose, token_text
 from explorer.specs.command_line import FROM_FILE, Asked, Row, Verb, ids, ids_in_file, names, percent, positive
 from explorer.specs.comparing.findings import compare_evidence, compare_findings
 from explorer.specs.spec import Live, Spec, Tab
-from explorer.specs.verdict_tables import (
-    definitions_table,
-    indicators_table,
-    pairs_table,
-    truth_table,
-    verdict_tables,
-)
+from explorer.specs.verdict_blocks import blocks, evidence_blocks
 
 NAMED_DEFINITIONS = (
     "magikarp", "magikarp-released", "glitchminer", "glitchminer-strict", "substring", "plain", "sampled",
@@ -40,6 +33,9 @@ NAMED_DEFINITIONS = (
 """Names of definitions; `geometric` is the default indicator's, `geometric:INDICATOR` that of another one."""
 LEFT_OUT = ("sampled", "magikarp-released", "speakability")
 """Asked for by name only: two take long, and the third needs proofs."""
+CONTROLS = 16
+"""Ordinary tokens that are asked the same: few enough to be quick, enough to tell 'none fails' ([0, 0.19]) from 'one in
+two does'."""
 
 # ── in words ──────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -75,38 +71,6 @@ def summarise_evidence(outcome: VerdictEvidence) -> str:
     cell = outcome.cell
     value = "" if cell.value is None else f", {prose(outcome.definition.value)} {cell.value:.3g}"
     return f"{token_text(outcome.token)} {cell.verdict} by {prose(outcome.definition.name)}{value}"
-
-
-def blocks(request: Verify, outcome: VerificationResult) -> Iterable[Block]:
-    """What was done, then the findings by definition, by pair, against the truth, by indicator, and the tokens."""
-    speed = f", {outcome.tokens_per_second:,.1f} tokens/s" if outcome.tokens_per_second else ""
-    yield Words(
-        f"{prose(outcome.model)}: {count(outcome.tokens, 'token')}, {outcome.answered:,} prompts answered,"
-        f" {outcome.reused:,} answers from disk{speed}"
-    )
-    yield from (Words(prose(note), warns=True) for note in outcome.notes)
-    yield definitions_table(outcome)
-    if outcome.pairs:
-        yield pairs_table(outcome)
-    if outcome.truths:
-        yield truth_table(outcome.truths)
-    if outcome.indicators:
-        yield indicators_table(outcome)
-    yield from verdict_tables(outcome.rows, "tokens that most definitions call")
-
-
-def evidence_blocks(request: ReadEvidence, outcome: VerdictEvidence) -> Iterable[Block]:
-    """A verdict, and the prompts that it rests on."""
-    found = outcome.definition
-    value = "" if outcome.cell.value is None else f", {prose(found.value)} {outcome.cell.value:.4g}"
-    yield Words(f"{token_text(outcome.token)} by {prose(found.title)}: {outcome.cell.verdict}{value}")
-    for prompt in outcome.prompts:
-        yield Quote(prose(prompt.prompt))
-        logprobs = ", ".join(map(format_logprob_and_percent, prompt.logprobs))
-        facts = [f"reply: {prose(prompt.reply)}"] if prompt.reply else []
-        facts += [f"logprob / prob of the token: {logprobs}"] if logprobs else []
-        facts += [f"classes of the replies: {', '.join(prompt.classes)}"] if prompt.classes else []
-        yield Words("; ".join(facts) or "this prompt was not asked")
 
 
 # ── in the engine ─────────────────────────────────────────────────────────────────────────────────────────
@@ -173,6 +137,14 @@ def _arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--seed", type=int, metavar="S", help="of the sampled definition")
     parser.add_argument("--plain", action="store_true", help="no chat template, also for instruct models")
+    parser.add_argument(
+        "--controls", type=int, default=CONTROLS, metavar="K",
+        help=f"ordinary tokens asked the same (default {CONTROLS}): a definition that calls them too says nothing",
+    )  # fmt: skip
+    parser.add_argument(
+        "--every-prompt", action="store_true",
+        help="ask every prompt, also of a token whose verdict a cheaper prompt has settled",
+    )  # fmt: skip
     again = parser.add_mutually_exclusive_group()
     again.add_argument("--resume", action="store_true", help="resume an earlier verification (this is always done)")
     again.add_argument("--fresh", action="store_true", help="ask again the prompts that were answered before")
@@ -208,6 +180,8 @@ def _requests(asked: Asked) -> Iterable[Verify | ReadVerdicts]:
             seed=asked.settings.seed if given.seed is None else given.seed,
             chat="never" if given.plain else "auto",
             fresh=given.fresh,
+            controls=given.controls,
+            cascade=not given.every_prompt,
         )
         yield request
         if given.json or given.export:

@@ -15,9 +15,11 @@ from typing import Any
 
 from explorer.base.errors import ExplorerError, UsageError
 from explorer.base.files import write_whole
+from explorer.base.records.verification import Verdict
 from explorer.base.text import visible_bytes
 from explorer.tables.verdicts import VerdictMatrix
 
+CONTROLS_FAIL: Verdict = "inconclusive: the controls fail too"
 BIAS = -100.0
 """The bias that bans a token in APIs that take one."""
 MAGIKARP_CATEGORIES = {
@@ -142,7 +144,9 @@ def as_magikarp_jsonl(matrix: VerdictMatrix, places: Sequence[int]) -> str:
         }
         cell = row["verdicts"].get("magikarp")
         if cell is not None and cell["value"] is not None:
-            line |= {"max_prob": cell["value"], "magikarp": _magikarp_word(cell)}
+            line |= {"max_prob": cell["value"]}
+            if cell["verdict"] != CONTROLS_FAIL:  # their words have none for it
+                line |= {"magikarp": _magikarp_word(cell)}
         lines.append(json.dumps(line, ensure_ascii=False))
     return "".join(line + "\n" for line in lines)
 

@@ -11,11 +11,11 @@ import torch
 from explorer.base.records.record import Progress
 from explorer.base.records.repeat_back import RepeatBack, RepeatBackResult, Reply, ReplyPart
 from explorer.base.records.unions import Cancelled
+from explorer.base.shares import wilson_interval
 from explorer.base.templates import Template
 from explorer.engine.answers.repeat_back import repeat_back
 from explorer.engine.behaviour import batching
 from explorer.engine.behaviour.errors import BehaviourError
-from explorer.engine.core.statistics import wilson_interval
 from tests.behaviour.behaviour_fakes import (
     EOS,
     FakeModel,

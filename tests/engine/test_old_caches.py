@@ -12,7 +12,13 @@ import pytest
 from explorer.base.records.plain import load_json
 from explorer.base.records.speakability import Certificates, ProveSpeakability, ReadCertificates, SpeakabilityResult
 from explorer.base.records.unions import AnyOutcome
-from explorer.base.records.verification import ReadEvidence, VerdictEvidence, VerificationResult, Verify
+from explorer.base.records.verification import (
+    DefinitionSummary,
+    ReadEvidence,
+    VerdictEvidence,
+    VerificationResult,
+    Verify,
+)
 from explorer.engine.answers.speakability.answer import prove_tokens, read_certificates
 from explorer.engine.answers.verification.answer import read_evidence, verify
 from explorer.engine.handlers import Engine
@@ -59,6 +65,11 @@ def verified(engine: Engine, cache: Path) -> VerificationResult:
     return result
 
 
+def told(result: VerificationResult) -> list[DefinitionSummary]:
+    """What the definitions found; an earlier program did not count replies."""
+    return [msgspec.structs.replace(definition, replies=None) for definition in result.definitions]
+
+
 def proved(model: HasWeights, cache: Path) -> tuple[SpeakabilityResult, Certificates]:
     request = ProveSpeakability(model="mynah", token_ids=(300, 301, 907, 1213))
     result = outcome_of(prove_tokens(model, request, CONTROL, cache / "speakability"))
@@ -71,7 +82,7 @@ def test_old_evidence_is_used(engine: Engine, cache: Path) -> None:
     for _ in range(2):  # from the old files, then from the databases that came of them
         found = verified(engine, cache)
         assert (found.answered, found.reused) == (0, 3 * len(IDS))
-        assert (found.digest, found.definitions, found.notes) == (before.digest, before.definitions, before.notes)
+        assert (found.digest, told(found), found.notes) == (before.digest, told(before), before.notes)
     assert len(files) == 3
     assert {path: path.read_bytes() for path in cache.rglob("*.evidence")} == files
     model = weights_of(engine.models.get("mynah"))
@@ -86,7 +97,7 @@ def test_old_evidence_with_a_torn_last_batch_is_asked_again_for_that_batch(engin
         path.write_bytes(path.read_bytes()[:-1])
     found = verified(engine, cache)
     assert (found.answered, found.reused) == (2, 3 * len(IDS) - 2)
-    assert found.definitions == recorded("verification.json").definitions
+    assert told(found) == told(recorded("verification.json"))
 
 
 def test_old_proofs_are_used(engine: Engine, cache: Path) -> None:

@@ -195,7 +195,10 @@ def test_the_words_of_requests() -> None:
 
 
 def test_the_numbers_of_outcomes() -> None:
-    assert summarise(REPEATED).endswith("exact 0/8 [0.00, 0.32], P(token) 0.14, controls 0/8")
+    assert summarise(REPEATED).endswith(
+        "exact 0/8 [0.00, 0.32], exact or contains 0/8 [0.00, 0.32], P(token) 0.14,"
+        " controls exact 0/8, exact or contains 0/8"
+    )
     assert summarise(Cancelled()) == "cancelled"
     assert summarise(Cancelled(partial=REPEATED)) == f"cancelled after: {summarise(REPEATED)}"
     assert summarise(Roster(models=(), devices=())) == "no model is loaded"

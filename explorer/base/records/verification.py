@@ -8,11 +8,14 @@ from explorer.base.records.record import Array, Outcome, Record, Request
 from explorer.base.records.repeat_back import Chat, ReplyClass
 from explorer.base.records.tokens import Category, TokenRef
 
-Verdict = Literal["verified", "weak", "rejected", "inconclusive", "not asked"]
+Verdict = Literal["verified", "weak", "rejected", "inconclusive", "not asked", "inconclusive: the controls fail too"]
 
 
-VERDICTS: tuple[Verdict, ...] = ("verified", "weak", "rejected", "inconclusive", "not asked")
-"""`verified`: a glitch token by that definition; `weak`: weakly so. Both count as called."""
+VERDICTS: tuple[Verdict, ...] = (
+    "verified", "weak", "rejected", "inconclusive", "not asked", "inconclusive: the controls fail too",
+)  # fmt: skip
+"""`verified`: a glitch token by that definition; `weak`: weakly so. Both count as called. The last: it would be one of
+the two, but the definition calls ordinary tokens as well."""
 
 
 class Verify(Request, kw_only=True):
@@ -42,6 +45,11 @@ class Verify(Request, kw_only=True):
     """`auto`: through the tokenizer's chat template where there is one and the form allows it."""
     fresh: bool = False
     """Ask again also what has been answered before."""
+    controls: int = 0
+    """Ordinary tokens that are asked the same, once for all tokens; definitions are judged against them. 0: none."""
+    cascade: bool = False
+    """Whether a token is spared the dearer prompts of a definition where a cheaper one has settled the verdict. The
+    verdicts are the same; a value is then that of the prompts asked, so P(token) of a rejected token may be higher."""
     rows: int = 100
     """Tokens listed in the result."""
 
@@ -57,6 +65,28 @@ class VerdictPart(Record, kw_only=True, tag_field="kind", tag=True):
     """By definition: its number, float32 [n]; NaN where there is none."""
 
 
+class ReplyCounts(Record, kw_only=True):
+    """Replies by what they say."""
+
+    exact: int
+    """The token and nothing else."""
+    said: int
+    """Exact, or with the token among other words (`contains`)."""
+    replies: int
+
+
+class ControlCounts(Record, kw_only=True):
+    """What a definition says of ordinary tokens."""
+
+    called: int
+    """Verified or weak: as if they were glitch tokens."""
+    tokens: int
+    """Those on which it has a verdict."""
+    replies: ReplyCounts | None = None
+    fail: bool = False
+    """Whether it calls so many that its calls say nothing."""
+
+
 class DefinitionSummary(Record, kw_only=True):
     """A definition and what it found."""
 
@@ -70,6 +100,12 @@ class DefinitionSummary(Record, kw_only=True):
     weak: int
     rejected: int
     inconclusive: int
+    silenced: int = 0
+    """Of the inconclusive ones, those that would be called if the controls did not fail too."""
+    replies: ReplyCounts | None = None
+    """Where the rule looks at what replies say."""
+    controls: ControlCounts | None = None
+    """None: no controls were asked."""
 
 
 class DefinitionPair(Record, kw_only=True):
@@ -152,8 +188,14 @@ class VerificationResult(Outcome, kw_only=True):
     """Prompts answered by the model for this."""
     reused: int = 0
     """Prompts whose answers were on disk."""
+    skipped: int = 0
+    """Prompts that were not asked, because a cheaper one had settled the verdict (`Verify.cascade`)."""
     tokens_per_second: float = 0.0
     """Of the work of the model; 0 where all was on disk."""
+    how: str = ""
+    """The dtype, the device and the threads: 'float32 on cpu, 2 threads'."""
+    controls: tuple[TokenRef, ...] = ()
+    """The ordinary tokens that were asked the same."""
     digest: str = ""
     """SHA-256 of ids (int32) and verdicts (uint8, definition by definition), first 32 hex digits."""
 
@@ -208,6 +250,8 @@ class PromptEvidence(Record, kw_only=True):
     slot_positions: tuple[int, ...]
     reencodes: bool
     """Whether the prompt's text is tokenised to the same ids."""
+    asked: bool = True
+    """False where a cheaper prompt had settled the verdict."""
     reply_ids: tuple[int, ...] = ()
     reply: str = ""
     logprobs: tuple[float, ...] = ()

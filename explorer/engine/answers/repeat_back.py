@@ -19,6 +19,7 @@ from explorer.base.records.record import Progress
 from explorer.base.records.repeat_back import RepeatBack, RepeatBackResult, TokenReplies
 from explorer.base.records.unions import AnyPart, Cancelled
 from explorer.base.reply_classes import Subject
+from explorer.base.shares import wilson_interval
 from explorer.engine.answers.holdings import Holdings
 from explorer.engine.answers.vocabulary import unsuspected
 from explorer.engine.behaviour.batching import never, rows_at_once
@@ -26,7 +27,6 @@ from explorer.engine.behaviour.controls import draw_controls
 from explorer.engine.behaviour.errors import BehaviourError
 from explorer.engine.behaviour.live_reply import LiveReply
 from explorer.engine.behaviour.prompts import Prompt, build_prompt, check_context
-from explorer.engine.core.statistics import wilson_interval
 from explorer.engine.models.abilities import running
 from explorer.engine.models.prediction import UNKNOWN, Choice, Wanted
 from explorer.engine.queue import Control, Work

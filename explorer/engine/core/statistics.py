@@ -1,33 +1,10 @@
-"""How sure a share is, and how well a score tells two kinds of tokens apart."""
+"""How well a score tells two kinds of tokens apart."""
 
 from __future__ import annotations
-
-from statistics import NormalDist
 
 import numpy as np
 from jaxtyping import Bool, Num
 from scipy.stats import rankdata
-
-
-def wilson_interval(successes: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Wilson's score interval of a share (E. B. Wilson, JASA 22, 1927); (0, 1) where nothing was tried.
-
-    Raises `ValueError` unless 0 <= successes <= n and 0 < confidence < 1.
-    """
-    if not 0 <= successes <= n:
-        raise ValueError(f"{successes} of {n} is not a share")
-    if not 0 < confidence < 1:
-        raise ValueError(f"a confidence lies between 0 and 1, not at {confidence}")
-    if n == 0:
-        return 0.0, 1.0
-    z = NormalDist().inv_cdf((1 + confidence) / 2)
-    share, shrink = successes / n, 1 + z * z / n
-    centre = (share + z * z / (2 * n)) / shrink
-    reach = z / shrink * (share * (1 - share) / n + z * z / (4 * n * n)) ** 0.5
-    # At the ends the formula gives 0 and 1 but for rounding.
-    low = 0.0 if successes == 0 else centre - reach
-    high = 1.0 if successes == n else centre + reach
-    return low, high
 
 
 def roc_auc(scores: Num[np.ndarray, " n"], labels: Bool[np.ndarray, " n"]) -> float:

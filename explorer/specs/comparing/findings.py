@@ -36,10 +36,11 @@ def compare_evidence(
 
 
 def _findings_of(result: VerificationResult) -> VerificationResult:
-    """`result` without how long it took, what was on disk, the definitions' prose and remarks."""
+    """`result` without how it was run and what was on disk, the definitions' prose (and how replies are counted, which
+    earlier sessions do not tell), and remarks."""
     definitions = tuple(map(_without_prose, result.definitions))
     return msgspec.structs.replace(
-        result, definitions=definitions, notes=(), answered=0, reused=0, tokens_per_second=0.0
+        result, definitions=definitions, notes=(), answered=0, reused=0, skipped=0, tokens_per_second=0.0, how=""
     )
 
 
@@ -48,7 +49,7 @@ def _cell_of(evidence: VerdictEvidence) -> VerdictEvidence:
 
 
 def _without_prose(definition: DefinitionSummary) -> DefinitionSummary:
-    return msgspec.structs.replace(definition, title="", rule="", source="", value="")
+    return msgspec.structs.replace(definition, title="", rule="", source="", value="", replies=None)
 
 
 def compare_proved(

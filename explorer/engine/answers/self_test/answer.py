@@ -17,9 +17,10 @@ from explorer.base.records.verification import Verify
 from explorer.engine.answers.holdings import Holdings
 from explorer.engine.answers.self_test.hard_list import compare_hard_tokens
 from explorer.engine.answers.speakability.answer import cache_folder as proofs_folder
-from explorer.engine.answers.verification.answer import Swept, cache_folder, run_plan
+from explorer.engine.answers.verification.answer import cache_folder, run_plan
 from explorer.engine.answers.verification.plan import SPECIAL, Plan, lowest, make_plan
 from explorer.engine.answers.verification.summary import truth_score, verdict_row
+from explorer.engine.answers.verification.swept import Swept
 from explorer.engine.answers.vocabulary import Read, zoo_name
 from explorer.engine.data.published import FISHING, ListedToken, listed_models, listed_tokens
 from explorer.engine.models.abilities import HasVocabulary, weights_of

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Generator
 from contextlib import ExitStack, closing
 from dataclasses import replace
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
+from jaxtyping import Int
 from platformdirs import user_cache_path
 
 from explorer.base.errors import ExplorerError
@@ -26,12 +26,13 @@ from explorer.base.records.verification import (
 from explorer.engine.answers.holdings import Holdings
 from explorer.engine.answers.verification.evidence_file import ROWS_AT_ONCE, EvidenceFile
 from explorer.engine.answers.verification.evidence_place import open_evidence
-from explorer.engine.answers.verification.plan import Judged, Plan, make_plan
+from explorer.engine.answers.verification.plan import NOT_ASKED, Judged, Plan, make_plan
 from explorer.engine.answers.verification.questions import ENDED, REPLY_CLASSES, Question
-from explorer.engine.answers.verification.summary import cell, summarise_matrix, summary
+from explorer.engine.answers.verification.summary import cell, failing_definitions, summaries, summarise_matrix
 from explorer.engine.answers.verification.sweep import Asking, Slab, sweep
+from explorer.engine.answers.verification.swept import Swept
 from explorer.engine.answers.vocabulary import Read
-from explorer.engine.behaviour.prompts import build_prompt
+from explorer.engine.behaviour.prompts import build_prompt, check_token_id
 from explorer.engine.models.abilities import HasVocabulary
 from explorer.engine.queue import Control, Work
 from explorer.tables.verdicts import verdict_columns
@@ -64,7 +65,7 @@ def verify(model: HasVocabulary, read: Read, request: Verify, control: Control, 
     """Sweep, judging slab by slab; the result, or what there is of it once cancelled. Raises `ExplorerError`."""
     plan = _open_for_sweep(make_plan(model, read, request, cache or cache_folder()))
     swept = yield from run_plan(plan, control)
-    result = yield from summarise_matrix(plan, plan.token_ids[: swept.tokens], swept.judged, swept.work)
+    result = yield from summarise_matrix(plan, plan.token_ids[: swept.tokens], swept.judged, swept.controls, swept.work)
     return result if swept.completed else Cancelled(partial=result)
 
 
@@ -77,110 +78,77 @@ def _open_for_sweep(plan: Plan) -> Plan:
     return replace(plan, notes=notes)
 
 
-class Swept:
-    """What came of a sweep, as far as it got."""
-
-    def __init__(self, plan: Plan) -> None:
-        self.tokens = 0
-        """The first so many tokens of the plan are judged."""
-        self.completed = False
-        self._judged = Judged.nothing(len(plan.definitions), len(plan.token_ids))
-        self._began = time.monotonic()
-        self._last = Asking(0, 0, 0)
-        self._questions = max(len(plan.questions), 1)
-
-    @property
-    def judged(self) -> Judged:
-        """Of the tokens that are judged."""
-        return Judged(self._judged.verdicts[:, : self.tokens], self._judged.values[:, : self.tokens])
-
-    @property
-    def rate(self) -> float:
-        """Tokens a second that the model answered about."""
-        return self.answered / self._questions / max(time.monotonic() - self._began, 1e-6)
-
-    @property
-    def answered(self) -> int:
-        """Prompts that the model answered."""
-        return self._last.rows_done - self._last.rows_found
-
-    @property
-    def work(self) -> tuple[int, int, float]:
-        """Prompts answered, prompts reused, tokens a second."""
-        return self.answered, self._last.rows_found, round(self.rate, 1)
-
-    def take(self, judged: Judged) -> None:
-        """Add the next tokens."""
-        end = self.tokens + judged.verdicts.shape[1]
-        self._judged.verdicts[:, self.tokens : end] = judged.verdicts
-        self._judged.values[:, self.tokens : end] = judged.values
-        self.tokens = end
-
-    def progress(self, asking: Asking) -> Progress:
-        """How far it is, in tokens."""
-        self._last = asking
-        left = (asking.rows_total - asking.rows_done) / self._questions
-        return Progress(
-            done=asking.rows_done // self._questions,
-            total=asking.rows_total // self._questions,
-            what="tokens verified",
-            rate=self.rate,
-            seconds_left=left / self.rate if self.rate > 0 else None,
-            reused=asking.rows_found // self._questions,
-        )
-
-
 def run_plan(plan: Plan, control: Control) -> Generator[AnyPart, None, Swept]:
-    """Sweep and judge; tells progress, and verdicts as they come."""
+    """Sweep and judge, the controls first; tells progress, and verdicts as they come."""
     swept = Swept(plan)
-    names = [definition.name for definition in plan.definitions]
-    with closing(sweep(plan.model, plan.questions, plan.token_ids, plan.folder, control.cancelled)) as steps:
+    names, ids = (
+        [definition.name for definition in plan.definitions],
+        np.concatenate([plan.control_ids, plan.token_ids]),
+    )
+    first = len(plan.control_ids)
+    steps = sweep(plan.model, plan.questions, ids, plan.folder, control.cancelled, plan.undecided, first)
+    with closing(steps):
         while True:
             try:
                 step = next(steps)
             except StopIteration as finished:
                 swept.completed = finished.value
                 return swept
-            if isinstance(step, Slab):
-                judged = plan.judge(step)
-                swept.take(judged)
+            if isinstance(step, Asking):
+                yield swept.progress(step)
+            elif first and swept.controls is None:
+                swept.take_controls(plan.judge(step))
+            else:
+                judged = swept.take(plan.judge(step))
                 yield VerdictPart(
                     token_ids=Array.of(step.token_ids.astype(np.int32)),
                     verdicts={name: Array.of(row) for name, row in zip(names, judged.verdicts, strict=True)},
                     values={name: Array.of(row) for name, row in zip(names, judged.values, strict=True)},
                 )
-            else:
-                yield swept.progress(step)
 
 
 def read_verdicts(model: HasVocabulary, read: Read, request: ReadVerdicts, cache: Path | None = None) -> Work:
     """The whole matrix of a sweep as the files have it; `not asked` for tokens that a question is missing of."""
     plan = make_plan(model, read, request.of, cache or cache_folder())
     ids = plan.token_ids
-    judged = Judged.nothing(len(plan.definitions), len(ids))
     with ExitStack() as stack:
         files = _open_all(plan, stack)
+        controls = _read_controls(plan, files)
+        judged = Judged.nothing(len(plan.definitions), len(ids))
         for start in range(0, len(ids), ROWS_AT_ONCE):
             yield Progress(done=start, total=len(ids), what="verdicts read")
-            _judge_known(plan, files, judged, slice(start, start + ROWS_AT_ONCE))
-    definitions = tuple(summary(one, judged.verdicts[at]) for at, one in enumerate(plan.definitions))
+            _judge_known(plan, files, judged, ids, start)
+    judged = judged.against(failing_definitions(plan, controls))
+    definitions = summaries(plan, judged, controls)
     source = model.info.source
     return verdict_columns(read.columns, source, ids, definitions, judged.verdicts, judged.values, plan.indicator)
 
 
-def _judge_known(plan: Plan, files: dict[str, EvidenceFile], judged: Judged, part: slice) -> None:
-    """Fill the columns `part` of `judged` from the files, definition by definition."""
-    ids = plan.token_ids[part]
+def _read_controls(plan: Plan, files: dict[str, EvidenceFile]) -> Judged | None:
+    """The verdicts on the controls as the files have them; None where there are none."""
+    if not len(plan.control_ids):
+        return None
+    controls = Judged.nothing(len(plan.definitions), len(plan.control_ids))
+    _judge_known(plan, files, controls, plan.control_ids, 0)
+    return controls
+
+
+def _judge_known(
+    plan: Plan, files: dict[str, EvidenceFile], judged: Judged, token_ids: Int[np.ndarray, " n"], start: int
+) -> None:
+    """Fill the next columns of `judged`, those of `token_ids` from `start` on, from the files."""
+    part = slice(start, start + ROWS_AT_ONCE)
+    ids = token_ids[part]
     for at, definition in enumerate(plan.definitions):
         needed = [question.key for question in definition.questions if question.key in files]
-        known = np.ones(len(ids), dtype=np.bool_)
-        for key in needed:
-            known &= files[key].has(ids)
+        known = plan.settled(definition, Slab(ids, {key: files[key].read(ids) for key in needed}))
+        known |= np.logical_and.reduce([np.ones(len(ids), dtype=np.bool_), *(files[key].has(ids) for key in needed)])
         if known.any():
             slab = Slab(ids[known], {key: files[key].read(ids[known]) for key in needed})
             found = plan.judge(slab, [definition])
             judged.verdicts[at, part][known] = found.verdicts[0]
             judged.values[at, part][known] = found.values[0]
+            judged.replies[at] += found.replies[0]
 
 
 def _open_all(plan: Plan, stack: ExitStack) -> dict[str, EvidenceFile]:
@@ -195,27 +163,35 @@ def read_evidence(
     model: HasVocabulary, read: Read, request: ReadEvidence, cache: Path | None = None
 ) -> VerdictEvidence:
     """What stands behind one cell. Raises `ExplorerError` where the token was not asked about."""
-    only = msgspec.structs.replace(request.of, token_ids=(request.token_id,), definitions=(request.definition,))
-    plan = make_plan(model, read, only, cache or cache_folder())
-    judged = Judged.nothing(1, 1)
+    of = msgspec.structs.replace(request.of, definitions=(request.definition,))
+    plan = make_plan(model, read, of, cache or cache_folder())
+    check_token_id(model.vocabulary, request.token_id)
+    judged, ids = Judged.nothing(1, 1), np.array([request.token_id])
     with ExitStack() as stack:
         files = _open_all(plan, stack)
-        _judge_known(plan, files, judged, slice(0, 1))
+        controls = _read_controls(plan, files)
+        _judge_known(plan, files, judged, ids, 0)
+        judged = judged.against(failing_definitions(plan, controls))
+        is_known = bool((judged.verdicts != NOT_ASKED).all())
         prompts = tuple(
-            _prompt_evidence(plan, question, files[question.key], request.token_id) for question in plan.questions
+            _prompt_evidence(plan, question, files[question.key], request.token_id, is_known)
+            for question in plan.questions
         )
     return VerdictEvidence(
         model=model.info.name,
         token=model.vocabulary.ref(request.token_id),
-        definition=summary(plan.definitions[0], judged.verdicts[0]),
+        definition=summaries(plan, judged, controls)[0],
         cell=cell(judged, 0, 0),
         prompts=prompts,
     )
 
 
-def _prompt_evidence(plan: Plan, question: Question, file: EvidenceFile, token_id: int) -> PromptEvidence:
+def _prompt_evidence(
+    plan: Plan, question: Question, file: EvidenceFile, token_id: int, is_known: bool
+) -> PromptEvidence:
     vocabulary, ids = plan.model.vocabulary, np.array([token_id])
-    if not file.has(ids)[0]:
+    asked = bool(file.has(ids)[0])
+    if not asked and not is_known:
         raise ExplorerError(f"token {token_id} was not asked this yet", hint="Verify it first.")
     row = file.read(ids)[0]
     prompt = build_prompt(vocabulary, question.template, token_id, question.chat)
@@ -225,7 +201,10 @@ def _prompt_evidence(plan: Plan, question: Question, file: EvidenceFile, token_i
         prompt=prompt.text,
         slot_positions=prompt.slot_positions,
         reencodes=prompt.reencodes,
+        asked=asked,
     )
+    if not asked:
+        return evidence
     if question.samples:
         return msgspec.structs.replace(evidence, classes=tuple(REPLY_CLASSES[code] for code in row["classes"].tolist()))
     reply = [one for one in row["reply_ids"].tolist() if one != ENDED]

@@ -15,8 +15,8 @@ from jaxtyping import Bool, Float, Int, UInt8
 
 from explorer.base.records.speakability import Speakability
 from explorer.base.records.verification import VERDICTS
+from explorer.base.shares import wilson_interval
 from explorer.engine.answers.verification.questions import ENDED, REPLY_CLASSES, Evidence, Question, class_of
-from explorer.engine.core.statistics import wilson_interval
 
 if TYPE_CHECKING:
     from explorer.engine.models.vocabulary import Vocabulary

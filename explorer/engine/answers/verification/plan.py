@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from explorer.base.records.verification import VERDICTS, Verify
 from explorer.engine.answers.speakability.answer import cache_folder as proofs_folder
 from explorer.engine.answers.speakability.answer import read_certificates
 from explorer.engine.answers.verification.asking import Asker
+from explorer.engine.answers.verification.controls import choose_controls, silence
 from explorer.engine.answers.verification.definitions import (
     SPEAKABILITY,
     Definition,
@@ -24,9 +25,9 @@ from explorer.engine.answers.verification.definitions import (
 )
 from explorer.engine.answers.verification.evidence_place import evidence_folder
 from explorer.engine.answers.verification.judging import Facts
-from explorer.engine.answers.verification.questions import Question
+from explorer.engine.answers.verification.questions import REPLY_CLASSES, Question
 from explorer.engine.answers.verification.sweep import Slab
-from explorer.engine.answers.vocabulary import Read
+from explorer.engine.answers.vocabulary import Read, unsuspected
 from explorer.engine.behaviour.prompts import build_prompt
 from explorer.engine.models.abilities import HasHidden, HasVocabulary, weights_of
 from explorer.engine.models.errors import PromptError
@@ -39,6 +40,7 @@ SLOW = ("sampled", "magikarp-released", SPEAKABILITY)
 """Definitions that are only used when named: they take long, or need a run of `ProveSpeakability` first."""
 
 
+MOST_CONTROLS = 1000
 NOT_PROVED = "speakability: no token is proved yet; prove them first: glitch-explore prove --all SOURCE"
 
 
@@ -59,18 +61,51 @@ class Plan:
     folder: Path
     """Where this model's evidence is."""
     speakable: dict[int, tuple[Speakability, float]] = field(default_factory=dict)
+    control_ids: Int[np.ndarray, " controls"] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    """Ordinary tokens that are asked the same, before the others."""
+
+    def undecided(self, slab: Slab, question: Question) -> Bool[np.ndarray, " n"]:
+        """Of which tokens `question` must be asked: those with a definition that needs it and is not settled yet."""
+        if not self.request.cascade:
+            return np.ones(len(slab.token_ids), dtype=np.bool_)
+        facts = self._facts(slab)
+        needed = np.zeros(len(slab.token_ids), dtype=np.bool_)
+        for definition in self.definitions:
+            if question.key in {one.key for one in definition.questions}:
+                needed |= True if definition.settled is None else ~definition.settled(facts)
+        return needed
+
+    def settled(self, definition: Definition, slab: Slab) -> Bool[np.ndarray, " n"]:
+        """Which tokens' verdicts are certain although a question is missing; none where all questions are wanted."""
+        if not self.request.cascade or definition.settled is None:
+            return np.zeros(len(slab.token_ids), dtype=np.bool_)
+        return definition.settled(self._facts(slab))
 
     def judge(self, slab: Slab, definitions: Sequence[Definition] | None = None) -> Judged:
         """The verdicts on a slab by `definitions` (None: all of the plan's)."""
+        chosen, facts = definitions or self.definitions, self._facts(slab)
+        found = [definition.judge(facts) for definition in chosen]
+        replies = [_count_replies(facts, definition.replies) for definition in chosen]
+        return Judged(
+            np.stack([verdicts for verdicts, _ in found]), np.stack([values for _, values in found]), np.stack(replies)
+        )
+
+    def _facts(self, slab: Slab) -> Facts:
         vocabulary = self.model.vocabulary
 
         def reencodes(question: Question, token_id: int) -> bool:
             return build_prompt(vocabulary, question.template, token_id, question.chat).reencodes
 
-        facts = Facts(vocabulary, slab.token_ids, slab.evidence, self.read.columns.indicators, reencodes,
-                      self.speakable)  # fmt: skip
-        found = [definition.judge(facts) for definition in definitions or self.definitions]
-        return Judged(np.stack([verdicts for verdicts, _ in found]), np.stack([values for _, values in found]))
+        return Facts(vocabulary, slab.token_ids, slab.evidence, self.read.columns.indicators, reencodes, self.speakable)
+
+
+def _count_replies(facts: Facts, question: Question | None) -> Int[np.ndarray, " 3"]:
+    """How many replies are exact, exact or with the token in them, and how many there are."""
+    classes = None if question is None else facts.classes(question)
+    if classes is None:
+        return np.zeros(3, dtype=np.int64)
+    exact, contains = classes == REPLY_CLASSES.index("exact"), classes == REPLY_CLASSES.index("contains")
+    return np.array([exact.sum(), (exact | contains).sum(), classes.size], dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -79,6 +114,8 @@ class Judged:
 
     verdicts: UInt8[np.ndarray, "definitions n"]
     values: Float[np.ndarray, "definitions n"]
+    replies: Int[np.ndarray, "definitions 3"]
+    """Exact, exact or with the token in them, all: of the definitions that look at what replies say."""
 
     @classmethod
     def nothing(cls, definitions: int, tokens: int) -> Judged:
@@ -86,7 +123,12 @@ class Judged:
         return cls(
             np.full((definitions, tokens), NOT_ASKED, dtype=np.uint8),
             np.full((definitions, tokens), np.nan, dtype=np.float32),
+            np.zeros((definitions, 3), dtype=np.int64),
         )
+
+    def against(self, failing: Sequence[bool]) -> Judged:
+        """These with the calls of the definitions whose controls fail made inconclusive."""
+        return replace(self, verdicts=silence(self.verdicts, self.called(), failing))
 
     def called(self) -> Bool[np.ndarray, "definitions n"]:
         """Which tokens each definition calls, verified or weak."""
@@ -104,6 +146,8 @@ def make_plan(model: HasVocabulary, read: Read, request: Verify, cache: Path, sp
     """
     if not 1 <= request.samples <= 255:
         raise ExplorerError(f"{request.samples} samples were asked for", hint="Ask for 1 to 255.")
+    if not 0 <= request.controls <= MOST_CONTROLS:
+        raise ExplorerError(f"{request.controls} controls were asked for", hint=f"Ask for 0 to {MOST_CONTROLS}.")
     indicator = request.indicator or read.sent.default_indicator
     if indicator not in read.columns.indicators and (indicator or request.token_ids is None):
         raise ExplorerError(
@@ -116,17 +160,21 @@ def make_plan(model: HasVocabulary, read: Read, request: Verify, cache: Path, sp
     if any(definition.name == SPEAKABILITY for definition in definitions):
         speakable = _speakable(model, speaking or proofs_folder())
         notes += () if speakable else (NOT_PROVED,)
+    token_ids = _tokens(read, request, indicator)
     return Plan(
         request=request,
         model=model,
         read=read,
         definitions=definitions,
         questions=questions,
-        token_ids=_tokens(read, request, indicator),
+        token_ids=token_ids,
         indicator=indicator,
         notes=notes,
         folder=evidence_folder(cache, model.info) if questions else cache,
         speakable=speakable,
+        control_ids=choose_controls(
+            model.vocabulary, token_ids, request.controls if questions else 0, request.seed, unsuspected(read)
+        ),
     )
 
 

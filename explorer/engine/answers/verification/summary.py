@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Generator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Int, UInt8
@@ -13,14 +14,18 @@ from explorer.base.records.tokens import CATEGORIES
 from explorer.base.records.verification import (
     VERDICTS,
     CallCurve,
+    ControlCounts,
     DefinitionPair,
     DefinitionSummary,
     IndicatorScore,
+    ReplyCounts,
     TruthScore,
     VerdictCell,
     VerdictRow,
     VerificationResult,
 )
+from explorer.base.shares import format_share
+from explorer.engine.answers.verification.controls import CONTROLS_FAIL, controls_fail, shares_meet
 from explorer.engine.answers.verification.definitions import Definition
 from explorer.engine.answers.verification.plan import SPECIAL, Judged, Plan
 from explorer.engine.core.statistics import average_precision, roc_auc
@@ -36,11 +41,27 @@ TRUTHS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
 CURVE_POINTS = 33
 
 
+@dataclass(frozen=True)
+class Spent:
+    """What a sweep cost."""
+
+    answered: int
+    """Prompts that the model answered."""
+    reused: int
+    """Prompts whose answers were on disk."""
+    skipped: int
+    """Prompts that need not be asked."""
+    rate: float
+    """Tokens a second."""
+    how: str
+    """The dtype, the device and the threads."""
+
+
 def summarise_matrix(
-    plan: Plan, token_ids: Int[np.ndarray, " n"], judged: Judged, work: tuple[int, int, float]
+    plan: Plan, token_ids: Int[np.ndarray, " n"], judged: Judged, controls: Judged | None, work: Spent
 ) -> Generator[Progress, None, VerificationResult]:
-    """The result of a plan about `token_ids`, those of its tokens that were judged; `work` is how many prompts were
-    answered and reused, and how many tokens went in a second. Yields now and then: a moment for others."""
+    """The result of a plan about `token_ids`, those of its tokens that were judged, against its `controls`, if any.
+    Yields now and then: a moment for others."""
     called = judged.called()
     scores: list[IndicatorScore] = []
     curves: list[CallCurve] = []
@@ -50,31 +71,78 @@ def summarise_matrix(
         found = _indicator_scores(plan, definition, token_ids[usable], called[place, usable])
         scores += found
         curves += _curves(plan, found, token_ids[usable], called[place, usable])
-    answered, reused, rate = work
+    definitions = summaries(plan, judged, controls)
     return VerificationResult(
         model=plan.model.info.name,
         tokens=len(token_ids),
-        definitions=tuple(summary(one, judged.verdicts[at]) for at, one in enumerate(plan.definitions)),
+        definitions=definitions,
         pairs=tuple(_pairs(plan.definitions, called)),
         truths=tuple(_truths(plan, token_ids, judged)),
         indicators=tuple(scores),
         curves=tuple(curves),
         rows=_called_rows(plan, token_ids, judged, called),
-        notes=plan.notes,
-        answered=answered,
-        reused=reused,
-        tokens_per_second=rate,
+        notes=(*plan.notes, *_notes_on_controls(definitions)),
+        answered=work.answered,
+        reused=work.reused,
+        skipped=work.skipped,
+        tokens_per_second=float(f"{work.rate:.3g}"),
+        how=work.how,
+        controls=tuple(plan.model.vocabulary.ref(token_id) for token_id in plan.control_ids.tolist()),
         digest=_digest(token_ids, judged.verdicts),
     )
 
 
-def summary(definition: Definition, verdicts: UInt8[np.ndarray, " n"]) -> DefinitionSummary:
-    """A definition and how often it gave each verdict."""
-    counts = np.bincount(verdicts, minlength=len(VERDICTS)).tolist()
+def summaries(plan: Plan, judged: Judged, controls: Judged | None) -> tuple[DefinitionSummary, ...]:
+    """The plan's definitions, how often each gave each verdict, and what it says of the controls, if there are any."""
+    return tuple(_summary(one, at, judged, controls) for at, one in enumerate(plan.definitions))
+
+
+def _summary(definition: Definition, at: int, judged: Judged, controls: Judged | None) -> DefinitionSummary:
+    counts = np.bincount(judged.verdicts[at], minlength=len(VERDICTS)).tolist()
     return DefinitionSummary(
         name=definition.name, title=definition.title, rule=definition.rule, source=definition.source,
-        value=definition.value, verified=counts[0], weak=counts[1], rejected=counts[2], inconclusive=counts[3],
+        value=definition.value, verified=counts[0], weak=counts[1], rejected=counts[2],
+        inconclusive=counts[3] + counts[CONTROLS_FAIL], silenced=counts[CONTROLS_FAIL],
+        replies=_reply_counts(judged, at),
+        controls=None if controls is None or not definition.questions else count_controls(controls, at),
     )  # fmt: skip
+
+
+def _reply_counts(judged: Judged, definition: int) -> ReplyCounts | None:
+    exact, said, replies = judged.replies[definition].tolist()
+    return ReplyCounts(exact=exact, said=said, replies=replies) if replies else None
+
+
+def count_controls(controls: Judged, definition: int) -> ControlCounts:
+    """What the verdicts on the controls come to."""
+    called, tokens = (int(which[definition].sum()) for which in (controls.called(), controls.decided()))
+    return ControlCounts(
+        called=called, tokens=tokens, replies=_reply_counts(controls, definition), fail=controls_fail(called, tokens)
+    )
+
+
+def failing_definitions(plan: Plan, controls: Judged | None) -> list[bool]:
+    """Which definitions call their controls too; those that ask nothing have none."""
+    if controls is None:
+        return [False] * len(plan.definitions)
+    return [bool(one.questions) and count_controls(controls, at).fail for at, one in enumerate(plan.definitions)]
+
+
+def _notes_on_controls(definitions: Sequence[DefinitionSummary]) -> list[str]:
+    """What a reader must know of how the definitions treat ordinary tokens."""
+    notes = []
+    for one in definitions:
+        controls = one.controls
+        if controls is None or not controls.called:
+            continue
+        called = f"{one.name} calls {format_share(controls.called, controls.tokens)} of the controls"
+        found = one.verified + one.weak
+        if controls.fail:
+            notes.append(f"{called}: its calls are inconclusive, the controls fail too")
+        elif shares_meet(found, found + one.rejected, controls.called, controls.tokens):
+            tested = format_share(found, found + one.rejected)
+            notes.append(f"{called} and {tested} of the tokens tested: as a whole no more than chance")
+    return notes
 
 
 def truth_score(

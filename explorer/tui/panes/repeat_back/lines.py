@@ -11,7 +11,9 @@ from explorer.base.records.record import Failure
 from explorer.base.records.repeat_back import RepeatBack, RepeatBackResult, Reply, ReplyClass, ReplyPart, TokenReplies
 from explorer.base.records.tokens import TokenRef
 from explorer.base.records.unions import AnyOutcome, Cancelled
+from explorer.base.shares import count_said, format_said, format_share
 from explorer.base.text import decode, visible
+from explorer.specs.repeat_back import finished_outcomes
 from explorer.tui.panes.asking import failure_lines
 from explorer.tui.widgets.number_columns import GivenColumn
 from explorer.tui.widgets.prompt_lines import (
@@ -219,6 +221,7 @@ def _summary_block(attempt: Attempt, look: Look) -> Iterator[Content]:
     cells = max(8, min(max(map(len, names)), look.width - _SUMMARY_CELLS - look.given.cells))
     own = Content.styled(names[0], TOKEN_STYLE)
     yield _summary("token", own, result.probe if result else None, "", cells, look)
+    yield fit(f"          exact or contains {_said_share(result.probe) if result else '–'}", look.width, MUTED)
     for index in range(max(attempt.request.controls, len(controls))):
         if index < len(controls):
             yield _summary("control", Content(names[index + 1]), controls[index], "", cells, look)
@@ -228,8 +231,8 @@ def _summary_block(attempt: Attempt, look: Look) -> Iterator[Content]:
             said = _live_text(attempt, live[index]) if index < len(live) else ""
             yield _summary("control", Content("…"), None, said, cells, look)
     if attempt.request.controls:
-        exact, asked = sum(probe.exact for probe in controls), sum(_finished(probe) for probe in controls)
-        yield fit(f"  controls {f'exact {exact}/{asked}' if controls else 'exact –'}", look.width, MUTED)
+        shares = format_said(finished_outcomes(*controls)) if controls else "exact –"
+        yield fit(f"  controls {shares}", look.width, MUTED)
 
 
 def _summary(kind: str, name: Content, probe: TokenReplies | None, said: str, cells: int, look: Look) -> Content:
@@ -247,6 +250,12 @@ def _summary(kind: str, name: Content, probe: TokenReplies | None, said: str, ce
     if probe.replies and kind == "control" and look.width - line.cell_length >= 12:
         line += Content.styled(f"  {reply_text(probe.replies[0].reply)}", MUTED)
     return fit(line, look.width)
+
+
+def _said_share(probe: TokenReplies) -> str:
+    """The share of replies that are the token or contain it, with its interval."""
+    outcomes = finished_outcomes(probe)
+    return format_share(count_said(outcomes)[1], len(outcomes))
 
 
 def class_label(outcome: ReplyClass) -> Content:

@@ -14,8 +14,8 @@ from explorer.tables.table import AddedColumn
 from explorer.tables.verdicts import VerdictMatrix
 from explorer.tui.panes.verdicts.view import MARKS, heading_of, number_text
 
-_RANK = np.array([0, 1, 3, 2, 4], dtype=np.float64)
-"""By verdict: verified, weak, inconclusive, rejected."""
+_RANK = np.array([0, 1, 4, 3, 5, 2], dtype=np.float64)
+"""By verdict: verified, weak, inconclusive (would be called, but the controls fail too), inconclusive, rejected."""
 _NOT_ASKED = VERDICTS.index("not asked")
 
 

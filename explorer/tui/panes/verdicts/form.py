@@ -11,6 +11,7 @@ from textual.widget import Widget
 from textual.widgets import Label, Select
 
 from explorer.base.records.verification import VerificationResult, Verify
+from explorer.specs.verification import CONTROLS
 from explorer.tables.verdicts import AGREEMENTS, Agreement
 from explorer.tui.shell.guarded import Guarded
 from explorer.tui.shell.messages import Selection
@@ -110,6 +111,8 @@ class VerdictForm(Guarded, Widget):
             top_percent=float(percent) if which == WHICH[0] else None,
             definitions=SETS.get(self.query_one("#definitions", Choice).chosen, as_asked),
             rows=ROWS,
+            controls=CONTROLS,
+            cascade=True,
         )
 
     def set_form(self, request: Verify) -> None:

@@ -13,7 +13,14 @@ from explorer.base.lazy_sequence import LazySequence
 from explorer.base.numbers import format_logprob_and_percent
 from explorer.base.records.record import Array
 from explorer.base.records.tokens import CATEGORIES
-from explorer.base.records.verification import Verdict, VerdictCell, VerdictColumns, VerdictEvidence, VerificationResult
+from explorer.base.records.verification import (
+    VERDICTS,
+    Verdict,
+    VerdictCell,
+    VerdictColumns,
+    VerdictEvidence,
+    VerificationResult,
+)
 from explorer.base.text import visible, visible_bytes
 from explorer.tables.verdicts import VerdictMatrix
 from explorer.tui.panes.tokens.table_layout import LABELS
@@ -25,6 +32,7 @@ MARKS: dict[Verdict, tuple[str, str]] = {
     "rejected": ("·", "$foreground-muted"),
     "inconclusive": ("?", "$foreground-muted"),
     "not asked": (" ", "$foreground-muted"),
+    "inconclusive: the controls fail too": ("~", "$foreground-muted"),
 }
 """A letter and a style; the letter alone tells them apart."""
 LEGEND = "V glitch, w weakly, · not, ? open"
@@ -49,9 +57,8 @@ def recorded_matrix(result: VerificationResult) -> VerdictMatrix:
     joined, offsets = Array.of_tokens([bytes.fromhex(row.token.token_bytes) for row in result.rows])
     missing = VerdictCell(verdict="not asked", value=None)
     cells = [[row.verdicts.get(name, missing) for row in result.rows] for name in names]
-    order: list[Verdict] = ["verified", "weak", "rejected", "inconclusive", "not asked"]
     shape = (len(names), len(result.rows))
-    verdicts = np.array([[order.index(cell.verdict) for cell in line] for line in cells], dtype=np.uint8)
+    verdicts = np.array([[VERDICTS.index(cell.verdict) for cell in line] for line in cells], dtype=np.uint8)
     values = np.array([[np.nan if cell.value is None else cell.value for cell in line] for line in cells], np.float32)
     return VerdictMatrix(VerdictColumns(
         model=result.model,
