@@ -119,5 +119,6 @@ def verdict_tables(rows: Sequence[VerdictRow], title: str) -> Iterable[Table]:
 
 
 def verdict_words(cell: VerdictCell) -> str:
-    """'verified 0.00012'."""
-    return cell.verdict if cell.value is None else f"{cell.verdict} {cell.value:.2g}"
+    """'verified 0.00012'; the reason of an inconclusive verdict in brackets, short enough for a cell."""
+    verdict = cell.verdict.replace(": the controls fail too", " (controls fail too)")
+    return verdict if cell.value is None else f"{verdict} {cell.value:.2g}"

@@ -51,10 +51,10 @@ def test_what_is_all_on_disk_is_counted_as_from_disk(run: Run, tmp_path: Path) -
     words = ("verify", "zoo:mynah", "--token-ids", "907,400,1213", "--definitions", "glitchminer,plain")
     run(*words, as_json=False)
     _, (shown,), _ = run(*words, "--session", str(tmp_path / "again.jsonl"), as_json=False)
-    assert "0 prompts answered, 6 answers from disk" in shown["text"]
+    assert "0 prompts answered, 38 answers from disk" in shown["text"]
     outcome = read_session(tmp_path / "again.jsonl").steps[-1].outcome
     assert isinstance(outcome, VerificationResult)
-    assert (outcome.answered, outcome.reused, outcome.tokens_per_second) == (0, 6, 0)
+    assert (outcome.answered, outcome.reused, outcome.tokens_per_second) == (0, 2 * (3 + 16), 0)
 
 
 def test_the_table_shows_definitions_truths_and_overlaps(run: Run) -> None:
