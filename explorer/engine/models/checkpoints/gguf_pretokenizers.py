@@ -67,8 +67,11 @@ _DEEPSEEK_WORDS = (
     "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\\r\\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+"
     "| ?[\\p{P}\\p{S}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
 )
+_CJK = "[一-龥ࠀ-一가-\ud7ff]+"
+_PUNCTUATION = "\\s?[!-/:-~！-／：-～‘-‟\u3000-。]+"
 _SPLITS = {
-    "deepseek-coder": ("[\\r\\n]", "\\s?\\p{L}+", "\\s?\\p{P}+", "[一-龥ࠀ-一가-\ud7ff]+", "\\p{N}"),
+    "deepseek-llm": ("[\\r\\n]", "\\s?[\\p{Lu}\\p{Ll}\\p{Lt}]+", _PUNCTUATION, "\\s+$", _CJK, "\\p{N}+"),
+    "deepseek-coder": ("[\\r\\n]", "\\s?\\p{L}+", "\\s?\\p{P}+", _CJK, "\\p{N}"),
     "deepseek-v3": ("\\p{N}{1,3}", _HAN_AND_KANA, _DEEPSEEK_WORDS),
     "hunyuan-dense": ("\\p{N}{1,3}", _HAN_AND_KANA, _DEEPSEEK_WORDS),
     "joyai-llm": ("\\p{N}{1,3}", _HAN_AND_KANA, _DEEPSEEK_WORDS),
