@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -375,6 +375,40 @@ def test_text_models_that_need_an_image_model_are_refused_with_their_geometry_of
     line = said(kind("llava")[0])
     assert "LlavaForConditionalGeneration" in line
     assert "weights:" in line
+
+
+# ── values of wrong types and sizes ───────────────────────────────────────────────────────────────────────
+
+STRANGE: list[object] = [-1, 2**40, 1e30, "x", [[1]], {"a": 1}, None]
+
+
+def strange_configs(plain: dict[str, Any]) -> Iterator[str]:
+    """Configs with one value changed that a loader must not take on trust."""
+    keys = ["vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "max_position_embeddings"]
+    keys += ["eos_token_id", "architectures", "model_type", "dtype", "tie_word_embeddings", "is_encoder_decoder"]
+    keys += ["quantization_config", "rope_parameters", "text_config", "auto_map"]
+    for key in keys:
+        yield from (json.dumps({**plain, key: value}) for value in STRANGE)
+    for method in ("fp8", "mxfp4", "gptq", "awq", "bitsandbytes", 7):
+        yield json.dumps({**plain, "quantization_config": {"quant_method": method}})
+    yield json.dumps({**plain, "text_config": {"model_type": []}})
+
+
+def test_whatever_a_config_says_the_answer_is_a_model_or_one_line(tiny: Tiny, tmp_path: Path) -> None:
+    changed(tiny("llama"), tmp_path, lambda tensors: tensors)
+    for config in strange_configs(json.loads((tmp_path / "config.json").read_text())):
+        (tmp_path / "config.json").write_text(config)
+        for attempt in (
+            lambda: weights_size(tmp_path, torch.float32),
+            lambda: load_embeddings_only(tmp_path, name="model", source="weights:./model"),
+            lambda: load_model(tmp_path, name="model", source="./model", device="cpu"),
+        ):
+            line = ""
+            try:
+                attempt()
+            except ModelError as refused:
+                line = refused.line
+            assert "\n" not in line, config
 
 
 # ── folders that are something else ───────────────────────────────────────────────────────────────────────

@@ -53,7 +53,7 @@ def fill_with(
             hint="Config and weights are of different models, or a shard is missing.",
         )
     was_packed = getattr(architecture.config, "quantization_config", None) is not None
-    return _in_one_dtype(model, dtype) if was_packed and not model.is_quantized else model
+    return _in_one_dtype(model, dtype) if was_packed and not getattr(model, "is_quantized", False) else model
 
 
 def loaded_size(architecture: Architecture, dtype: torch.dtype) -> int:

@@ -18,7 +18,7 @@ import msgspec
 from explorer.engine.models.abilities import Embeddings
 from explorer.engine.models.checkpoints.architecture import Architecture
 from explorer.engine.models.checkpoints.folders import refuse_pointers, without_config
-from explorer.engine.models.checkpoints.typed_json import read_typed
+from explorer.engine.models.checkpoints.typed_json import as_typed, read_typed
 from explorer.engine.models.checkpoints.weight_files import WeightFiles
 from explorer.engine.models.errors import ModelError
 
@@ -34,6 +34,8 @@ class ConfigFile(msgspec.Struct):
     architectures: list[str] | None = None
     auto_map: dict[str, Any] | None = None
     quantization_config: dict[str, Any] | None = None
+    text_config: dict[str, Any] | None = None
+    """The parts of a multimodal config are typed as it is itself (`read_config`)."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,8 @@ def read_config(directory: Path) -> PreTrainedConfig:
         raise without_config(directory)
     refuse_pointers(directory)
     plain = read_typed(directory / "config.json", ConfigFile)
+    if plain.text_config is not None:
+        as_typed(plain.text_config, ConfigFile, directory / "config.json")
     from transformers import AutoConfig
 
     try:

@@ -190,10 +190,11 @@ def end_ids(directory: Path, tokenizer: PreTrainedTokenizerFast) -> frozenset[in
     named: set[int] = set()
     for file in ("generation_config.json", "config.json"):
         value = read_json(directory / file).get("eos_token_id")
-        named.update(value if isinstance(value, list) else [] if value is None else [value])
-    if tokenizer.eos_token_id is not None:
+        listed = value if isinstance(value, list) else [value]
+        named.update(token_id for token_id in listed if isinstance(token_id, int))
+    if isinstance(tokenizer.eos_token_id, int):
         named.add(tokenizer.eos_token_id)
-    return frozenset(token_id for token_id in named if isinstance(token_id, int)) | chat_end_ids(tokenizer)
+    return frozenset(named) | chat_end_ids(tokenizer)
 
 
 def chat_end_ids(tokenizer: PreTrainedTokenizerFast) -> frozenset[int]:

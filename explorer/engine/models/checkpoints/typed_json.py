@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -16,7 +16,12 @@ _Struct = TypeVar("_Struct", bound=msgspec.Struct)
 def read_typed(file: Path, kind: type[_Struct]) -> _Struct:
     """A JSON file as `kind`, with its defaults where there is no file; raises `ModelError` where it is no JSON object
     or a value is of another type."""
+    return as_typed(read_json(file), kind, file)
+
+
+def as_typed(values: dict[str, Any], kind: type[_Struct], file: Path) -> _Struct:
+    """What stands in `file`, or a part of it, as `kind`; raises `ModelError` where a value is of another type."""
     try:
-        return msgspec.convert(read_json(file), kind)
+        return msgspec.convert(values, kind)
     except msgspec.ValidationError as error:
         raise ModelError(f"{file} cannot be used: {error}", hint="Correct it, or get it again.") from error
