@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from pathlib import Path
 
 import pytest
-from tokenizers import Tokenizer, models, processors
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
 
 from explorer.base.records.tokens import CATEGORIES
 from explorer.engine.behaviour.prompts import fill_text
 from explorer.engine.models.errors import ModelError, PromptError
 from explorer.engine.models.vocabulary import Vocabulary
-from tests.models.tokenizer_layouts import LAYOUTS, write_layout
+from tests.models.tokenizer_layouts import GPT4_WORDS, LAYOUTS, write_layout
 
 SAMPLES = (
     "The mynah", "the Lyrebird repeats 123 times", " two  spaces", "In 2024 say «the»", "naïve café 東京",
@@ -88,6 +89,20 @@ def test_what_stands_beside_the_file_gives_names_only(name: str, tmp_path: Path)
     assert vocabulary.size == own.get_vocab_size()
     for text in SAMPLES:
         assert vocabulary.encode(text, with_prefix=False) == own.encode(text, add_special_tokens=False).ids
+
+
+@pytest.mark.parametrize("name", ["tokenizers/gpt2", "models/stories260K"])
+def test_real_tokenizers_give_their_own_ids(shared: Path, name: str) -> None:
+    folder = shared / name
+    if (folder / "tokenizer.json").is_file():
+        own = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    else:
+        own = Tokenizer(models.BPE.from_file(str(folder / "vocab.json"), str(folder / "merges.txt")))
+        own.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    vocabulary = Vocabulary.from_directory(folder)
+    for text in SAMPLES:
+        assert vocabulary.encode(text, with_prefix=False) == own.encode(text, add_special_tokens=False).ids
+        assert vocabulary.decode_bytes(vocabulary.encode_segment(text)) == text.encode()
 
 
 # ── kinds of faults ───────────────────────────────────────────────────────────────────────────────────────
@@ -191,3 +206,31 @@ def test_an_entry_that_vocab_txt_repeats_is_no_row_without_a_token(tmp_path: Pat
     names = [CATEGORIES[code] for code in vocabulary.categories]
     assert names[5:] == ["unreachable", "ok", "ok", "ok", "ok", "ok", "padding"]
     assert [token_id for token_id, _ in vocabulary.known_unused()] == [11]
+
+
+def test_tekken_alone_begins_with_bos_and_ends_at_eos(tmp_path: Path) -> None:
+    """As mistral-common writes it: [1, 279, 52] for 'the ' where 20 special tokens come first; transformers' conversion
+    of the file has neither BOS nor EOS."""
+    tokens = [*(bytes([byte]) for byte in range(256)), b"th", b"he", b"the"]
+    vocab = [{"rank": rank, "token_bytes": b64encode(token).decode()} for rank, token in enumerate(tokens)]
+    names = ["<unk>", "<s>", "</s>", "[INST]"]
+    specials = [{"rank": rank, "token_str": name, "is_control": True} for rank, name in enumerate(names)]
+    config = {"pattern": GPT4_WORDS, "default_vocab_size": 20 + len(tokens), "default_num_special_tokens": 20}
+    content = {"config": config, "vocab": vocab, "special_tokens": specials}
+    (tmp_path / "tekken.json").write_text(json.dumps(content))
+    vocabulary = Vocabulary.from_directory(tmp_path)
+    assert vocabulary.encode("the ") == [1, 20 + tokens.index(b"the"), 20 + ord(" ")]
+    assert vocabulary.eos_ids == {2}
+    assert vocabulary.token_bytes(278) == b"the"
+    assert [token_id for token_id, why in vocabulary.known_unused() if why == "name"] == list(range(4, 20))
+
+
+def test_a_bos_that_only_the_config_asks_for_is_told(tmp_path: Path) -> None:
+    write_layout("yi", tmp_path)
+    for asked in (True, False):
+        config = {"tokenizer_class": "LlamaTokenizerFast", "bos_token": "<s>", "add_bos_token": asked}
+        (tmp_path / "tokenizer_config.json").write_text(json.dumps(config))
+        vocabulary = Vocabulary.from_directory(tmp_path)
+        assert vocabulary.prefix_ids == ()
+        assert len(vocabulary.notes) == asked
+    assert "add_bos_token" not in str(vocabulary.notes)

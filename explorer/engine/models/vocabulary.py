@@ -16,7 +16,7 @@ import numpy.typing as npt
 from explorer.base.records.tokens import TokenRef
 from explorer.base.text import decode
 from explorer.engine.models.chat import ChatTemplate
-from explorer.engine.models.checkpoints.tokenizer_files import bare_tokenizer, end_ids, load_tokenizer, lost_pieces
+from explorer.engine.models.checkpoints import tokenizer_files as files
 from explorer.engine.models.errors import ModelError, PromptError
 from explorer.engine.models.forensics import read_merge_parents
 from explorer.engine.models.reachability import Reencoder
@@ -55,10 +55,10 @@ class Vocabulary:
         self.tokenizer = tokenizer
         """The transformers tokenizer that this was made from, for libraries that ask for one."""
         backend = tokenizer.backend_tokenizer
-        self._tokenizer, structure = bare_tokenizer(backend)
+        self._tokenizer, structure = files.bare_tokenizer(backend)
         self._segments = self._tokenizer
         if without_dummy_prefix(structure) is not None:
-            self._segments, _ = bare_tokenizer(backend, without_dummy_prefix)
+            self._segments, _ = files.bare_tokenizer(backend, without_dummy_prefix)
         ids = self._tokenizer.get_vocab(with_added_tokens=False)
         self._added = self._tokenizer.get_added_tokens_decoder()
         self.source: str = ""
@@ -96,10 +96,12 @@ class Vocabulary:
         """The vocabulary in a Hugging Face directory, with the tokenizer of another one where `choice` names it; raises
         `ModelError` as `load_tokenizer` does."""
         place = choice.directory or directory
-        tokenizer = load_tokenizer(place)
-        pieces = lost_pieces(place, tokenizer)
-        vocabulary = cls(tokenizer, rows, end_ids(directory, tokenizer), choice.day, pieces)
+        tokenizer = files.load_tokenizer(place)
+        vocabulary = cls(
+            tokenizer, rows, files.end_ids(directory, tokenizer), choice.day, files.lost_pieces(place, tokenizer)
+        )
         vocabulary.source = choice.source
+        vocabulary.notes += files.bos_notes(place, tokenizer, vocabulary.prefix_ids)
         return vocabulary
 
     def _check_rows(self, ids: Mapping[str, int]) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +35,7 @@ def load_tokenizer(directory: Path) -> PreTrainedTokenizerFast:
     Raises `ModelError` where there is none, where it cannot be read, where it asks for code of its own,
     and where it has no form that the `tokenizers` library runs.
     """
-    if not any((directory / name).is_file() for name in TOKENIZER_FILES):
+    if not _vocabulary_files(directory):
         raise ModelError(
             f"{directory} has no tokenizer",
             hint=f"It should hold one of: {', '.join(TOKENIZER_FILES)}; or name a folder that does: --tokenizer DIR.",
@@ -48,7 +48,9 @@ def load_tokenizer(directory: Path) -> PreTrainedTokenizerFast:
             hint="Only tokenizers that the transformers library knows can be used.",
         )
     try:
-        return _own_tokenizer(directory, config) if has_own else converted_tokenizer(directory)
+        if has_own:
+            return _own_tokenizer(directory, config)
+        return _with_mistral_ends(converted_tokenizer(directory), directory)
     except ModelError:
         raise
     except Exception as error:  # the tokenizers library raises bare Exception for files it cannot read
@@ -56,6 +58,10 @@ def load_tokenizer(directory: Path) -> PreTrainedTokenizerFast:
             f"the tokenizer in {directory.name} cannot be read: {_one_line(error)}",
             hint="A tokenizer.json or tokenizer.model that is whole is needed.",
         ) from error
+
+
+def _vocabulary_files(directory: Path) -> list[str]:
+    return [name for name in TOKENIZER_FILES if (directory / name).is_file()]
 
 
 def _own_tokenizer(directory: Path, config: dict[str, Any]) -> PreTrainedTokenizerFast:
@@ -136,9 +142,8 @@ def converted_tokenizer(directory: Path) -> PreTrainedTokenizerFast:
     """What transformers makes of a folder without tokenizer.json, or in spite of it."""
     from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-    others = [name for name in TOKENIZER_FILES if name != "tekken.json" and (directory / name).is_file()]
     tokenizer: Any
-    if others:
+    if _vocabulary_files(directory) != ["tekken.json"]:
         tokenizer = AutoTokenizer.from_pretrained(
             str(directory), local_files_only=True, trust_remote_code=False, mistral_format=False
         )
@@ -150,6 +155,29 @@ def converted_tokenizer(directory: Path) -> PreTrainedTokenizerFast:
             hint="Save it as tokenizer.json first.",
         )
     return tokenizer
+
+
+def _with_mistral_ends(tokenizer: PreTrainedTokenizerFast, directory: Path) -> PreTrainedTokenizerFast:
+    """A tokenizer made of tekken.json puts `<s>` before a text and ends at `</s>`, as mistral-common's does (checked
+    with 1.13.1): what transformers makes of the file knows neither. Any other tokenizer stays as it is."""
+    from tokenizers.processors import TemplateProcessing
+
+    bos, eos = (tokenizer.convert_tokens_to_ids(name) for name in ("<s>", "</s>"))
+    if _vocabulary_files(directory) == ["tekken.json"] and None not in (bos, eos):
+        tokenizer.bos_token, tokenizer.eos_token = "<s>", "</s>"
+        tokenizer.backend_tokenizer.post_processor = TemplateProcessing(single="<s> $A", special_tokens=[("<s>", bos)])
+    return tokenizer
+
+
+def bos_notes(directory: Path, tokenizer: PreTrainedTokenizerFast, prefix_ids: Sequence[int]) -> tuple[str, ...]:
+    """What to say where tokenizer_config.json asks for a BOS that tokenizer.json does not put (DeepSeek's distilled
+    models: huggingface/swift-transformers#161)."""
+    asked = read_json(directory / "tokenizer_config.json").get("add_bos_token") is True
+    if not asked or tokenizer.bos_token_id is None or tokenizer.bos_token_id in prefix_ids:
+        return ()
+    return (
+        f"add_bos_token asks for {tokenizer.bos_token} before a text; tokenizer.json puts none, so prompts have none",
+    )
 
 
 def lost_pieces(directory: Path, tokenizer: PreTrainedTokenizerFast) -> dict[int, str]:
