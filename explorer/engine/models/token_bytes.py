@@ -9,7 +9,7 @@ marks the continuation of a word by `##`; older BPE marks a word's end by `</w>`
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -57,6 +57,15 @@ class Spelling:
         if self.end_of_word and piece.endswith(self.end_of_word):
             return self._inner_bytes(piece.removesuffix(self.end_of_word)) + b" "
         return self._inner_bytes(piece)
+
+    def all_bytes(
+        self, pieces: Sequence[str | None], added: Container[int], special_ids: Container[int]
+    ) -> list[bytes]:
+        """The bytes of every piece; none where there is no piece. `added`: ids of pieces added as literal text."""
+        return [
+            b"" if piece is None else self.token_bytes(piece, added=token_id in added, special=token_id in special_ids)
+            for token_id, piece in enumerate(pieces)
+        ]
 
     def _inner_bytes(self, piece: str) -> bytes:
         """The bytes of a piece without its mark of a word's end."""

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from explorer.base.records.tokens import CATEGORIES, Category
 from explorer.base.records.vocabulary import BYTE, MARKED, NAME, PADDING_ROW
+from explorer.engine.models.errors import ModelError
 from explorer.engine.models.reachability import Reencoder
 from explorer.engine.models.token_bytes import Spelling
+
+if TYPE_CHECKING:
+    from tokenizers import AddedToken
 
 CODE: dict[Category, int] = {category: code for code, category in enumerate(CATEGORIES)}
 
@@ -89,6 +94,27 @@ def known_unused(
         elif token_id in marked:
             found.append((token_id, MARKED))
     return found
+
+
+def note_missing_rows(
+    added: Mapping[int, AddedToken], ids: Iterable[int], tokenizer_size: int, rows: int
+) -> tuple[str, ...]:
+    """What to say of `added` tokens beyond the matrix; nothing where all ids have a row.
+
+    `ids`: those of the tokenizer's model, without added tokens. Raises `ModelError` where one of these has no row.
+    """
+    beyond = sorted(token_id for token_id in added if token_id >= rows)
+    if any(token_id >= rows and token_id not in added for token_id in ids):
+        raise ModelError(
+            f"the tokenizer has {tokenizer_size:,} ids but the embedding matrix only {rows:,} rows",
+            hint="Tokenizer and weights are of different models: put the right tokenizer files in the directory.",
+        )
+    if not beyond:
+        return ()
+    shown = ", ".join(f"{added[token_id].content} ({token_id})" for token_id in beyond[:3])
+    more = ", …" if len(beyond) > 3 else ""
+    counted = "1 added token has" if len(beyond) == 1 else f"{len(beyond):,} added tokens have"
+    return (f"{counted} no row in the embedding matrix: {shown}{more}",)
 
 
 def _utf8(token: bytes) -> str | None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from itertools import islice
@@ -17,15 +15,15 @@ from explorer.base.records.tokens import TokenRef
 from explorer.base.text import decode
 from explorer.engine.models.chat import ChatTemplate
 from explorer.engine.models.checkpoints import tokenizer_files as files
-from explorer.engine.models.errors import ModelError, PromptError
+from explorer.engine.models.errors import ModelError
 from explorer.engine.models.forensics import read_merge_parents
 from explorer.engine.models.reachability import Reencoder
 from explorer.engine.models.source import OWN_TOKENIZER, TokenizerChoice
-from explorer.engine.models.token_bytes import Spelling, can_lose_letters, read_spelling, without_dummy_prefix
-from explorer.engine.models.token_categories import CODE, categorise, known_unused
+from explorer.engine.models.text_encoder import TextEncoder
+from explorer.engine.models.token_blob import TokenBlob
+from explorer.engine.models.token_categories import CODE, categorise, known_unused, note_missing_rows
 
 if TYPE_CHECKING:
-    from tokenizers import Tokenizer
     from transformers import PreTrainedTokenizerFast
 
 _TEXTS_TRIED = 1_000
@@ -54,40 +52,35 @@ class Vocabulary:
         """
         self.tokenizer = tokenizer
         """The transformers tokenizer that this was made from, for libraries that ask for one."""
-        backend = tokenizer.backend_tokenizer
-        self._tokenizer, structure = files.bare_tokenizer(backend)
-        self._segments = self._tokenizer
-        if without_dummy_prefix(structure) is not None:
-            self._segments, _ = files.bare_tokenizer(backend, without_dummy_prefix)
-        ids = self._tokenizer.get_vocab(with_added_tokens=False)
-        self._added = self._tokenizer.get_added_tokens_decoder()
+        self._encoder = TextEncoder(tokenizer.backend_tokenizer)
+        backend, self._spelling = self._encoder.tokenizer, self._encoder.spelling
+        ids = backend.get_vocab(with_added_tokens=False)
+        added = backend.get_added_tokens_decoder()
         self.source: str = ""
         """The folder or hub id of the tokenizer, where it is not the model's own."""
-        self.tokenizer_size: int = max([*ids.values(), *self._added, *(pieces or ())], default=-1) + 1
+        self.tokenizer_size: int = max([*ids.values(), *added, *(pieces or ())], default=-1) + 1
         """One more than the tokenizer's greatest id."""
         self.size: int = self.tokenizer_size if rows is None else rows
         """Rows of the embedding matrix."""
-        self.notes: tuple[str, ...] = self._check_rows(ids)
+        self.notes: tuple[str, ...] = note_missing_rows(added, ids.values(), self.tokenizer_size, self.size)
         """What is missing, for the user."""
         self.marked_unused: frozenset[int] = frozenset()
         """Ids that the model's file says are not used."""
-        self._pieces = [
-            self._tokenizer.id_to_token(token_id) for token_id in range(max(self.size, self.tokenizer_size))
-        ]
+        ids_and_rows = range(max(self.size, self.tokenizer_size))
+        self._pieces = [backend.id_to_token(token_id) for token_id in ids_and_rows]
         for token_id, piece in (pieces or {}).items():
             self._pieces[token_id] = piece
-        special = {token_id for token_id, entry in self._added.items() if entry.special} | {*tokenizer.all_special_ids}
-        self.special_ids: frozenset[int] = frozenset(special)
+        special = [token_id for token_id, entry in added.items() if entry.special]
+        self.special_ids: frozenset[int] = frozenset([*special, *tokenizer.all_special_ids])
         """Ids that are control tokens (`<s>`, `<|endoftext|>`)."""
         self.eos_ids: frozenset[int] = frozenset(token_id for token_id in eos_ids if 0 <= token_id < self.size)
         """Ids that end a reply."""
         self._chat = ChatTemplate(tokenizer, day) if tokenizer.chat_template else None
-        self._spelling: Spelling = read_spelling(structure)
-        all_tokens = [self._bytes_of(token_id, piece) for token_id, piece in enumerate(self._pieces)]
-        self._digest = _digest(all_tokens[: self.tokenizer_size])
+        all_tokens = self._spelling.all_bytes(self._pieces, added, self.special_ids)
+        self._digest = TokenBlob(all_tokens[: self.tokenizer_size]).digest()
         self._tokens, self._pieces = all_tokens[: self.size], self._pieces[: self.size]
-        self._parents = read_merge_parents(structure["model"], ids)
-        self._can_lose = can_lose_letters(structure, self._spelling)
+        self._blob = TokenBlob(self._tokens)
+        self._parents = read_merge_parents(self._encoder.model, ids)
 
     @classmethod
     def from_directory(
@@ -97,34 +90,11 @@ class Vocabulary:
         `ModelError` as `load_tokenizer` does."""
         place = choice.directory or directory
         tokenizer = files.load_tokenizer(place)
-        vocabulary = cls(
-            tokenizer, rows, files.end_ids(directory, tokenizer), choice.day, files.lost_pieces(place, tokenizer)
-        )
+        pieces, eos_ids = files.lost_pieces(place, tokenizer), files.end_ids(directory, tokenizer)
+        vocabulary = cls(tokenizer, rows, eos_ids, choice.day, pieces)
         vocabulary.source = choice.source
         vocabulary.notes += files.bos_notes(place, tokenizer, vocabulary.prefix_ids)
         return vocabulary
-
-    def _check_rows(self, ids: Mapping[str, int]) -> tuple[str, ...]:
-        """What to say of ids beyond the matrix. `ids`: those of the tokenizer's model, without added tokens."""
-        if self.tokenizer_size <= self.size:
-            return ()
-        beyond = sorted(token_id for token_id in self._added if token_id >= self.size)
-        own = {token_id for token_id in ids.values() if token_id >= self.size}
-        if not own <= {*beyond}:
-            raise ModelError(
-                f"the tokenizer has {self.tokenizer_size:,} ids but the embedding matrix only {self.size:,} rows",
-                hint="Tokenizer and weights are of different models: put the right tokenizer files in the directory.",
-            )
-        shown = ", ".join(f"{self._added[token_id].content} ({token_id})" for token_id in beyond[:3])
-        more = ", …" if len(beyond) > 3 else ""
-        counted = "1 added token has" if len(beyond) == 1 else f"{len(beyond):,} added tokens have"
-        return (f"{counted} no row in the embedding matrix: {shown}{more}",)
-
-    def _bytes_of(self, token_id: int, piece: str | None) -> bytes:
-        if piece is None:
-            return b""
-        special = token_id in self.special_ids
-        return self._spelling.token_bytes(piece, added=token_id in self._added, special=special)
 
     # ── single tokens ─────────────────────────────────────────────────────────────────────────────────────
 
@@ -157,19 +127,7 @@ class Vocabulary:
 
     def containing(self, token_id: int) -> list[int]:
         """The other tokens whose bytes contain this one's, shortest first, then by id."""
-        needle = np.frombuffer(self.token_bytes(token_id), dtype=np.uint8)
-        if not len(needle):
-            return []
-        joined, offsets = self.blob()
-        last = len(joined) - len(needle) + 1
-        places = np.flatnonzero(joined[:last] == needle[0])
-        for step in range(1, len(needle)):
-            places = places[joined[places + step] == needle[step]]
-        owners = np.searchsorted(offsets, places, side="right") - 1
-        found = np.unique(owners[places + len(needle) <= offsets[owners + 1]])
-        found = found[found != token_id]
-        lengths = np.diff(offsets)[found]
-        return [int(owner) for owner in found[np.lexsort((found, lengths))]]
+        return [other for other in self._blob.containing(self.token_bytes(token_id)) if other != token_id]
 
     def reencode(self, token_id: int) -> list[int]:
         """What the tokenizer makes of the token's text in the middle of a text; empty where the bytes are
@@ -184,7 +142,7 @@ class Vocabulary:
 
     def blob(self) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
         """All tokens' bytes one after the other, uint8 [total], and where each begins, int64 [size + 1]."""
-        return self._blob
+        return self._blob.arrays
 
     @cached_property
     def categories(self) -> npt.NDArray[np.uint8]:
@@ -196,8 +154,7 @@ class Vocabulary:
         return known_unused(self._pieces, self._tokens, self.marked_unused)
 
     def digest(self) -> str:
-        """SHA-256 of the number of ids, where each begins (int64) and their bytes; first 32 hex digits.
-        The matrix does not count: the same tokenizer has the same digest under more rows or fewer."""
+        """See `TokenBlob.digest`. The matrix does not count: one tokenizer has one digest under any number of rows."""
         return self._digest
 
     # ── text to ids and back ──────────────────────────────────────────────────────────────────────────────
@@ -206,30 +163,21 @@ class Vocabulary:
     def prefix_ids(self) -> tuple[int, ...]:
         """The special tokens the tokenizer puts before every text (BOS, [CLS]); often none."""
         texts = (text for token in self._tokens if (text := decode(token)))
-        for text in ("a", *islice(texts, _TEXTS_TRIED)):  # a DNA tokenizer cannot write "a", and has no <unk>
-            encoding = self._tokenizer.encode(text)
-            if 0 in encoding.special_tokens_mask:
-                return tuple(encoding.ids[: encoding.special_tokens_mask.index(0)])
-        return ()
+        return self._encoder.find_prefix(["a", *islice(texts, _TEXTS_TRIED)])  # a DNA tokenizer cannot write "a"
 
     def encode(self, text: str, *, with_prefix: bool = True) -> list[int]:
         """The ids of a whole prompt: `prefix_ids` (left out for text that a chat template wrote, which
         carries its own), then the text as the tokenizer treats the beginning of a text. No trailing specials.
         """
-        return [*(self.prefix_ids if with_prefix else ()), *_encode(self._tokenizer, text)]
+        return [*(self.prefix_ids if with_prefix else ()), *self._encoder.encode(text)]
 
     def encode_segment(self, text: str) -> list[int]:
         """The ids of a text that stands in the middle of a prompt: no prefix ids, no dummy space."""
-        return _encode(self._segments, text)
+        return self._encoder.encode_segment(text)
 
     def lost_letters(self, text: str) -> str:
         """The different characters of `text`, white space left out, that the tokenizer drops without a trace."""
-        if not self._can_lose:
-            return ""
-        normaliser = self._segments.normalizer
-        shown = normaliser.normalize_str(text) if normaliser is not None else text
-        missing = Counter(shown) - Counter(self.decode(self.encode_segment(text)))
-        return "".join(letter for letter in missing if not letter.isspace() and letter != self._spelling.space)
+        return self._encoder.lost_letters(text, self.decode(self.encode_segment(text)))
 
     def decode_bytes(self, token_ids: Sequence[int]) -> bytes:
         """The exact bytes of the tokens, one after the other."""
@@ -257,12 +205,8 @@ class Vocabulary:
     # ── kept for later ────────────────────────────────────────────────────────────────────────────────────
 
     @cached_property
-    def _blob(self) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
-        return _join(self._tokens)
-
-    @cached_property
     def _reencoder(self) -> Reencoder:
-        return Reencoder(self._segments, self._spelling, self._pieces)
+        return Reencoder(self._encoder.segments, self._spelling, self._pieces)
 
     @cached_property
     def _by_bytes(self) -> dict[bytes, int]:
@@ -276,27 +220,3 @@ class Vocabulary:
                 f"token id {token_id} is out of range", hint=f"This model's ids go from 0 to {self.size - 1}."
             )
         return token_id
-
-
-def _encode(tokenizer: Tokenizer, text: str) -> list[int]:
-    """The ids of a text, without special tokens. Raises `PromptError` where the tokenizer cannot write it."""
-    try:
-        ids: list[int] = tokenizer.encode(text, add_special_tokens=False).ids if text else []
-    except Exception as error:  # Unigram and WordLevel without an unknown token raise a bare Exception
-        raise PromptError(f"the tokenizer cannot write this text: {' '.join(str(error).split())[:200]}") from error
-    return ids
-
-
-def _join(tokens: Sequence[bytes]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
-    """The tokens' bytes one after the other, uint8 [total], and where each begins, int64 [tokens + 1]."""
-    offsets = np.zeros(len(tokens) + 1, dtype=np.int64)
-    np.cumsum([len(token) for token in tokens], out=offsets[1:])
-    return np.frombuffer(b"".join(tokens), dtype=np.uint8), offsets
-
-
-def _digest(tokens: Sequence[bytes]) -> str:
-    joined, offsets = _join(tokens)
-    content = hashlib.sha256(len(tokens).to_bytes(8, "little"))
-    content.update(offsets.astype("<i8").tobytes())
-    content.update(joined.tobytes())
-    return content.hexdigest()[:32]
