@@ -43,6 +43,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Command that starts an engine elsewhere, such as `ssh BOX glitch-explore engine`; empty: on this machine."""
     state_folder: str = ""
     """Where sessions are kept; empty: the system's folder for a user's state."""
+    lists: tuple[str, ...] = ()
+    """Files of published lists of under-trained tokens, matched with every vocabulary that is shown."""
     encoder: str = ""
     """A sentence-transformers directory: neighbours are also compared by meaning."""
 
@@ -110,7 +112,7 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
         value = environment.get(PREFIX + field.name.upper())
         if value is None or field.name in ("keys", "templates"):
             continue
-        chosen[field.name] = value.split() if field.name == "models" else value
+        chosen[field.name] = value.split() if field.name in ("models", "lists") else value
     return chosen
 
 

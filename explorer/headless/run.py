@@ -8,6 +8,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -16,8 +17,10 @@ from explorer.base.errors import ExplorerError, UsageError
 from explorer.base.records.inspect import InspectToken, TokenDetail
 from explorer.base.records.models import LoadModel, ModelInfo, ModelLoaded
 from explorer.base.records.record import Failure
+from explorer.base.records.token_lists import MatchTokenList
 from explorer.base.records.unions import AnyOutcome, AnyRequest, Cancelled
 from explorer.base.text import visible
+from explorer.base.token_lists import read_token_list
 from explorer.headless.progress import ProgressLine
 from explorer.headless.render import UNCUT, print_blocks
 from explorer.pipe.client import EngineClient, is_of_stopped_engine
@@ -77,6 +80,18 @@ class Conversation:
             infos.append(outcome.info)
         return tuple(infos)
 
+    async def match_lists(self, models: Sequence[ModelInfo], given: Namespace, settings: Settings) -> None:
+        """Have the published lists of the options and settings matched with each model, and say what came of it."""
+        if not hasattr(given, "lists"):
+            return
+        for file in dict.fromkeys((*given.lists, *settings.lists)):
+            found = read_token_list(Path(file).expanduser())
+            for model in models:
+                request = MatchTokenList(model=model.name, **found._asdict())
+                outcome = await self.ask(request)
+                if not self.quiet:
+                    _say(spec_of(request).summarise(outcome))
+
     async def tokens(self, models: Sequence[ModelInfo], given: Namespace) -> list[tuple[int | None, ...]]:
         """Each token that the options name, as an id of each model (by its exact bytes); one without an id where none
         is named."""
@@ -111,6 +126,7 @@ async def converse(
         conversation = Conversation(client, session, quiet=given.json or given.quiet)
         models = await conversation.load(getattr(given, "sources", ()), settings)
         _tell_quantised(models, given)
+        await conversation.match_lists(models, given, settings)
         naming = {"none": (), "first": models[:1]}.get(verb.token, models)
         tokens = tuple(await conversation.tokens(naming, given))
         for ids in tokens[:1] if verb.token == "together" else tokens:

@@ -22,6 +22,7 @@ from explorer.specs import (
     repeat_back,
     self_test,
     speakability,
+    token_lists,
     verification,
     vocabulary,
 )
@@ -32,6 +33,7 @@ from explorer.specs.spec import Spec, Tab
 _OURS: tuple[Spec[Any, Any], ...] = (
     *models.SPECS,
     *vocabulary.SPECS,
+    *token_lists.SPECS,
     *inspect.SPECS,
     *repeat_back.SPECS,
     *logprobs.SPECS,

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
 from explorer.base.records.plain import to_plain
 from explorer.base.records.self_test import BoxLine, HardListScore, SelfTest, SelfTestResult
 from explorer.specs.blocks import Block, Table, Words, count, prose, token_text
 from explorer.specs.command_line import Asked, Row, Verb
 from explorer.specs.spec import Spec
+from explorer.specs.token_lists import add_lists
 from explorer.specs.verdict_tables import share, truth_table, verdict_tables
 
 
 def describe(request: SelfTest) -> str:
     """'test this program on mynah'."""
-    return f"test this program on {prose(request.model)}"
+    against = f" against {prose(request.list_name)}" if request.list_name else ""
+    return f"test this program on {prose(request.model)}{against}"
 
 
 def summarise(outcome: SelfTestResult) -> str:
@@ -71,7 +74,9 @@ def box_words(line: BoxLine) -> str:
 
 
 def _requests(asked: Asked) -> Iterable[SelfTest]:
-    return (SelfTest(model=model.name) for model in asked.models)
+    """One for each list given, else one."""
+    names = tuple(Path(file).name for file in asked.arguments.lists) or ("",)
+    return (SelfTest(model=model.name, list_name=name) for model in asked.models for name in names)
 
 
 def _json_rows(outcome: SelfTestResult) -> Iterable[Row]:
@@ -92,6 +97,7 @@ SPECS = (
         background=lambda request: True,
         verb=Verb(
             name="selftest",
+            arguments=add_lists,
             help="score this program against published lists, or against the zoo's ground truth",
             requests=_requests,
         ),

@@ -24,6 +24,7 @@ from explorer.specs.blocks import count, prose, token_text
 from explorer.specs.command_line import FROM_FILE, Asked, Row, Verb, ids, ids_in_file, names, percent, positive
 from explorer.specs.comparing.findings import compare_evidence, compare_findings
 from explorer.specs.spec import Live, Spec, Tab
+from explorer.specs.token_lists import add_lists
 from explorer.specs.verdict_blocks import blocks, evidence_blocks
 
 NAMED_DEFINITIONS = (
@@ -126,6 +127,7 @@ def _arguments(parser: ArgumentParser) -> None:
     which.add_argument("--token-ids", type=ids, metavar="IDS", help="these ids and ranges: 5,9-12")
     which.add_argument("--tokens-from", dest="token_ids", type=ids_in_file, metavar="FILE", help=FROM_FILE)
     parser.add_argument("--where", default="", metavar="FILTER", help="only tokens that pass it, as in the filter box")
+    add_lists(parser)
     parser.add_argument("--indicator", default="", metavar="NAME", help="the indicator that orders the tokens")
     parser.add_argument(
         "--definitions", type=names, default=(), metavar="NAMES",

@@ -13,6 +13,7 @@ from explorer.specs.blocks import Block, Table, Words, count, number, prose, tok
 from explorer.specs.command_line import Asked, Row, Verb, ids, positive
 from explorer.specs.comparing.rankings import ask_ranking_again, compare_rankings
 from explorer.specs.spec import Spec, Tab
+from explorer.specs.token_lists import add_lists
 
 SHOWN = 3
 """Indicators shown beside a token."""
@@ -94,6 +95,7 @@ def _arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--filter", default="", metavar="RE", help="a regular expression on the token's text")
     parser.add_argument("--where", default="", metavar="FILTER", help="a filter as in the explorer's filter box")
     parser.add_argument("--category", choices=CATEGORIES)
+    add_lists(parser)
     parser.add_argument("--unused-ids", type=ids, metavar="IDS", help="ids of the reference tokens: 5,9-12")
 
 

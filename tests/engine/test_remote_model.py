@@ -31,6 +31,7 @@ from explorer.base.records.record import Request
 from explorer.base.records.repeat_back import RepeatBack, RepeatBackResult
 from explorer.base.records.self_test import SelfTest
 from explorer.base.records.speakability import CheckCertificates, ProveSpeakability, ReadCertificates
+from explorer.base.records.token_lists import MatchTokenList, TokenListMatched
 from explorer.base.records.verification import (
     VERDICTS,
     ReadEvidence,
@@ -65,6 +66,7 @@ CASES: list[tuple[Request, type | str]] = [
     (ListModels(), ModelCatalogue),
     (ReadVocabulary(model=MODEL), VocabularyColumns),
     (RankTokens(model=MODEL, sort="id"), RankedTokens),
+    (MatchTokenList(model=MODEL, name="x.md", of_model="", spelled="report", tokens=()), TokenListMatched),
     (InspectToken(model=MODEL, token_id=WITHHELD), TokenDetail),
     (RepeatBack(model=MODEL, token_id=WITHHELD, template=find_template("repeat-1"), controls=1), RepeatBackResult),
     (TABLE, LogprobTable),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 from pathlib import Path
 
@@ -273,3 +274,21 @@ def test_steps_that_could_not_be_written_are_counted_and_the_status_says_so(
         "glitch-explore: session not written: No space left on device",
         "glitch-explore: 2 steps were not written to s.jsonl: No space left on device",
     ]
+
+
+def test_a_published_list_is_matched_and_flags_its_tokens(run: Run, tmp_path: Path) -> None:
+    _, rows, _ = run("tokens", "weights:zoo:mynah", "--where", "cat:ok", "--top", "3")
+    listed = tmp_path / "list.csv"
+    with listed.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerows([("token_id", "token"), *((row["token_id"], row["text"]) for row in rows), (5, "another")])
+    words = ("tokens", "weights:zoo:mynah", "--list", str(listed), "--where", "flag:published")
+    status, found, error = run(*words)
+    assert status == 0
+    assert [row["token_id"] for row in found] == [row["token_id"] for row in rows]
+    status, _, error = run(*words, as_json=False)
+    assert "3 of 4 tokens of list.csv are those of mynah(weights)" in error
+    listed.write_text("nothing")
+    status, found, error = run(*words)
+    assert (status, found, error.count("\n")) == (1, [], 1)
+    assert "list.csv" in error

@@ -20,6 +20,7 @@ from explorer.base.records.speakability import (
     SpeakabilityResult,
     SpeakabilityRow,
 )
+from explorer.base.records.token_lists import ListedToken, MatchTokenList, TokenListMatched
 from explorer.base.records.tokens import TokenRef, TokenRow
 from explorer.base.records.unions import AnyOutcome, AnyRequest, Cancelled, Step
 from explorer.base.records.verification import (
@@ -137,6 +138,7 @@ def exchanges(text: str = PLAIN) -> list[Exchange]:
         (FindNeighbours(model="mynah", token_id=5), neighbourhood(text)),
         (ListModels(), catalogue),
         *verification_exchanges(text),
+        *list_exchanges(text),
         *speakability_exchanges(text),
         (LoadModel(source=text), Failure(message=text, hint=text)),
         (MarkToken(model="mynah", token_id=5, text=text), Noted()),
@@ -180,6 +182,22 @@ def verification_exchanges(text: str) -> list[Exchange]:
         (sweep, found),
         (ReadEvidence(of=sweep, definition=text, token_id=5), evidence),
         (SelfTest(model="mynah"), tested),
+    ]
+
+
+def list_exchanges(text: str) -> list[Exchange]:
+    """The same for published lists."""
+    return [
+        (
+            MatchTokenList(
+                model="mynah",
+                name=text,
+                of_model=text,
+                spelled="report",
+                tokens=(ListedToken(token_id=5, spelling=text, indicator=0.5, max_prob=1e-6),),
+            ),
+            TokenListMatched(model="mynah", name=text, of_model=text, listed=1, matched=1, used=True),
+        ),
     ]
 
 

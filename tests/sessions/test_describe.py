@@ -33,6 +33,7 @@ from explorer.base.records.speakability import (
     ProveSpeakability,
     ReadCertificates,
 )
+from explorer.base.records.token_lists import ListedToken, MatchTokenList, TokenListMatched
 from explorer.base.records.tokens import TokenRef, TokenRow
 from explorer.base.records.unions import AnyOutcome, AnyRequest, Cancelled
 from explorer.base.records.verification import ReadVerdicts, VerdictColumns, Verify
@@ -104,6 +105,13 @@ REQUESTS: list[AnyRequest] = [
     ListModels(),
     ReadVocabulary(model=HOSTILE),
     RankTokens(model=HOSTILE, sort="input_norm", filter=HOSTILE, category="ok"),
+    MatchTokenList(
+        model=HOSTILE,
+        name=HOSTILE,
+        of_model=HOSTILE,
+        spelled="text",
+        tokens=(ListedToken(token_id=1, spelling=HOSTILE),),
+    ),
     InspectToken(model=HOSTILE, token_bytes="zz"),
     RepeatBack(model=HOSTILE, token_id=742, template=TEMPLATES[0], samples=8, temperature=0.7, controls=2),
     ReadLogprobs(models=(HOSTILE, "b"), prompt=HOSTILE, token_id=742),
@@ -128,6 +136,7 @@ OUTCOMES: list[AnyOutcome] = [
         default_rule="",
         unused=(),
     ),
+    TokenListMatched(model=HOSTILE, name=HOSTILE, of_model=HOSTILE, listed=2, matched=1, used=False),
     RankedTokens(model=HOSTILE, sort="id", default_rule="", rows=(ROW,), matching=1, total=3072, digest=""),
     TokenDetail(model=HOSTILE, row=ROW, ground_truth=HOSTILE),
     REPEATED,

@@ -27,7 +27,7 @@ def test_a_session_does_not_differ_from_itself() -> None:
     assert difference.is_none
     assert [type(pair.first.request).__name__ for pair in difference.pairs] == [
         "RankTokens", "InspectToken", "RepeatBack", "ReadLogprobs", "FindNeighbours", "Verify", "ReadEvidence",
-        "SelfTest", "ProveSpeakability",
+        "SelfTest", "MatchTokenList", "ProveSpeakability",
     ]  # fmt: skip
     assert [pair.difference for pair in difference.models] == [""]
 

@@ -12,6 +12,9 @@ class SelfTest(Request, kw_only=True):
     """Test this program on a loaded model against published lists, or against the zoo's ground truth."""
 
     model: str
+    list_name: str = ""
+    """A list that was matched with this model (`MatchTokenList.name`); empty: the one that comes with the program, else
+    any that was matched, else the zoo's card."""
 
 
 class BoxLine(Record, kw_only=True):

@@ -30,6 +30,7 @@ from explorer.base.records.speakability import (
     SpeakabilityPart,
     SpeakabilityResult,
 )
+from explorer.base.records.token_lists import MatchTokenList, TokenListMatched
 from explorer.base.records.verification import (
     ReadEvidence,
     ReadVerdicts,
@@ -55,6 +56,7 @@ AnyRequest = (
     | ListModels
     | ReadVocabulary
     | RankTokens
+    | MatchTokenList
     | InspectToken
     | RepeatBack
     | ReadLogprobs
@@ -80,6 +82,7 @@ AnyOutcome = (
     | ModelCatalogue
     | VocabularyColumns
     | RankedTokens
+    | TokenListMatched
     | TokenDetail
     | RepeatBackResult
     | LogprobTable

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from explorer.base.errors import ExplorerError
 from explorer.base.plugins import find_plugins, problem
 from explorer.base.records.record import Array, Progress
+from explorer.base.records.token_lists import ListedToken
 from explorer.base.records.tokens import CATEGORIES, INDICATORS
 from explorer.base.records.vocabulary import (
     CHOSEN,
@@ -80,7 +81,7 @@ def unsuspected(read: Read) -> npt.NDArray[np.bool_]:
 
 
 Reading = Generator[Progress, None, Read]
-_Key = tuple[str, str, tuple[int, ...] | None]
+_Key = tuple[str, str, tuple[int, ...] | None, int]
 
 
 class VocabularyReader:
@@ -89,19 +90,31 @@ class VocabularyReader:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._kept: OrderedDict[_Key, Read] = OrderedDict()
+        self._lists: dict[str, dict[str, tuple[ListedToken, ...]]] = {}
 
     def read(self, model: HasVocabulary, unused_ids: tuple[int, ...] | None) -> Reading:
         """The columns of `model`, told as they are computed.
 
         Raises `ExplorerError` for a reference token's id that it does not have.
         """
-        key = (model.info.name, model.info.weights_digest, unused_ids)
+        lists = self.lists(model)
+        key = (model.info.name, model.info.weights_digest, unused_ids, hash(tuple(lists.items())))
         read = self._kept.get(key)
         if read is None:
-            sent = yield from read_columns(model, unused_ids)
+            listed = [token.token_id for tokens in lists.values() for token in tokens]
+            sent = yield from read_columns(model, unused_ids, listed)
             read = Read(sent, TokenColumns(sent))
         self._keep(key, read)
         return read
+
+    def lists(self, model: HasVocabulary) -> dict[str, tuple[ListedToken, ...]]:
+        """The published lists that were matched with a model's tokenizer, by the name of their file."""
+        return self._lists.get(model.info.tokenizer_digest, {})
+
+    def use_list(self, model: HasVocabulary, name: str, tokens: tuple[ListedToken, ...]) -> None:
+        """Flag these tokens as published, in every model with the tokenizer of this one."""
+        with self._lock:
+            self._lists[model.info.tokenizer_digest] = {**self.lists(model), name: tokens}
 
     def _keep(self, key: _Key, read: Read) -> None:
         with self._lock:
@@ -143,9 +156,10 @@ def _twins(model: HasWeights) -> dict[int, int]:
 
 
 def read_columns(
-    model: HasVocabulary, unused_ids: tuple[int, ...] | None
+    model: HasVocabulary, unused_ids: tuple[int, ...] | None, listed: Sequence[int] = ()
 ) -> Generator[Progress, None, VocabularyColumns]:
-    """Compute everything `VocabularyColumns` holds, the indicators on the raw weights where they are here."""
+    """Compute everything `VocabularyColumns` holds, the indicators on the raw weights where they are here. `listed`:
+    tokens that published lists name, besides those that come with the program."""
     info, vocabulary = model.info, model.vocabulary
     yield Progress(done=0, total=0, what=f"reference tokens of {info.name}")
     unused = reference_tokens(model, unused_ids)
@@ -163,7 +177,7 @@ def read_columns(
         default_rule=computed.rule,
         unused=computed.unused,
         notes=computed.notes,
-        flags={flag: Array.of(column) for flag, column in _flags(info.source, vocabulary.size).items()},
+        flags={flag: Array.of(column) for flag, column in _flags(info.source, vocabulary.size, listed).items()},
     )
 
 
@@ -230,9 +244,9 @@ def zoo_name(source: str) -> str | None:
     return name if source.removeprefix("weights:").startswith("zoo:") and name in zoo_names() else None
 
 
-def _flags(source: str, size: int) -> dict[str, npt.NDArray[np.bool_]]:
+def _flags(source: str, size: int, listed: Sequence[int]) -> dict[str, npt.NDArray[np.bool_]]:
     flagged: dict[str, list[int]] = {}
-    if published := published_ids(source):
+    if published := published_ids(source).union(listed):
         flagged["published"] = sorted(published)
     if (name := zoo_name(source)) is not None:
         truth = ground_truth(name)

@@ -14,6 +14,7 @@ from functools import lru_cache
 from importlib.resources import files
 
 from explorer.base.records.inspect import PublishedFact
+from explorer.base.records.token_lists import ListedToken
 
 FISHING = "Fishing for Magikarp (arXiv 2405.05417)"
 MECHANISTIC = "A mechanistic explanation for SolidGoldMagikarp-like tokens in GPT2"
@@ -58,28 +59,18 @@ INDICATOR_NAMES = {"E_out cosine distance": "unused_cosine_distance", "E_in L2 n
 """Their names of the indicators → ours."""
 
 
-@dataclass(frozen=True)
-class ListedToken:
-    """A row of `undertrained_tokens.csv`."""
-
-    token_id: int
-    indicator: str
-    """By our name."""
-    indicator_value: float
-    max_prob: float
-    """Greatest P(token), as printed (two digits)."""
-
-
-def listed_tokens(source: str) -> tuple[ListedToken, ...]:
-    """The tokens that "Fishing for Magikarp" lists for the model of this source; none where it lists none."""
-    return tuple(
+def listed_tokens(source: str) -> tuple[str, tuple[ListedToken, ...]]:
+    """The tokens that "Fishing for Magikarp" lists for the model of this source, and our name of the indicator that it
+    used; none where it lists none."""
+    rows = [row for row in _rows("undertrained_tokens.csv") if _short(row["model"]) == _short(source)]
+    tokens = tuple(
         ListedToken(
-            int(row["token_id"]), INDICATOR_NAMES[row["indicator"]], float(row["indicator_value"]),
-            float(row["max_prob"]),
+            token_id=int(row["token_id"]), spelling=row["token"], indicator=float(row["indicator_value"]),
+            max_prob=float(row["max_prob"]),
         )
-        for row in _rows("undertrained_tokens.csv")
-        if _short(row["model"]) == _short(source)
+        for row in rows
     )  # fmt: skip
+    return (INDICATOR_NAMES[rows[0]["indicator"]] if rows else ""), tokens
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import msgspec
 from explorer.base.errors import ExplorerError
 from explorer.base.records.models import LoadModel, ModelInfo, ModelLoaded, ModelUnloaded, Roster, UnloadModel
 from explorer.base.records.record import Failure
+from explorer.base.records.token_lists import MatchTokenList, TokenListMatched
 from explorer.base.records.unions import Cancelled, Step
 from explorer.base.records.vocabulary import ReadVocabulary, VocabularyColumns
 from explorer.pipe.client import RESTART, EngineClient
@@ -19,6 +20,7 @@ from explorer.tui.live.runs import Runs
 from explorer.tui.shell.messages import Selection
 
 if TYPE_CHECKING:
+    from explorer.base.token_lists import TokenList
     from explorer.tui.widgets.model_bar import ModelBar
 
 
@@ -74,6 +76,8 @@ class Models:
         """What could not be loaded, by source, until it is loaded or dismissed."""
         self.reloads: dict[str, LoadModel] = {}
         """How each loaded model was asked for, to load it again after the engine was restarted."""
+        self.lists: tuple[TokenList, ...] = ()
+        """Published lists, matched with each vocabulary before it is read."""
         self.awaited = ""
         """The model of a resumed session whose vocabulary is to be in the table."""
         self._digests: dict[str, tuple[str, str]] = {}
@@ -118,6 +122,8 @@ class Models:
         if (known := self.vocabularies.get(info.name)) is not None:
             front.show_again(known)
         else:
+            for published in self.lists:
+                self._runs.ask(MatchTokenList(model=info.name, **published._asdict()))
             self._runs.ask(ReadVocabulary(model=info.name), record=False)
 
     def choose_next(self, step: int) -> None:
@@ -148,6 +154,10 @@ class Models:
                 bar.set_model_idle(request.source)
             case _, ModelUnloaded(model=name):
                 self._note_unloaded(name)
+            case MatchTokenList(), TokenListMatched() as matched:
+                from explorer.specs.token_lists import summarise  # not before the first paint
+
+                self._front.remark(summarise(matched), problem=not matched.used)
             case ReadVocabulary() as request, VocabularyColumns():
                 self.vocabularies[request.model] = step
                 gc.freeze()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from explorer.base.errors import ExplorerError
 from explorer.base.records.models import LoadModel
 
 if TYPE_CHECKING:
@@ -25,11 +28,26 @@ class Start:
     async def begin(self) -> None:
         """Start the engine, open the panes while it starts, and load the models."""
         app = self._app
+        await self._read_lists()
         known = [app.models.request_for(source) for source in app.settings.models] if self._before is None else []
         await app.models.start_engine(known)
         await self._open_panes()
         if self.again or self._before is not None:
             self._load_again()
+
+    async def _read_lists(self) -> None:
+        """Read the published lists that the settings name; what is wrong with one is remarked."""
+        if not self._app.settings.lists:
+            return
+        from explorer.base.token_lists import read_token_list
+
+        found = []
+        for file in self._app.settings.lists:
+            try:
+                found.append(await asyncio.to_thread(read_token_list, Path(file).expanduser()))
+            except ExplorerError as error:
+                self._app.remark(error.line, problem=True)
+        self._app.models.lists = tuple(found)
 
     async def _open_panes(self) -> None:
         app = self._app

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import msgspec
 import numpy as np
@@ -12,6 +13,7 @@ from jaxtyping import Bool, Float
 
 from explorer.base.errors import ExplorerError
 from explorer.base.records.self_test import SelfTest, SelfTestResult
+from explorer.base.records.token_lists import ListedToken
 from explorer.base.records.unions import Cancelled
 from explorer.base.records.verification import Verify
 from explorer.engine.answers.holdings import Holdings
@@ -22,7 +24,7 @@ from explorer.engine.answers.verification.plan import SPECIAL, Plan, lowest, mak
 from explorer.engine.answers.verification.summary import truth_score, verdict_row
 from explorer.engine.answers.verification.swept import Swept
 from explorer.engine.answers.vocabulary import Read, zoo_name
-from explorer.engine.data.published import FISHING, ListedToken, listed_models, listed_tokens
+from explorer.engine.data.published import FISHING, listed_models, listed_tokens
 from explorer.engine.models.abilities import HasVocabulary, weights_of
 from explorer.engine.queue import Control, Work
 from explorer.tables.agreement import rank_correlation, share_within_a_decade
@@ -36,7 +38,19 @@ DISAGREEMENTS = 50
 def answer(engine: Holdings, request: SelfTest, control: Control) -> Work:
     """Compare our verdicts with a published list. Raises `ExplorerError` as `self_test` does."""
     model = engine.models.get(request.model)
-    return (yield from self_test(model, (yield from engine.vocabularies.read(model, None)), request, control))
+    read = yield from engine.vocabularies.read(model, None)
+    return (yield from self_test(model, read, request, control, lists=engine.vocabularies.lists(model)))
+
+
+@dataclass(frozen=True)
+class _List:
+    """A published list that is about this vocabulary."""
+
+    name: str
+    indicator: str
+    """By which its candidates were taken; ours where the list does not say."""
+    tokens: tuple[ListedToken, ...]
+    caution: str
 
 
 @dataclass(frozen=True)
@@ -57,18 +71,21 @@ def self_test(
     control: Control,
     cache: Path | None = None,
     proofs_cache: Path | None = None,
+    lists: Mapping[str, tuple[ListedToken, ...]] = MappingProxyType({}),
 ) -> Work:
-    """Verify the candidates and the listed tokens by `magikarp`, and compare. Raises `ExplorerError` for a model of
-    which neither a list nor a zoo card tells anything."""
-    rows = listed_tokens(model.info.source)
+    """Verify the candidates and the listed tokens by `magikarp`, and compare. `lists`: those that were matched with the
+    vocabulary. Raises `ExplorerError` for a model of which neither a list nor a zoo card tells anything."""
+    chosen = _find_list(model, read, request, lists)
     name = zoo_name(model.info.source)
-    if not rows and name is None:
+    if chosen is None and name is None:
         raise ExplorerError(
             f"no published list names tokens of {model.info.name}",
-            hint=f"There are lists for: {', '.join(listed_models())}; and the zoo has its ground truth.",
+            hint=f"Give one with --list FILE; there are lists for: {', '.join(listed_models())}; and the zoo has its "
+            "ground truth.",
         )
-    compared = _with_list(read, rows) if rows else _with_card(read, str(name))
-    plan = make_plan(model, read, _request(model, read, rows), cache or cache_folder())
+    compared = _with_list(read, chosen) if chosen is not None else _with_card(read, str(name))
+    rows = () if chosen is None else chosen.tokens
+    plan = make_plan(model, read, _request(model, read, chosen), cache or cache_folder())
     swept = yield from run_plan(plan, control)
     hard = None
     if swept.completed:
@@ -78,38 +95,55 @@ def self_test(
     return msgspec.structs.replace(_result(plan, swept, compared, rows), hard_to_speak=hard)
 
 
-def _request(model: HasVocabulary, read: Read, rows: Sequence[ListedToken]) -> Verify:
-    if not rows:
+def _find_list(
+    model: HasVocabulary, read: Read, request: SelfTest, lists: Mapping[str, tuple[ListedToken, ...]]
+) -> _List | None:
+    """The list asked for, else the one that comes with the program, else the first that was matched."""
+    indicator, tokens = listed_tokens(model.info.source)
+    if request.list_name and request.list_name not in lists:
+        raise ExplorerError(
+            f"{request.list_name} was not matched with {model.info.name}",
+            hint="Its tokens are those of another tokenizer.",
+        )
+    if tokens and not request.list_name:
+        return _List(FISHING, indicator, tokens, "The list is an extract: tokens called and not listed may be right.")
+    name = request.list_name or next(iter(lists), "")
+    caution = "The list names what its authors verified in the model that it is about, which may be another one."
+    return _List(name, read.sent.default_indicator, lists[name], caution) if name else None
+
+
+def _request(model: HasVocabulary, read: Read, chosen: _List | None) -> Verify:
+    if chosen is None:
         return Verify(model=model.info.name, definitions=("magikarp",))
-    values = read.columns.indicators[_indicator(read, rows)]
+    values = read.columns.indicators[_indicator(read, chosen)]
     suspects = lowest(values, read.columns.is_candidate & np.isfinite(values), TOP_PERCENT)
-    candidates = set(np.flatnonzero(suspects).tolist()) | {row.token_id for row in rows}
+    candidates = set(np.flatnonzero(suspects).tolist()) | {row.token_id for row in chosen.tokens}
     return Verify(model=model.info.name, definitions=("magikarp",), token_ids=tuple(sorted(candidates)))
 
 
-def _indicator(read: Read, rows: Sequence[ListedToken]) -> str:
+def _indicator(read: Read, chosen: _List) -> str:
     """The list's indicator. Raises `ExplorerError` where the loaded model is another one of the same name."""
-    last = max(row.token_id for row in rows)
-    if rows[0].indicator not in read.columns.indicators or last >= read.columns.vocab_size:
+    last = max(row.token_id for row in chosen.tokens)
+    if chosen.indicator not in read.columns.indicators or last >= read.columns.vocab_size:
         raise ExplorerError(
-            f"the list names token {last:,} by {rows[0].indicator}, which {read.columns.model} does not have",
+            f"the list names token {last:,} by {chosen.indicator}, which {read.columns.model} does not have",
             hint="This is another model of the same name; load the one that the list is about.",
         )
-    return rows[0].indicator
+    return chosen.indicator
 
 
-def _with_list(read: Read, rows: Sequence[ListedToken]) -> _Compared:
-    indicator = _indicator(read, rows)
-    ids = np.array([row.token_id for row in rows])
+def _with_list(read: Read, chosen: _List) -> _Compared:
+    indicator = _indicator(read, chosen)
     listed = np.zeros(read.columns.vocab_size, dtype=np.bool_)
-    listed[ids] = True
-    theirs = np.array([row.indicator_value for row in rows])
+    listed[[row.token_id for row in chosen.tokens]] = True
+    numbered = {row.token_id: row.indicator for row in chosen.tokens if row.indicator is not None}
+    ours = read.columns.indicators[indicator][list(numbered)]
     return _Compared(
-        FISHING,
-        f"The magikarp definition over the {TOP_PERCENT:g} % of tokens lowest by {indicator} and the listed ones. The "
-        "list is an extract: tokens called and not listed may be right.",
+        chosen.name,
+        f"The magikarp definition over the {TOP_PERCENT:g} % of ok tokens lowest by {indicator} and the listed ones. "
+        + chosen.caution,
         listed,
-        rank_correlation(read.columns.indicators[indicator][ids], theirs),
+        rank_correlation(ours, np.array(list(numbered.values()))) if len(numbered) > 1 else None,
         f"{indicator}, ours and the list's, over the listed tokens",
     )
 
@@ -155,7 +189,7 @@ def _result(plan: Plan, swept: Swept, compared: _Compared, rows: Sequence[Listed
 
 
 def _within_a_decade(plan: Plan, values: Float[np.ndarray, " n"], rows: Sequence[ListedToken]) -> float | None:
-    theirs = {row.token_id: row.max_prob for row in rows if row.max_prob > 0}
+    theirs = {row.token_id: row.max_prob for row in rows if row.max_prob}
     pairs = [
         (value, theirs[token_id])
         for token_id, value in zip(plan.token_ids.tolist(), values.tolist(), strict=True)
