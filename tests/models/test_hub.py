@@ -186,6 +186,14 @@ def test_model_with_pickles_only_is_refused_unless_they_are_allowed(hub: Hub, re
     assert (fetch("org/name", allow_pickle=True).directory / "pytorch_model.bin").is_file()
 
 
+def test_pickled_shards_are_downloaded_whatever_they_are_called(hub: Hub, repository: Path) -> None:
+    for file in repository.glob("*.safetensors*"):
+        file.unlink()
+    (repository / "pytorch_model.bin").rename(repository / "part-0.bin")
+    (repository / "pytorch_model.bin.index.json").write_text(json.dumps({"weight_map": {"a": "part-0.bin"}}))
+    assert (fetch("org/name", allow_pickle=True).directory / "part-0.bin").is_file()
+
+
 class Stopped(Exception):
     pass
 

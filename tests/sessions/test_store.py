@@ -143,7 +143,10 @@ def test_no_folder_of_this_machine_is_written(tmp_path: Path) -> None:
     writer = SessionWriter(tmp_path / "s.jsonl")
     writer.append(writer.step(LoadModel(source=str(model)), ModelLoaded(info=info), 0.1))
     writer.append(writer.step(LoadModel(source="weights:" + str(model)), Failure(message="no"), 0.1))
+    borrowed = msgspec.structs.replace(info, tokenizer=str(model))
+    writer.append(writer.step(LoadModel(source="gpt2", tokenizer=str(model)), ModelLoaded(info=borrowed), 0.1))
     text = writer.path.read_text()
+    assert text.count('"tokenizer":"…/gpt-x"') == 2
     assert "private" not in text
     assert "…/gpt-x" in text
     assert "weights:…/gpt-x" in text

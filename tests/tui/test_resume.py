@@ -186,6 +186,10 @@ def test_folders_that_a_session_does_not_tell_are_found_among_the_sources_given(
     loads, missing = loads_again(asked_for, Settings(models=("/models/mine",)))
     assert loads == [LoadModel(source="/models/mine"), LoadModel(source="zoo:mynah")]
     assert missing == ["…/gone"]
+    borrowed = [LoadModel(source="gpt2", tokenizer="…/own", chat_day="2026-11-20")]
+    assert loads_again(borrowed, Settings(models=())) == ([], ["…/own"])
+    found = LoadModel(source="gpt2", tokenizer="/models/own", chat_day="2026-11-20")
+    assert loads_again(borrowed, Settings(models=(), tokenizer="/models/own")) == ([found], [])
 
 
 def test_what_a_screen_asks_for_next_is_opened(recorded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -56,16 +56,18 @@ def download(source: Source, *, allow_pickle: bool = False, progress: Progress |
     """
     directory = download_small_files(source, progress)
     if (directory / INDEX).is_file():
-        files = set(read_weight_map(directory / INDEX).values())
+        files = _files_in(directory / INDEX)
         if source.weights_only:
             weights = SafetensorsFiles(directory)
             names = find_embeddings(named_architecture(read_config(directory)), weights.names, needs_head=False)
-            files = {weights.file_of(name) for name in names.needed}
-        _snapshot(source, [escape(file) for file in sorted(files)], progress)
+            files = sorted({escape(weights.file_of(name)) for name in names.needed})
+        _snapshot(source, files, progress)
     else:
         _snapshot(source, _SAFETENSORS, progress)
         if allow_pickle and not any(directory.glob("*.safetensors")):
             _snapshot(source, _PICKLES, progress)
+            if (directory / PICKLE_INDEX).is_file():
+                _snapshot(source, _files_in(directory / PICKLE_INDEX), progress)
     if not any(file.suffix in (".safetensors", ".bin") for file in directory.iterdir()):
         if "gguf" in source.place.lower():
             raise ModelError(
@@ -82,6 +84,11 @@ def download(source: Source, *, allow_pickle: bool = False, progress: Progress |
 def download_small_files(source: Source, progress: Progress | None = None) -> Path:
     """The snapshot's directory with the configuration, the tokenizer and the index of the weights in it."""
     return _snapshot(source, _SMALL_FILES, progress)
+
+
+def _files_in(index: Path) -> list[str]:
+    """The files that an index of weights names, as patterns."""
+    return sorted({escape(file) for file in read_weight_map(index).values()})
 
 
 def _snapshot(source: Source, patterns: Sequence[str], progress: Progress | None) -> Path:
