@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,7 @@ from explorer.engine.models.checkpoints.architecture import named_architecture
 from explorer.engine.models.checkpoints.directory import read_config, read_embeddings
 from explorer.engine.models.checkpoints.weight_files import open_weights
 from explorer.engine.models.errors import ModelError
+from explorer.engine.models.lens import residuals
 from explorer.engine.models.loading import load_embeddings_only, load_model
 from explorer.engine.models.prediction import Choice, Wanted
 from explorer.engine.models.roster import weights_size
@@ -371,10 +373,38 @@ def test_the_memory_check_counts_packed_weights_as_they_are_unpacked(tmp_path: P
     assert (packed / "model.safetensors").stat().st_size < taken / 2
 
 
-def test_text_models_that_need_an_image_model_are_refused_with_their_geometry_offered(kind: Kind) -> None:
-    line = said(kind("llava")[0])
-    assert "LlavaForConditionalGeneration" in line
+@pytest.mark.parametrize("name", ["gemma3", "llava", "qwen2-vl"])
+def test_models_that_read_images_too_continue_texts(kind: Kind, name: str) -> None:
+    directory, model = kind(name)
+    found = load_model(directory, name="model", source="./model")
+    batch = found.start([[215, 216, 217, 218], [219, 220]])
+    batch.push([221, 222])
+    with torch.no_grad():
+        rows = [
+            model(input_ids=torch.tensor([row])).logits[0, -1] for row in ([215, 216, 217, 218, 221], [219, 220, 222])
+        ]
+    torch.testing.assert_close(batch.logits, torch.stack(rows), rtol=0, atol=1e-5)
+
+
+def test_nothing_is_installed_to_look_inside_a_model_that_reads_images(
+    kind: Kind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """TransformerLens installs torchvision with pip for such a model, and another torch along with it."""
+    started: list[object] = []
+    for way in ("check_call", "run", "Popen"):
+        monkeypatch.setattr(subprocess, way, lambda *given, **_: started.append(given))
+    found = load_model(kind("gemma3")[0], name="model", source="./model")
+    assert tuple(residuals(found, [215, 216, 217]).shape) == (3, 3, 32)
+    assert started == []
+
+
+def test_models_that_do_not_continue_a_text_are_refused_with_their_geometry_offered(tmp_path: Path, save: Save) -> None:
+    sizes = {"d_model": 32, "d_kv": 8, "d_ff": 64, "num_layers": 1, "num_heads": 2}
+    save(T5ForConditionalGeneration(T5Config(vocab_size=ROWS, **sizes)), tmp_path)
+    line = said(tmp_path)
+    assert "T5ForConditionalGeneration" in line
     assert "weights:" in line
+    assert load_embeddings_only(tmp_path, name="model", source="weights:./model").info.d_model == 32
 
 
 # ── values of wrong types and sizes ───────────────────────────────────────────────────────────────────────

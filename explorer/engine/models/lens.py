@@ -60,7 +60,10 @@ def residuals(model: HasHidden, token_ids: Sequence[int]) -> Float[Tensor, "laye
 def _bridge(model: HasHidden, hf: PreTrainedModel) -> Any:
     """TransformerLens around `hf`, a copy of the model's."""
     from transformer_lens.model_bridge import TransformerBridge
+    from transformer_lens.model_bridge.sources.transformers import source
 
+    # It would look for a processor of images, and install torchvision with pip, another torch along with it.
+    source.load_modality_processor = _load_no_processor
     try:
         return TransformerBridge.boot_transformers(
             str(model.directory), hf_model=hf, tokenizer=_unused_tokenizer(), device=str(model.hf.device)
@@ -70,6 +73,10 @@ def _bridge(model: HasHidden, hf: PreTrainedModel) -> Any:
             f"TransformerLens cannot wrap {model.info.architecture}: {' '.join(str(error).split())[:200]}",
             hint="Everything that needs no hooks or folded weights works without it.",
         ) from error
+
+
+def _load_no_processor(*_: Any, **__: Any) -> None:
+    """In the place of what TransformerLens loads beside a model that also reads images: here it only reads ids."""
 
 
 def _unused_tokenizer() -> Any:

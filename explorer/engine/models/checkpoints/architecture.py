@@ -152,7 +152,7 @@ def causal_architecture(config: PreTrainedConfig) -> Architecture | None:
     if config.is_encoder_decoder:
         return None
     if type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING:
-        return _causal_by_name(config)
+        return _causal_by_name(config) or _with_images(config)
     known: Any = MODEL_FOR_CAUSAL_LM_MAPPING[type(config)]
     chosen = _choose(known, config)
     text_config = config.get_text_config()
@@ -172,6 +172,17 @@ def _causal_by_name(config: PreTrainedConfig) -> Architecture | None:
     named = _named_class(config)
     causal = set(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.values())
     return Architecture(named, config) if named is not None and named.__name__ in causal else None
+
+
+def _with_images(config: PreTrainedConfig) -> Architecture | None:
+    """What `AutoModelForImageTextToText` builds, where the configuration names just that: a model that continues texts
+    with images in them, and so texts alone."""
+    from transformers import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
+
+    if type(config) not in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING:
+        return None
+    chosen = _choose(MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING[type(config)], config)
+    return Architecture(chosen, config) if _named_class(config) is chosen else None
 
 
 def _named_class(config: PreTrainedConfig) -> type[PreTrainedModel] | None:
