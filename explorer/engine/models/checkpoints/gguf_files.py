@@ -116,11 +116,16 @@ def _dequantise(stored: StoredTensor) -> Tensor:
     import torch
 
     kind = GGMLQuantizationType[stored.dtype]
-    raw = _mapped(stored)
-    numbers = torch.empty(len(raw), stored.shape[-1])
-    step = max(1, _CHUNK // stored.shape[-1])
-    for first in range(0, len(raw), step):
-        numbers[first : first + step] = dequantise_rows(np.array(raw[first : first + step]), kind)
+    rows, width = math.prod(stored.shape[:-1]), stored.shape[-1]
+    row_bytes = (stored.end - stored.begin) // rows
+    numbers = torch.empty(rows, width)
+    step = max(1, _CHUNK // width)
+    with stored.file.open("rb") as stream:  # and not mapped: what is read once would count as memory held
+        stream.seek(stored.begin)
+        for first in range(0, rows, step):
+            count = min(step, rows - first)
+            raw = np.fromfile(stream, np.uint8, count * row_bytes).reshape(count, row_bytes)
+            numbers[first : first + count] = dequantise_rows(raw, kind)
     return numbers.reshape(stored.shape)
 
 

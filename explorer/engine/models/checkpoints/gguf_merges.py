@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Mapping
 
 import numpy as np
@@ -37,13 +38,15 @@ def recover_merges(ids: Mapping[str, int], header: GgufHeader) -> Merges:
     """
     scores = header.numbers("tokenizer.ggml.scores").tolist()
     by_id = header.architecture in _BY_ID or len(scores) < len(ids)
-    found: list[tuple[float, int, int, str, str]] = []
-    for whole, token_id in ids.items():
-        rank = token_id if by_id else -scores[token_id]
+    wholes = list(ids)
+    ranks, places, cuts = array("d"), array("q"), array("q")  # half a million: as tuples they take 100 MB
+    for place, (whole, token_id) in enumerate(ids.items()):
         for cut in range(1, min(len(whole), _LONGEST)):
-            left, right = whole[:cut], whole[cut:]
-            if left in ids and right in ids:
-                found.append((rank, -cut, cut - len(whole), left, right))
-    ranks = np.array([entry[:3] for entry in found], dtype=np.float64).reshape(-1, 3)
-    order = np.lexsort(ranks.T[::-1])
-    return [found[place][3:] for place in order.tolist()]
+            if whole[:cut] in ids and whole[cut:] in ids:
+                ranks.append(token_id if by_id else -scores[token_id])
+                places.append(place)
+                cuts.append(cut)
+    left = np.array(cuts)
+    right = np.array([len(whole) for whole in wholes])[np.array(places, dtype=np.int64)] - left
+    order = np.lexsort((-right, -left, np.array(ranks)))
+    return [(wholes[places[at]][: cuts[at]], wholes[places[at]][cuts[at] :]) for at in order.tolist()]
