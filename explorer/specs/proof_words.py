@@ -9,7 +9,7 @@ from explorer.base.records.speakability import (
     SpeakabilityResult,
     SpeakabilityRow,
 )
-from explorer.specs.blocks import count
+from explorer.specs.blocks import count, token_text
 
 HEAVIEST = 4
 """Tokens of a proof that are named."""
@@ -63,3 +63,14 @@ def check_of(result: SpeakabilityResult, row: SpeakabilityRow) -> ProofCheck | N
     token_id = row.token.token_id
     refused = (token_id,) if token_id in result.checked.refused else ()
     return ProofCheck(proved=int(row.certificate is not None and not refused), refused=refused)
+
+
+def tie_words(row: SpeakabilityRow) -> str:
+    """'tied with PlaneProtection 36743 and 6 more, said by the lowest id, 5'; nothing where it is tied with none."""
+    if not row.tied:
+        return ""
+    first, others = row.tied[0], len(row.tied) - 1
+    more = f" and {others:,} more" if others else ""
+    lowest = min(row.token.token_id, first.token_id)
+    itself = ", its own" if lowest == row.token.token_id else ""
+    return f"tied with {token_text(first)} {first.token_id}{more}, said by the lowest id, {lowest}{itself}"

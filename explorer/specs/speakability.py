@@ -27,7 +27,7 @@ from explorer.specs.certificate_exports import certificate_rows, check_requests,
 from explorer.specs.command_line import Asked, Verb, add_token_options
 from explorer.specs.comparing.findings import compare_proved
 from explorer.specs.comparing.proofs import find_failing_proofs
-from explorer.specs.proof_words import check_words, proof_words, share_words, some_of
+from explorer.specs.proof_words import check_words, proof_words, share_words, some_of, tie_words
 from explorer.specs.spec import Spec, Tab
 
 # ── in words ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -88,7 +88,7 @@ def _row(row: SpeakabilityRow) -> tuple[str, ...]:
         str(row.token.token_id),
         token_text(row.token),
         token_text(row.own_direction_winner),
-        row.verdict,
+        ", ".join(part for part in (row.verdict, tie_words(row)) if part),
         number(row.margin, 5),
         on_sphere[row.on_sphere],
         proof_words(row.certificate),

@@ -46,6 +46,7 @@ from explorer.engine.models.lens import folded_unembedding
 from explorer.engine.models.local import EmbeddingsOnly, LocalModel
 from explorer.engine.models.memory import Memory
 from explorer.engine.queue import Control
+from explorer.specs.proof_words import tie_words
 from explorer.zoo import ground_truth, zoo_dir
 
 CONTROL = Control(lambda: False, lambda part: None)
@@ -336,6 +337,12 @@ def test_a_token_within_the_hull_and_equal_rows_are_unspeakable(planted: HasWeig
         assert shadow is not None
         assert shadow.token_ids == (2003,)
         assert result.unspeakable >= 2
+        tied = {row.token.token_id: [one.token_id for one in row.tied] for row in result.rows}
+        assert tied == {1000: [], 1001: [2003], 2003: [1001]}
+        words = {row.token.token_id: tie_words(row) for row in result.rows}
+        assert words[1001].endswith("2003, said by the lowest id, 1001, its own")
+        assert words[2003].endswith("1001, said by the lowest id, 1001")
+        assert words[1000] == ""
 
 
 # ── a proof that was tampered with ────────────────────────────────────────────────────────────────────────

@@ -100,6 +100,9 @@ class SpeakabilityRow(Record, kw_only=True):
     on_sphere: bool | None = None
     """In the ball: whether it wins somewhere on the sphere (False: no such place was found); None: not looked for."""
     solid_angle: SolidAngleEstimate | None = None
+    tied: tuple[TokenRef, ...] = ()
+    """Of an unspeakable token: those that score exactly as much at every x (same row, same bias), by id. Where such a
+    tie is ahead, argmax says its lowest id. Not told in `Certificates`."""
 
 
 class ProofCheck(Record, kw_only=True):

@@ -16,6 +16,7 @@ from explorer.base.records.speakability import (
 )
 from explorer.base.records.tokens import TokenRef
 from explorer.engine.answers.speakability.asked import Asked
+from explorer.engine.answers.speakability.ties import tell_ties
 
 NAMED_SHADOWS = 16
 """Tokens named of a proof."""
@@ -43,6 +44,7 @@ def summarise_run(
         listed = sorted((row for row in rows if is_hard(row) or row.verdict != "speakable"),
                         key=lambda row: order.index(row.verdict))[: request.rows]  # fmt: skip
         listed = [_without_numbers(row) for row in listed]
+    listed = tell_ties(asked, listed)
     sums = hashlib.sha256()
     for values, kind in (
         ([row.token.token_id for row in rows], np.int32),

@@ -18,7 +18,7 @@ from explorer.base.records.speakability import (
 )
 from explorer.base.records.tokens import TokenRef
 from explorer.base.text import visible, visible_bytes
-from explorer.specs.proof_words import check_of, check_words
+from explorer.specs.proof_words import check_of, check_words, tie_words
 
 MARKS: dict[Speakability, tuple[str, str]] = {
     "speakable": ("✓", "$success"),
@@ -67,6 +67,7 @@ def answer_lines(answer: Answer, width: int) -> list[Line]:
     lines.append(
         Line(Content.assemble((f" {mark} {_verdict(row, result)}", f"bold {colour}"), "  ", _margin(row, result)))
     )
+    lines += prose(tie_words(row), width, 3) if row.tied else []
     lines.append(_own_direction(row, width))
     if result.mode == "ball" and row.verdict == "speakable" and row.on_sphere is not None:
         where = "on the sphere too" if row.on_sphere else "inside the ball; on the sphere no such place was found"
