@@ -30,7 +30,7 @@ from explorer.engine.answers.verification.plan import NOT_ASKED, Judged, Plan, m
 from explorer.engine.answers.verification.questions import ENDED, REPLY_CLASSES, Question
 from explorer.engine.answers.verification.summary import cell, failing_definitions, summaries, summarise_matrix
 from explorer.engine.answers.verification.sweep import Asking, Slab, sweep
-from explorer.engine.answers.verification.swept import Swept
+from explorer.engine.answers.verification.swept import Swept, note_on_dtype
 from explorer.engine.answers.vocabulary import Read
 from explorer.engine.behaviour.prompts import build_prompt, check_token_id
 from explorer.engine.models.abilities import HasVocabulary
@@ -71,7 +71,7 @@ def verify(model: HasVocabulary, read: Read, request: Verify, control: Control, 
 
 def _open_for_sweep(plan: Plan) -> Plan:
     """Drop what the request wants found again; the plan, with notes of what was damaged. Raises `ExplorerError`."""
-    notes = plan.notes
+    notes = plan.notes + (note_on_dtype(plan.model.info) if plan.questions else ())
     for question in plan.questions:
         with open_evidence(plan.model, question, plan.folder, write=True, fresh=plan.request.fresh) as file:
             notes += (file.note,) if file.note else ()

@@ -6,11 +6,15 @@ import time
 
 import torch
 
+from explorer.base.records.models import ModelInfo
 from explorer.base.records.record import Progress
 from explorer.engine.answers.verification.plan import Judged, Plan
 from explorer.engine.answers.verification.summary import Spent, failing_definitions
 from explorer.engine.answers.verification.sweep import Asking
 from explorer.engine.models.abilities import HasVocabulary
+
+LARGE = 50_000_000
+"""Parameters from which the dtype decides how long a sweep takes."""
 
 
 class Swept:
@@ -91,4 +95,22 @@ def how_it_runs(model: HasVocabulary) -> str:
     if info.device != "cpu":
         return f"{info.dtype} on {info.device}"
     threads = torch.get_num_threads()
-    return f"{info.dtype} on cpu, {threads} {'thread' if threads == 1 else 'threads'}"
+    emulated = info.dtype == "bfloat16" and not multiplies_bfloat16()
+    dtype = "bfloat16 (emulated by this processor: float32 is faster)" if emulated else info.dtype
+    return f"{dtype} on cpu, {threads} {'thread' if threads == 1 else 'threads'}"
+
+
+def multiplies_bfloat16() -> bool:
+    """Whether the processor multiplies matrices of bfloat16 itself (AVX512-BF16 or AMX), about twice as fast."""
+    checks = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
+    return any(check is not None and check() for check in checks)
+
+
+def note_on_dtype(info: ModelInfo) -> tuple[str, ...]:
+    """What would be faster here, where that is worth the coarser numbers."""
+    if info.device != "cpu" or info.dtype != "float32" or info.n_parameters < LARGE or not multiplies_bfloat16():
+        return ()
+    return (
+        "this processor multiplies bfloat16 itself: with --dtype bfloat16 prompts are read about twice as fast, and"
+        " probabilities are right to about two digits",
+    )

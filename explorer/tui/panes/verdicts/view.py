@@ -11,10 +11,12 @@ from textual.content import Content
 
 from explorer.base.lazy_sequence import LazySequence
 from explorer.base.numbers import format_logprob_and_percent
+from explorer.base.pace import format_rate
 from explorer.base.records.record import Array
 from explorer.base.records.tokens import CATEGORIES
 from explorer.base.records.verification import (
     VERDICTS,
+    DefinitionSummary,
     Verdict,
     VerdictCell,
     VerdictColumns,
@@ -22,6 +24,8 @@ from explorer.base.records.verification import (
     VerificationResult,
 )
 from explorer.base.text import visible, visible_bytes
+from explorer.specs.verdict_blocks import class_words, not_asked_words
+from explorer.specs.verdict_tables import controls_called, reply_shares
 from explorer.tables.verdicts import VerdictMatrix
 from explorer.tui.panes.tokens.table_layout import LABELS
 from explorer.tui.widgets.prompt_lines import reply_text
@@ -36,6 +40,7 @@ MARKS: dict[Verdict, tuple[str, str]] = {
 }
 """A letter and a style; the letter alone tells them apart."""
 LEGEND = "V glitch, w weakly, · not, ? open"
+SILENCED = "~ called, but the controls fail too"
 HEADINGS = {
     "magikarp-released": "mk-101",
     "glitchminer": "miner",
@@ -73,10 +78,20 @@ def recorded_matrix(result: VerificationResult) -> VerdictMatrix:
 
 
 def summary_text(result: VerificationResult) -> str:
-    """How much was tested, how fast, and what the marks mean."""
-    rate = f", {result.tokens_per_second:,.0f} tokens/s" if result.tokens_per_second else ""
-    kept = f", {result.reused:,} prompts from disk" if result.reused else ""
-    return f"{result.tokens:,} tokens tested{rate}{kept} · {LEGEND}"
+    """How much was tested, how fast, which controls fail, and what the marks mean."""
+    facts = [f"{result.tokens:,} tokens tested"]
+    if result.tokens_per_second:
+        facts.append(format_rate(result.tokens_per_second).replace("/", " tokens/"))
+    if result.how:
+        facts.append(result.how)
+    if result.skipped:
+        facts.append(f"{result.skipped:,} prompts not needed")
+    if result.reused:
+        facts.append(f"{result.reused:,} prompts from disk")
+    failing = [found.name for found in result.definitions if found.controls is not None and found.controls.fail]
+    if not failing:
+        return f"{', '.join(facts)} · {LEGEND}"
+    return f"{', '.join(facts)} · The controls fail too: {', '.join(failing)} · {LEGEND}, {SILENCED}"
 
 
 def nothing_text(result: VerificationResult | None, *, is_whole: bool) -> str:
@@ -150,6 +165,7 @@ def definition_lines(result: VerificationResult, width: int) -> list[Content]:
         counts = f"{one.verified:>8,}{one.weak:>8,}{one.rejected:>9,}{one.inconclusive:>10,}"
         lines.append(Content.assemble((set_cell_size(visible(one.title, spaces=False), 26), "bold $accent"), counts))
         lines += _prose(f"{one.rule} [{one.source}]", width, 2)
+        lines += _prose(_controls_text(one), width, 2) if one.controls is not None or one.replies is not None else []
     lines += ["", *_overlaps(result, width)]  # type: ignore[list-item]
     if result.truths:
         lines += [Content(""), Content.styled("against what is known", "bold")]
@@ -161,6 +177,22 @@ def definition_lines(result: VerificationResult, width: int) -> list[Content]:
     for note in result.notes:
         lines += _prose(note, width, 0)
     return [line if isinstance(line, Content) else Content(line) for line in lines]
+
+
+def _controls_text(found: DefinitionSummary) -> str:
+    """What a definition says of the controls, and what replies say, each share with its interval."""
+    facts = []
+    if found.controls is not None:
+        facts.append(f"controls called {controls_called(found.controls)}{' too' * found.controls.fail}")
+    if found.silenced:
+        facts.append(f"{found.silenced:,} calls inconclusive")
+    of_controls = None if found.controls is None else found.controls.replies
+    counts = (("replies", found.replies), ("of controls", of_controls))
+    for whose, replies in counts:
+        if replies is not None:
+            exact, said = reply_shares(replies)
+            facts.append(f"{whose}: exact {exact}, exact or contains {said}")
+    return "; ".join(facts)
 
 
 def _overlaps(result: VerificationResult, width: int) -> list[Content]:
@@ -197,6 +229,8 @@ def evidence_lines(evidence: VerdictEvidence, width: int, *, with_ids: bool) -> 
         (f"{mark} {evidence.cell.verdict}", style), f"{value}  ", (token, "bold"), f" {evidence.token.token_id}",
     )]  # fmt: skip
     lines += _prose(f"{evidence.definition.title}: {evidence.definition.rule}", width, 0)
+    if evidence.definition.controls is not None:
+        lines += _prose(f"controls called {controls_called(evidence.definition.controls)}", width, 0)
     if not evidence.prompts:
         lines += _prose("This rule looks at the weights alone; nothing was asked.", width, 0)
     for prompt in evidence.prompts:
@@ -209,6 +243,9 @@ def evidence_lines(evidence: VerdictEvidence, width: int, *, with_ids: bool) -> 
         lines += [Content.styled(f"  {line}", _MUTED) for line in shown]
         if with_ids:
             lines += _prose("ids " + " ".join(map(str, prompt.prompt_ids)), width, 2)
+        if not prompt.asked:
+            lines += _prose(not_asked_words(prompt), width, 2)
+            continue
         lines.append(Content.assemble("  → ", (_cut(reply_text(prompt.reply), width - 4), "bold")))
         if with_ids and prompt.reply_ids:
             lines += _prose("ids " + " ".join(map(str, prompt.reply_ids)), width, 4)
@@ -216,7 +253,7 @@ def evidence_lines(evidence: VerdictEvidence, width: int, *, with_ids: bool) -> 
             places = "   ".join(map(format_logprob_and_percent, prompt.logprobs))
             lines += _prose(f"the token at each place: {places}", width, 4)
         if prompt.classes:
-            lines += _prose("samples: " + ", ".join(prompt.classes), width, 4)
+            lines += _prose("samples: " + class_words(prompt.classes), width, 4)
     return lines
 
 
