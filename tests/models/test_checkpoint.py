@@ -12,7 +12,7 @@ from transformers import BertConfig, BertForMaskedLM, PreTrainedModel
 from explorer.engine.models.abilities import Embeddings
 from explorer.engine.models.checkpoints.architecture import named_architecture
 from explorer.engine.models.checkpoints.directory import EmbeddingNames, read_config, read_embeddings
-from explorer.engine.models.checkpoints.weight_files import open_weights
+from explorer.engine.models.checkpoints.opening import open_weights
 from explorer.engine.models.errors import ModelError
 
 Tiny = Callable[[str], Path]

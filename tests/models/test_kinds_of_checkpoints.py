@@ -43,7 +43,7 @@ from transformers.models.mllama.configuration_mllama import MllamaTextConfig
 from explorer.engine.models.abilities import Embeddings
 from explorer.engine.models.checkpoints.architecture import named_architecture
 from explorer.engine.models.checkpoints.directory import read_config, read_embeddings
-from explorer.engine.models.checkpoints.weight_files import open_weights
+from explorer.engine.models.checkpoints.opening import open_weights
 from explorer.engine.models.errors import ModelError
 from explorer.engine.models.lens import residuals
 from explorer.engine.models.loading import load_embeddings_only, load_model

@@ -8,11 +8,11 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from explorer.engine.models.checkpoints.opening import open_weights
 from explorer.engine.models.checkpoints.pickled_files import PickledFiles
 from explorer.engine.models.checkpoints.weight_files import (
     INDEX,
     SafetensorsFiles,
-    open_weights,
     read_header,
     weights_digest,
 )

@@ -12,7 +12,7 @@ from explorer.base.records.models import ABILITIES, ModelInfo
 from explorer.engine.models.abilities import Embeddings
 from explorer.engine.models.checkpoints.architecture import Architecture, causal_architecture, named_architecture
 from explorer.engine.models.checkpoints.directory import read_config, read_embeddings
-from explorer.engine.models.checkpoints.weight_files import open_weights
+from explorer.engine.models.checkpoints.opening import open_weights
 from explorer.engine.models.decoding import out_of_memory_as_failure
 from explorer.engine.models.errors import ModelError
 from explorer.engine.models.filling import fill_model

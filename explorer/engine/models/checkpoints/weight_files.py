@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from explorer.engine.models.checkpoints.pickled_files import PickledFiles
-
 SINGLE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 _NUMBERED = re.compile(r"(.+)-(\d{5})-of-(\d{5})\.safetensors")
@@ -172,30 +170,6 @@ class SafetensorsFiles:
         if file not in self._headers:
             self._headers[file] = read_header(self._directory / file)
         return self._headers[file]
-
-
-def open_weights(directory: Path, *, allow_pickle: bool = False) -> SafetensorsFiles | PickledFiles:
-    """The weights in `directory`; raises `ModelError` where there are none or only pickles not allowed."""
-    from explorer.engine.models.checkpoints.pickled_files import PickledFiles, pickled_weights
-
-    if has_safetensors(directory):
-        return SafetensorsFiles(directory)
-    if others := sorted(file.name for file in directory.glob("*.safetensors")):
-        raise ModelError(
-            f"{directory.name} has only {others[0]}{' …' if others[1:] else ''}, and neither {SINGLE} nor {INDEX}",
-            hint=f"Download {INDEX} too." if others[1:] else f"If these are the model's weights, name it {SINGLE}.",
-        )
-    pickles = pickled_weights(directory)
-    if not pickles:
-        raise ModelError(
-            f"{directory} has a config but no weights", hint=f"{SINGLE}, or {INDEX} with its shards, is needed."
-        )
-    if not allow_pickle:
-        raise ModelError(
-            f"{directory} has only pickled weights ({pickles[0]}), which can run code when opened",
-            hint="Convert them to safetensors, or allow them with --allow-pickle (tensors only, no code).",
-        )
-    return PickledFiles(directory)
 
 
 def has_safetensors(directory: Path) -> bool:
