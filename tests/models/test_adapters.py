@@ -6,11 +6,13 @@ import importlib
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from transformers import PreTrainedModel
 
 from explorer.engine.models.adapters import load_adapted
 from explorer.engine.models.errors import ModelError
@@ -111,6 +113,25 @@ def test_an_adapter_that_cannot_be_used_is_refused(
     with pytest.raises(ModelError, match=said) as refused:
         load_adapted(tmp_path, name="adapter", source="./adapter")
     assert refused.value.hint
+
+
+def test_an_adapters_folder_is_loaded_through_peft(tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without peft itself: one that merges nothing stands in its place."""
+    asked: list[str] = []
+
+    def from_pretrained(model: PreTrainedModel, folder: str, **_: Any) -> SimpleNamespace:
+        asked.append(folder)
+        return SimpleNamespace(merge_and_unload=lambda **_: model)
+
+    peft = SimpleNamespace(PeftModel=SimpleNamespace(from_pretrained=from_pretrained))
+    monkeypatch.setattr("explorer.engine.models.adapters.find_spec", lambda _: True)
+    monkeypatch.setattr("explorer.engine.models.adapters.import_module", lambda _: peft)
+    save_adapter(tmp_path / "adapter", tiny("llama"))
+    found = Roster().load(str(tmp_path / "adapter"), device="cpu", dtype="float32")
+    plain = load_model(tiny("llama"), name="plain", source="./plain", device="cpu")
+    assert asked == [str(tmp_path / "adapter")]
+    assert torch.equal(logits(found), logits(plain))
+    assert found.info.weights_digest != plain.info.weights_digest
 
 
 def test_without_peft_an_adapter_is_called_one(tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

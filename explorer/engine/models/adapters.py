@@ -16,7 +16,7 @@ from explorer.engine.models.checkpoints.folders import ADAPTER_CONFIG, AdapterCo
 from explorer.engine.models.checkpoints.typed_json import read_typed
 from explorer.engine.models.checkpoints.weight_files import read_header
 from explorer.engine.models.errors import ModelError
-from explorer.engine.models.loading import DtypeChoice, load_model
+from explorer.engine.models.loading import load_model
 from explorer.engine.models.local import LocalModel
 from explorer.engine.models.locate import locate
 from explorer.engine.models.source import Progress, parse_source
@@ -50,31 +50,13 @@ def base_directory(directory: Path, progress: Progress | None = None) -> Path:
         raise ModelError(f"{said}, which is not found: {error.message}", hint=_MERGE) from error
 
 
-def load_adapted(
-    directory: Path,
-    *,
-    name: str,
-    source: str,
-    revision: str = "",
-    dtype: DtypeChoice = "auto",
-    device: str = "auto",
-    allow_pickle: bool = False,
-    progress: Progress | None = None,
-) -> LocalModel:
-    """The base model with the adapter in `directory` merged into it, and the base model's tokenizer.
+def load_adapted(directory: Path, *, progress: Progress | None = None, **options: Any) -> LocalModel:
+    """The base model with the adapter in `directory` merged into it, and the base model's tokenizer unless another is
+    chosen; `options` are those of `load_model`.
 
     Its digest is of both. Raises `ModelError` as `base_directory` and `load_model` do, and where the two do not fit.
     """
-    base = load_model(
-        base_directory(directory, progress),
-        name=name,
-        source=source,
-        revision=revision,
-        dtype=dtype,
-        device=device,
-        allow_pickle=allow_pickle,
-        progress=progress,
-    )
+    base = load_model(base_directory(directory, progress), progress=progress, **options)
     merged = _merge(base.hf, directory)
     both = f"{base.info.weights_digest} {hashlib.sha256((directory / WEIGHTS).read_bytes()).hexdigest()}"
     info = msgspec.structs.replace(base.info, weights_digest=hashlib.sha256(both.encode()).hexdigest()[:32])
