@@ -16,10 +16,10 @@ from dataclasses import dataclass
 
 from explorer.base.records.models import ModelInfo
 
-WORK_OF_CALL = {"cpu": 2.4e10, "cuda": 2e13}
-"""Operations in one call of the model, about: up to a quarter of an idle machine's second, so that other requests need
-not wait long."""
-CALLS_OF_BATCH = 20
+WORK_OF_CALL = {"cpu": 4.8e10, "cuda": 2e13}
+"""Operations in one call of the model, about: up to half of an idle processor's second, so that other requests need not
+wait long; with less, a large vocabulary's head is read from memory for too few rows (Gemma's: 671 MB a call)."""
+CALLS_OF_BATCH = 10
 """Prompts are read in so many calls, about, before their replies go on together: a kill loses that much."""
 CALLS_OF_SLAB = 80
 """So much work, about, comes before the verdicts on the tokens that it was about."""
