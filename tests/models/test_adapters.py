@@ -130,7 +130,8 @@ def test_an_adapters_folder_is_loaded_through_peft(tiny: Tiny, tmp_path: Path, m
     found = Roster().load(str(tmp_path / "adapter"), device="cpu", dtype="float32")
     plain = load_model(tiny("llama"), name="plain", source="./plain", device="cpu")
     assert asked == [str(tmp_path / "adapter")]
-    assert torch.equal(logits(found), logits(plain))
+    # The copy lies elsewhere in memory than the file does, and products may be summed in another order there.
+    torch.testing.assert_close(logits(found), logits(plain), rtol=0, atol=1e-6)
     assert found.info.weights_digest != plain.info.weights_digest
 
 
