@@ -27,7 +27,7 @@ from explorer.specs.certificate_exports import certificate_rows, check_requests,
 from explorer.specs.command_line import Asked, Verb, add_token_options
 from explorer.specs.comparing.findings import compare_proved
 from explorer.specs.comparing.proofs import find_failing_proofs
-from explorer.specs.proof_words import check_words, proof_words, share_words, some_of, tie_words
+from explorer.specs.proof_words import check_words, lost_words, proof_words, share_words, some_of, tie_words
 from explorer.specs.spec import Spec, Tab
 
 # ── in words ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -55,8 +55,18 @@ def summarise(outcome: SpeakabilityResult) -> str:
     counts = f"speakable {outcome.speakable:,}, unspeakable {outcome.unspeakable:,}"
     return (
         f"{count(outcome.tokens, 'token')} of {prose(outcome.model)}: {counts},"
-        f" undecided {outcome.undecided:,}; hard to speak {outcome.hard:,}"
+        f" undecided {outcome.undecided:,}; hard to speak {outcome.hard:,}{_beside(outcome)}"
     )
+
+
+def _beside(outcome: SpeakabilityResult) -> str:
+    """Where rows were counted: which token most of the hard ones lose to, and how many lose less the mean row."""
+    own, centred = outcome.own_rows, outcome.centred_rows
+    if own is None or centred is None or not own.winners:
+        return ""
+    most = own.winners[0]
+    share = 100 * most.beats / own.lost
+    return f" ({share:.3g} % lose to {token_text(most.token)}; less the mean row {centred.lost:,} lose)"
 
 
 def summarise_checked(outcome: CertificatesChecked) -> str:
@@ -77,6 +87,7 @@ def blocks(request: ProveSpeakability, outcome: SpeakabilityResult) -> Iterable[
         outcome.speakable, outcome.unspeakable, outcome.undecided, outcome.hard, outcome.tokens, outcome.reused,
     )  # fmt: skip
     yield Table(heads, (tuple(f"{number:,}" for number in counts),), right=frozenset(heads))
+    yield from map(Words, lost_words(outcome))
     if outcome.rows:
         names = ("id", "token", "wins along its row", "verdict", "margin", "on the sphere", "proof", "log10 share")
         yield Table(names, tuple(map(_row, outcome.rows)), right=frozenset({"id", "margin", "log10 share"}))

@@ -117,6 +117,28 @@ class ProofCheck(Record, kw_only=True):
         return "" if self.proved >= 0 else f"{self.proved} proofs cannot hold"
 
 
+class RowWinner(Record, kw_only=True):
+    """A token that wins along the rows of others."""
+
+    token: TokenRef
+    beats: int
+    """Tokens along whose row it wins, itself not counted."""
+
+
+class RowsLost(Record, kw_only=True):
+    """Along how many tokens' rows another token wins, and which ones win most."""
+
+    tokens: int
+    """Tokens asked about."""
+    lost: int
+    winners: tuple[RowWinner, ...]
+    """Those that win most, the first of them the most often."""
+
+    def problem(self) -> str:
+        beaten = sum(winner.beats for winner in self.winners)
+        return "" if beaten <= self.lost <= self.tokens else f"{beaten} of {self.lost} of {self.tokens} cannot be"
+
+
 class SpeakabilityResult(Outcome, kw_only=True):
     """What a run found, small enough for a session; `ReadCertificates` reads it all."""
 
@@ -144,6 +166,10 @@ class SpeakabilityResult(Outcome, kw_only=True):
     """Of the work done now."""
     digest: str = ""
     """SHA-256 of ids and own-direction winners (int32) and verdicts (uint8), first 32 hex digits."""
+    own_rows: RowsLost | None = None
+    """Who wins along the rows as they are. None for named tokens, and in sessions of earlier versions."""
+    centred_rows: RowsLost | None = None
+    """The same along the rows less the mean row, which tells tokens apart where one row wins along nearly all."""
     checked: ProofCheck | None = None
     """Of tokens that were named; None: not checked (whole vocabularies, own directions, and version 0.1's sessions)."""
 

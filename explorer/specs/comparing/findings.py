@@ -63,9 +63,10 @@ def _verdicts_of(
     recorded: SpeakabilityResult, live: SpeakabilityResult
 ) -> tuple[SpeakabilityResult, SpeakabilityResult]:
     """Both without how it was found and how it is told: of one verdict there are many proofs, each with its own margin
-    and its own names of tokens. The names that both have stay, by id; so does the check of the proofs, where both
-    have one (version 0.1 recorded none)."""
+    and its own names of tokens. The names that both have stay, by id; so do the check of the proofs and
+    the winners along rows, where both have them (version 0.1 recorded none)."""
     lacks_check = recorded.checked is None or live.checked is None
+    lacks_rows = recorded.own_rows is None or live.own_rows is None
     both = {token.token_id for token in recorded.names} & {token.token_id for token in live.names}
 
     def of(result: SpeakabilityResult) -> SpeakabilityResult:
@@ -74,6 +75,8 @@ def _verdicts_of(
         return msgspec.structs.replace(
             result, question="", rows=rows, names=names, notes=(), reused=0, tokens_per_second=0.0,
             checked=None if lacks_check else result.checked,
+            own_rows=None if lacks_rows else result.own_rows,
+            centred_rows=None if lacks_rows else result.centred_rows,
         )  # fmt: skip
 
     return of(recorded), of(live)

@@ -18,6 +18,7 @@ from explorer.base.records.speakability import (
     Certificates,
     ProveSpeakability,
     ReadCertificates,
+    RowsLost,
     SpeakabilityMode,
     SpeakabilityPart,
     SpeakabilityRow,
@@ -29,7 +30,7 @@ from explorer.engine.answers.speakability.check import check_named
 from explorer.engine.answers.speakability.proofs import proof_record, reaches_sphere, refine
 from explorer.engine.answers.speakability.room import refuse_misfit
 from explorer.engine.answers.speakability.store import ProofStore
-from explorer.engine.answers.speakability.summary import is_hard, summarise_run
+from explorer.engine.answers.speakability.summary import count_winners, is_hard, summarise_run
 from explorer.engine.answers.speakability.unembedding import Unembeddings
 from explorer.engine.core.speakability.own_direction import own_direction_winners
 from explorer.engine.core.speakability.prove import prove
@@ -37,6 +38,8 @@ from explorer.engine.core.speakability.questions import Settled
 from explorer.engine.models.abilities import HasWeights, weights_of
 from explorer.engine.queue import Control, Work
 
+CENTRED = "own_direction_centred"
+"""The file of who wins along the rows less the mean row."""
 KEPT_EVERY = 0.5
 """Seconds after which what is settled goes to disk."""
 TOLD_EVERY = 0.1
@@ -93,6 +96,9 @@ def prove_tokens(
         reused = len(own.rows.keys() & set(wanted)) if asked.question is None else 0
         yield from _settle(own, "own_direction", _own_rows(asked, own, wanted), wanted, control)
         store = own
+        lost: tuple[RowsLost | None, RowsLost | None] = None, None
+        if request.token_ids is None and not control.cancelled():
+            lost = yield from _lost_rows(asked, own, opened(CENTRED), wanted, control)
         if request.hard:
             wanted = [one for one in wanted if one in own.rows and is_hard(own.rows[one])]
         if asked.question is not None:
@@ -104,11 +110,25 @@ def prove_tokens(
         rows = [store.rows[one] for one in wanted if one in store.rows]
         notes = tuple(dict.fromkeys(note for note in (own.note, store.note) if note))
     seconds = max(time.monotonic() - began, 1e-6)
-    result = summarise_run(asked, request, rows, notes, reused, round(max(len(rows) - reused, 0) / seconds, 1))
+    result = summarise_run(asked, request, rows, notes, reused, round(max(len(rows) - reused, 0) / seconds, 1),
+                           lost)  # fmt: skip
     if request.token_ids is not None and asked.question is not None and rows and not control.cancelled():
         check = yield from check_named(asked, rows, control)
         result = msgspec.structs.replace(result, checked=check)
     return Cancelled(partial=result) if control.cancelled() else result
+
+
+def _lost_rows(
+    asked: Asked, own: ProofStore, centred: ProofStore, wanted: Sequence[int], control: Control
+) -> Generator[AnyPart, None, tuple[RowsLost | None, RowsLost | None]]:
+    """Who wins along the rows as they are, and less the mean row; nothing once cancelled."""
+    for rows in _own_rows(asked, centred, wanted, centred=True):
+        centred.append(rows)
+        yield Progress(done=len(centred.rows), total=len(wanted), what="rows less the mean row")
+        if control.cancelled():
+            return None, None
+    kept = [[store.rows[one] for one in wanted if one in store.rows] for store in (own, centred)]
+    return count_winners(asked, kept[0]), count_winners(asked, kept[1])
 
 
 def _settle(
@@ -156,13 +176,16 @@ def _part(mode: SpeakabilityMode, rows: Sequence[SpeakabilityRow]) -> Speakabili
     )
 
 
-def _own_rows(asked: Asked, own: ProofStore, wanted: Sequence[int]) -> Generator[list[SpeakabilityRow], None, None]:
-    """Who wins along each token's own row, for tokens that are not in `own` yet."""
+def _own_rows(
+    asked: Asked, own: ProofStore, wanted: Sequence[int], *, centred: bool = False
+) -> Generator[list[SpeakabilityRow], None, None]:
+    """Who wins along each token's own row (less the mean row, if `centred`), for tokens that are not in `own` yet."""
     left = [one for one in wanted if one not in own.rows]
     if not left:
         return
     found, ref = asked.found, asked.model.vocabulary.ref
-    for part in own_direction_winners(found.rows, found.total_bias, asked.places(left), asked.device()):
+    places, device = asked.places(left), asked.device()
+    for part in own_direction_winners(found.rows, found.total_bias, places, device, centred=centred):
         rows = []
         for place, winner, lead in zip(part.token_ids.tolist(), part.winners.tolist(), part.leads, strict=True):
             itself = winner == place

@@ -11,6 +11,8 @@ import numpy as np
 from explorer.base.records.speakability import (
     SPEAKABILITIES,
     ProveSpeakability,
+    RowsLost,
+    RowWinner,
     SpeakabilityResult,
     SpeakabilityRow,
 )
@@ -18,6 +20,8 @@ from explorer.base.records.tokens import TokenRef
 from explorer.engine.answers.speakability.asked import Asked
 from explorer.engine.answers.speakability.ties import tell_ties
 
+WINNERS = 5
+"""Tokens named that win along most rows."""
 NAMED_SHADOWS = 16
 """Tokens named of a proof."""
 
@@ -34,8 +38,10 @@ def summarise_run(
     notes: tuple[str, ...],
     reused: int,
     speed: float,
+    lost: Sequence[RowsLost | None],
 ) -> SpeakabilityResult:
-    """Counts, the rows listed, and the tokens that weigh most in their proofs; `rows`: every token settled."""
+    """Counts, the rows listed, and the tokens that weigh most in their proofs; `rows`: every token settled; `lost`:
+    along rows as they are, and less the mean row."""
     counts = {verdict: sum(row.verdict == verdict for row in rows) for verdict in SPEAKABILITIES}
     if request.token_ids is not None:
         listed = rows[: request.rows]
@@ -58,7 +64,17 @@ def summarise_run(
         undecided=counts["undecided"], hard=sum(map(is_hard, rows)), rows=tuple(listed),
         names=_names(asked, listed),
         notes=asked.found.notes + notes, reused=reused, tokens_per_second=speed, digest=sums.hexdigest()[:32],
+        own_rows=lost[0], centred_rows=lost[1],
     )  # fmt: skip
+
+
+def count_winners(asked: Asked, rows: Sequence[SpeakabilityRow]) -> RowsLost:
+    """Along how many tokens' rows another token wins, and which ones win most."""
+    ids = np.array([(row.token.token_id, row.own_direction_winner.token_id) for row in rows]).reshape(-1, 2)
+    winners, beats = np.unique(ids[ids[:, 0] != ids[:, 1], 1], return_counts=True)
+    most = np.argsort(-beats, kind="stable")[:WINNERS]
+    named = (RowWinner(token=asked.model.vocabulary.ref(int(winners[at])), beats=int(beats[at])) for at in most)
+    return RowsLost(tokens=len(rows), lost=int(beats.sum()), winners=tuple(named))
 
 
 def _names(asked: Asked, rows: Sequence[SpeakabilityRow]) -> tuple[TokenRef, ...]:

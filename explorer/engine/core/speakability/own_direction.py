@@ -1,4 +1,4 @@
-"""The post's first question: which token wins along each token's own row, as it is (not centred)?
+"""The post's first question: which token wins along each token's own row, as it is (or less the mean row)?
 
 A token that is not the winner is hard to speak. After "A mechanistic explanation for SolidGoldMagikarp-like tokens in
 GPT2": argmax over j of w_t·w_j (+ b_j).
@@ -14,12 +14,14 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Float64, Int64
 
-from explorer.engine.core.speakability.exact_sums import LOST, UNIT, exact_products, gamma, underflow
+from explorer.engine.core.speakability.exact_sums import LOST, UNIT, exact_products, gamma, lengths, underflow
 from explorer.engine.core.speakability.geometry import prepared
 from explorer.engine.core.speakability.rows import Rows
 from explorer.engine.core.speakability.screening import own_row_wins
 
 TOGETHER = 64
+SCORES = 2**25
+"""Scores that are held at a time; more tokens than `TOGETHER` share a reading of all rows up to this."""
 
 
 class OwnDirection(NamedTuple):
@@ -37,18 +39,26 @@ def own_direction_winners(
     bias: Float[np.ndarray, " vocab"] | None = None,
     token_ids: Int64[np.ndarray, " n"] | None = None,
     device: torch.device | str = "cpu",
+    *,
+    centred: bool = False,
 ) -> Generator[OwnDirection, None, None]:
-    """Yield the winners for all of `token_ids` (None: all tokens), some at a time, the easy ones first."""
+    """Yield the winners for all of `token_ids` (None: all tokens), some at a time, the easy ones first.
+
+    `centred`: along each token's row less the mean row. Where all rows share a large part, one that has most of it wins
+    along nearly all of them as they are.
+    """
     rows = Rows.of(rows)
     shift = np.zeros(len(rows)) if bias is None else np.asarray(bias, dtype=np.float64)
     asked = np.arange(len(rows)) if token_ids is None else np.unique(token_ids)
     left = np.zeros(len(rows), dtype=bool)
     left[asked] = True
     if len(asked) > TOGETHER:
-        yield from _easy_ones(rows, shift, asked, left, torch.device(device))
-    for start in range(0, int(left.sum()), TOGETHER):
-        some = np.flatnonzero(left)[start : start + TOGETHER]
-        yield _by_scores(rows, shift, some)
+        yield from _easy_ones(rows, shift, asked, left, torch.device(device), centred)
+    origin = rows.mean if centred else np.zeros(rows.shape[1])
+    together = max(TOGETHER, SCORES // len(rows))
+    for start in range(0, int(left.sum()), together):
+        some = np.flatnonzero(left)[start : start + together]
+        yield _by_scores(rows, shift, some, rows[some] - origin)
 
 
 def _easy_ones(
@@ -57,9 +67,10 @@ def _easy_ones(
     asked: Int64[np.ndarray, " n"],
     left: Bool[np.ndarray, " vocab"],
     device: torch.device,
+    centred: bool,
 ) -> Generator[OwnDirection, None, None]:
     """Those that win along their own rows by more than rounding; they are struck off `left`."""
-    work = prepared(rows, mean_zero=False, device=device, centre=False)
+    work = prepared(rows, mean_zero=False, device=device, centre=centred)
     nothing = np.zeros(0, dtype=np.int64)
     while True:
         try:
@@ -77,24 +88,23 @@ def _by_scores(
     rows: Rows,
     shift: Float64[np.ndarray, " vocab"],
     token_ids: Int64[np.ndarray, " n"],
+    own: Float64[np.ndarray, "n d_model"],
 ) -> OwnDirection:
-    """All scores in float64; exact sums among those that rounding cannot tell apart."""
-    own, norms = rows[token_ids], rows.lengths
+    """All scores along `own` in float64; exact sums among those that rounding cannot tell apart."""
     scores = rows.scores(own) + shift
-    errors = (
-        gamma(rows.shape[1] + 3) * norms[token_ids, None] * norms + 2 * UNIT * (np.abs(scores) + np.abs(shift)) + LOST
-    )
+    reaches = gamma(rows.shape[1] + 3) * lengths(own)
     winners, leads = np.empty(len(token_ids), dtype=np.int64), np.empty(len(token_ids))
-    for at, token_id in enumerate(token_ids):
+    for at in range(len(token_ids)):
         if not own[at].any():  # every score is a bias, and exact sums over all rows would take seconds
             winners[at] = shift.argmax()
             others = np.delete(shift, winners[at])
             leads[at] = max(0.0, float(shift[winners[at]] - others.max(initial=-np.inf)) * (1 - UNIT))
             continue
-        low, high = scores[at] - errors[at], scores[at] + errors[at]
+        errors = reaches[at] * rows.lengths + 2 * UNIT * (np.abs(scores[at]) + np.abs(shift)) + LOST
+        low, high = scores[at] - errors, scores[at] + errors
         near = np.flatnonzero(high >= low.max())
         if len(near) > 1:
-            winners[at], leads[at] = _among(rows, shift, int(token_id), near)
+            winners[at], leads[at] = _among(rows, shift, own[at], near)
             continue
         winners[at] = near[0]
         high[near[0]] = -np.inf
@@ -105,11 +115,11 @@ def _by_scores(
 def _among(
     rows: Rows,
     shift: Float64[np.ndarray, " vocab"],
-    token_id: int,
+    own: Float64[np.ndarray, " d_model"],
     near: Int64[np.ndarray, " k"],
 ) -> tuple[int, float]:
     """The winner among tokens too near to each other for rounded sums, and its lead over the others of them."""
-    own, best = rows[token_id], int(near[0])
+    best = int(near[0])
 
     def lead(one: int, other: int) -> float:
         parts = [*exact_products(own, rows[one]), *exact_products(-own, rows[other]), shift[one], -shift[other]]

@@ -18,7 +18,7 @@ from explorer.base.records.speakability import (
 )
 from explorer.base.records.tokens import TokenRef
 from explorer.base.text import visible, visible_bytes
-from explorer.specs.proof_words import check_of, check_words, tie_words
+from explorer.specs.proof_words import check_of, check_words, lost_words, tie_words
 
 MARKS: dict[Speakability, tuple[str, str]] = {
     "speakable": ("✓", "$success"),
@@ -158,6 +158,7 @@ def summary_lines(result: SpeakabilityResult, width: int) -> list[Line]:
         lines.append(Line(Content.styled(f" {mark} {count:>7,} {verdict}", colour)))
     told = f"{result.hard:,} of {result.tokens:,} are hard to speak: another token wins along their own row"
     lines += prose(told, width, 1)
+    lines += [line for words in lost_words(result) for line in prose(words, width, 1)]
     work = f"{result.reused:,} were on disk" + (f"; {result.tokens_per_second:,.0f} tokens/s" * (bool(result.tokens)))
     lines += [*prose(work, width, 1), *(line for note in result.notes for line in prose(note, width, 1))]
     lines += [Line(Content("")), Line(Content.styled(_head(width), "bold"))]
