@@ -240,6 +240,14 @@ def test_withheld_tokens_are_hard_to_speak_and_the_winners_are_what_a_plain_prod
     withheld, _ = groups("mynah")
     assert np.mean([winners[one] != one for one in withheld]) > 0.9
     assert result.hard == sum(one != winner for one, winner in winners.items())
+    assert result.own_rows is not None is not result.centred_rows
+    assert (result.own_rows.tokens, result.own_rows.lost) == (len(winners), result.hard)
+    most = result.own_rows.winners[0]
+    beaten = [one for one, winner in winners.items() if winner == most.token.token_id != one]
+    assert most.beats == len(beaten) == max(won.beats for won in result.own_rows.winners)
+    apart = rows - rows.mean(axis=0)
+    lost = int(((apart @ rows.T + found.total_bias).argmax(axis=1) != np.arange(len(rows))).sum())
+    assert result.centred_rows.lost == lost
     assert result.unspeakable == 0
     told = [part for part in parts if isinstance(part, SpeakabilityPart)]
     assert sorted(one for part in told for one in part.token_ids.numpy().tolist()) == sorted(winners)

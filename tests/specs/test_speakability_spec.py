@@ -11,12 +11,14 @@ from explorer.base.records.speakability import (
     ProofCheck,
     ProveSpeakability,
     ReadCertificates,
+    RowsLost,
+    RowWinner,
     SolidAngleEstimate,
     SpeakabilityResult,
 )
 from explorer.specs.blocks import Words
 from explorer.specs.comparing.agreement import Comparison
-from explorer.specs.proof_words import check_of, check_words, share_words
+from explorer.specs.proof_words import check_of, check_words, lost_words, share_words
 from explorer.specs.registry import REGISTRY, models_of, spec_of
 from explorer.specs.speakability import press, stands_beside, subject_of
 from tests.sessions.example_sessions import speakability_exchanges
@@ -136,3 +138,25 @@ def test_a_check_is_compared_where_both_outcomes_have_one() -> None:
     for recorded, live in ((old, holds), (holds, old), (old, refuses), (holds, holds)):
         assert compare(ONE, recorded, live, Comparison()).difference == ""
     assert "checked" in compare(ONE, holds, refuses, Comparison()).difference
+
+
+def test_the_tokens_that_win_along_most_rows_are_named_beside_the_count() -> None:
+    token = result().rows[0].token
+    own = RowsLost(tokens=49_152, lost=46_408, winners=(RowWinner(token=token, beats=43_624),))
+    found = msgspec.structs.replace(result(), own_rows=own, centred_rows=RowsLost(tokens=49_152, lost=0, winners=()))
+    first, second = lost_words(found)
+    assert first.startswith("Along their own rows 46,408 of 49,152 tokens lose to another; 94 % to ")
+    assert first.endswith(f" ({token.token_id}).")
+    assert second == "Along their rows less the mean row 0 of 49,152 tokens lose to another."
+    assert "(94 % lose to " in spec_of(ONE).summarise(found)
+    assert RowsLost(tokens=5, lost=1, winners=(RowWinner(token=token, beats=2),)).problem()
+    assert not own.problem()
+
+
+def test_sessions_that_do_not_say_who_wins_along_most_rows_agree_with_those_that_do() -> None:
+    now = msgspec.structs.replace(result(), own_rows=RowsLost(tokens=5, lost=0, winners=()))
+    other = msgspec.structs.replace(result(), own_rows=RowsLost(tokens=5, lost=2, winners=()))
+    compare = spec_of(ONE).compare
+    assert compare is not None
+    assert not compare(ONE, result(), now, Comparison()).difference
+    assert compare(ONE, other, now, Comparison()).difference

@@ -84,3 +84,21 @@ def test_screening_in_float32_claims_no_more_than_float64_grants(family: str, wi
             scores = reach[token_id] * (centred @ centred[token_id]) + (0.0 if bias is None else bias)
             actual = scores[token_id] - np.delete(scores, token_id).max()
             assert 0 < lead <= actual + 1e-9 * np.abs(scores).max()
+
+
+@pytest.mark.parametrize("together", [1, 64])
+def test_less_the_mean_row_the_one_that_has_most_of_what_all_share_no_longer_wins_everywhere(
+    monkeypatch: pytest.MonkeyPatch, together: int
+) -> None:
+    monkeypatch.setattr("explorer.engine.core.speakability.own_direction.TOGETHER", together)
+    monkeypatch.setattr("explorer.engine.core.speakability.own_direction.SCORES", 50)
+    rows = np.random.default_rng(0).standard_normal((50, 40)) + 10.0
+    rows[7] *= 1.5
+    plain = {one: won for part in own_direction_winners(rows) for one, won in zip(*part[:2], strict=True)}
+    assert set(plain.values()) == {7}
+    centred = {
+        one: won for part in own_direction_winners(rows, centred=True) for one, won in zip(*part[:2], strict=True)
+    }
+    apart = rows - rows.mean(axis=0)
+    assert [centred[one] for one in range(50)] == (apart @ apart.T).argmax(axis=1).tolist()
+    assert sum(one == won for one, won in centred.items()) > 40

@@ -20,7 +20,7 @@ from explorer.engine.core.speakability.rows import Rows
 from explorer.engine.core.speakability.screening import own_row_wins
 
 TOGETHER = 64
-SCORES = 2**25
+SCORES = 2**23
 """Scores that are held at a time; more tokens than `TOGETHER` share a reading of all rows up to this."""
 
 
@@ -91,7 +91,8 @@ def _by_scores(
     own: Float64[np.ndarray, "n d_model"],
 ) -> OwnDirection:
     """All scores along `own` in float64; exact sums among those that rounding cannot tell apart."""
-    scores = rows.scores(own) + shift
+    scores = rows.scores(own)
+    scores += shift
     reaches = gamma(rows.shape[1] + 3) * lengths(own)
     winners, leads = np.empty(len(token_ids), dtype=np.int64), np.empty(len(token_ids))
     for at in range(len(token_ids)):
