@@ -117,7 +117,7 @@ def _run_verb(verb: Verb, words: Sequence[str]) -> int:
     from explorer.settings import read_settings
 
     parser = verb_parser(verb)
-    given = parser.parse_args(words)
+    given = parser.parse_args(_with_filters(words))
     given.verb = verb.name
     try:
         if verb.before is not None:
@@ -126,6 +126,14 @@ def _run_verb(verb: Verb, words: Sequence[str]) -> int:
         return run_verb(verb, given, settings, _client(settings))
     except ExplorerError as error:
         return say_error(error)
+
+
+def _with_filters(words: Sequence[str]) -> list[str]:
+    """The words with each filter joined to its option: argparse takes `-cat:special` for an option of its own."""
+    joined = list(words)
+    for at in reversed([at for at, word in enumerate(words[:-1]) if word == "--where"]):
+        joined[at : at + 2] = [f"--where={words[at + 1]}"]
+    return joined
 
 
 def _run_session_verb(words: Sequence[str]) -> int:

@@ -18,6 +18,7 @@ from explorer.base.records.speakability import (
     SpeakabilityCertificate,
     SpeakabilityRow,
 )
+from explorer.base.sources import portable_source
 from explorer.specs.blocks import count, prose
 from explorer.specs.command_line import Row
 
@@ -51,7 +52,7 @@ def export_certificates(given: Namespace, model: ModelInfo, outcome: Certificate
     if len(given.sources) > 1:
         path = path.with_stem(f"{path.stem}-{outcome.model}")
     header = FileHeader(
-        source=model.source, weights_digest=model.weights_digest, digest=outcome.digest,
+        source=portable_source(model.source), weights_digest=model.weights_digest, digest=outcome.digest,
         mode=outcome.mode, bias=outcome.bias, folded=outcome.folded, tokens=len(outcome.rows),
     )  # fmt: skip
     write_certificate_file(path, CertificateFile(header, outcome.rows))

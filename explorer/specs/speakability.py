@@ -188,6 +188,11 @@ def _before(given: Namespace, wrong: Callable[[str], Any]) -> None:
 
     given.checked = read_certificate_file(Path(given.check))
     given.sources = given.sources or [given.checked.header.source]
+    if "…/" in given.sources[0]:
+        raise ExplorerError(
+            f"{given.check} is about {given.sources[0]}, a model in a folder",
+            hint=f"Name the model: prove FOLDER --check {given.check}",
+        )
 
 
 def _requests(asked: Asked) -> Iterable[ProveSpeakability | ReadCertificates | CheckCertificates]:

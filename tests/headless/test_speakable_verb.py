@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from explorer.base.records.speakability import SpeakabilityResult
+from explorer.base.sources import portable_source
 from explorer.sessions.file.store import read_session
 from tests.direct_client import Run
 
@@ -201,3 +202,18 @@ def test_a_failure_is_one_line_on_stderr_and_status_1(run: Run, words: tuple[str
 )
 def test_wrong_usage_is_status_2(run: Run, words: tuple[str, ...]) -> None:
     assert run("speakable", *words)[0] == 2
+
+
+def test_a_file_about_a_model_in_a_folder_names_no_folder_and_asks_for_the_model(
+    run: Run, exported: Path, tmp_path: Path
+) -> None:
+    assert portable_source("/home/me/models/mynah") == "…/mynah"
+
+    def moved(header: dict[str, Any]) -> None:
+        header["source"] = portable_source("/home/me/models/mynah")
+
+    changed(exported, 0, moved)
+    status, rows, said = run("prove", "--check", str(exported))
+    assert (status, rows) == (1, [])
+    assert "is about …/mynah, a model in a folder" in said
+    assert run("prove", "zoo:mynah", "--check", str(exported))[0] == 0

@@ -174,6 +174,7 @@ def test_tables_are_readable_without_json(run: Run, verb: str) -> None:
         (("neighbours", "zoo:starling", "--token-id", "3080"), "nearest to ⟨3080⟩ in W_E"),
         (("logprobs", "zoo:starling", "--prompt", "The", "--token-id", "3080"), "\n⟨3080⟩ "),
         (("tokens", "zoo:starling", "--where", "id:3080"), "  3080  ⟨3080⟩  padding"),
+        (("tokens", "zoo:starling", "--where", "-cat:ok id:3080"), "  3080  ⟨3080⟩  padding"),
     ],
 )
 def test_padding_is_named_by_its_id(run: Run, words: tuple[str, ...], said: str) -> None:

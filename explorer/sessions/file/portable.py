@@ -12,6 +12,7 @@ import msgspec
 from explorer.base.records.models import CatalogueEntry, ModelCatalogue, ModelInfo, ModelLoaded, Roster
 from explorer.base.records.record import Failure
 from explorer.base.records.unions import AnyRequest, Step
+from explorer.base.sources import is_public, matched_prefix, portable_source
 from explorer.specs.registry import replaced, spec_of, value_at
 
 Model = TypeVar("Model", ModelInfo, CatalogueEntry)
@@ -21,9 +22,6 @@ _PATH = re.compile(
     r"""|(?<![\w/.…])(?:file://)?(?:~[\w.-]*|\.{0,2})/(?:[^\s/'"]+/)+(?P<bare>[^\s/'",:;()\[\]]+)"""
 )
 """A path inside a sentence: in quotes (it may hold spaces), or of two or more parts."""
-_PREFIX = re.compile(r"\s*(?:weights:\s*)*")
-_PUBLIC = re.compile(r"zoo:[^/\\]*|[^/\\~]*|[A-Za-z0-9][\w.-]*/[\w.-]+(?:@(?:refs/[\w./-]+|[\w.-]+))?")
-"""A zoo name, a word, or a hub id, which has exactly one slash; anything with more is a path."""
 
 
 def portable(step: Step) -> Step:
@@ -69,8 +67,8 @@ def _portable_words(text: str, request: AnyRequest) -> str:
 
 def _without_place(text: str, source: str) -> str:
     """`text` with the last part of `source` wherever it names that."""
-    place = source[len(_matched_prefix(source)) :].strip()
-    if place and not _is_public(place):  # whole, in every spelling, because a path may hold spaces
+    place = source[len(matched_prefix(source)) :].strip()
+    if place and not is_public(place):  # whole, in every spelling, because a path may hold spaces
         last = portable_source(place)
         for spelling in _spellings(place):
             text = re.sub(re.escape(spelling) + r"(?![\w-])", lambda _: last, text)
@@ -92,23 +90,3 @@ def _last_part(found: re.Match[str]) -> str:
         return f"…/{found['bare']}"
     last = found["inside"].rstrip("/").rpartition("/")[2]
     return f"{found['quote']}…/{last}{found['quote']}"
-
-
-def _matched_prefix(source: str) -> str:
-    found = _PREFIX.match(source)
-    return found[0] if found else ""
-
-
-def _is_public(place: str) -> bool:
-    is_path = os.path.exists(place) or place.lower().endswith(".gguf")
-    return _PUBLIC.fullmatch(place) is not None and not is_path
-
-
-def portable_source(source: str) -> str:
-    """`source` without the folders of this machine: `/home/me/models/x` → `…/x`; zoo and hub names as they are."""
-    prefix = _matched_prefix(source)
-    place = source[len(prefix) :].strip()
-    if _is_public(place):
-        return source
-    last = re.split(r"[/\\]", place.rstrip("/\\"))[-1]
-    return f"{prefix}…/{'' if last.startswith(('~', '…')) else last}"

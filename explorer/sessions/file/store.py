@@ -19,9 +19,10 @@ from explorer.base.files import replaced
 from explorer.base.records.plain import dump_json
 from explorer.base.records.record import Record
 from explorer.base.records.unions import AnyOutcome, AnyRequest, Step
+from explorer.base.sources import portable_source
 from explorer.sessions.file.append_file import AppendFile, TakenError
 from explorer.sessions.file.form import FORMAT, SUFFIX, Header, migrate_line
-from explorer.sessions.file.portable import portable, portable_source
+from explorer.sessions.file.portable import portable
 from explorer.sessions.file.reader import DamagedError, SessionFile
 from explorer.specs.registry import spec_of
 

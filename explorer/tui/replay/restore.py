@@ -10,7 +10,7 @@ import msgspec
 
 from explorer.base.records.models import LoadModel
 from explorer.base.records.unions import AnyRequest
-from explorer.sessions.file.portable import portable_source
+from explorer.base.sources import portable_source
 from explorer.sessions.file.reader import SessionFile
 from explorer.sessions.search import SessionIndex
 from explorer.settings import Settings
