@@ -58,22 +58,7 @@ class ReplayApp(Stage):
         self.ending.heed_signals()
         self.query_one(ModelBar).set_engine("none")
         # Not in the screen's own pump: it would draw nothing until all panes are there, and then everything at once.
-        self.call_after_refresh(run_guarded, self, self._begin, group="open")
-
-    async def _begin(self) -> None:
-        await self.open_panes()
-        self.current.begin()
-        self.current.show()
-        if self.ending.then is not None:
-            self.remark("q goes back to the explorer.")
-        run_guarded(self, self._read_on, group="read")
-
-    async def _read_on(self) -> None:
-        await self.reading.read_on(self.current.show)
-        self.current.list_steps()
-        self.current.show()
-        if self.session.warning:
-            self.remark(f"{self.session.path.name}: {self.session.warning}", problem=True)
+        self.call_after_refresh(run_guarded, self, partial(_begin, self), group="open")
 
     def action_arrow(self, step: int) -> None:
         self.seeker.step_by(step)
@@ -112,6 +97,25 @@ class ReplayApp(Stage):
 def _leaves_arrows(focused: Widget | None) -> bool:
     """Whether the arrows do nothing else in the widget with the focus."""
     return focused is None or isinstance(focused, RowList) or type(focused) is LinesView
+
+
+async def _begin(app: ReplayApp) -> None:
+    """Open the panes and show the first step, then read the rest of the file."""
+    await app.open_panes()
+    app.current.begin()
+    app.current.show()
+    if app.ending.then is not None:
+        app.remark("q goes back to the explorer.")
+    run_guarded(app, partial(_read_on, app), group="read")
+
+
+async def _read_on(app: ReplayApp) -> None:
+    """Read the file to its end, and list all of it."""
+    await app.reading.read_on(app.current.show)
+    app.current.list_steps()
+    app.current.show()
+    if app.session.warning:
+        app.remark(f"{app.session.path.name}: {app.session.warning}", problem=True)
 
 
 def replay_acts(app: ReplayApp) -> dict[str, Callable[[], Any]]:

@@ -91,6 +91,19 @@ def loaded_details(info: ModelInfo) -> Content:
     )
 
 
+def entry_details(entry: ModelInfo | CatalogueEntry | str | None, failed: Mapping[str, str]) -> Content:
+    """Everything known of an entry of the list; `failed`: why a source could not be loaded."""
+    if entry is None:
+        return Content("")
+    if isinstance(entry, ModelInfo):
+        return loaded_details(entry)
+    if isinstance(entry, str):
+        source, reason = visible(entry, spaces=False), visible(failed[entry], spaces=False)
+        return Content.assemble((source, "bold"), "  could not be loaded\n", (reason, "$error"))
+    about = visible(entry.description, spaces=False)
+    return Content.assemble((visible(entry.source, spaces=False), "bold"), f"  {entry.origin}\n", about)
+
+
 class ModelsScreen(Dialog[ModelChoice]):
     """Enter on a loaded model selects it, on another loads it (again, where that failed); `x` unloads a model, or
     dismisses a failure; a source may be typed."""
@@ -175,19 +188,7 @@ class ModelsScreen(Dialog[ModelChoice]):
         self._show_details()
 
     def _show_details(self) -> None:
-        entry = self._highlighted()
-        if isinstance(entry, ModelInfo):
-            details = loaded_details(entry)
-        elif isinstance(entry, str):
-            reason = visible(self._failed[entry], spaces=False)
-            details = Content.assemble(
-                (visible(entry, spaces=False), "bold"), "  could not be loaded\n", (reason, "$error")
-            )
-        elif entry is not None:
-            about = visible(entry.description, spaces=False)
-            details = Content.assemble((visible(entry.source, spaces=False), "bold"), f"  {entry.origin}\n", about)
-        else:
-            details = Content("")
+        details = entry_details(self._highlighted(), self._failed)
         self.query_one("#model-details", Static).update(details)
 
     def _highlighted(self) -> ModelInfo | CatalogueEntry | str | None:
