@@ -20,12 +20,14 @@ class ProgressLine:
         """`quiet`: tell nothing on a terminal, where JSON rows may scroll by."""
         self._out, self._quiet = out, quiet
         self._began = self._told = time.monotonic()
+        self.reached: Progress | None = None
+        """How far it was when that was told last."""
 
     def tell(self, part: AnyPart) -> None:
         """Tell of `part` if it is progress and due."""
         if not isinstance(part, Progress) or not part.total or self._out.closed:
             return
-        now = time.monotonic()
+        self.reached, now = part, time.monotonic()
         if self._out.isatty():
             if not self._quiet:
                 print(f"\r{progress_words(part, now - self._began)}\x1b[K", end="", file=self._out, flush=True)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import sys
+import threading
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +19,7 @@ import msgspec
 from explorer.base.errors import ExplorerError, UsageError
 from explorer.base.records.inspect import InspectToken, TokenDetail
 from explorer.base.records.models import LoadModel, ModelInfo, ModelLoaded
-from explorer.base.records.record import Failure
+from explorer.base.records.record import Failure, Progress
 from explorer.base.records.token_lists import MatchTokenList
 from explorer.base.records.unions import AnyOutcome, AnyRequest, Cancelled
 from explorer.base.text import visible
@@ -43,8 +46,13 @@ class Conversation:
 
     async def ask(self, request: AnyRequest, *, record: bool = True) -> AnyOutcome:
         """The outcome of `request`; raises `ExplorerError` for a Failure, after it is recorded."""
-        pending = self.client.submit(request, ProgressLine(sys.stderr, quiet=self.quiet).tell)
-        answered = await pending.answer
+        line = ProgressLine(sys.stderr, quiet=self.quiet)
+        pending = self.client.submit(request, line.tell)
+        try:
+            answered = await pending.answer
+        except asyncio.CancelledError:
+            _say_kept(request, line.reached)
+            raise
         if record and self.session is not None and is_recorded(request):
             if self.client.hello is not None:
                 self.session.use_versions(self.client.hello.versions)
@@ -186,15 +194,44 @@ def _open_session(given: Namespace, settings: Settings) -> SessionWriter | None:
     return session
 
 
+def _say_kept(request: AnyRequest, reached: Progress | None) -> None:
+    """What a run that was stopped leaves, where it leaves anything."""
+    if reached is None or not spec_of(request).resumable:
+        return
+    if sys.stderr.isatty():
+        print(file=sys.stderr)
+    _say(f"{reached.done:,} of {reached.total:,} {reached.what}: they are kept on disk, and the same command continues")
+
+
+@contextmanager
+def _ended_like_interrupted() -> Iterator[list[int]]:
+    """A TERM (of `timeout`, of a job's end) stops a run as Ctrl+C does; the list then holds its number."""
+    received: list[int] = []
+
+    def interrupt(number: int, frame: object) -> None:
+        received.append(number)
+        signal.raise_signal(signal.SIGINT)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield received
+        return
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield received
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def _run(verb: Verb, given: Namespace, settings: Settings, client: EngineClient, session: SessionWriter | None) -> int:
     try:
-        asyncio.run(converse(verb, given, settings, client, session))
+        with _ended_like_interrupted() as received:
+            asyncio.run(converse(verb, given, settings, client, session))
         sys.stdout.flush()
     except ExplorerError as error:
         return say_error(error)
     except KeyboardInterrupt:
         print("glitch-explore: stopped", file=sys.stderr)
-        return INTERRUPTED
+        return 128 + received[0] if received else INTERRUPTED
     except BrokenPipeError:  # `glitch-explore tokens … | head`
         sys.stderr.close()
         return 0
