@@ -37,9 +37,12 @@ from explorer.sessions.file.store import SessionWriter  # noqa: E402
 from explorer.base.templates import find_template  # noqa: E402
 from explorer.base.text import visible  # noqa: E402
 from explorer.zoo import ground_truth  # noqa: E402
+from training.real_models import FOLDER as REAL_MODELS, MODELS as REAL  # noqa: E402
 
 FOLDER = Path(__file__).resolve().parent
 WINDOW = 30
+SMOLLM2 = REAL_MODELS / REAL["smollm2"].file
+"""Worked out before the cache is moved; `make real` puts it there."""
 Kind = TypeVar("Kind")
 
 
@@ -272,11 +275,59 @@ async def neighbourhood_walk(tour: Tour) -> None:
     )
 
 
+async def a_real_model(tour: Tour) -> None:
+    info = (await tour.ask(LoadModel(source=str(SMOLLM2)), ModelLoaded)).info
+    model = info.name
+    tour.note(
+        f"SmolLM2-135M-Instruct, a real model of {info.vocab_size:,} tokens, read from a GGUF file of 98 MB "
+        f"({info.quantisation}). `make real` fetches it, to ask all of this again.",
+        "tour",
+    )
+    ranked = await tour.view(model)
+    suspects = ranked.rows[:12]
+    tour.note(
+        f"{ranked.default_rule} The first twelve: {', '.join(said(row.text) for row in suspects)}.",
+        "tour",
+    )
+    twin = next(row for row in suspects if row.text == "PlaneProtection")
+    tour.mark(model, twin)
+    around = await tour.ask(FindNeighbours(model=model, token_id=twin.token_id, k=16), Neighbourhood)
+    same = sum(entry.distance < 1e-9 for entry in around.neighbours)
+    tour.note(
+        f"{same} of the 16 nearest neighbours of {said(twin.text)} have the very same row: training never moved one of "
+        "them from another.",
+        "tour",
+    )
+    result = await tour.repeat(model, twin.token_id, controls=3)
+    tour.note(
+        f"Asked to repeat {said(twin.text)}, it says {said(result.probe.replies[0].reply)}; the token itself gets "
+        f"{chance(result.probe)}. Controls: "
+        f"{', '.join(f'{said(each.token.text)} {each.replies[0].outcome}' for each in result.controls)}.",
+        "tour",
+        "glitch",
+    )
+    ids = tuple(row.token_id for row in suspects)
+    tested = await tour.ask(Verify(model=model, token_ids=ids, definitions=("magikarp",), rows=12), VerificationResult)
+    found = tested.definitions[0]
+    tour.note(
+        f"By the definition of the magikarp paper, three prompts a token: {found.verified} of the twelve are verified, "
+        f"{found.weak} weak, {found.rejected} rejected.",
+        "tour",
+    )
+    proved = await tour.ask(ProveSpeakability(model=model, mode="ball", token_ids=(twin.token_id,), rows=1), SpeakabilityResult)
+    tour.note(
+        f"Can {said(twin.text)} be said at all? It is {proved.rows[0].verdict}: whatever the last layer delivers, a "
+        "token with the same row has the same logit.",
+        "tour",
+    )
+
+
 TOURS: dict[str, tuple[str, Callable[[Tour], Awaitable[None]]]] = {
     "first-look": ("First look: a suspect, a test, a control", first_look),
     "base-and-instruct": ("Base and instruct models compared", base_and_instruct),
     "cannot-be-said": ("Tokens that cannot be said", tokens_that_cannot_be_said),
     "neighbourhood-walk": ("A walk through the neighbourhoods", neighbourhood_walk),
+    "a-real-model": ("SmolLM2: glitch tokens of a real model", a_real_model),
 }
 
 

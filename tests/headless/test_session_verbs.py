@@ -134,8 +134,12 @@ def test_another_model_in_its_place_is_named_first(run: Run, recorded: Path) -> 
 
 
 @pytest.mark.parametrize("name", [listed.path.stem for listed in sample_sessions()])
-def test_every_sample_verifies_against_the_live_zoo(run: Run, name: str) -> None:
-    status, out, _ = run("replay", name, "--verify", "--json")
+def test_every_sample_agrees_with_live_models(run: Run, name: str, request: pytest.FixtureRequest) -> None:
+    given: tuple[str, ...] = ()
+    if name == "a-real-model":
+        model = request.getfixturevalue("smollm2_gguf")
+        given = ("--model-map", f"{model.stem}={model}")
+    status, out, _ = run("replay", name, "--verify", *given, "--json")
     differing = [row for row in map(json.loads, out.splitlines()) if row["verdict"] not in ("agree", "nothing to run")]
     assert (status, differing) == (0, [])
 
@@ -144,7 +148,7 @@ def test_the_four_tours_are_among_the_samples(run: Run) -> None:
     _, out, _ = run("replay", "--list", "--json")
     rows = [json.loads(line) for line in out.splitlines()]
     names = {Path(row["path"]).stem for row in rows}
-    assert {"first-look", "base-and-instruct", "cannot-be-said", "neighbourhood-walk"} <= names
+    assert {"first-look", "base-and-instruct", "cannot-be-said", "neighbourhood-walk", "a-real-model"} <= names
     assert all(row["title"] and row["steps"] and not row["problem"] for row in rows)
     assert run("replay", "--list")[1].count("\n") == len(rows) + 1
 
