@@ -247,7 +247,8 @@ class Screens:
             from explorer.sessions.file.reader import SessionFile
             from explorer.tui.replay.app import ReplayApp
 
-            replay = ReplayApp(SessionFile(opening.path), self._settings, back=opening.back)
+            replay = ReplayApp(SessionFile(opening.path), self._settings)
+            replay.ending.then = opening.back
             replay.run(loop=self._loop)
             return replay.return_code or 0, replay.ending.then
         app = self._explorer(opening)

@@ -278,3 +278,20 @@ async def test_a_stopped_engine_is_named_in_place_of_an_answer(engine: Engine, t
         await pilot.press("r")
         await until(pilot, lambda: any("ctrl+r starts it again" in told.message for told in app._notifications))
         assert len(steps(app)) == before
+
+
+async def test_the_palette_has_each_command_once_with_its_key_and_more(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with running(engine, tmp_path) as (app, pilot):
+        offered = {command.title: command for command in app.get_system_commands(app.screen)}
+        titles = list(offered)
+        assert len(titles) == len(list(app.get_system_commands(app.screen)))
+        assert {"Logprobs  (l)", "Go to Logprobs  (f3 or 3)", "Show mynah", "Unload mynah", "Theme: gull"} <= set(
+            titles
+        )
+        offered["Save a screenshot"].callback()
+        offered["Save a screenshot"].callback()
+        assert "<svg" in (tmp_path / "glitch-explore-2.svg").read_text()
+        await until(pilot, lambda: any("glitch-explore-2.svg" in note.message for note in app._notifications))

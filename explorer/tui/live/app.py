@@ -16,7 +16,7 @@ from explorer.tui.live.acts import acts_of
 from explorer.tui.live.asking import Asking
 from explorer.tui.live.dialogues import Dialogues
 from explorer.tui.live.front import LiveFront, ears_of
-from explorer.tui.live.models import Models
+from explorer.tui.live.models import Models, offer_models
 from explorer.tui.live.recorder import SessionRecorder
 from explorer.tui.live.runs import Runs
 from explorer.tui.live.start import Start
@@ -57,6 +57,7 @@ class ExplorerApp(Stage):
         self.steps = Steps(session, self.recorder, self.runs, self.models, self.workspace, self)
         self.ask_of_token = self.asking.run_pane
         self.dispatcher.add((), acts_of(self))
+        self.dispatcher.offers.append(lambda: offer_models(self.models, self.selection))
         heard = (self.steps.greet, self.models.use_roster, self.models.note_stop)
         client.listeners = Listeners(*(guard_call(self, each) for each in heard))
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
+from textual.app import SystemCommand
 
 from explorer.base.errors import ExplorerError
 from explorer.base.records.models import LoadModel, ModelInfo, ModelLoaded, ModelUnloaded, Roster, UnloadModel
@@ -14,6 +16,7 @@ from explorer.base.records.record import Failure
 from explorer.base.records.token_lists import MatchTokenList, TokenListMatched
 from explorer.base.records.unions import Cancelled, Step
 from explorer.base.records.vocabulary import ReadVocabulary, VocabularyColumns
+from explorer.base.text import visible
 from explorer.pipe.client import RESTART, EngineClient
 from explorer.settings import Settings
 from explorer.tui.live.runs import Runs
@@ -232,3 +235,11 @@ class Models:
             self._front.remark("The engine is running.")
         else:
             await self.start_engine(list(self.reloads.values()))
+
+
+def offer_models(models: Models, selection: Selection) -> Iterator[SystemCommand]:
+    """For the palette: what can be done with each loaded model."""
+    for info in selection.roster.models:
+        name = visible(info.name, spaces=False)
+        yield SystemCommand(f"Show {name}", f"Show the vocabulary of {name}.", partial(models.choose, info))
+        yield SystemCommand(f"Unload {name}", f"Free the memory of {name}.", partial(models.unload, info.name))

@@ -20,7 +20,7 @@ from explorer.tui.replay.seeker import Seeker
 from explorer.tui.shell.commands import REPLAY_COMMANDS, Command
 from explorer.tui.shell.guarded import run_guarded
 from explorer.tui.shell.messages import Answered, Ask, NeighbourOpened, StepOpened, TokenSelected
-from explorer.tui.shell.openings import OpenLive, OpenNew, OpenResumed
+from explorer.tui.shell.openings import OpenLive
 from explorer.tui.shell.stage import Stage
 from explorer.tui.widgets.lines_view import LinesView
 from explorer.tui.widgets.model_bar import ModelBar
@@ -32,17 +32,9 @@ class ReplayApp(Stage):
 
     commands: ClassVar[tuple[Command, ...]] = REPLAY_COMMANDS
 
-    def __init__(
-        self,
-        session: SessionFile,
-        settings: Settings,
-        settings_path: Path | None = None,
-        back: OpenNew | OpenResumed | None = None,
-    ) -> None:
-        """`back`: what `quit` goes back to."""
+    def __init__(self, session: SessionFile, settings: Settings, settings_path: Path | None = None) -> None:
         super().__init__(settings, settings_path)
         self.session = session
-        self.ending.then = back
         self.reading = Reading(session)
         self.current = CurrentStep(self, self.reading)
         self.seeker = Seeker(self, self.reading, self.current)

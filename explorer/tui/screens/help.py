@@ -11,16 +11,10 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.keys import format_key
 from textual.widgets import Static
 
 from explorer.tui.screens.dialog import Dialog
-from explorer.tui.shell.commands import COMMANDS, Command
-
-
-def key_names(command: Command, keys: Mapping[str, str]) -> str:
-    """The command's keys as they are printed on a keyboard: '/', 'ctrl+r', 'f2 or 2'."""
-    return " or ".join(format_key(key.strip()) for key in keys.get(command.name, command.key).split(","))
+from explorer.tui.shell.commands import COMMANDS, Command, key_names
 
 
 def help_text(keys: Mapping[str, str], width: int, commands: Sequence[Command] = COMMANDS) -> Content:

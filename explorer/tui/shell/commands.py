@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 from textual.binding import Binding
+from textual.keys import format_key
 
 from explorer.specs.registry import REGISTRY
 from explorer.specs.spec import Tab
@@ -41,7 +42,7 @@ def show_commands(tabs: Iterable[Tab]) -> tuple[Command, ...]:
     """For each tab: the command that shows it."""
     shown = list(in_row(tabs))
     return tuple(
-        Command(f"show_{tab.name}", _digit_keys(tab), tab.title.lower(), f"Go to the {tab.title} tab.", "View")
+        Command(f"show_{tab.name}", _digit_keys(tab), f"go to {tab.title}", f"Go to the {tab.title} tab.", "View")
         for tab in shown
     )
 
@@ -131,6 +132,11 @@ def bindings(keys: Mapping[str, str], commands: Sequence[Command] = COMMANDS) ->
         for command in commands
         if (key := keys.get(command.name, command.key))
     ]
+
+
+def key_names(command: Command, keys: Mapping[str, str]) -> str:
+    """The command's keys as they are printed on a keyboard: '/', 'ctrl+r', 'f2 or 2'."""
+    return " or ".join(format_key(key.strip()) for key in keys.get(command.name, command.key).split(","))
 
 
 def action_of(command: Command) -> str:

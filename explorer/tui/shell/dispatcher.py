@@ -18,6 +18,7 @@ from explorer.tui.shell.commands import (
     Command,
     action_of,
     bindings,
+    key_names,
     show_commands,
     tab_commands,
 )
@@ -56,6 +57,8 @@ class Dispatcher:
         self.commands: list[Command] = []
         self.acts: dict[str, Act] = {"help": self.show_help}
         """What each command does, by its name."""
+        self.offers: list[Callable[[], Iterator[SystemCommand]]] = []
+        """What the palette offers besides the commands."""
 
     @property
     def keys(self) -> dict[str, str]:
@@ -93,10 +96,13 @@ class Dispatcher:
         return is_open or action != "command" or parameters[0] in NEED_NO_PANES
 
     def palette(self) -> Iterator[SystemCommand]:
-        """Every command, as the palette lists it."""
+        """Every command, as the palette lists it: with its key."""
         for command in self.commands:
             act = partial(self._app.run_action, f"app.{action_of(command)}")
-            yield SystemCommand(command.title.capitalize(), command.help, act)
+            title = f"{command.title[0].upper()}{command.title[1:]}  ({key_names(command, self.keys)})"
+            yield SystemCommand(title, command.help, act)
+        for offer in self.offers:
+            yield from offer()
 
     async def carry_out(self, name: str) -> None:
         """Do what a command does; keys that were typed ahead go to the box that it opened."""

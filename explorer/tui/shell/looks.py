@@ -63,10 +63,13 @@ class Looks:
     def show_next(self) -> None:
         """The next theme of ours, kept in the settings file."""
         ours = [name for name in self._app.available_themes if name in self.names]
-        if not ours:
-            return
-        shown = self._app.theme
-        self._app.theme = ours[(ours.index(shown) + 1) % len(ours)] if shown in ours else ours[0]
+        if ours:
+            shown = self._app.theme
+            self.show(ours[(ours.index(shown) + 1) % len(ours)] if shown in ours else ours[0])
+
+    def show(self, name: str) -> None:
+        """Use a theme and keep it in the settings file."""
+        self._app.theme = name
         try:
             remember_theme(self._app.theme, self._path)
         except (OSError, ExplorerError) as error:

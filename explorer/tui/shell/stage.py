@@ -6,6 +6,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -26,6 +27,7 @@ from explorer.tui.shell.guarded import Guarded, prevents_drawing
 from explorer.tui.shell.looks import Looks, ramp_defaults
 from explorer.tui.shell.messages import ColumnsFound, Remark, Selection
 from explorer.tui.shell.notices import Notices
+from explorer.tui.shell.palette import offer_looks
 from explorer.tui.shell.sweeper import PERIOD, begin_sweeping, sweep
 from explorer.tui.shell.workspace import NARROW, Workspace
 from explorer.tui.widgets.guard import ControlGuard
@@ -70,6 +72,7 @@ class Stage(Guarded, App[None]):
         self.looks = Looks(self, settings, settings_path, self.notices.remark)
         self.looks.use_chosen()
         self.dispatcher = Dispatcher(self, settings.keys, super().on_event)
+        self.dispatcher.offers.append(partial(offer_looks, self))
         acts = {"theme": self.looks.show_next, "defect": self.notices.show_last_defect, "quit": self.ending.quit}
         self.dispatcher.add(self.commands, acts | show_acts(self.workspace.tabs, self.workspace.show_tab))
         self._control_guard = ControlGuard()

@@ -1,0 +1,41 @@
+"""What the command palette offers besides the commands that have keys: themes, and a picture of the screen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from textual.app import SystemCommand
+
+from explorer.base.errors import ExplorerError
+from explorer.base.files import write_whole
+from explorer.base.text import visible
+
+if TYPE_CHECKING:
+    from explorer.tui.shell.stage import Stage
+
+
+def offer_looks(stage: Stage) -> Iterator[SystemCommand]:
+    """Each theme by name, and a screenshot."""
+    for name in stage.looks.names:
+        yield SystemCommand(
+            f"Theme: {name}", "Use this theme and keep it in the settings.", partial(stage.looks.show, name)
+        )
+    yield SystemCommand(
+        "Save a screenshot", "Write the screen as an SVG picture into the current folder.", partial(_save_screen, stage)
+    )
+
+
+def _save_screen(stage: Stage) -> None:
+    """Write the picture beside others of its kind, under a name that is free; tell its full path, or what is wrong."""
+    taken = {path.name for path in Path.cwd().glob("glitch-explore-*.svg")}
+    number = next(number for number in range(1, len(taken) + 2) if f"glitch-explore-{number}.svg" not in taken)
+    path = Path.cwd() / f"glitch-explore-{number}.svg"
+    try:
+        write_whole(path, [stage.export_screenshot().encode()])
+    except (OSError, ExplorerError) as error:
+        stage.remark(f"The screenshot could not be written: {error}.", problem=True)
+    else:
+        stage.remark(f"Screenshot: {visible(str(path), spaces=False)}")
