@@ -71,7 +71,9 @@ def fewer_rows_than_tokens(model: Path) -> None:
 
 def asks_for_code(model: Path) -> None:
     config = json.loads((model / "config.json").read_text())
-    (model / "config.json").write_text(json.dumps(config | {"auto_map": {"AutoModelForCausalLM": "evil.Model"}}))
+    (model / "config.json").write_text(
+        json.dumps(config | {"model_type": "evil", "auto_map": {"AutoModelForCausalLM": "evil.Model"}})
+    )
     (model / "evil.py").write_text("import pathlib; pathlib.Path(__file__).with_name('ran').touch()")
 
 
@@ -125,8 +127,8 @@ def test_nan_weights_are_loaded_said_and_kept_out_of_the_numbers(
     rows = {row["token_id"]: row for row in map(json.loads, out.splitlines())}
     assert rows[7]["indicators"] == {}
     assert all(row["indicators"] for token_id, row in rows.items() if token_id != 7)
-    assert "NaN" in err
-    assert err.count("\n") == 1
+    assert err.count("NaN") == 1
+    assert "bug" not in err
     assert cli.main(["tokens", str(model), "--top", "3"]) == 0
     out, err = capsys.readouterr()
     assert "NaN" in out.splitlines()[-1]

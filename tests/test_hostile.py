@@ -75,7 +75,7 @@ def test_an_error_that_quotes_the_user_prints_no_escape(
     engine: Engine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], token: str
 ) -> None:
     monkeypatch.setattr("explorer.pipe.client.EngineClient", lambda command: DirectClient(engine))
-    assert cli.main(["inspect", "zoo:mynah", "--token", token]) == 1
+    assert cli.main(["inspect", "zoo:mynah", "--token", token]) == 2
     assert not FORBIDDEN.search(capsys.readouterr().err)
 
 
