@@ -131,10 +131,11 @@ def test_nan_weights_are_loaded_said_and_kept_out_of_the_numbers(
     assert "bug" not in err
     assert cli.main(["tokens", str(model), "--top", "3"]) == 0
     out, err = capsys.readouterr()
-    assert "NaN" in out.splitlines()[-1]
+    assert sum("NaN" in line for line in out.splitlines()) == 1
     assert err == ""
     assert cli.main(["tokens", str(model), "--where", "id:7", "--sort", "input_norm"]) == 0
-    heading, row = capsys.readouterr().out.splitlines()[2:4]
+    heading, row, *_ = capsys.readouterr().out.partition("place")[2].splitlines()
+    heading = f"place{heading}"
     assert heading.split() == ["place", "id", "token", "category", "input_norm", "percentile", "of", "input_norm"]
     assert row.split()[-2:] == ["–", "–"]
     assert cli.main(["neighbours", str(model), "--token-id", "7"]) == 1
