@@ -54,7 +54,7 @@ def run_writer(path: Path, said: int) -> None:
 
 
 def kill_one(path: Path, slow: bool, wait: float, *, after_first: bool) -> int:
-    """Start a writer, kill its group `wait` seconds later (`after_first`: than its first step); the steps it had said."""
+    """Start a writer, kill its group `wait` seconds later (or after its first step); how many steps it had said."""
     hear, say = os.pipe()
     child = os.fork()
     if child == 0:
