@@ -27,8 +27,9 @@ from explorer.base.token_lists import read_token_list
 from explorer.headless.progress import ProgressLine
 from explorer.headless.render import UNCUT, print_blocks
 from explorer.pipe.client import EngineClient, is_of_stopped_engine
+from explorer.sessions.file.known_places import KnownPlaces
 from explorer.sessions.file.store import SessionWriter, chosen_path, is_recorded
-from explorer.settings import Settings
+from explorer.settings import Settings, state_folder
 from explorer.specs.command_line import Asked, Verb
 from explorer.specs.registry import spec_of
 
@@ -85,6 +86,7 @@ class Conversation:
             )
             outcome = await self.ask(request)
             assert isinstance(outcome, ModelLoaded)
+            KnownPlaces(state_folder(settings)).remember(source, outcome.info, settings.tokenizer)
             infos.append(outcome.info)
         return tuple(infos)
 

@@ -16,8 +16,9 @@ from explorer.headless.run import FAILED, say_last_words
 from explorer.headless.session_output import make_console, make_table, say_damage
 from explorer.pipe.client import EngineClient
 from explorer.sessions.checking.check import CheckedStep, SessionChecker, same_libraries, tally
+from explorer.sessions.file.known_places import KnownPlaces
 from explorer.sessions.file.reader import SessionFile
-from explorer.settings import Settings
+from explorer.settings import Settings, state_folder
 from explorer.specs.blocks import prose
 from explorer.specs.registry import describe
 
@@ -43,7 +44,13 @@ async def check_session(
         def same() -> bool:
             return client.hello is not None and same_libraries(session.header.versions, client.hello.versions)
 
-        checker = SessionChecker(client, names, allow_pickle=settings.allow_pickle, same_libraries=same)
+        checker = SessionChecker(
+            client,
+            names,
+            allow_pickle=settings.allow_pickle,
+            same_libraries=same,
+            find_place=KnownPlaces(state_folder(settings)).find,
+        )
         async for check in checker.run(session):
             checks.append(check)
             if sys.stderr.isatty():

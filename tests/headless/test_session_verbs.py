@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from explorer.sessions.file.reader import SessionFile
 from explorer.sessions.file.recent import sample_sessions
 from explorer.sessions.file.store import SessionWriter, read_session
 from explorer.settings import Settings
+from explorer.zoo import zoo_dir
 from tests.direct_client import DirectClient
 from tests.sessions.example_sessions import HOSTILE, exchanges, write_session
 
@@ -142,6 +144,19 @@ def test_every_sample_agrees_with_live_models(run: Run, name: str, request: pyte
     status, out, _ = run("replay", name, "--verify", *given, "--json")
     differing = [row for row in map(json.loads, out.splitlines()) if row["verdict"] not in ("agree", "nothing to run")]
     assert (status, differing) == (0, [])
+
+
+def test_a_session_about_a_local_folder_is_checked_without_a_map(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "models" / "mine"
+    shutil.copytree(zoo_dir("mynah"), folder)
+    file = tmp_path / "s.jsonl"
+    run("neighbours", str(folder), "--token-id", "300", "--k", "2", "--session", str(file))
+    assert str(tmp_path) not in file.read_text()
+    status, out, _ = run("replay", str(file), "--check", "--json")
+    assert (status, [json.loads(line)["verdict"] for line in out.splitlines()]) == (0, ["agree", "agree"])
+    moved = folder.rename(tmp_path / "elsewhere")
+    assert run("replay", str(file), "--check")[0] == 1
+    assert run("replay", str(file), "--check", "--model-map", f"mine={moved}")[0] == 0
 
 
 def test_the_four_tours_are_among_the_samples(run: Run) -> None:

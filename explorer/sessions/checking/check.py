@@ -13,12 +13,13 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Literal, get_args
 
-from explorer.base.records.models import LoadModel, ModelLoaded, UnloadModel
+from explorer.base.records.models import LoadModel, ModelInfo, ModelLoaded, UnloadModel
 from explorer.base.records.record import Failure
 from explorer.base.records.unions import AnyOutcome, Cancelled, Step
 from explorer.pipe.client import Asker, is_of_stopped_engine
 from explorer.sessions.checking.live import LiveModels, LivePair
 from explorer.sessions.checking.naming import renamed
+from explorer.sessions.file.known_places import Place
 from explorer.specs.comparing.agreement import TOLERANCES, Agreement, Comparison, loosest
 from explorer.specs.comparing.compare import compare
 from explorer.specs.comparing.models import digest_difference
@@ -54,14 +55,17 @@ class SessionChecker:
         *,
         allow_pickle: bool = False,
         same_libraries: Callable[[], bool] = lambda: True,
+        find_place: Callable[[ModelInfo], Place | None] = lambda info: None,
     ) -> None:
         """`model_map`: a model's name or source in the session → the source to load instead. `same_libraries`:
         whether those that compute are of the versions of the session, so that a seed gives the same replies again; it
-        is asked when the engine has answered, and so has said its versions."""
+        is asked when the engine has answered, and so has said its versions. `find_place`: where on this machine a model
+        with the recorded digests is."""
         self._live = LiveModels(client)
         self._map = dict(model_map or {})
         self._allow_pickle = allow_pickle
         self._same_libraries = same_libraries
+        self._find_place = find_place
         self._last = 0
 
     async def run(self, steps: Iterable[Step]) -> AsyncIterator[CheckedStep]:
@@ -122,12 +126,14 @@ class SessionChecker:
         recorded = step.outcome.info if isinstance(step.outcome, ModelLoaded) else None
         names = (request.source, *((recorded.name, recorded.source) if recorded else ()))
         source = next((self._map[name] for name in names if name in self._map), request.source)
+        tokenizer = self._map.get(request.tokenizer, request.tokenizer)
+        if "…" in source + tokenizer and recorded is not None and (place := self._find_place(recorded)) is not None:
+            source, tokenizer = place.source, place.tokenizer
         if "…" in source and recorded is None:
             return CheckedStep(step, "agree", "it failed when recorded, and its folder is not known here")
         if "…" in source:
             return CheckedStep(step, "cannot run", f"the folder is not known here. {MAP_HINT}")
         dtype: Any = recorded.dtype if recorded is not None and recorded.dtype in TOLERANCES else request.dtype
-        tokenizer = self._map.get(request.tokenizer, request.tokenizer)
         if "…" in tokenizer:
             return CheckedStep(step, "cannot run", f"the tokenizer's folder is not known here. {MAP_HINT}")
         day = (recorded.chat_day if recorded is not None else "") or request.chat_day or _day_of(step)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 from collections.abc import Iterable, Iterator
 from functools import partial
@@ -18,7 +19,8 @@ from explorer.base.records.unions import Cancelled, Step
 from explorer.base.records.vocabulary import ReadVocabulary, VocabularyColumns
 from explorer.base.text import visible
 from explorer.pipe.client import RESTART, EngineClient
-from explorer.settings import Settings
+from explorer.sessions.file.known_places import KnownPlaces
+from explorer.settings import Settings, state_folder
 from explorer.tui.live.runs import Runs
 from explorer.tui.shell.messages import Selection
 
@@ -73,6 +75,7 @@ class Models:
         self._runs = runs
         self._client = client
         self._settings = settings
+        self._places = KnownPlaces(state_folder(settings))
         self.vocabularies: dict[str, Step] = {}
         """The last vocabulary read of each model, so that changing between models is instant."""
         self.failures: dict[str, FailedLoad] = {}
@@ -171,6 +174,8 @@ class Models:
         self.reloads[info.name] = request
         self._front.bar.set_model_idle(request.source)  # the engine may spell it otherwise: `model/` is `./model`
         self.note_identity(info)
+        remember = partial(self._places.remember, request.source, info, request.tokenizer)
+        asyncio.get_running_loop().run_in_executor(None, remember)  # writes a file: no key waits for it
         shown = self._front.selection.model
         if shown is None or self.awaited == info.name:
             self.awaited = ""
