@@ -3,7 +3,8 @@
 PY ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo $$p; break; }; done)
 VENV ?= .venv
-WORKERS ?= 2
+# More than the cores of a small machine: tests also wait, for the screen to settle and for processes to end.
+WORKERS ?= 3
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 

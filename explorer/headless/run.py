@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from explorer.base.errors import ExplorerError, UsageError
-from explorer.base.records.inspect import InspectToken, TokenDetail
+from explorer.base.records.inspect import FindToken, TokenFound
 from explorer.base.records.models import LoadModel, ModelInfo, ModelLoaded
 from explorer.base.records.record import Failure, Progress
 from explorer.base.records.token_lists import MatchTokenList
@@ -107,20 +107,20 @@ class Conversation:
         is named."""
         first = models[0].name if models else ""
         wanted = [
-            InspectToken(model=first, token_bytes=text.encode().hex()) for text in getattr(given, "token", None) or ()
+            FindToken(model=first, token_bytes=text.encode().hex()) for text in getattr(given, "token", None) or ()
         ]
-        wanted += [InspectToken(model=first, token_id=token_id) for token_id in getattr(given, "token_id", None) or ()]
+        wanted += [FindToken(model=first, token_id=token_id) for token_id in getattr(given, "token_id", None) or ()]
         if not wanted or not models:
             return [tuple(None for _ in models)]
         return [await self._ids_of(one, models) for one in wanted]
 
-    async def _ids_of(self, wanted: InspectToken, models: Sequence[ModelInfo]) -> tuple[int, ...]:
+    async def _ids_of(self, wanted: FindToken, models: Sequence[ModelInfo]) -> tuple[int, ...]:
         ids: list[int] = []
         for model in models:
-            detail = await self.ask(msgspec.structs.replace(wanted, model=model.name), record=False)
-            assert isinstance(detail, TokenDetail)
-            ids.append(detail.row.token_id)
-            wanted = InspectToken(model=model.name, token_bytes=detail.row.token_bytes)
+            found = await self.ask(msgspec.structs.replace(wanted, model=model.name), record=False)
+            assert isinstance(found, TokenFound)
+            ids.append(found.token.token_id)
+            wanted = FindToken(model=model.name, token_bytes=found.token.token_bytes)
         return tuple(ids)
 
 

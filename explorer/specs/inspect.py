@@ -6,7 +6,7 @@ from argparse import ArgumentParser
 from collections.abc import Iterable
 from typing import Any
 
-from explorer.base.records.inspect import InspectToken, TokenDetail
+from explorer.base.records.inspect import FindToken, InspectToken, TokenDetail, TokenFound
 from explorer.base.records.plain import to_plain
 from explorer.base.records.tokens import TokenRow
 from explorer.specs.blocks import Block, Table, hex_text, number, prose, token_text
@@ -21,8 +21,11 @@ NAMED = 8
 
 def describe(request: InspectToken) -> str:
     """'inspect token 742 of mynah'."""
-    name = hex_text(request.token_bytes) if request.token_id is None else str(request.token_id)
-    return f"inspect token {name} of {prose(request.model)}"
+    return f"inspect token {_named(request)} of {prose(request.model)}"
+
+
+def _named(request: FindToken | InspectToken) -> str:
+    return hex_text(request.token_bytes) if request.token_id is None else str(request.token_id)
 
 
 def summarise(outcome: TokenDetail) -> str:
@@ -88,6 +91,16 @@ DETAIL = Tab(
 )
 
 SPECS = (
+    Spec(
+        request=FindToken,
+        outcome=TokenFound,
+        describe=lambda request: f"find token {_named(request)} of {prose(request.model)}",
+        summarise=lambda outcome: f"token {outcome.token.token_id}",
+        answer="explorer.engine.answers.inspect:answer_find",
+        needs=lambda request: frozenset({"vocabulary"}),
+        recorded=False,
+        tab=DETAIL,
+    ),
     Spec(
         request=InspectToken,
         outcome=TokenDetail,

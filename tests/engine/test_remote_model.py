@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from explorer.base.errors import ExplorerError
-from explorer.base.records.inspect import InspectToken, TokenDetail
+from explorer.base.records.inspect import FindToken, InspectToken, TokenDetail, TokenFound
 from explorer.base.records.logprobs import LogprobTable, ReadLogprobs
 from explorer.base.records.models import (
     ListModels,
@@ -66,6 +66,7 @@ CASES: list[tuple[Request, type | str]] = [
     (ListModels(), ModelCatalogue),
     (ReadVocabulary(model=MODEL), VocabularyColumns),
     (RankTokens(model=MODEL, sort="id"), RankedTokens),
+    (FindToken(model=MODEL, token_id=3), TokenFound),
     (MatchTokenList(model=MODEL, name="x.md", of_model="", spelled="report", tokens=()), TokenListMatched),
     (InspectToken(model=MODEL, token_id=WITHHELD), TokenDetail),
     (RepeatBack(model=MODEL, token_id=WITHHELD, template=find_template("repeat-1"), controls=1), RepeatBackResult),

@@ -8,7 +8,7 @@ from typing import get_args
 import pytest
 
 import explorer
-from explorer.base.records.inspect import InspectToken, TokenDetail
+from explorer.base.records.inspect import FindToken, InspectToken, TokenDetail, TokenFound
 from explorer.base.records.logprobs import LogprobColumn, LogprobTable, ReadLogprobs, TopToken
 from explorer.base.records.models import (
     CatalogueEntry,
@@ -105,6 +105,7 @@ REQUESTS: list[AnyRequest] = [
     ListModels(),
     ReadVocabulary(model=HOSTILE),
     RankTokens(model=HOSTILE, sort="input_norm", filter=HOSTILE, category="ok"),
+    FindToken(model=HOSTILE, token_bytes=HOSTILE),
     MatchTokenList(
         model=HOSTILE,
         name=HOSTILE,
@@ -136,6 +137,7 @@ OUTCOMES: list[AnyOutcome] = [
         default_rule="",
         unused=(),
     ),
+    TokenFound(model=HOSTILE, token=TokenRef(token_id=1, token_bytes="61", text=HOSTILE)),
     TokenListMatched(model=HOSTILE, name=HOSTILE, of_model=HOSTILE, listed=2, matched=1, used=False),
     RankedTokens(model=HOSTILE, sort="id", default_rule="", rows=(ROW,), matching=1, total=3072, digest=""),
     TokenDetail(model=HOSTILE, row=ROW, ground_truth=HOSTILE),

@@ -154,7 +154,7 @@ async def test_a_sample_replays_from_end_to_end(path: Path, size: tuple[int, int
         screen = screen_text(app)
         assert f"step {len(app.session)}/{len(app.session)}" in screen
         assert app.selection.model is not None
-        assert app.selection.model.name in screen
+        assert app.selection.model.name[:12] in screen  # a long name is cut in the bar
         assert app.is_running
 
 

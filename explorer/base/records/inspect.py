@@ -15,6 +15,19 @@ class InspectToken(Request, kw_only=True):
     unused_ids: tuple[int, ...] | None = None
 
 
+class FindToken(Request, kw_only=True):
+    """Which token an id or exact bytes name: no indicator is computed for it."""
+
+    model: str
+    token_id: int | None = None
+    token_bytes: str = ""
+
+
+class TokenFound(Outcome, kw_only=True):
+    model: str
+    token: TokenRef
+
+
 class PublishedFact(Record, kw_only=True):
     """What a published list says of this token, with its source."""
 

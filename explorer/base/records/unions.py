@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from explorer.base.records.inspect import InspectToken, TokenDetail
+from explorer.base.records.inspect import FindToken, InspectToken, TokenDetail, TokenFound
 from explorer.base.records.logprobs import LogprobTable, ReadLogprobs
 from explorer.base.records.models import (
     ListModels,
@@ -57,6 +57,7 @@ AnyRequest = (
     | ReadVocabulary
     | RankTokens
     | MatchTokenList
+    | FindToken
     | InspectToken
     | RepeatBack
     | ReadLogprobs
@@ -83,6 +84,7 @@ AnyOutcome = (
     | VocabularyColumns
     | RankedTokens
     | TokenListMatched
+    | TokenFound
     | TokenDetail
     | RepeatBackResult
     | LogprobTable

@@ -5,7 +5,7 @@ from __future__ import annotations
 from weakref import WeakKeyDictionary
 
 from explorer.base.errors import UsageError
-from explorer.base.records.inspect import InspectToken, MergeStep, TokenDetail
+from explorer.base.records.inspect import FindToken, InspectToken, MergeStep, TokenDetail, TokenFound
 from explorer.base.records.tokens import TokenRef
 from explorer.engine.answers.holdings import Holdings
 from explorer.engine.answers.vocabulary import Read, zoo_name
@@ -26,7 +26,14 @@ def answer(engine: Holdings, request: InspectToken, control: Control) -> Work:
     return inspect_token(model, (yield from engine.vocabularies.read(model, request.unused_ids)), request)
 
 
-def find_token(model: HasVocabulary, request: InspectToken) -> int:
+def answer_find(engine: Holdings, request: FindToken, control: Control) -> Work:
+    """Which token is named. Raises `UsageError` as `find_token` does."""
+    model = engine.models.get(request.model)
+    yield from ()
+    return TokenFound(model=model.info.name, token=model.vocabulary.ref(find_token(model, request)))
+
+
+def find_token(model: HasVocabulary, request: FindToken | InspectToken) -> int:
     """The id that the request names. Raises `UsageError` where the model has no such token."""
     vocabulary = model.vocabulary
     if request.token_id is not None:
