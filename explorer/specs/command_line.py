@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import json
 import math
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Iterable
@@ -151,6 +149,9 @@ def ids_in_file(name: str) -> tuple[int, ...]:
 
 
 def _ids_in(text: str) -> tuple[int, ...]:
+    import csv  # the first paint reads no file
+    import json
+
     lines = text.splitlines()
     heads = lines[0].split(",") if lines else []
     if "token_id" in heads:
