@@ -11,10 +11,11 @@ from safetensors.torch import load_file, save_file
 from transformers import PreTrainedModel
 
 from explorer.engine.models.abilities import running
-from explorer.engine.models.decoding import Runner, out_of_memory_as_failure
+from explorer.engine.models.decoding import Runner
 from explorer.engine.models.errors import ModelError
 from explorer.engine.models.loading import choose_device, choose_dtype, load_embeddings_only, load_model
 from explorer.engine.models.local import LocalModel
+from explorer.engine.models.out_of_memory import out_of_memory_as_failure
 
 Tiny = Callable[[str], Path]
 ModelOf = Callable[..., PreTrainedModel]

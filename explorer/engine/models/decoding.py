@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import gc
 import inspect
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,15 +14,14 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from explorer.engine.models.activations import fuse_activations
-from explorer.engine.models.errors import ModelError, OutOfMemory
-from explorer.engine.models.memory import describe_free, free_memory
+from explorer.engine.models.errors import ModelError
+from explorer.engine.models.out_of_memory import is_out_of_memory, out_of_memory_as_failure
 from explorer.engine.models.prediction import Prediction, Wanted, predict
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 _READ_OTHERS = "Leave out special tokens, such as an image's place."
-_CPU_OUT_OF_MEMORY = "DefaultCPUAllocator"
 
 
 class Decoding(Protocol):
@@ -286,33 +284,3 @@ def join_batches(parts: Sequence[Batch | GroupedBatches]) -> Batch | GroupedBatc
         rows += [places for _, places in found]
         after += part.rows
     return GroupedBatches(batches, rows)
-
-
-@contextmanager
-def out_of_memory_as_failure(device: torch.device, what: str) -> Iterator[None]:
-    """Turn running out of memory inside into an `OutOfMemory` with numbers, with the memory given back."""
-    problem: str | None = None
-    try:
-        yield
-    except (RuntimeError, MemoryError) as error:
-        if not is_out_of_memory(error):
-            raise
-        problem = str(error)
-    if problem is not None:  # outside the handler: the traceback no longer holds the tensors of the attempt
-        release_memory()
-        raise OutOfMemory(
-            f"{device} has no memory left for {what}; {describe_free(free_memory(str(device)))}",
-            hint="Take fewer samples or a shorter prompt, or unload a model.",
-        )
-
-
-def is_out_of_memory(error: Exception) -> bool:
-    """Whether torch, on any device, or Python had no memory left."""
-    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or _CPU_OUT_OF_MEMORY in str(error)
-
-
-def release_memory() -> None:
-    """Give back what nothing refers to any more, to the device too."""
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()

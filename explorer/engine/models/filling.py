@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from explorer.engine.models.decoding import is_out_of_memory
 from explorer.engine.models.errors import ModelError
+from explorer.engine.models.out_of_memory import is_out_of_memory
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel

@@ -7,21 +7,21 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
 import torch
 
-from explorer.base.records.models import ABILITIES, ModelInfo
+from explorer.base.records.models import ModelInfo
 from explorer.engine.models.abilities import Embeddings
 from explorer.engine.models.checkpoints.architecture import Architecture, causal_architecture
 from explorer.engine.models.checkpoints.gguf_config import GEOMETRY, is_new_style, read_gguf_config
 from explorer.engine.models.checkpoints.gguf_files import INPUT, OUTPUT, OUTPUT_BIAS, GgufFiles
 from explorer.engine.models.checkpoints.gguf_model import convert_tensors, divide_frequencies, load_by_transformers
 from explorer.engine.models.checkpoints.gguf_tokenizer import read_gguf_tokenizer
-from explorer.engine.models.decoding import out_of_memory_as_failure
+from explorer.engine.models.describing import describe_checkpoint, describe_matrices, describe_running
 from explorer.engine.models.errors import ModelError
 from explorer.engine.models.filling import ONE_BUILD_AT_A_TIME, fill_with
 from explorer.engine.models.loading import DtypeChoice, check_same, choose_device, choose_dtype
 from explorer.engine.models.local import EmbeddingsOnly, LocalModel
+from explorer.engine.models.out_of_memory import out_of_memory_as_failure
 from explorer.engine.models.source import OWN_TOKENIZER, Progress, TokenizerChoice
 from explorer.engine.models.vocabulary import Vocabulary
 
@@ -59,16 +59,10 @@ def load_gguf(
     with out_of_memory_as_failure(chosen_device, f"the weights of {name}"):
         hf = _fill(weights, architecture, chosen_dtype, matrices).to(chosen_device).eval()
     check_same(hf, embeddings)
-    info = msgspec.structs.replace(
-        _describe(weights, embeddings, vocabulary, name=name, source=source, revision=revision),
-        architecture=type(hf).__name__,
-        weights_digest=digest,
-        dtype=str(chosen_dtype).removeprefix("torch."),
-        device=str(chosen_device),
-        n_parameters=sum(parameter.numel() for parameter in hf.parameters()),
-        memory_bytes=sum(tensor.nbytes for tensor in (*hf.parameters(), *hf.buffers())),
-        abilities=ABILITIES,
+    base = _describe(
+        weights, embeddings, vocabulary, name=name, source=source, revision=revision, architecture=type(hf).__name__
     )
+    info = describe_running(base, hf, chosen_dtype, chosen_device, digest)
     return LocalModel(hf, vocabulary, embeddings, info, weights.header.file.parent).probed()
 
 
@@ -83,14 +77,8 @@ def load_gguf_embeddings(
     matrices = _read_matrices(weights)
     embeddings = _embeddings(weights, matrices)
     vocabulary = _read_vocabulary(weights, choice)
-    info = msgspec.structs.replace(
-        _describe(weights, embeddings, vocabulary, name=name, source=source, revision=revision),
-        weights_digest=weights.digest(matrices),
-        can_run=False,
-        n_parameters=sum(tensor.numel() for tensor in matrices.values()),
-        memory_bytes=sum(tensor.nbytes for tensor in matrices.values()),
-        abilities=("vocabulary", "weights"),
-    )
+    base = _describe(weights, embeddings, vocabulary, name=name, source=source, revision=revision)
+    info = describe_matrices(base, list(matrices.values()), weights.digest(matrices))
     return EmbeddingsOnly(vocabulary, embeddings, info)
 
 
@@ -180,26 +168,24 @@ def _read_vocabulary(weights: GgufFiles, choice: TokenizerChoice) -> Vocabulary:
 
 
 def _describe(
-    weights: GgufFiles, embeddings: Embeddings, vocabulary: Vocabulary, *, name: str, source: str, revision: str
+    weights: GgufFiles,
+    embeddings: Embeddings,
+    vocabulary: Vocabulary,
+    *,
+    name: str,
+    source: str,
+    revision: str,
+    architecture: str = "",
 ) -> ModelInfo:
-    """What metadata, matrices and tokenizer tell; the rest is filled in by who loads."""
     header = weights.header
-    return ModelInfo(
+    return describe_checkpoint(
+        embeddings,
+        vocabulary,
         name=name,
         source=source,
-        architecture=header.architecture,
         revision=revision,
-        tokenizer_digest=vocabulary.digest(),
-        dtype=str(embeddings.input.dtype).removeprefix("torch."),
-        quantisation=weights.quantisation(),
-        device="cpu",
-        vocab_size=vocabulary.size,
-        tokenizer_size=vocabulary.tokenizer_size,
-        d_model=embeddings.input.shape[1],
+        architecture=architecture or header.architecture,
         n_layers=header.of_architecture("block_count"),
         context=header.of_architecture("context_length"),
-        tied=embeddings.tied,
-        has_chat_template=vocabulary.has_chat_template,
-        tokenizer=vocabulary.source,
-        chat_day=vocabulary.chat_day,
+        quantisation=weights.quantisation(),
     )

@@ -16,8 +16,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from explorer.engine.models.abilities import HasHidden
-from explorer.engine.models.decoding import out_of_memory_as_failure
 from explorer.engine.models.errors import ModelError
+from explorer.engine.models.out_of_memory import out_of_memory_as_failure
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

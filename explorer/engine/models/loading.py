@@ -5,18 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-import msgspec
 import torch
 
-from explorer.base.records.models import ABILITIES, ModelInfo
+from explorer.base.records.models import ModelInfo
 from explorer.engine.models.abilities import Embeddings
 from explorer.engine.models.checkpoints.architecture import Architecture, causal_architecture, named_architecture
 from explorer.engine.models.checkpoints.directory import read_config, read_embeddings
 from explorer.engine.models.checkpoints.opening import open_weights
-from explorer.engine.models.decoding import out_of_memory_as_failure
+from explorer.engine.models.describing import describe_checkpoint, describe_matrices, describe_running
 from explorer.engine.models.errors import ModelError
 from explorer.engine.models.filling import fill_model
 from explorer.engine.models.local import EmbeddingsOnly, LocalModel
+from explorer.engine.models.out_of_memory import out_of_memory_as_failure
 from explorer.engine.models.source import OWN_TOKENIZER, Progress, TokenizerChoice
 from explorer.engine.models.vocabulary import Vocabulary
 
@@ -88,15 +88,7 @@ def load_model(
         hf = hf.to(chosen_device).eval()
     check_same(hf, embeddings)
     base = _describe(architecture, embeddings, vocabulary, name=name, source=source, revision=revision)
-    info = msgspec.structs.replace(
-        base,
-        weights_digest=digest,
-        dtype=_spelled(chosen_dtype),
-        device=str(chosen_device),
-        n_parameters=sum(parameter.numel() for parameter in hf.parameters()),
-        memory_bytes=sum(tensor.nbytes for tensor in (*hf.parameters(), *hf.buffers())),
-        abilities=ABILITIES,
-    )
+    info = describe_running(base, hf, chosen_dtype, chosen_device, digest)
     return LocalModel(hf, vocabulary, embeddings, info, directory).probed()
 
 
@@ -118,14 +110,8 @@ def load_embeddings_only(
     embeddings, names = read_embeddings(architecture, weights, needs_head=False)
     vocabulary = Vocabulary.from_directory(directory, embeddings.input.shape[0], choice)
     held = [weights.tensor(part) for part in names.needed]
-    info = msgspec.structs.replace(
-        _describe(architecture, embeddings, vocabulary, name=name, source=source, revision=revision),
-        weights_digest=weights.digest(names.needed),
-        can_run=False,
-        n_parameters=sum(tensor.numel() for tensor in held),
-        memory_bytes=sum(tensor.nbytes for tensor in held),
-        abilities=("vocabulary", "weights"),
-    )
+    base = _describe(architecture, embeddings, vocabulary, name=name, source=source, revision=revision)
+    info = describe_matrices(base, held, weights.digest(names.needed))
     return EmbeddingsOnly(vocabulary, embeddings, info)
 
 
@@ -163,29 +149,16 @@ def _describe(
     source: str,
     revision: str,
 ) -> ModelInfo:
-    """What config, matrices and tokenizer tell; the rest is filled in by who loads."""
     text_config = architecture.config.get_text_config()
     contexts = (getattr(text_config, key, None) for key in _CONTEXT_KEYS)
     layers = getattr(text_config, "num_hidden_layers", None)
-    return ModelInfo(
+    return describe_checkpoint(
+        embeddings,
+        vocabulary,
         name=name,
         source=source,
-        architecture=architecture.name,
         revision=revision,
-        tokenizer_digest=vocabulary.digest(),
-        dtype=_spelled(embeddings.input.dtype),
-        device="cpu",
-        vocab_size=vocabulary.size,
-        tokenizer_size=vocabulary.tokenizer_size,
-        d_model=embeddings.input.shape[1],
+        architecture=architecture.name,
         n_layers=layers if isinstance(layers, int) else 0,
         context=next((length for length in contexts if isinstance(length, int) and length > 0), 0),
-        tied=embeddings.tied,
-        has_chat_template=vocabulary.has_chat_template,
-        tokenizer=vocabulary.source,
-        chat_day=vocabulary.chat_day,
     )
-
-
-def _spelled(dtype: torch.dtype) -> str:
-    return str(dtype).removeprefix("torch.")

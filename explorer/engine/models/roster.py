@@ -20,13 +20,14 @@ from explorer.engine.models.checkpoints.directory import read_config
 from explorer.engine.models.checkpoints.gguf_place import find_gguf
 from explorer.engine.models.checkpoints.pickled_files import pickled_weights
 from explorer.engine.models.checkpoints.weight_files import has_safetensors
-from explorer.engine.models.decoding import release_memory
+from explorer.engine.models.describing import spell_dtype
 from explorer.engine.models.errors import ModelError
 from explorer.engine.models.filling import loaded_size
 from explorer.engine.models.loading import DtypeChoice, choose_device, choose_dtype, load_embeddings_only, load_model
 from explorer.engine.models.local import EmbeddingsOnly, LocalModel
 from explorer.engine.models.locate import locate, locate_tokenizer
 from explorer.engine.models.memory import Memory, describe_free, free_memory, local_devices, readable
+from explorer.engine.models.out_of_memory import release_memory
 from explorer.engine.models.source import Progress, Source, parse_source
 
 Loaded = LocalModel | EmbeddingsOnly
@@ -66,7 +67,7 @@ class Roster:
         """
         parsed = parse_source(source)
         chosen = choose_device("cpu" if parsed.weights_only else device)
-        spelled = "" if parsed.weights_only else str(choose_dtype(dtype, chosen)).removeprefix("torch.")
+        spelled = "" if parsed.weights_only else spell_dtype(choose_dtype(dtype, chosen))
         choice = locate_tokenizer(tokenizer, chat_day, progress)
         key = (str(parsed), spelled, str(chosen), choice.source)
         if (known := self._known(key, chat_day)) is not None:
