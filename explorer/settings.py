@@ -14,6 +14,7 @@ from platformdirs import user_config_path, user_state_path
 
 from explorer.base.errors import ExplorerError
 from explorer.base.files import write_whole
+from explorer.base.records.models import LoadModel
 from explorer.base.templates import Template, TemplateError, check_template
 
 APP = "glitch-explore"
@@ -57,6 +58,18 @@ def settings_file() -> Path:
 def state_folder(settings: Settings) -> Path:
     """The folder of the recorded sessions."""
     return Path(settings.state_folder).expanduser() if settings.state_folder else user_state_path(APP)
+
+
+def load_request(source: str, settings: Settings) -> LoadModel:
+    """The request that loads `source` as the settings want it."""
+    return LoadModel(
+        source=source,
+        dtype=settings.dtype,
+        device=settings.device,
+        allow_pickle=settings.allow_pickle,
+        tokenizer=settings.tokenizer,
+        chat_day=settings.chat_day,
+    )
 
 
 def read_settings(

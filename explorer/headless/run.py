@@ -12,13 +12,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from explorer.base.errors import ExplorerError, UsageError
 from explorer.base.records.inspect import FindToken, TokenFound
-from explorer.base.records.models import LoadModel, ModelInfo, ModelLoaded
+from explorer.base.records.models import ModelInfo, ModelLoaded
 from explorer.base.records.record import Failure, Progress
 from explorer.base.records.token_lists import MatchTokenList
 from explorer.base.records.unions import AnyOutcome, AnyRequest, Cancelled
@@ -29,7 +28,7 @@ from explorer.headless.render import UNCUT, print_blocks
 from explorer.pipe.client import EngineClient, is_of_stopped_engine
 from explorer.sessions.file.known_places import KnownPlaces
 from explorer.sessions.file.store import SessionWriter, chosen_path, is_recorded
-from explorer.settings import Settings, state_folder
+from explorer.settings import Settings, load_request, state_folder
 from explorer.specs.command_line import Asked, Verb
 from explorer.specs.registry import spec_of
 
@@ -74,17 +73,8 @@ class Conversation:
     async def load(self, sources: Sequence[str], settings: Settings) -> tuple[ModelInfo, ...]:
         """Load `sources` in order."""
         infos = []
-        dtype: Any = settings.dtype  # one of the four: the parser and the settings see to it
         for source in sources:
-            request = LoadModel(
-                source=source,
-                dtype=dtype,
-                device=settings.device,
-                allow_pickle=settings.allow_pickle,
-                tokenizer=settings.tokenizer,
-                chat_day=settings.chat_day,
-            )
-            outcome = await self.ask(request)
+            outcome = await self.ask(load_request(source, settings))
             assert isinstance(outcome, ModelLoaded)
             KnownPlaces(state_folder(settings)).remember(source, outcome.info, settings.tokenizer)
             infos.append(outcome.info)

@@ -6,7 +6,7 @@ import asyncio
 import gc
 from collections.abc import Iterable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 from textual.app import SystemCommand
@@ -20,7 +20,7 @@ from explorer.base.records.vocabulary import ReadVocabulary, VocabularyColumns
 from explorer.base.text import visible
 from explorer.pipe.client import RESTART, EngineClient
 from explorer.sessions.file.known_places import KnownPlaces
-from explorer.settings import Settings, state_folder
+from explorer.settings import Settings, load_request, state_folder
 from explorer.tui.live.runs import Runs
 from explorer.tui.shell.messages import Selection
 
@@ -92,17 +92,8 @@ class Models:
     # ── asking ──
 
     def request_for(self, source: str) -> LoadModel:
-        """The request that loads `source` with the dtype and device of the settings."""
-        chosen: Any = self._settings.dtype
-        settings = self._settings
-        return LoadModel(
-            source=source,
-            dtype=chosen,
-            device=settings.device,
-            allow_pickle=settings.allow_pickle,
-            tokenizer=settings.tokenizer,
-            chat_day=settings.chat_day,
-        )
+        """The request that loads `source` as the settings want it."""
+        return load_request(source, self._settings)
 
     def load(self, request: LoadModel) -> None:
         """Ask for a model; the bar shows it on its way."""
