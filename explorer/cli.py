@@ -35,8 +35,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if words and (verb := _find_verb(words[0])) is not None:
         return _run_verb(verb, words[1:])
     if words and (near := _verbs_like(words[0])):
-        print(f"{PROGRAM}: there is no verb '{_safe(words[0])}': did you mean {' or '.join(near)}? A model of that name"
-              f" is ./{_safe(words[0])} or org/{_safe(words[0])}.", file=sys.stderr)  # fmt: skip
+        word, meant = words[0], " or ".join(near)
+        _tell(f"there is no verb '{word}': did you mean {meant}? A model of that name is ./{word} or org/{word}.")
         return WRONG_USAGE
     return _run_explorer(words)
 
@@ -83,22 +83,26 @@ def _safe(text: str) -> str:
     return visible(text, spaces=False)
 
 
+def _tell(text: str) -> None:
+    """One line on stderr."""
+    print(f"{PROGRAM}: {_safe(text)}", file=sys.stderr)
+
+
 def _has_terminal() -> bool:
     """Whether a screen can be shown; said on stderr where not."""
     if sys.stdin.isatty() and sys.stderr.isatty():  # Textual draws on stderr
         return True
     verbs = ", ".join((*verb_names(), *SESSION_VERB_NAMES))
-    print(f"{PROGRAM}: the explorer needs a terminal; verbs without a screen: {verbs}", file=sys.stderr)
+    _tell(f"the explorer needs a terminal; verbs without a screen: {verbs}")
     return False
 
 
 def _add_plugins() -> None:
     """Add the verbs of other packages; what is wrong with those left out is told on stderr."""
-    from explorer.base.text import visible
     from explorer.specs.plugins import add_plugins
 
     for problem in add_plugins():
-        print(f"glitch-explore: {visible(problem, spaces=False)}", file=sys.stderr)
+        _tell(problem)
 
 
 def _flags(given: Namespace) -> dict[str, object]:
@@ -180,7 +184,7 @@ def _run_explorer(words: Sequence[str]) -> int:
             opening = OpenNew(chosen_path(given.session) if given.session else None)
         return Screens(settings, place).show(opening) if _has_terminal() else WRONG_USAGE
     except ExplorerError as error:
-        print(f"{PROGRAM}: {_safe(error.line)}", file=sys.stderr)
+        _tell(error.line)
         return 1
 
 
@@ -194,7 +198,7 @@ def _complete(given: Namespace) -> int:
         else:
             print("\n".join(install_completion(given.install_completion)))
     except ExplorerError as error:
-        print(f"{PROGRAM}: {_safe(error.line)}", file=sys.stderr)
+        _tell(error.line)
         return 1
     return 0
 
@@ -230,7 +234,7 @@ class Screens:
                 except ExplorerError as error:
                     if following is opening:
                         raise
-                    print(f"{PROGRAM}: {_safe(error.line)}", file=sys.stderr)
+                    _tell(error.line)
                     return 1
         finally:
             if self._client is not None:
@@ -258,7 +262,7 @@ class Screens:
         self._last = app.session
         if loss:
             with contextlib.suppress(OSError):  # the terminal may be gone
-                print(f"{PROGRAM}: {loss}", file=sys.stderr)
+                _tell(loss)
         return app.return_code or (1 if loss else 0), app.ending.then
 
     def _explorer(self, opening: OpenNew | OpenResumed | OpenLive) -> ExplorerApp:

@@ -26,7 +26,6 @@ from explorer.sessions.report.page import write_report
 from explorer.settings import Settings, read_settings, state_folder
 from explorer.specs.blocks import prose
 
-VERB_NAMES = ("session", "replay")
 RECENT = 20
 
 MakeClient = Callable[[Settings], EngineClient]

@@ -95,14 +95,6 @@ def whole(text: str) -> int:
         raise ArgumentTypeError(f"'{text}' is not a whole number") from error
 
 
-def at_least_none(text: str) -> int:
-    """A whole number of at least 0, for argparse."""
-    number = whole(text)
-    if number < 0:
-        raise ArgumentTypeError(f"{text} is less than 0")
-    return number
-
-
 def percent(text: str) -> float:
     """A percentage above 0, for argparse."""
     number = float(text)
@@ -111,12 +103,20 @@ def percent(text: str) -> float:
     return number
 
 
-def positive(text: str) -> int:
-    """A whole number of at least 1, for argparse."""
-    number = whole(text)
-    if number < 1:
-        raise ArgumentTypeError(f"{text} is less than 1")
-    return number
+def at_least(least: int) -> Callable[[str], int]:
+    """For argparse: what reads a whole number of at least `least`."""
+
+    def read(text: str) -> int:
+        number = whole(text)
+        if number < least:
+            raise ArgumentTypeError(f"{text} is less than {least}")
+        return number
+
+    return read
+
+
+positive = at_least(1)
+at_least_none = at_least(0)
 
 
 def temperature(text: str) -> float:
