@@ -12,27 +12,13 @@ from explorer.base.records.logprobs import LogprobTable, ReadLogprobs
 from explorer.base.records.models import LoadModel, ModelLoaded
 from explorer.base.records.neighbours import FindNeighbours, Neighbourhood
 from explorer.base.records.repeat_back import RepeatBack, RepeatBackResult
-from explorer.base.records.unions import AnyOutcome, AnyRequest
 from explorer.base.records.vocabulary import RankedTokens, RankTokens, ReadVocabulary, VocabularyColumns
 from explorer.base.templates import TEMPLATES, find_template
 from explorer.engine.core.statistics import roc_auc
 from explorer.engine.handlers import Engine
-from explorer.engine.queue import Control
 from explorer.tables.table import TokenColumns
 from explorer.zoo import ground_truth, zoo_names
-
-CONTROL = Control(cancelled=lambda: False, tell=lambda part: None)
-
-
-def answer(engine: Engine, request: AnyRequest) -> AnyOutcome:
-    """The outcome of a request, from the same handler that answers the screen."""
-    work = engine.begin(request, CONTROL)
-    while True:
-        try:
-            next(work)
-        except StopIteration as finished:
-            outcome: AnyOutcome = finished.value
-            return outcome
+from tests.engine_work import answer
 
 
 @pytest.fixture(scope="module")

@@ -13,10 +13,9 @@ from explorer.base.records.verification import VerificationResult, Verify
 from explorer.engine.answers.verification.answer import verify
 from explorer.engine.handlers import Engine
 from explorer.engine.models.errors import ModelError
-from explorer.engine.queue import Control
 from explorer.zoo import zoo_dir
+from tests.engine_work import CONTROL, outcome_of
 
-CONTROL = Control(lambda: False, lambda part: None)
 DATED = "{{ strftime_now('%d %b %Y') }} {% for m in messages %}{{ m['content'] }}{% endfor %}"
 RAISING = "{{ raise_exception('System message is required') }}"
 IDS = (300, 301)
@@ -30,14 +29,6 @@ def instruct_with(template: str, folder: Path) -> str:
     (folder / "tokenizer_config.json").unlink()
     (folder / "tokenizer_config.json").write_text(json.dumps(config | {"chat_template": template}))
     return str(folder)
-
-
-def outcome_of(work: Any) -> Any:
-    while True:
-        try:
-            next(work)
-        except StopIteration as done:
-            return done.value
 
 
 def verified(engine: Engine, info: ModelInfo, cache: Path, **asked: Any) -> VerificationResult:

@@ -29,11 +29,10 @@ from explorer.engine.answers.speakability.answer import prove_tokens, read_certi
 from explorer.engine.answers.verification.answer import read_evidence, verify
 from explorer.engine.handlers import Engine
 from explorer.engine.models.abilities import HasWeights, weights_of
-from explorer.engine.queue import Control
+from tests.engine_work import CONTROL, outcome_of
 
 OLD = Path(__file__).parent / "old_caches"
 IDS = (300, 301, 907, 400, 1213)
-CONTROL = Control(lambda: False, lambda part: None)
 
 
 @pytest.fixture(scope="module")
@@ -47,14 +46,6 @@ def engine() -> Engine:
 def cache(tmp_path: Path) -> Path:
     shutil.copytree(OLD, tmp_path / "cache")
     return tmp_path / "cache"
-
-
-def outcome_of(work: Any) -> Any:
-    while True:
-        try:
-            next(work)
-        except StopIteration as done:
-            return done.value
 
 
 def recorded(name: str) -> Any:

@@ -10,20 +10,16 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from explorer.base.records.models import LoadModel, ModelLoaded
-from explorer.base.records.unions import AnyRequest
 from explorer.base.records.vocabulary import RankTokens, ReadVocabulary, VocabularyColumns
 from explorer.engine.core.statistics import roc_auc
 from explorer.engine.handlers import Engine
-from explorer.engine.queue import Control
 from explorer.tables.table import TokenColumns, select
-
-CONTROL = Control(cancelled=lambda: False, tell=lambda part: None)
+from tests.engine_work import answer
 
 SMOLLM2_TWINS = {5, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 36743, 36744, 45175, 48047}
 SMOLLM2_VERIFIED = (34047, 36743, 36744, 36902, 39121, 39145, 43420, 43858, 45139, 45175, 45691, 48047)
@@ -48,18 +44,9 @@ GEMMA_VERIFIED = frozenset((
 def read_columns(source: Path) -> VocabularyColumns:
     """The vocabulary of a model with its indicators, as the screen gets it; the blocks are not loaded."""
     engine = Engine()
-
-    def answer(request: AnyRequest) -> Any:
-        work = engine.begin(request, CONTROL)
-        while True:
-            try:
-                next(work)
-            except StopIteration as finished:
-                return finished.value
-
-    loaded = answer(LoadModel(source=f"weights:{source}"))
+    loaded = answer(engine, LoadModel(source=f"weights:{source}"))
     assert isinstance(loaded, ModelLoaded)
-    columns = answer(ReadVocabulary(model=loaded.info.name))
+    columns = answer(engine, ReadVocabulary(model=loaded.info.name))
     assert isinstance(columns, VocabularyColumns)
     return columns
 

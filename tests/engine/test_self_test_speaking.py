@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from explorer.base.errors import ExplorerError
-from explorer.base.records.self_test import HardListScore
 from explorer.engine.answers.self_test import hard_list as self_test_speaking
 from explorer.engine.answers.self_test.hard_list import compare_hard_tokens
 from explorer.engine.data.published import HardToken, hard_tokens
 from explorer.engine.models.roster import Roster
 from explorer.engine.queue import Control
+from tests.engine_work import outcome_of
 
 CONTROL = Control(cancelled=lambda: False, tell=lambda part: None)
 
@@ -32,7 +32,7 @@ def test_each_line_is_held_against_our_numbers(tmp_path: Path, monkeypatch: pyte
         HardToken(other, wrong, best=()),
     )
     monkeypatch.setattr(self_test_speaking, "hard_tokens", lambda source: listed)
-    score = _finish(compare_hard_tokens(model, CONTROL, tmp_path))
+    score = outcome_of(compare_hard_tokens(model, CONTROL, tmp_path))
     assert score is not None
     first, second = score.lines
     assert score.agreed == 1
@@ -53,7 +53,7 @@ def test_a_list_about_another_model_of_the_name_is_refused(tmp_path: Path, monke
     published = hard_tokens("openai-community/gpt2")
     monkeypatch.setattr(self_test_speaking, "hard_tokens", lambda source: published)
     with pytest.raises(ExplorerError, match="does not have"):
-        _finish(compare_hard_tokens(model, CONTROL, tmp_path))
+        outcome_of(compare_hard_tokens(model, CONTROL, tmp_path))
 
 
 def test_both_published_tables_are_there() -> None:
@@ -61,12 +61,3 @@ def test_both_published_tables_are_there() -> None:
     assert (len(small), len(large)) == (59, 33)
     assert {len(token.best) for token in large} == {2}
     assert not hard_tokens("zoo:mynah")
-
-
-def _finish(work: object) -> HardListScore | None:
-    while True:
-        try:
-            next(work)  # type: ignore[call-overload]
-        except StopIteration as finished:
-            value: HardListScore | None = finished.value
-            return value

@@ -16,15 +16,13 @@ from explorer.base.errors import ExplorerError
 from explorer.base.records.models import LoadModel, ModelLoaded
 from explorer.base.records.self_test import SelfTest, SelfTestResult
 from explorer.base.records.token_lists import ListedToken, MatchTokenList, TokenListMatched
-from explorer.base.records.unions import AnyOutcome, AnyRequest
 from explorer.base.records.vocabulary import ReadVocabulary, VocabularyColumns
 from explorer.base.token_lists import read_token_list, spell_as_report
 from explorer.engine.answers.verification import definitions
 from explorer.engine.handlers import Engine
-from explorer.engine.queue import Control
 from explorer.tables.table import TokenColumns, parse_filter
+from tests.engine_work import answer
 
-CONTROL = Control(cancelled=lambda: False, tell=lambda part: None)
 SPAN = "<span style='border: 1px solid rgb(169, 68, 66);'>"
 HEAD = "|   token_id | token    |   indicator | max_prob | in_other_tokens |\n|-----|-----|-----|-----|-----|"
 REPORT = f"""# Report for `someone/mynah-7B`
@@ -58,16 +56,6 @@ def engine() -> Engine:
     engine = Engine()
     assert isinstance(answer(engine, LoadModel(source="zoo:mynah")), ModelLoaded)
     return engine
-
-
-def answer(engine: Engine, request: AnyRequest) -> AnyOutcome:
-    work = engine.begin(request, CONTROL)
-    while True:
-        try:
-            next(work)
-        except StopIteration as finished:
-            outcome: AnyOutcome = finished.value
-            return outcome
 
 
 def write(folder: Path, name: str, content: str) -> Path:
