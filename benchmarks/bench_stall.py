@@ -100,7 +100,7 @@ async def tour(meter: Meter) -> None:
             await until(pilot, lambda: not app.runs.running)
             async with meter.phase("proving a whole vocabulary, columns streaming, walking"):
                 app.query_one(SpeakabilityPane).query_one("#which", Choice).choose("all tokens")
-                await pilot.press("c")
+                await pilot.press("a")
                 for _ in range(20):
                     await pilot.press("pageup")
                     await asyncio.sleep(0.15)

@@ -43,7 +43,7 @@ async def test_the_selected_token_is_proved_in_every_mode(
 ) -> None:
     async with running(engine, tmp_path, size, MYNAH) as (app, pilot):
         pane = app.query_one(SpeakabilityPane)
-        await pilot.press("c")
+        await pilot.press("a")
         await until(pilot, lambda: len(asked(app, ProveSpeakability)) == 4 and not app.runs.running)
         token = app.selection.token
         assert token is not None
@@ -63,7 +63,7 @@ async def test_a_run_over_all_fills_columns_and_is_known_to_each_token(engine: E
         pane = app.query_one(SpeakabilityPane)
         pane.query_one("#which", Choice).choose("all tokens")
         pane.query_one("#mode", Choice).choose("cone")
-        await pilot.press("c")
+        await pilot.press("a")
         await until(pilot, lambda: len(asked(app, ProveSpeakability)) == 1 and not app.runs.running)
         result = asked(app, ProveSpeakability)[0].outcome
         assert isinstance(result, SpeakabilityResult)
@@ -83,7 +83,7 @@ async def test_a_run_over_all_fills_columns_and_is_known_to_each_token(engine: E
         # A second run finds everything on disk, and the columns are full all the same.
         app.workspace.token_pane.views.added.clear()
         pane.clear()
-        await pilot.press("c")
+        await pilot.press("a")
         await until(pilot, lambda: len(asked(app, ProveSpeakability)) == 2 and not app.runs.running)
         again = asked(app, ProveSpeakability)[1].outcome
         assert isinstance(again, SpeakabilityResult)
@@ -107,7 +107,7 @@ async def test_a_run_is_paused_and_goes_on(engine: Engine, tmp_path: Path, monke
         pane = app.query_one(SpeakabilityPane)
         pane.query_one("#which", Choice).choose("all tokens")
         pane.query_one("#mode", Choice).choose("box")
-        await pilot.press("c")
+        await pilot.press("a")
         await until(pilot, gate.reached.is_set)
         await pilot.press("p")
         gate.opened.set()
@@ -125,7 +125,7 @@ async def test_a_model_without_an_unembedding_is_told_in_one_line(engine: Engine
     async with running(engine, tmp_path, (120, 40), ("weights:zoo:mynah",)) as (app, pilot):
         pane = app.query_one(SpeakabilityPane)
         pane.query_one("#mode", Choice).choose("ball")
-        await pilot.press("c")
+        await pilot.press("a")
         await until(pilot, lambda: len(asked(app, ProveSpeakability)) == 1 and not app.runs.running)
         assert "✗" in screen_text(app)
         assert "no final norm to fold" in " ".join(lines(pane).split("\n"))
@@ -133,7 +133,7 @@ async def test_a_model_without_an_unembedding_is_told_in_one_line(engine: Engine
             lines(pane).split()
         )
         pane.query_one("#weights", Choice).choose("raw")
-        await pilot.press("c")
+        await pilot.press("a")
         await until(pilot, lambda: len(asked(app, ProveSpeakability)) == 2 and not app.runs.running)
         assert isinstance(asked(app, ProveSpeakability)[1].outcome, SpeakabilityResult)
         assert "raw weights" in lines(pane)
@@ -147,7 +147,7 @@ async def test_another_checkpoint_of_the_same_name_has_none_of_what_was_proved_b
         pane = app.query_one(SpeakabilityPane)
         pane.query_one("#which", Choice).choose("all tokens")
         pane.query_one("#mode", Choice).choose("own_direction")
-        await pilot.press("c")
+        await pilot.press("a")
         await until(
             pilot, lambda: len(asked(app, ProveSpeakability)) == 1 and not app.runs.running and not pane.telling.is_due
         )

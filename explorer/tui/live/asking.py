@@ -118,7 +118,7 @@ class Asking:
         if stopped := self._runs.pause():
             self._front.remark(f"Pausing {stopped} run{'s' if stopped > 1 else ''}. Press p to resume.")
         elif not self._runs.resume():
-            self._front.remark("No run over many tokens is under way: v verifies, c proves.")
+            self._front.remark("No run over many tokens is under way: v verifies, a proves.")
 
     def cancel(self) -> None:
         """Stop what runs; where nothing runs, keys go to the table."""

@@ -7,7 +7,7 @@ from explorer.tui.panes.speakability.known import Known, Place
 from explorer.tui.panes.speakability.lines import Line, prose, summary_lines
 
 HINT = (
-    "Can the selected token be the argmax of the logits? Press c to prove it either way, in every mode. "
+    "Can the selected token be the argmax of the logits? Press a to prove it either way, in every mode. "
     "'all tokens' proves the whole vocabulary and gives the token table columns."
 )
 
