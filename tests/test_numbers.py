@@ -11,7 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from explorer.base.numbers import format_logprob, format_logprob_and_percent, format_prob_percent, format_significant
+from explorer.base.numbers import (
+    format_entropy,
+    format_logprob,
+    format_logprob_and_percent,
+    format_prob_percent,
+    format_significant,
+)
 
 
 def test_every_published_row_is_reproduced_to_its_rounding(shared: Path) -> None:
@@ -37,6 +43,8 @@ def test_every_published_percentage_is_written_with_the_same_digits(shared: Path
     [
         (-1.409511, "-1.410 / 24.43%"),
         (-19.348, "-19.35 / 3.956e-7%"),
+        (-18.2228, "-18.22 / 1.219e-6%"),
+        (-16.0, "-16.00 / 0.00001125%"),
         (0.0, "0.000 / 100.0%"),
         (-0.0, "0.000 / 100.0%"),
         (-1e-9, "-1.000e-9 / 100.0%"),
@@ -54,3 +62,10 @@ def test_a_logprob_and_its_percentage(logprob: float, written: str) -> None:
 def test_what_is_written_is_within_half_a_unit_of_the_fourth_digit(logprob: float) -> None:
     assert float(format_logprob(logprob)) == pytest.approx(logprob, rel=5.001e-4)
     assert float(format_prob_percent(logprob)[:-1]) == pytest.approx(100 * math.exp(logprob), rel=5.001e-4)
+
+
+@pytest.mark.parametrize(
+    ("entropy", "written"), [(None, "–"), (0.0, "0.000"), (0.01234, "0.01234"), (2.3456, "2.346"), (10.0, "10.00")]
+)
+def test_an_entropy_has_four_significant_digits(entropy: float | None, written: str) -> None:
+    assert format_entropy(entropy) == written

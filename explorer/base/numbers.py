@@ -11,16 +11,16 @@ AT_MOST = "≤ "
 
 
 def format_significant(number: Decimal, digits: int = DIGITS) -> str:
-    """`digits` significant digits, with an exponent only below 1e-6 or where the digits do not reach the point.
+    """`digits` significant digits, with an exponent only below 1e-5 or where the digits do not reach the point.
 
-    `24.43`, `0.00007736`, `3.956e-7`, `1.235e4`: the form of the published tables of base and instruct
-    models' logprobs, which is that of JavaScript's toPrecision (but for the `+` of `e+4`).
+    `24.43`, `0.00007736`, `1.219e-6`, `1.235e4`: the form of the published tables of base and instruct
+    models' logprobs.
     """
     mantissa, _, exponent = f"{number:.{digits - 1}e}".partition("e")
     power = int(exponent)
     if number == 0:
         return f"{0:.{digits - 1}f}"
-    if -6 <= power < digits:
+    if -5 <= power < digits:
         return f"{Decimal(f'{mantissa}e{power}'):.{digits - 1 - power}f}"
     return f"{mantissa}e{power}"
 
@@ -51,4 +51,4 @@ def format_logprob_and_percent(logprob: float, *, at_most: bool = False) -> str:
 
 def format_entropy(entropy: float | None) -> str:
     """An entropy in nats: `2.317`; `–` where it is not known."""
-    return "–" if entropy is None else f"{entropy:.3f}"
+    return "–" if entropy is None else format_logprob(entropy)

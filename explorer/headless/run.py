@@ -132,7 +132,7 @@ async def converse(
         for ids in tokens[:1] if verb.token == "together" else tokens:
             for request in verb.requests(Asked(given, settings, models, ids, tokens)):
                 outcome = await conversation.ask(request)
-                _print(request, outcome, given)
+                _print(verb, request, outcome, given)
                 if verb.after is not None:
                     verb.after(given, request, outcome)
     finally:
@@ -146,10 +146,10 @@ def _tell_quantised(models: Sequence[ModelInfo], given: Namespace) -> None:
             _say(f"{model.name}: quantised weights ({model.quantisation})")
 
 
-def _print(request: AnyRequest, outcome: AnyOutcome, given: Namespace) -> None:
+def _print(verb: Verb, request: AnyRequest, outcome: AnyOutcome, given: Namespace) -> None:
     spec = spec_of(request)
     if not given.json:
-        print_blocks(spec.blocks(request, outcome))
+        print_blocks(spec.blocks(request, outcome) if verb.blocks is None else verb.blocks(given, request, outcome))
         return
     for row in spec.json_rows(outcome):
         print(json.dumps(row, allow_nan=False))  # ASCII: no token moves the cursor of a terminal

@@ -13,6 +13,7 @@ from explorer.base.records.models import ModelInfo
 from explorer.base.records.record import Request
 from explorer.base.token_ids import parse_ids
 from explorer.settings import Settings
+from explorer.specs.blocks import Block
 
 Row = dict[str, Any]
 FROM_FILE = "the tokens of a file: ids and ranges, or an export (.csv, .jsonl) with a column token_id"
@@ -57,6 +58,8 @@ class Verb(msgspec.Struct, frozen=True, kw_only=True):
     argument; may raise `ExplorerError`."""
     examples: tuple[tuple[str, str], ...] = ()
     """For the help: the words behind the verb, and what they do."""
+    blocks: Callable[[Namespace, Any, Any], Iterable[Block]] | None = None
+    """What is printed of an outcome, where options choose; None: the blocks of the spec."""
     after: Callable[[Namespace, Request, Any], None] | None = None
     """What else is done with each outcome, such as writing a file; may raise `ExplorerError`."""
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from argparse import ArgumentParser
+from argparse import ArgumentParser, Namespace
 from collections.abc import Iterable
 from typing import Any
 
-from explorer.base.numbers import format_entropy, format_logprob_and_percent
-from explorer.base.records.logprobs import LogprobCell, LogprobTable, ReadLogprobs
+from explorer.base.numbers import format_entropy, format_logprob, format_logprob_and_percent
+from explorer.base.records.logprobs import LogprobCell, LogprobColumn, LogprobTable, ReadLogprobs
 from explorer.base.records.plain import to_plain
 from explorer.base.records.tokens import TokenRef, TokenRow, bare_row
 from explorer.base.templates import SLOT, find_template
@@ -32,7 +32,7 @@ def describe(request: ReadLogprobs) -> str:
 def summarise(outcome: LogprobTable) -> str:
     """How many targets and models, and each model's likeliest token."""
     best = [
-        f"{prose(column.model)} {token_text(column.top[0].token)} {column.top[0].logprob:.3f}"
+        f"{prose(column.model)} {token_text(column.top[0].token)} {format_logprob(column.top[0].logprob)}"
         for column in outcome.columns
         if column.top
     ]
@@ -41,19 +41,48 @@ def summarise(outcome: LogprobTable) -> str:
 
 
 def blocks(request: ReadLogprobs, outcome: LogprobTable) -> Iterable[Block]:
-    """Each prompt with the models that read it, the targets, and the likeliest tokens."""
+    """Each prompt with the models that read it, the targets, and the likeliest tokens; one target with models down."""
+    return _blocks(outcome, models_down=len(outcome.targets) == 1)
+
+
+def chosen_blocks(given: Namespace, request: ReadLogprobs, outcome: LogprobTable) -> Iterable[Block]:
+    """The same, models down where the options ask for it."""
+    return _blocks(outcome, models_down=True) if given.models_down else blocks(request, outcome)
+
+
+def _blocks(outcome: LogprobTable, *, models_down: bool) -> Iterable[Block]:
     yield from _prompts(outcome)
+    yield _models_down(outcome) if models_down else _models_across(outcome)
+    deepest = max((len(column.top) for column in outcome.columns), default=0)
+    if deepest:
+        tops = tuple(tuple(_top_text(column.top, place) for column in outcome.columns) for place in range(deepest))
+        yield Table(tuple(f"likeliest in {prose(column.model)}" for column in outcome.columns), tops)
+
+
+def _models_across(outcome: LogprobTable) -> Table:
     models = tuple(prose(column.model) for column in outcome.columns)
     rows = [
         (target_text(outcome, place), *(cell_text(column.cells[place]) for column in outcome.columns))
         for place in range(len(outcome.targets))
     ]
     rows.append(("entropy (nats)", *(format_entropy(column.entropy) for column in outcome.columns)))
-    yield Table(("target", *models), tuple(rows), right=frozenset(models))
-    deepest = max((len(column.top) for column in outcome.columns), default=0)
-    if deepest:
-        tops = tuple(tuple(_top_text(column.top, place) for column in outcome.columns) for place in range(deepest))
-        yield Table(tuple(f"likeliest in {model}" for model in models), tops)
+    return Table(("target", *models), tuple(rows), right=frozenset(models))
+
+
+def _models_down(outcome: LogprobTable) -> Table:
+    """`text-ada-001  'Re'  -1.410 / 24.43%`: a row for each model under each target."""
+    rows = [
+        (
+            prose(column.model),
+            f"'{target_text(outcome, place)}'",
+            cell_text(column.cells[place]),
+            rank_text(column, place),
+        )
+        for place in range(len(outcome.targets))
+        for column in outcome.columns
+    ]
+    rows += [(prose(column.model), "entropy (nats)", format_entropy(column.entropy), "") for column in outcome.columns]
+    return Table(("model", "target", "logprob / prob", "rank"), tuple(rows), right=frozenset({"rank"}))
 
 
 def _prompts(outcome: LogprobTable) -> Iterable[Block]:
@@ -80,6 +109,12 @@ def cell_text(cell: LogprobCell) -> str:
     return format_logprob_and_percent(cell.logprob, at_most=cell.bound == "at_most") + several
 
 
+def rank_text(column: LogprobColumn, place: int) -> str:
+    """`#0` for the likeliest token; nothing where the rank is not known."""
+    rank = column.cells[place].rank
+    return "" if rank is None else f"#{rank:,}"
+
+
 def _top_text(top: tuple[Any, ...], place: int) -> str:
     if place >= len(top):
         return ""
@@ -104,6 +139,11 @@ def _arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--target", action="append", default=[], metavar="TEXT", help="a target; may be repeated")
     parser.add_argument(
         "--top", type=positive, metavar="K", help="also the first model's K likeliest tokens (10 without --target)"
+    )
+    parser.add_argument(
+        "--models-down",
+        action="store_true",
+        help="a line for each model and target, instead of a column for each model",
     )
     parser.add_argument("--plain", action="store_true", help="no chat template, also for instruct models")
 
@@ -167,6 +207,7 @@ SPECS = (
             help="read next-token log-probabilities across models",
             arguments=_arguments,
             requests=_requests,
+            blocks=chosen_blocks,
             token="first",
             examples=(
                 (

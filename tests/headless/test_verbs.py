@@ -120,6 +120,17 @@ def test_logprobs_are_those_of_the_distribution(run: Run) -> None:
     assert abs(single["prob"] - 2.718281828459045 ** single["logprob"]) < 1e-12
 
 
+def test_logprobs_may_be_printed_with_models_down(run: Run) -> None:
+    words = ("logprobs", "zoo:mynah", "zoo:mynah-instruct", "--prompt", "The", "--target", " the", "--target", " a")
+    status, (shown,), _ = run(*words, "--models-down", as_json=False)
+    assert status == 0
+    lines = [line.split() for line in shown["text"].splitlines()]
+    rows = [line for line in lines if len(line) == 6 and line[1].startswith("'")]
+    models, targets = ("mynah", "mynah-instruct"), ("'·the'", "'·a'")
+    assert [tuple(row[:2]) for row in rows] == [(model, target) for target in targets for model in models]
+    assert all(row[3] == "/" and row[4].endswith("%") and row[5].startswith("#") for row in rows)
+
+
 def test_the_likeliest_tokens_are_the_targets_where_none_is_named(run: Run) -> None:
     _, rows, _ = run("logprobs", "zoo:mynah", "--template", "string-is", "--token", " the", "--top", "3")
     assert sorted({row["rank"] for row in rows}) == [0, 1, 2]

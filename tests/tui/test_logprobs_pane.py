@@ -9,14 +9,18 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from textual.content import Content
 
+from explorer.base.numbers import format_logprob, format_logprob_and_percent
 from explorer.base.records.logprobs import LogprobCell, LogprobColumn, LogprobTable, ReadLogprobs, TopToken
 from explorer.base.records.record import Failure
 from explorer.base.records.unions import Cancelled
 from explorer.base.templates import SLOT, find_template
+from explorer.tui.panes.logprobs.cells import ramp_step
 from explorer.tui.panes.logprobs.form import parse_targets
-from explorer.tui.panes.logprobs.lines import TableView, ramp_step, row_order, table_lines, window
+from explorer.tui.panes.logprobs.lines import table_lines, window
 from explorer.tui.panes.logprobs.pane import LogprobsPane
+from explorer.tui.panes.logprobs.table_view import TableView, row_order
 from explorer.tui.panes.logprobs.view import LogprobView
 from explorer.tui.shell.messages import Selection
 from explorer.tui.widgets.number_columns import align_points
@@ -127,6 +131,25 @@ class TestTable:
         assert "starling" in rows(last, 60)["target"]
         assert any("◂" in line for line in plain(last, 60))
 
+    @pytest.mark.parametrize(
+        "logprobs",
+        [((-1.41, -33.71, -10.9), (-0.5, -18.22, -0.0123)), ((-1.41, -33.13, -1.23e-5), (-1.23e-5, -30.0, -12.0))],
+    )
+    def test_base_and_instruct_stand_side_by_side_with_their_probabilities_in_57_cells(
+        self, logprobs: tuple[tuple[float, ...], ...]
+    ) -> None:
+        pair = tuple(column(name, numbers) for name, numbers in zip(NAMES, logprobs, strict=False))
+        view = TableView(REQUEST, LogprobTable(targets=REQUEST.targets, columns=pair), ref(TOKEN))
+        lines = plain(view, 57)
+        assert "logprob / prob, nats" in lines
+        header = next(line for line in lines if line.startswith("target"))
+        assert header.split() == ["target", "mynah", "mynah-instruct"]
+        for place, start in enumerate(("·See", "·the", "Velv")):
+            row = next(line for line in lines if line.startswith(start))
+            for numbers in logprobs:
+                logprob, percent = format_logprob_and_percent(numbers[place]).split(" / ")
+                assert re.search(rf"{re.escape(logprob)} +/ +{re.escape(percent)}", row), row
+
     def test_sorting_puts_the_best_first_and_back(self) -> None:
         for place, logprobs in enumerate(LOGPROBS):
             order = row_order(dataclasses.replace(VIEW, sort=place))
@@ -193,6 +216,65 @@ class TestTable:
         )
         view = TableView(ReadLogprobs(models=("mynah",), prompt="x"), LogprobTable(targets=(target,), columns=(one,)))
         assert "\\xc3" in rows(view, 76)
+
+
+class TestModelsDown:
+    """`text-ada-001 'Re' -1.410 / 24.43%`."""
+
+    ONE = dataclasses.replace(VIEW, shape="one")
+    EACH = dataclasses.replace(VIEW, shape="lines")
+
+    def body(self, view: TableView, width: int) -> list[str]:
+        return [line for line in plain(view, width) if re.search("'.*' +-", line)]
+
+    def test_one_target_has_a_line_for_each_model_in_the_order_asked(self) -> None:
+        body = self.body(self.ONE, 77)
+        assert [line.split()[0] for line in body] == list(NAMES)
+        assert re.fullmatch(r"mynah +'·See' +-1\.410 / 24\.41% +#0", body[0])
+        assert any("target 1 of 3" in line for line in plain(self.ONE, 77))
+        assert all("·the" in line for line in self.body(dataclasses.replace(self.ONE, target=1), 77))
+
+    def test_each_target_has_its_lines_in_turn_and_points_stand_below_one_another(self) -> None:
+        body = self.body(self.EACH, 120)
+        assert [line.split()[0] for line in body] == [*NAMES] * 3
+        assert [line.split()[1] for line in body[::4]] == ["'·See'", "'·the'", "'VelvetTurbine'"]
+        assert len({line.index(".") for line in body if "-inf" not in line}) == 1
+        assert sum(line.startswith("mynah ") and "entropy" in line for line in plain(self.EACH, 120)) == 1
+
+    @pytest.mark.parametrize("width", [36, 57, 76])
+    def test_numbers_are_whole_however_narrow_the_pane(self, width: int) -> None:
+        body = self.body(self.EACH, width)
+        numbers = [format_logprob(logprob) for place in range(3) for logprob in (row[place] for row in LOGPROBS)]
+        assert [re.search(r"-(inf|[\d.]+(e-\d+)?)(?= |$)", line[12:])[0] for line in body] == numbers  # type: ignore[index]
+        assert all(Content(line).cell_length <= width for line in plain(self.EACH, width))
+
+    def test_sorting_puts_the_best_model_of_each_target_first(self) -> None:
+        names = [line.split()[0] for line in self.body(dataclasses.replace(self.EACH, sort=0), 120)]
+        assert names == ["mynah", "mynah-instruct", "lyrebird", "starling",
+                         "mynah-instruct", "starling", "lyrebird", "mynah",
+                         "mynah", "lyrebird", "mynah-instruct", "starling"]  # fmt: skip
+
+    async def test_a_key_turns_the_table_and_arrows_go_from_target_to_target(self) -> None:
+        pane = LogprobsPane()
+        async with Harness(pane).run_test(size=SIZES[1]) as pilot:
+            pane.show(step(REQUEST, TABLE))
+            view = pane.query_one(LogprobView)
+            view.focus()
+            await pilot.press("T", "right", "right", "right", "left")
+            assert view.view is not None
+            assert (view.view.shape, view.view.target, view.view.cursor) == ("one", 1, 0)
+            assert any(re.match("mynah-instruct '·the' +-0.5000", line.plain) for line in view.lines)
+            pane.show(step(REQUEST, TABLE))
+            assert (view.view.shape, view.view.target) == ("one", 1)
+            await pilot.press("o", "o", "T")
+            assert (view.view.shape, view.view.sort) == ("lines", None)
+            await pilot.press("T")
+            assert view.view.shape == "table"
+
+    def test_a_table_without_targets_says_so(self) -> None:
+        empty = msgspec.structs.replace(TABLE.columns[0], cells=())
+        view = TableView(REQUEST, LogprobTable(targets=(), columns=(empty,)), shape="one")
+        assert any("no targets" in line for line in plain(view, 57))
 
 
 class TestPieces:

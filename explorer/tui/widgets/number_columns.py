@@ -21,12 +21,17 @@ def align_points(numbers: Sequence[str]) -> list[str]:
     return [f"{whole:>{before}}{point + rest:<{after}}" for whole, point, rest in split]
 
 
-def logprob_texts(logprobs: Sequence[float], *, with_prob: bool) -> list[str]:
-    """Log-probabilities (nats) as equally wide texts, `-1.410 / 24.43%` with the probability."""
-    texts = align_points([format_logprob(logprob) for logprob in logprobs])
+def logprob_texts(logprobs: Sequence[float], *, with_prob: bool, aligned: bool = True) -> list[str]:
+    """Log-probabilities (nats) as equally wide texts, `-1.410 / 24.43%` with the probability.
+
+    `aligned`: with decimal points below one another; False: only the slashes, in as few cells as that takes.
+    """
+    texts = [format_logprob(logprob) for logprob in logprobs]
+    probs = [format_prob_percent(logprob) for logprob in logprobs]
+    texts = align_points(texts) if aligned else [text.rjust(max(map(len, texts))) for text in texts]
     if not with_prob:
         return texts
-    probs = align_points([format_prob_percent(logprob) for logprob in logprobs])
+    probs = align_points(probs) if aligned else [prob.ljust(max(map(len, probs))) for prob in probs]
     return [f"{text} / {prob}" for text, prob in zip(texts, probs, strict=True)]
 
 

@@ -20,7 +20,7 @@ from explorer.settings import Settings
 from explorer.tui.panes.asking import NONE_TICKED, failure_lines, key_lines
 from explorer.tui.panes.base import Pane, Showing
 from explorer.tui.panes.logprobs.form import LogprobForm, LogprobOptions
-from explorer.tui.panes.logprobs.lines import TableView
+from explorer.tui.panes.logprobs.table_view import TableView
 from explorer.tui.panes.logprobs.view import LogprobView
 from explorer.tui.shell.messages import Remark, Selection
 from explorer.tui.widgets.option_line import Submitted

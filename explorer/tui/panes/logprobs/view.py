@@ -8,7 +8,9 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.content import Content
 
-from explorer.tui.panes.logprobs.lines import FORMS, TableView, table_lines
+from explorer.tui.panes.logprobs.cells import FORMS
+from explorer.tui.panes.logprobs.lines import table_lines
+from explorer.tui.panes.logprobs.table_view import SHAPES, TableView
 from explorer.tui.widgets.lines_view import Draw, LinesView
 
 
@@ -20,6 +22,7 @@ class LogprobView(LinesView):
         Binding("right", "move(1)", "column to the right", show=False),
         Binding("o,enter", "sort", "sort by the column", show=False),
         Binding("p", "form", "form of the cells", show=False),
+        Binding("T", "turn", "models down or across", show=False),
     ]
 
     def __init__(self, empty: Draw, *, id: str | None = None) -> None:
@@ -44,22 +47,28 @@ class LogprobView(LinesView):
                 sort=old.sort if same else None,
                 reverse=old.reverse and same,
                 form=old.form,
+                shape=old.shape,
+                target=old.target if old.table.targets == view.table.targets else 0,
             )
         self._view = view
         self.redraw()
 
     def action_move(self, step: int) -> None:
-        """Go `step` models to the right; those that did not fit come into sight."""
-        if self._view is not None and self._view.table.columns:
-            last = len(self._view.table.columns) - 1
-            self._change(cursor=max(0, min(self._view.cursor + step, last)))
-
-    def action_sort(self) -> None:
-        """Sort by the cursor's model, best first; again: worst first; again: in the order asked."""
+        """Go `step` models to the right, and those that did not fit come into sight; models down: `step` targets."""
         view = self._view
         if view is None:
             return
-        if view.sort != view.cursor:
+        if view.shape == "table":
+            self._change(cursor=max(0, min(view.cursor + step, len(view.table.columns) - 1)))
+        elif view.shape == "one":
+            self._change(target=max(0, min(view.target + step, len(view.table.targets) - 1)))
+
+    def action_sort(self) -> None:
+        """Sort by the cursor's model (models down: the models), best first; again: worst first; again: as asked."""
+        view = self._view
+        if view is None:
+            return
+        if view.sort is None or (view.shape == "table" and view.sort != view.cursor):
             self._change(sort=view.cursor, reverse=False)
         elif view.reverse:
             self._change(sort=None, reverse=False)
@@ -71,6 +80,12 @@ class LogprobView(LinesView):
         if self._view is not None:
             forms = (None, *FORMS)
             self._change(form=forms[(forms.index(self._view.form) + 1) % len(forms)])
+
+    def action_turn(self) -> None:
+        """Models across; models down, one target at a time; models down, every target in turn."""
+        if self._view is not None:
+            shape = SHAPES[(SHAPES.index(self._view.shape) + 1) % len(SHAPES)]
+            self._change(shape=shape, sort=None, reverse=False)
 
     def _change(self, **fields: object) -> None:
         if self._view is not None:

@@ -1,0 +1,54 @@
+"""A logprob table with how it is looked at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from explorer.base.records.logprobs import LogprobTable, ReadLogprobs
+from explorer.base.records.tokens import TokenRef
+from explorer.tui.panes.logprobs.cells import Form
+
+Shape = Literal["table", "lines", "one"]
+"""Targets down and models across; models down, each target in turn; models down, one target at a time."""
+SHAPES: tuple[Shape, ...] = ("table", "one", "lines")
+
+
+@dataclass(frozen=True)
+class TableView:
+    """A table with how it is looked at."""
+
+    request: ReadLogprobs
+    table: LogprobTable
+    token: TokenRef | None = None
+    """The token in the prompt's slot, where there is one."""
+    stopped: bool = False
+    """Whether the user stopped it: models may be missing."""
+    cursor: int = 0
+    """The column that left and right move to."""
+    sort: int | None = None
+    """The column that rows are sorted by, best first (models down: whether the best model comes first); None: in the
+    order asked."""
+    reverse: bool = False
+    form: Form | None = None
+    """None: the fullest form in which all models fit."""
+    shape: Shape = "table"
+    target: int = 0
+    """The target that the shape `one` shows, in the order asked."""
+
+
+def row_order(view: TableView) -> list[int]:
+    """Indices of the targets in the order shown; ties keep the order asked."""
+    rows = list(range(len(view.table.targets)))
+    if view.sort is None:
+        return rows
+    cells = view.table.columns[view.sort].cells
+    return sorted(rows, key=lambda row: cells[row].logprob, reverse=not view.reverse)
+
+
+def model_order(view: TableView, target: int) -> list[int]:
+    """Indices of the models under one target, models down; ties keep the order asked."""
+    models = list(range(len(view.table.columns)))
+    if view.sort is None:
+        return models
+    return sorted(models, key=lambda at: view.table.columns[at].cells[target].logprob, reverse=not view.reverse)
