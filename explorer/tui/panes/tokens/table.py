@@ -68,8 +68,8 @@ class TokenTable(Guarded, ScrollView, can_focus=True):
             self.name = name
 
     def __init__(self, *, id: str | None = None) -> None:
+        self.drawing = TableDrawing(lambda: read_palette(self.get_component_rich_style, self.rich_style))
         super().__init__(id=id)
-        self.drawing = TableDrawing()
         self._anchor: int | None = None
         """The token the user last put the cursor on."""
         self._sight = Sight(self, lambda: self.cursor, lambda: self.scrollable_size.height - 1)
@@ -181,19 +181,16 @@ class TokenTable(Guarded, ScrollView, can_focus=True):
 
     def _repaint(self, *, layout: bool) -> None:
         """Everything drawn so far is stale; with `layout`, so are the columns and their widths."""
-        self.drawing.forget_strips()
-        if self.rows is None or not self.is_attached:
-            return
-        palette = read_palette(self.get_component_rich_style, self.rich_style)
-        size = self.drawing.paint(palette, self.scrollable_size.width, layout=layout)
-        if size is not None:
-            self.virtual_size = size
-        self.refresh()
+        if self.is_attached:
+            size = self.drawing.paint(self.scrollable_size.width, layout=layout)
+            self.virtual_size = self.virtual_size if size is None else size
+            self.refresh()
 
     def notify_style_update(self) -> None:
-        """The theme or the focus changed."""
+        """The theme or the focus changed; the styles of the parts are computed only after this."""
         super().notify_style_update()
-        self._repaint(layout=False)
+        self.drawing.forget_palette()
+        self.refresh()
 
     def on_resize(self) -> None:
         """The token column's width follows the table's; the cursor stays in sight."""

@@ -59,7 +59,10 @@ TokenTable {
 class TableDrawing:
     """A heading over rows of tokens, one of them under a cursor, line by line."""
 
-    def __init__(self) -> None:
+    def __init__(self, read_palette: Callable[[], Palette]) -> None:
+        """`read_palette` is called when a line is drawn: not before all styles are computed."""
+        self._read_palette = read_palette
+        self._has_palette = False
         self.rows: TokenRows | None = None
         self.added: Mapping[str, AddedColumn] = {}
         self._sort = Sort()
@@ -93,11 +96,17 @@ class TableDrawing:
         """Everything drawn so far is stale."""
         self._strips.clear()
 
-    def paint(self, palette: Palette, width: int, *, layout: bool) -> Size | None:
+    def forget_palette(self) -> None:
+        """The styles are about to change."""
+        self._has_palette = False
+
+    def paint(self, width: int, *, layout: bool) -> Size | None:
         """Make the painter anew; with `layout` the columns and their widths too, for a table `width` cells wide: then
         the size of the whole table."""
+        self.forget_strips()
         if self.rows is None:
             return None
+        palette, self._has_palette = self._read_palette(), True
         size = None
         if layout or self.painter is None:
             columns = lay_out(self.rows, self._lead, self.added, width)
@@ -109,6 +118,8 @@ class TableDrawing:
 
     def line(self, y: int, left: int, top: int, width: int, cursor: int) -> Strip | None:
         """Line `y` of a table scrolled `left` cells and `top` rows: 0 is the heading. None before the first layout."""
+        if self.painter is not None and not self._has_palette:
+            self.paint(width, layout=False)
         if self.painter is None:
             return None
         if y == 0:
