@@ -7,12 +7,14 @@ import math
 import numpy as np
 import pytest
 from rich.cells import cell_len
+from rich.style import Style
 from textual.message import Message
 
 from explorer.base.records.vocabulary import RankedTokens, RankTokens
 from explorer.tables.table import AddedColumn, TokenColumns, select
 from explorer.tui.panes.tokens.table import TokenTable
-from explorer.tui.panes.tokens.table_layout import RAMP_EDGES, Column, fit, flag_letters, lay_out, ramp_step
+from explorer.tui.panes.tokens.table_drawing import TableDrawing, read_palette
+from explorer.tui.panes.tokens.table_layout import RAMP_EDGES, Column, Sort, fit, flag_letters, lay_out, ramp_step
 from explorer.tui.panes.tokens.table_rows import LoadedRows, NumberFormat, ReplayedRows
 from tests.tui.token_samples import HOSTILE, SIZES, ThemedApp, assert_harmless, ordinary, row, screen_lines, vocabulary
 
@@ -137,6 +139,29 @@ async def test_sideways_the_token_stays_and_other_columns_come(columns: TokenCol
         assert "‹" in after[0]
         await pilot.press("left", "left")
         assert screen_lines(app) == before
+
+
+def test_no_number_is_cut_through_the_middle_however_wide_the_table_and_wherever_it_is_scrolled() -> None:
+    columns = TokenColumns(vocabulary(ordinary(40)))
+    drawing = TableDrawing()
+    drawing.set_rows(LoadedRows(columns, np.arange(40)), Sort("id"), "input_norm")
+    drawing.set_added({"own": AddedColumn(np.zeros(40, np.float32), lambda token_id: f"#88{token_id:02}"),
+                       "verdict": AddedColumn(np.zeros(40, np.float32), lambda token_id: "V 5.8e-10")})  # fmt: skip
+    formats = {name: drawing.rows.number_format(name) for name in columns.indicators}  # type: ignore[union-attr]
+    for width in range(44, 130):
+        drawing.paint(read_palette(lambda part: Style.null(), Style.null()), width, layout=True)
+        for left in (0, 3, 9, 14, 30):
+            drawing.forget_strips()
+            for place in range(5):
+                line = drawing.line(place + 1, left, 0, width, -1)
+                assert line is not None
+                assert line.cell_length == width
+                numbers = {form.show(columns.values(name)[place]).strip() for name, form in formats.items()}
+                percentile = columns.percentiles("input_norm")[place]
+                whole = {f"{percentile:.1f}", f"#88{place:02}", "V", "5.8e-10", "…", "–", *numbers}
+                seen = line.text[drawing.painter.layout.fixed_width :].split()  # type: ignore[union-attr]
+                cut_words = {word for word in seen if word not in whole and not word.isalpha()}
+                assert not [word for word in cut_words if "…" not in word], (width, left, line.text)
 
 
 async def test_an_empty_view_says_so(columns: TokenColumns) -> None:

@@ -13,7 +13,9 @@ from explorer.base.records.models import ModelInfo
 from explorer.base.records.record import Array
 from explorer.base.records.tokens import CATEGORIES, INDICATORS, TokenRef, TokenRow
 from explorer.base.records.unions import AnyOutcome, AnyRequest, Step
-from explorer.base.records.vocabulary import ReadVocabulary, VocabularyColumns
+from explorer.base.records.vocabulary import RankedTokens, RankTokens, ReadVocabulary, VocabularyColumns
+from explorer.tui.panes.tokens.table_rows import ReplayedRows
+from explorer.tui.panes.tokens.views import View
 from explorer.tui.shell.themes import load_themes, themes_dir
 from explorer.tui.widgets.guard import CONTROLS
 
@@ -71,6 +73,14 @@ def ordinary(count: int) -> list[bytes]:
     """Distinct, harmless tokens, half of them with a leading space."""
     return [(b" " if number % 2 else b"") + b"token%d" % number for number in range(count)]
 
+
+LONG_VIEW = View(
+    RankTokens(model="SmolLM2-135M-Instruct.Q4_1", filter="a"), ReplayedRows(RankTokens(model=""), RankedTokens(
+        model="", sort="input_centroid_distance", default_rule="", rows=(), matching=61,
+        total=49152, digest="",
+    )), "input_centroid_distance", "input_centroid_distance", 49152, "",
+)  # fmt: skip
+"""A view with a long model name and a long indicator, 61 tokens of which pass its filter."""
 
 MODEL = ModelInfo(
     name="mynah",

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len
 from textual.content import Content
 
 from explorer.specs.blocks import Block, Plot, Quote, Table, Words
+from explorer.tui.widgets.cutting import cut_numbers, padded
 
 _MUTED = "$foreground-muted"
 _GAP = 2
@@ -70,7 +71,8 @@ def _row_text(table: Table, cells: Sequence[str], rooms: Sequence[int]) -> str:
 
 
 def _cell(text: str, room: int, *, is_right: bool) -> str:
-    """`text` in exactly `room` cells, the last one a `…` where it does not fit."""
-    if cell_len(text) > room:
-        return set_cell_size(text, max(0, room - 1)) + "…"
-    return " " * (room - cell_len(text)) + text if is_right else set_cell_size(text, room)
+    """`text` in exactly `room` cells; with `…` where it does not fit, and a number never cut through the middle."""
+    if not is_right:
+        return padded(text, room)
+    shown = cut_numbers(text, room)
+    return " " * (room - cell_len(shown)) + shown

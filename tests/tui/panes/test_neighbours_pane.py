@@ -6,6 +6,7 @@ import itertools
 import random
 import re
 
+import msgspec
 import pytest
 from rich.cells import cell_len
 from textual.app import App, ComposeResult
@@ -19,7 +20,7 @@ from explorer.base.records.unions import AnyOutcome, Cancelled, Step
 from explorer.specs.blocks import ramp_step
 from explorer.tui.panes.neighbours import pane as neighbours_pane
 from explorer.tui.panes.neighbours.pane import NeighboursPane
-from explorer.tui.panes.neighbours.view import GLYPHS, aligned, heading, legend, list_rows, scatter
+from explorer.tui.panes.neighbours.view import GLYPHS, SUBJECT_GLYPH, aligned, heading, legend, list_rows, scatter
 from explorer.tui.shell.messages import Ask, NeighbourOpened, Selection, ViewSettled
 from explorer.tui.shell.themes import load_themes, themes_dir
 from explorer.tui.widgets.option_line import Choice, Field
@@ -347,13 +348,33 @@ def test_a_neighbourhood_without_extent_or_numbers_is_still_drawn() -> None:
     drawing = scatter(coloured("absent"), alone, None)(20, 9, PALETTE)
     assert [(point.column, point.row) for point in drawing.points] == [(9, 4)]
     assert list_rows(alone, "absent", 60)[1] == []
-    assert "subject" in legend(alone, "absent").plain
+    assert "subject" in legend(alone, "absent", 60).plain
 
 
 def test_the_legend_gives_the_ends_of_the_scale() -> None:
-    said = legend(neighbourhood(), "input_norm").plain
+    said = legend(neighbourhood(), "input_norm", 100).plain
     assert f"{GLYPHS[0]} ≤0.300" in said
     assert f"{GLYPHS[6]} ≥1.200" in said
+
+
+@pytest.mark.parametrize("ends", [(0.3, 0.8, 1.2), (0.573, 1.496, 1.69), (0.3, 0.31, 1.2), (0.3, 1.2, 1.2)])
+@pytest.mark.parametrize("width", [40, 57, 77, 120])
+def test_the_legend_has_each_glyph_once_and_is_never_cut(ends: tuple[float, float, float], width: int) -> None:
+    record = msgspec.structs.replace(neighbourhood(), indicator_ranges={"input_norm": ends})
+    said = legend(record, "input_norm", width)
+    glyphs = [character for character in said.plain if character in (*GLYPHS, SUBJECT_GLYPH)]
+    assert len(glyphs) == len(set(glyphs))
+    assert said.cell_length <= width
+    assert all(f"{end:.3f}" in said.plain for end in ends)
+    assert ("95 %" in said.plain) == (width > 40)
+
+
+@pytest.mark.parametrize("colour", ["input_norm", "output_centroid_cosine_distance", "a_plug_in_s_long_indicator"])
+def test_the_coloured_indicator_heads_its_column_whole_or_with_dots(colour: str) -> None:
+    header, rows = list_rows(neighbourhood(), colour, 57)
+    assert header.plain.rstrip().endswith({"input_norm": "‖W_E‖  meaning"}.get(colour, "  meaning"))
+    assert "1-cos(W_U)" in header.plain or "…" in header.plain or "‖W_E‖" in header.plain
+    assert len({header.cell_length, *(row.cell_length for row in rows)}) == 1
 
 
 def test_the_heading_names_the_subject_safely() -> None:

@@ -9,7 +9,7 @@ import math
 import unicodedata
 from collections.abc import Sequence
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len
 from textual.content import Content
 
 from explorer.base.records.inspect import TokenDetail
@@ -18,6 +18,7 @@ from explorer.base.text import visible, visible_bytes
 from explorer.specs import merges
 from explorer.specs.blocks import token_text
 from explorer.tui.panes.tokens.table_layout import LABELS, ramp_step
+from explorer.tui.widgets.cutting import cut, padded
 from explorer.tui.widgets.guard import CONTROLS
 
 LOW = 12
@@ -42,7 +43,7 @@ def detail_lines(
 
 
 def _title(row: TokenRow, *, marked: bool) -> Content:
-    token = _cut(shown(row), _TITLE_TOKEN)
+    token = cut(shown(row), _TITLE_TOKEN)
     category = _MUTED if row.category == "ok" else "$warning"
     tick = ("  ✓ marked", "$success") if marked else ("", "")
     return Content.assemble((f"{row.token_id}  ", _MUTED), (token, "bold"), (f"  {row.category}", category), tick)
@@ -96,7 +97,7 @@ def _indicators(row: TokenRow, width: int, height: int) -> list[Content]:
         percentile, z = row.percentiles.get(name, math.nan), row.robust_z.get(name, math.nan)
         numbers = f"  {value.rjust(value_width)}  {_percentile(percentile)}  {_z(z)}  "
         bar = (track(percentile), _ramp(percentile))
-        lines.append(Content.assemble(set_cell_size(label, name_width), numbers, bar))
+        lines.append(Content.assemble(padded(label, name_width), numbers, bar))
     return lines
 
 
@@ -104,7 +105,7 @@ def _indicator_pairs(row: TokenRow, values: Sequence[str], width: int) -> list[C
     cells = []
     for name, value in zip(row.indicators, values, strict=True):
         percentile = row.percentiles.get(name, math.nan)
-        label = set_cell_size(LABELS.get(name, visible(name)), 10)
+        label = padded(LABELS.get(name, visible(name)), 10)
         place = (f"p{_percentile(percentile)}  ", _ramp(percentile))
         cells.append(Content.assemble((label, _MUTED), f" {value} ", place))
     across = max(1, width // max(cell.cell_length for cell in cells))
@@ -126,7 +127,7 @@ def _merge_path(detail: TokenDetail | None) -> list[Content]:
     """Every merge that leads to the token; not where its own is the only one, which stands above."""
     if detail is None or len(detail.merge_path) < 2:
         return []
-    return [_field(merges.MERGE_PATH, merges.path_text(detail, lambda ref: _cut(token_text(ref), _NAME)))]
+    return [_field(merges.MERGE_PATH, merges.path_text(detail, lambda ref: cut(token_text(ref), _NAME)))]
 
 
 def _published(detail: TokenDetail | None) -> list[Content]:
@@ -198,12 +199,8 @@ def _ramp(percentile: float) -> str:
 
 
 def _named(ref: TokenRef) -> str:
-    return f"{_cut(token_text(ref), _NAME)} {ref.token_id}"
+    return f"{cut(token_text(ref), _NAME)} {ref.token_id}"
 
 
 def _field(name: str, value: str | tuple[str, str]) -> Content:
-    return Content.assemble((set_cell_size(name, _FIELD) + " ", _MUTED), value)
-
-
-def _cut(text: str, width: int) -> str:
-    return text if cell_len(text) <= width else set_cell_size(text, width - 1) + "…"
+    return Content.assemble((padded(name, _FIELD) + " ", _MUTED), value)

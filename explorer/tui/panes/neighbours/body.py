@@ -54,7 +54,7 @@ class NeighbourBody(Guarded, Container):
         self._request, self._record = msgspec.structs.replace(request, colour=colour), record
         self.query_one(RowList).show_empty(_NONE)
         self._show_list(cursor)
-        self.query_one("#neighbour-legend", Static).update(view.legend(record, colour))
+        self._show_legend()
         self._show_plot()
 
     def clear(self) -> None:
@@ -72,6 +72,11 @@ class NeighbourBody(Guarded, Container):
             header, lines = view.list_rows(self._record, self._request.colour, rows.size.width - 3)
             rows.show_rows(lines, header=Content.assemble("  ", header), cursor=cursor)
 
+    def _show_legend(self) -> None:
+        line = self.query_one("#neighbour-legend", Static)
+        if self._record is not None and self._request is not None:
+            line.update(view.legend(self._record, self._request.colour, line.size.width))
+
     def _show_plot(self) -> None:
         if self._record is not None and self._request is not None:
             highlighted = self.query_one(RowList).cursor if self._record.neighbours else None
@@ -80,7 +85,11 @@ class NeighbourBody(Guarded, Container):
     def on_resize(self, event: events.Resize) -> None:
         self.set_class(event.size.width >= _BESIDE_FROM, "-beside")
         # The list has its own new width only after the class has been applied.
-        self.call_after_refresh(self.call_after_refresh, self._show_list)
+        self.call_after_refresh(self.call_after_refresh, self._show_to_size)
+
+    def _show_to_size(self) -> None:
+        self._show_list()
+        self._show_legend()
 
     @on(RowList.Highlighted)
     def highlight(self, event: RowList.Highlighted) -> None:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len
 from textual.content import Content
 
 from explorer.base.records.neighbours import FindNeighbours, Neighbour, Neighbourhood
 from explorer.base.text import visible, visible_bytes
 from explorer.specs import neighbours
 from explorer.specs.blocks import ramp_step
+from explorer.tui.panes.tokens.table_layout import LABELS
 from explorer.tui.shell.themes import RAMP
+from explorer.tui.widgets.cutting import cut, padded
 from explorer.tui.widgets.labels import place_labels
 from explorer.tui.widgets.plot import Draw, Drawing, Label, Palette, Point
 
@@ -22,7 +24,10 @@ NO_VALUE_GLYPH = "·"
 SUBJECT_GLYPH = "◆"
 HIGHLIGHT_GLYPH = "◉"
 
+LEGEND_WORDS = ("5 % – median – 95 % of the vocabulary", "5 % – median – 95 %", "5 – 50 – 95 %")
+"""What the numbers of the legend are; the first that fits."""
 DISTANCE_TITLES = {"euclidean": "distance", "cosine": "1 − cos", "dot": "− dot"}
+_LONGEST_LABEL = 12
 _CATEGORY_FROM = 58
 """Cells of width from which the category has a column."""
 
@@ -55,21 +60,22 @@ def list_rows(record: Neighbourhood, colour: str, width: int) -> tuple[Content, 
     with_meaning = any(neighbour.meaning is not None for neighbour in found)
     meanings = aligned([neighbour.meaning for neighbour in found]) if with_meaning else [""] * len(found)
     distance_room = max(8, *map(len, distances)) if distances else 8
-    value_room = max(6, *map(len, values)) if values else 6
+    colour_label = cut(visible(LABELS.get(colour, colour)), _LONGEST_LABEL)
+    value_room = max([6, cell_len(colour_label), *map(len, values)])
     category_room = 12 if width >= _CATEGORY_FROM else 0
     numbers = 4 + 8 + category_room + distance_room + 3 + value_room + (9 if with_meaning else 0)
     token_room = max(6, min(32, width - numbers - 1))
     header = Content(
         f"{'#':>3} {'id':>7} {'token':<{token_room}} "
         + (f"{'category':<{category_room}}" if category_room else "")
-        + f"{DISTANCE_TITLES[record.metric]:>{distance_room}}   {_cut(colour, value_room)}"
+        + f"{DISTANCE_TITLES[record.metric]:>{distance_room}}   {colour_label:>{value_room}}"
         + (f"{'meaning':>9}" if with_meaning else "")
     )
     rows = [
         Content.assemble(
             (f"{rank:>3} ", "$foreground-muted"),
             f"{neighbour.token.token_id:>7} ",
-            (_cut(token_text(neighbour), token_room) + " ", "bold"),
+            (padded(token_text(neighbour), token_room) + " ", "bold"),
             (neighbour.category.ljust(category_room) if category_room else "", "$foreground-muted"),
             distance.rjust(distance_room) + " ",
             _mark(ramp_step(neighbour.indicators.get(colour), record.indicator_ranges.get(colour))),
@@ -87,22 +93,25 @@ def _mark(step: int | None) -> tuple[str, str]:
     return (NO_VALUE_GLYPH, "$foreground-muted") if step is None else (GLYPHS[step], f"${RAMP[step]}")
 
 
-def _cut(text: str, cells: int) -> str:
-    """`text` in exactly `cells` cells, the last a `…` where it does not fit."""
-    return set_cell_size(text, cells) if cell_len(text) <= cells else set_cell_size(text, cells - 1) + "…"
-
-
-def legend(record: Neighbourhood, colour: str) -> Content:
-    """What colours and glyphs of the plot mean, one line, the most needed first."""
-    subject: list[tuple[str, str] | str] = [(SUBJECT_GLYPH, "bold $accent"), " subject  "]
+def legend(record: Neighbourhood, colour: str, width: int) -> Content:
+    """What colours and glyphs of the plot mean, one line, the most needed first; each glyph once."""
+    parts: list[tuple[str, str] | str] = [(SUBJECT_GLYPH, "bold $accent"), " subject"]
     ends = record.indicator_ranges.get(colour)
     if ends is None:
-        return Content.assemble(*subject)
+        return Content.assemble(*parts)
     low, median, high = aligned(ends)
-    scale: list[tuple[str, str] | str] = []
+    meant: dict[tuple[str, str], list[str]] = {}
     for text, value in ((f"≤{low.strip()}", ends[0]), (median.strip(), ends[1]), (f"≥{high.strip()}", ends[2])):
-        scale += [_mark(ramp_step(value, ends)), f" {text}  "]
-    return Content.assemble(*subject, *scale, ("5 % – median – 95 % of the vocabulary", "$foreground-muted"))
+        meant.setdefault(_mark(ramp_step(value, ends)), []).append(text)
+    glyphs: dict[str, None] = {}
+    for (glyph, style), texts in meant.items():
+        parts += ["  ", (glyph, style), " " + ", ".join(texts)] if glyph not in glyphs else [", " + ", ".join(texts)]
+        glyphs[glyph] = None
+    said = Content.assemble(*parts)
+    for words in LEGEND_WORDS:
+        if said.cell_length + 2 + cell_len(words) <= width:
+            return Content.assemble(said, "  ", (words, "$foreground-muted"))
+    return said
 
 
 def heading(record: Neighbourhood) -> Content:

@@ -7,7 +7,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import ClassVar
 
-from rich.cells import cell_len, set_cell_size
 from textual import on
 from textual.app import ComposeResult
 from textual.content import Content
@@ -22,6 +21,7 @@ from explorer.sessions.file.reader import is_damaged
 from explorer.specs.registry import describe, summarise
 from explorer.tui.panes.base import Pane
 from explorer.tui.shell.messages import StepOpened
+from explorer.tui.widgets.cutting import padded
 from explorer.tui.widgets.row_list import RowList
 
 _TWO_LINES_BELOW = 100
@@ -67,8 +67,7 @@ def step_row(step: Step, width: int) -> Content:
         # What was asked keeps its room; the outcome in full is on the line under the list.
         return Content.assemble(head, asked, "  ", came).truncate(width, ellipsis=True)
     room = left // 2
-    cut = asked if cell_len(asked) <= room else set_cell_size(asked, room - 1) + "…"
-    return Content.assemble(head, set_cell_size(cut, room), "  ", came).truncate(width, ellipsis=True)
+    return Content.assemble(head, padded(asked, room), "  ", came).truncate(width, ellipsis=True)
 
 
 def _is_unhappy(step: Step) -> bool:

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from textwrap import wrap
 
-from rich.cells import set_cell_size
 from textual.content import Content
 
 from explorer.base.records.speakability import (
@@ -19,6 +18,7 @@ from explorer.base.records.speakability import (
 from explorer.base.records.tokens import TokenRef
 from explorer.base.text import visible, visible_bytes
 from explorer.specs.proof_words import check_of, check_words, lost_words, tie_words
+from explorer.tui.widgets.cutting import cut, padded
 
 MARKS: dict[Speakability, tuple[str, str]] = {
     "speakable": ("✓", "$success"),
@@ -106,7 +106,7 @@ def _own_direction(row: SpeakabilityRow, width: int) -> Line:
         return Line(Content.styled("   along its own row it wins itself", _MUTED))
     room = max(6, width - 40)
     return Line(Content.assemble(
-        ("   along its own row wins ", _MUTED), (_cut(name_of(winner), room), "bold"), f" {winner.token_id}",
+        ("   along its own row wins ", _MUTED), (cut(name_of(winner), room), "bold"), f" {winner.token_id}",
     ), winner.token_id)  # fmt: skip
 
 
@@ -130,7 +130,7 @@ def _proof(proof: SpeakabilityCertificate, names: Mapping[int, TokenRef], width:
         name = name_of(names[token_id]) if token_id in names else ""
         lines.append(Line(Content.assemble(
             (f"   {bar:<{_BAR}} ", "$accent"), f"{weight:8.3g} {token_id:>7} ",
-            (_cut(name, max(4, width - 35)), "bold"),
+            (cut(name, max(4, width - 35)), "bold"),
         ), token_id))  # fmt: skip
     if count > _SHADOWS:
         rest = sum(weight for weight, _ in weighed[_SHADOWS:])
@@ -180,8 +180,8 @@ def _listed(row: SpeakabilityRow, width: int) -> Line:
     winner = "itself" if itself else f"{name_of(row.own_direction_winner)}"
     return Line(Content.assemble(
         (f"{mark} ", colour), f"{row.token.token_id:>7}  ",
-        (set_cell_size(_cut(name_of(row.token), room), room), "bold"),
-        f"  {row.margin:>9.3g}  ", (_cut(winner, room), _MUTED),
+        (padded(name_of(row.token), room), "bold"),
+        f"  {row.margin:>9.3g}  ", (cut(winner, room), _MUTED),
     ), row.token.token_id)  # fmt: skip
 
 
@@ -189,11 +189,6 @@ def prose(text: str, width: int, indent: int, style: str = _MUTED) -> list[Line]
     """Words on as many lines as they need."""
     room = max(10, width - indent)
     return [Line(Content.styled(" " * indent + part, style)) for part in wrap(visible(text, spaces=False), room)]
-
-
-def _cut(text: str, room: int) -> str:
-    content = Content(text)
-    return text if content.cell_length <= room else set_cell_size(text, max(0, room - 1)) + "…"
 
 
 def contents(lines: Sequence[Line]) -> list[Content]:

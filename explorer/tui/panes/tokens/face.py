@@ -11,7 +11,8 @@ from textual.widgets import Static
 from explorer.base.text import visible
 from explorer.tui.panes.tokens.boxes import ViewBoxes
 from explorer.tui.panes.tokens.table import TokenTable
-from explorer.tui.panes.tokens.views import View, notes_of, title_of
+from explorer.tui.panes.tokens.views import View, notes_of, titles_of
+from explorer.tui.widgets.fitted_line import FittedLine
 
 _TITLE = "Tokens"
 
@@ -22,7 +23,7 @@ class TokenFace:
     def __init__(self, boxes: ViewBoxes) -> None:
         self.boxes = boxes
         self.table = TokenTable()
-        self._title = Static(_TITLE, classes="title", markup=False)
+        self._title = FittedLine(_TITLE, classes="title")
         self._rule = Static("", classes="rule", markup=False)
         self._problem = Static("", classes="problem", markup=False)
         self._message = Static("", classes="message", markup=False)
@@ -45,8 +46,9 @@ class TokenFace:
             if self.table.screen.focused is None:  # what is hidden cannot be focused, and the App asked for it early
                 self.focus_table()
         self.table.show_rows(view.rows, sort=view.sort, descending=view.request.descending, lead=view.lead)
-        self._title.update(Content(title_of(view)))
-        notes = " · ".join(part for part in (self.table.drawing.legend, *notes_of(view)) if part)
+        self._title.say(*titles_of(view))
+        rule, *others = notes_of(view) or ("",)  # the rule first: of what is long, the end is cut away
+        notes = " · ".join(part for part in (rule, self.table.drawing.legend, *others) if part)
         self._rule.update(Content(notes))
         self._rule.tooltip = Content(notes)
         self.show_problem("")
@@ -59,7 +61,7 @@ class TokenFace:
     def show_message(self, text: str) -> None:
         """Say something in the table's place."""
         self.table.display = False
-        self._title.update(Content(_TITLE))
+        self._title.say(_TITLE)
         self._rule.update(Content(""))
         self._message.update(Content(text))
         self._message.display = True
@@ -67,5 +69,5 @@ class TokenFace:
     def say_reading(self, model: str, progress: str) -> None:
         """A vocabulary is being read; what is in the table stays."""
         text = f"reading the vocabulary of {visible(model, spaces=False)}…{progress}"
-        self._title.update(Content(f"{_TITLE} · {text}"))
+        self._title.say(f"{_TITLE} · {text}", text)
         self._message.update(Content(text))

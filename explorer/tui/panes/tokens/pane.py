@@ -32,7 +32,7 @@ class TokenPane(Pane):
     DEFAULT_CSS = """
     TokenPane {
         layout: vertical; height: 1fr;
-        & > .title { height: 1; text-style: bold; text-overflow: ellipsis; text-wrap: nowrap; }
+        & > .title { text-style: bold; }
         & > .rule { height: auto; max-height: 3; min-height: 1; color: $text-muted; }
         & > .problem { height: auto; color: $error; display: none; }
         & > .message { height: 1fr; color: $text-muted; padding: 1 2; }

@@ -137,10 +137,10 @@ class TableDrawing:
 
     def _header(self, painter: Painter, left: int, width: int) -> Strip:
         layout, palette = painter.layout, painter.palette
-        columns, left_out = _columns_in_sight(painter, left, width)
-        strip = _joined(painter.heading(columns, self._sort), len(layout.fixed), left_out, width, palette.header)
         more = ("‹" if left > 0 else "") + ("›" if layout.width - left > width else "")
-        return Strip.join([strip.crop(0, width - len(more)), Strip([Segment(more, palette.header_sorted)])])
+        columns = _columns_in_sight(painter, left, width - len(more))
+        strip = _joined(painter.heading(columns, self._sort), width - len(more), palette.header)
+        return Strip.join([strip, Strip([Segment(more, palette.header_sorted)])])
 
     def at(self, x: int, y: int, left: int, top: int) -> str | int | None:
         """What is in a cell of the widget: the name that sorts by a heading's column, a row's position, or nothing."""
@@ -179,21 +179,18 @@ def read_palette(style_of: Callable[[str], Style], plain: Style) -> Palette:
 
 
 def _row(painter: Painter, position: int, left: int, width: int, *, under_cursor: bool) -> Strip:
-    columns, left_out = _columns_in_sight(painter, left, width)
+    columns = _columns_in_sight(painter, left, width)
     segments = painter.segments(columns, position, under_cursor=under_cursor)
     end = painter.palette.cursor if under_cursor else painter.palette.plain
-    return _joined(segments, len(painter.layout.fixed), left_out, width, end)
+    return _joined(segments, width, end)
 
 
-def _columns_in_sight(painter: Painter, left: int, width: int) -> tuple[tuple[Column, ...], int]:
-    """The fixed columns and those of the others in sight, and how many cells of their first are left out."""
+def _columns_in_sight(painter: Painter, left: int, width: int) -> tuple[Column, ...]:
+    """The fixed columns and those of the others in sight, each as narrow as what is seen of it."""
     layout = painter.layout
-    moving, left_out = layout.within(left, width - layout.fixed_width)
-    return (*layout.fixed, *moving), left_out
+    return (*layout.fixed, *layout.within(left, width - layout.fixed_width))
 
 
-def _joined(segments: list[Segment], fixed: int, left_out: int, width: int, end: Style) -> Strip:
-    """The segments as a strip `width` cells wide, `left_out` cells cut away after the first `fixed` of them."""
-    if left_out:
-        segments = [*segments[:fixed], *Strip(segments[fixed:]).crop(left_out)]
+def _joined(segments: list[Segment], width: int, end: Style) -> Strip:
+    """The segments as a strip `width` cells wide."""
     return Strip(segments).adjust_cell_length(width, end)

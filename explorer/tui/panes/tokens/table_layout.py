@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 
@@ -19,6 +19,7 @@ from explorer.base.records.tokens import CATEGORIES
 from explorer.base.text import visible
 from explorer.tables.table import AddedColumn
 from explorer.tui.panes.tokens.table_rows import TokenRows
+from explorer.tui.widgets.cutting import cut, cut_numbers, padded
 
 LABELS = {
     "input_norm": "‖W_E‖",
@@ -85,14 +86,14 @@ class Layout:
             starts.append(starts[-1] + column.width + _GAP)
         return starts[:-1]
 
-    def within(self, x: int, room: int) -> tuple[tuple[Column, ...], int]:
-        """The moving columns that show in `room` cells from `x` on, and how many cells of the first do not."""
-        starts = self.starts()
-        ends = [*starts[1:], starts[-1] + self.moving[-1].width + _GAP]
-        seen = [place for place in range(len(starts)) if starts[place] < x + room and ends[place] > x]
-        if not seen:
-            return (), 0
-        return tuple(self.moving[place] for place in seen), max(0, x - starts[seen[0]])
+    def within(self, x: int, room: int) -> tuple[Column, ...]:
+        """The moving columns that show in `room` cells from `x` on, as narrow as the part of them that does."""
+        seen = []
+        for column, start in zip(self.moving, self.starts(), strict=True):
+            first, last = max(start, x), min(start + column.width, x + room)
+            if start < x + room and start + column.width + _GAP > x:
+                seen.append(replace(column, width=max(0, last - first)))
+        return tuple(seen)
 
     def column_at(self, x: int, scroll_x: int) -> Column | None:
         """The column under a cell of the widget."""
@@ -128,14 +129,13 @@ def lay_out(rows: TokenRows, lead: str, added: Mapping[str, AddedColumn], width:
     return Layout(fixed=(marker, token_id, token), moving=moving)
 
 
-def fit(text: str, column: Column) -> str:
-    """`text` in exactly the column's cells and the gap, cut with `…` where it is too long."""
-    width = cell_len(text)
-    if width > column.width:
-        text = set_cell_size(text, column.width - 1) + "…"
-    elif column.right:
-        text = " " * (column.width - width) + text
-    return set_cell_size(text, column.width + _GAP)
+def fit(text: str, column: Column, *, is_number: bool = False) -> str:
+    """`text` in exactly the column's cells and the gap: cut with `…` where it is too long, a number never through the
+    middle."""
+    shown = cut_numbers(text, column.width) if is_number else cut(text, column.width)
+    if column.right:
+        shown = " " * (column.width - cell_len(shown)) + shown
+    return padded(shown, column.width) + " " * _GAP
 
 
 def flag_letters(flags: tuple[str, ...]) -> dict[str, str]:
@@ -223,7 +223,7 @@ class Painter:
         if under_cursor and columns[0].kind == "marker":
             cells[0] = ("▸" + cells[0][0][1:], cursor)
         return [
-            Segment(fit(text, column), cursor if under_cursor else style)
+            Segment(fit(text, column, is_number=column.right), cursor if under_cursor else style)
             for column, (text, style) in zip(columns, cells, strict=True)
         ]
 

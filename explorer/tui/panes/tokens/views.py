@@ -13,8 +13,12 @@ import msgspec
 from explorer.base.records.vocabulary import RankedTokens, RankTokens, VocabularyColumns
 from explorer.base.text import visible
 from explorer.tables.table import TokenColumns, ranked, select
+from explorer.tui.panes.tokens.table_layout import LABELS
 from explorer.tui.panes.tokens.table_rows import LoadedRows, ReplayedRows
+from explorer.tui.widgets.cutting import cut
 
+SHORT_MODEL = 12
+"""Cells of a model's name in a narrow title."""
 RECORDED_ROWS = 50
 """Rows that a settled view leaves in the session."""
 
@@ -114,17 +118,23 @@ def replayed(request: RankTokens, outcome: RankedTokens) -> View:
     return View(request, rows, outcome.sort, lead, outcome.total, outcome.default_rule, outcome.notes)
 
 
-def title_of(view: View) -> str:
-    """`Tokens 3,072 · mynah · sorted by input_norm ▲ · 12 match`; safe to show."""
+def titles_of(view: View) -> tuple[str, ...]:
+    """`Tokens 3,072 · mynah · sorted by input_norm ▲ · 12 match`, and shorter ones: the number of matches goes last."""
     request = view.request
+    tokens, model = f"Tokens {view.total:,}", visible(request.model, spaces=False)
+    arrow = "▼" if request.descending else "▲"
+    name, short = f"{visible(view.sort)} {arrow}", f"{visible(LABELS.get(view.sort, view.sort))} {arrow}"
+    matching = (f"{len(view.rows):,} match",) if request.filter.strip() or request.category else ()
     parts = [
-        f"Tokens {view.total:,}",
-        visible(request.model, spaces=False),
-        f"sorted by {visible(view.sort)} {'▼' if request.descending else '▲'}",
+        (tokens, model, f"sorted by {name}", *matching),
+        (tokens, model, name, *matching),
+        (tokens, model, short, *matching),
+        (tokens, cut(model, SHORT_MODEL), short, *matching),
+        (tokens, short, *matching),
+        (short, *(matching or (tokens,))),
+        matching or (tokens,),
     ]
-    if request.filter.strip() or request.category:
-        parts.append(f"{len(view.rows):,} match")
-    return " · ".join(parts)
+    return tuple(" · ".join(variant) for variant in parts)
 
 
 def notes_of(view: View) -> tuple[str, ...]:

@@ -6,7 +6,6 @@ from textwrap import wrap
 
 import numpy as np
 import numpy.typing as npt
-from rich.cells import set_cell_size
 from textual.content import Content
 
 from explorer.base.lazy_sequence import LazySequence
@@ -28,6 +27,7 @@ from explorer.specs.verdict_blocks import class_words, not_asked_words
 from explorer.specs.verdict_tables import controls_called, reply_shares
 from explorer.tables.verdicts import VerdictMatrix
 from explorer.tui.panes.tokens.table_layout import LABELS
+from explorer.tui.widgets.cutting import cut, padded
 from explorer.tui.widgets.prompt_lines import reply_text
 
 MARKS: dict[Verdict, tuple[str, str]] = {
@@ -51,6 +51,7 @@ HEADINGS = {
 """Short headings, where a definition's own name does not do."""
 _MUTED = "$foreground-muted"
 _CELL = 10
+_NUMBER = 7
 _ID = 8
 _TOKEN_MIN, _TOKEN_MAX = 12, 30
 _PROMPT_LINES = 6
@@ -120,7 +121,7 @@ class MatrixRows(LazySequence[Content]):
     def item(self, place: int) -> Content:
         """The line of the row at `place`."""
         row = int(self.places[place])
-        token = set_cell_size(_cut(visible_bytes(self.matrix.token_bytes(row)), self._token), self._token)
+        token = padded(visible_bytes(self.matrix.token_bytes(row)), self._token)
         cells = [
             _cell(self.matrix.cell(definition.name, row), is_here=self._first + at == self.column)
             for at, definition in enumerate(self._shown)
@@ -133,7 +134,7 @@ class MatrixRows(LazySequence[Content]):
         for at, definition in enumerate(self._shown):
             is_here = self._first + at == self.column
             text = ("▾" if is_here else " ") + heading_of(definition.name)
-            fitted = set_cell_size(_cut(text, _CELL - 1), _CELL)
+            fitted = padded(text, _CELL - 1) + " "
             parts.append((fitted, "$accent") if is_here else fitted)
         hidden = len(self.matrix.definitions) - len(self._shown)
         return Content.assemble(*parts, (f"+{hidden}", _MUTED) if hidden else "")
@@ -152,10 +153,11 @@ def _cell(cell: VerdictCell, *, is_here: bool) -> tuple[str, str]:
 
 
 def number_text(value: float) -> str:
-    """A verdict's number in at most seven cells."""
-    if value == 0 or 0.001 <= abs(value) < 10_000:
-        return f"{value:.4g}"[:7]
-    return f"{value:.1e}".replace("e-0", "e-").replace("e+0", "e")
+    """A verdict's number in at most seven cells, with as many of four digits as fit: `0.00123`, `5.8e-10`."""
+    plain = value == 0 or 0.001 <= abs(value) < 10_000
+    texts = (f"{value:.{digits}{'g' if plain else 'e'}}" for digits in range(4 if plain else 1, -1, -1))
+    short = [text if plain else text.replace("e-0", "e-").replace("e+0", "e").replace("e+", "e") for text in texts]
+    return next((text for text in short if len(text) <= _NUMBER), "…")
 
 
 def definition_lines(result: VerificationResult, width: int) -> list[Content]:
@@ -163,7 +165,7 @@ def definition_lines(result: VerificationResult, width: int) -> list[Content]:
     lines = [Content.styled("definition                verified    weak rejected  inconcl.", "bold")]
     for one in result.definitions:
         counts = f"{one.verified:>8,}{one.weak:>8,}{one.rejected:>9,}{one.inconclusive:>10,}"
-        lines.append(Content.assemble((set_cell_size(visible(one.title, spaces=False), 26), "bold $accent"), counts))
+        lines.append(Content.assemble((padded(visible(one.title, spaces=False), 25) + " ", "bold $accent"), counts))
         lines += _prose(f"{one.rule} [{one.source}]", width, 2)
         lines += _prose(_controls_text(one), width, 2) if one.controls is not None or one.replies is not None else []
     lines += ["", *_overlaps(result, width)]  # type: ignore[list-item]
@@ -172,7 +174,7 @@ def definition_lines(result: VerificationResult, width: int) -> list[Content]:
     for score in result.truths:
         numbers = f"precision {_share(score.precision)}  recall {_share(score.recall)}"
         wrong = f"{score.false_positives:,} false, {score.false_negatives:,} missed, {score.undecided:,} undecided"
-        lines.append(Content.assemble((set_cell_size(visible(score.definition), 26), ""), numbers))
+        lines.append(Content.assemble((padded(visible(score.definition), 25) + " ", ""), numbers))
         lines += _prose(f"{score.truth}: {wrong}", width, 2)
     for note in result.notes:
         lines += _prose(note, width, 0)
@@ -206,13 +208,13 @@ def _overlaps(result: VerificationResult, width: int) -> list[Content]:
     if room + 6 * len(names) > width:
         for pair in result.pairs:
             words = f"{pair.jaccard:.2f}  {pair.both:,} of {pair.either:,}  {visible(pair.first)} and "
-            lines.append(Content(_cut(words + visible(pair.second), width)))
+            lines.append(Content(cut(words + visible(pair.second), width)))
         return lines
     lines.append(Content.styled(" " * room + "".join(f"{at + 1:>6}" for at in range(len(names))), _MUTED))
     for row, first in enumerate(names):
         pairs = [found.get(frozenset((first, second))) for second in names[:row]]
         cells = "".join("     –" if pair is None else f"{pair.jaccard:6.2f}" for pair in pairs)
-        lines.append(Content.assemble(set_cell_size(_cut(f"{row + 1} {visible(first)}", room), room), cells))
+        lines.append(Content.assemble(padded(f"{row + 1} {visible(first)}", room), cells))
     return lines
 
 
@@ -246,7 +248,7 @@ def evidence_lines(evidence: VerdictEvidence, width: int, *, with_ids: bool) -> 
         if not prompt.asked:
             lines += _prose(not_asked_words(prompt), width, 2)
             continue
-        lines.append(Content.assemble("  → ", (_cut(reply_text(prompt.reply), width - 4), "bold")))
+        lines.append(Content.assemble("  → ", (cut(reply_text(prompt.reply), width - 4), "bold")))
         if with_ids and prompt.reply_ids:
             lines += _prose("ids " + " ".join(map(str, prompt.reply_ids)), width, 4)
         if prompt.logprobs:
@@ -260,8 +262,3 @@ def evidence_lines(evidence: VerdictEvidence, width: int, *, with_ids: bool) -> 
 def _prose(text: str, width: int, indent: int, style: str = _MUTED) -> list[Content]:
     parts = wrap(visible(text, spaces=False), max(10, width - indent))
     return [Content.styled(" " * indent + part, style) for part in parts]
-
-
-def _cut(text: str, room: int) -> str:
-    content = Content(text)
-    return text if content.cell_length <= room else set_cell_size(text, max(0, room - 1)) + "…"
