@@ -143,13 +143,13 @@ async def test_sideways_the_token_stays_and_other_columns_come(columns: TokenCol
 
 def test_no_number_is_cut_through_the_middle_however_wide_the_table_and_wherever_it_is_scrolled() -> None:
     columns = TokenColumns(vocabulary(ordinary(40)))
-    drawing = TableDrawing()
+    drawing = TableDrawing(lambda: read_palette(lambda part: Style.null(), Style.null()))
     drawing.set_rows(LoadedRows(columns, np.arange(40)), Sort("id"), "input_norm")
     drawing.set_added({"own": AddedColumn(np.zeros(40, np.float32), lambda token_id: f"#88{token_id:02}"),
                        "verdict": AddedColumn(np.zeros(40, np.float32), lambda token_id: "V 5.8e-10")})  # fmt: skip
     formats = {name: drawing.rows.number_format(name) for name in columns.indicators}  # type: ignore[union-attr]
     for width in range(44, 130):
-        drawing.paint(read_palette(lambda part: Style.null(), Style.null()), width, layout=True)
+        drawing.paint(width, layout=True)
         for left in (0, 3, 9, 14, 30):
             drawing.forget_strips()
             for place in range(5):
