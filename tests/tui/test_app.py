@@ -104,6 +104,19 @@ async def test_keys_can_be_changed_in_the_settings(engine: Engine, tmp_path: Pat
         await until(pilot, lambda: len(app.screen_stack) == 2)
 
 
+async def test_a_model_typed_in_the_dialogue_is_loaded_as_the_settings_say(engine: Engine, tmp_path: Path) -> None:
+    session = SessionWriter(tmp_path / "s.jsonl")
+    settings = Settings(models=(), dtype="float32", tokenizer="no/such", chat_day="2026-11-28")
+    app = ExplorerApp(DirectClient(engine), session, settings)  # type: ignore[arg-type]
+    async with on_screen(app) as pilot:
+        await pilot.press("m")
+        await until(pilot, lambda: len(app.screen_stack) == 2)
+        await pilot.press("tab", *"zoo:none", "enter")
+        await until(pilot, lambda: len(asked(app, LoadModel)) == 1)
+        request = asked(app, LoadModel)[0].request
+    assert request == LoadModel(source="zoo:none", dtype="float32", tokenizer="no/such", chat_day="2026-11-28")
+
+
 async def test_marks_and_notes_are_steps(engine: Engine, tmp_path: Path) -> None:
     async with running(engine, tmp_path) as (app, pilot):
         assert app.selection.token is not None

@@ -350,7 +350,7 @@ class TestPane:
             assert isinstance(first, ReadLogprobs)
             assert first.models == ("starling", "mynah", "mynah-instruct", "lyrebird")
             app.pane.query_one(Ticks).focus()
-            await pilot.press("left", "x", "enter")
+            await pilot.press("left", "x", "shift+tab", "enter")
             assert len(app.asked) == 1
             assert any("tick starling" in line for line in app.screen_lines())
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from explorer.base.errors import ExplorerError
-from explorer.base.records.models import ListModels, LoadModel, ModelCatalogue
+from explorer.base.records.models import ListModels, ModelCatalogue
 from explorer.base.records.notes import WriteNote
 from explorer.base.records.record import Failure
 from explorer.base.records.vocabulary import ReadVocabulary, VocabularyColumns
@@ -47,7 +47,8 @@ class Dialogues:
         selection = self._app.selection
         failed = {source: each.reason for source, each in self._app.models.failures.items()}
         shown = selection.model.name if selection.model else ""
-        screen = ModelsScreen(selection.roster, selected=shown, failed=failed)
+        usual = self._app.models.request_for("")
+        screen = ModelsScreen(selection.roster, selected=shown, failed=failed, usual=usual)
         self._open("catalogue", partial(self._fill_catalogue, screen))
         choice = await self._app.push_screen_wait(screen)
         if choice is not None:
@@ -55,11 +56,8 @@ class Dialogues:
 
     def _act_on(self, choice: ModelChoice) -> None:
         app = self._app
-        if choice.action == "load":
-            allowed = choice.allow_pickle or app.settings.allow_pickle
-            app.models.load(
-                LoadModel(source=choice.source, dtype=choice.dtype, device=choice.device, allow_pickle=allowed)
-            )
+        if choice.request is not None:
+            app.models.load(choice.request)
         elif choice.action == "retry":
             app.models.load(app.models.failures[choice.source].request)
         elif choice.action == "dismiss":

@@ -12,6 +12,7 @@ from textual.widgets import Input, Static
 
 from explorer.base.text import visible
 from explorer.tui.screens.dialog import Dialog
+from explorer.tui.widgets.shown_characters import ShowHidden
 
 Validator = Callable[[str], str | None]
 """What is wrong with an answer, in words, or None where it is right."""
@@ -39,7 +40,7 @@ class AskLine(Dialog[str]):
 
     def compose_body(self) -> ComposeResult:
         yield Static(Content(visible(self._question, spaces=False)))
-        field = Input(self._initial, placeholder=self._placeholder, compact=True)
+        field = Input(self._initial, placeholder=self._placeholder, highlighter=ShowHidden(), compact=True)
         field.cursor_blink = False
         yield field
         yield Static(Content(""), id="ask-problem")

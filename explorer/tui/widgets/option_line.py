@@ -1,6 +1,7 @@
 """One-line fields for the options of a request: a choice, a number, and models to tick.
 
-In every field `enter` posts `Submitted`, which the pane takes for "run"; `tab` goes to the next field.
+In a text field `enter` posts `Submitted`, which the pane takes for "run"; in any other it does what the field is for
+(open the list, tick), as `space` does. `tab` goes to the next field.
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ from textual.content import Content
 from textual.geometry import Size
 from textual.message import Message
 from textual.widget import Widget
-from textual.widgets import Input, Select
+from textual.widgets import Input, OptionList, Select
 
 from explorer.base.text import visible
 from explorer.tui.shell.guarded import Guarded
 from explorer.tui.widgets.prompt_lines import MUTED
+from explorer.tui.widgets.shown_characters import ShowHidden
 
 
 class FormError(ValueError):
@@ -27,17 +29,16 @@ class FormError(ValueError):
 
 
 class Submitted(Message):
-    """`enter` was pressed in a field."""
+    """`enter` was pressed in a text field."""
 
 
 class Choice(Select[str], inherit_bindings=False):
-    """One of several names: left and right go through them, up or down opens the list."""
+    """One of several names: left and right go through them; enter, space, up or down opens the list."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left", "cycle(-1)", "previous", show=False),
         Binding("right", "cycle(1)", "next", show=False),
-        Binding("up,down", "show_overlay", "list", show=False),
-        Binding("enter", "submit", "run", show=False),
+        Binding("enter,space,up,down", "open_list", "list", show=False),
     ]
     DEFAULT_CSS = """
     Choice {
@@ -75,9 +76,12 @@ class Choice(Select[str], inherit_bindings=False):
         """Choose the name `step` places on, going round at the ends."""
         self.value = self.names[(self.names.index(self.chosen) + step) % len(self.names)]
 
-    def action_submit(self) -> None:
-        """Run."""
-        self.post_message(Submitted())
+    def action_open_list(self) -> None:
+        """Open the list; in the open list, choose what is under its cursor."""
+        if self.expanded:
+            self.query_one(OptionList).action_select()
+        else:
+            self.action_show_overlay()
 
 
 def _options(names: Sequence[str]) -> list[tuple[Content, str]]:
@@ -100,7 +104,8 @@ class Field(Guarded, Input):
     def __init__(
         self, value: str = "", *, restrict: str | None = None, placeholder: str = "", id: str | None = None
     ) -> None:
-        super().__init__(value, restrict=restrict, placeholder=placeholder, compact=True, id=id)
+        look = ShowHidden()
+        super().__init__(value, restrict=restrict, placeholder=placeholder, highlighter=look, compact=True, id=id)
         self.cursor_blink = False
 
     async def action_submit(self) -> None:
@@ -109,13 +114,12 @@ class Field(Guarded, Input):
 
 
 class Ticks(Guarded, Widget, can_focus=True):
-    """Names in a row, each ticked or not: left and right go between them, `x` or a click ticks."""
+    """Names in a row, each ticked or not: left and right go between them; x, enter, space or a click ticks."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left", "move(-1)", "previous", show=False),
         Binding("right", "move(1)", "next", show=False),
-        Binding("x", "tick", "tick", show=False),
-        Binding("enter", "submit", "run", show=False),
+        Binding("x,enter,space", "tick", "tick", show=False),
     ]
     DEFAULT_CSS = """
     Ticks { height: auto; width: 1fr; }
@@ -162,10 +166,6 @@ class Ticks(Guarded, Widget, can_focus=True):
             self._off ^= {self._names[self._at]}
             self.refresh()
             self.post_message(self.Changed())
-
-    def action_submit(self) -> None:
-        """Run."""
-        self.post_message(Submitted())
 
     def on_click(self, event: events.Click) -> None:
         x, y = event.get_content_offset_capture(self)

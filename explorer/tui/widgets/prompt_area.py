@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from typing import ClassVar
 
 from rich.text import Text
@@ -11,6 +10,7 @@ from textual.widgets import TextArea
 
 from explorer.tui.shell.guarded import Guarded
 from explorer.tui.widgets.option_line import Submitted
+from explorer.tui.widgets.shown_characters import shown_character
 
 
 class PromptArea(Guarded, TextArea):
@@ -40,7 +40,7 @@ class PromptArea(Guarded, TextArea):
 
     def get_line(self, line_index: int) -> Text:
         line = super().get_line(line_index)
-        shown = Text("".join(map(_printable, line.plain)), end="")
+        shown = Text("".join(map(shown_character, line.plain)), end="")
         shown.highlight_regex(r"\{token\}", self.get_component_rich_style("prompt-area--slot", partial=True))
         return shown
 
@@ -54,10 +54,3 @@ class PromptArea(Guarded, TextArea):
                 self.insert("\n")
             return
         await super()._on_key(event)
-
-
-def _printable(character: str) -> str:
-    if character == "\t" or (character.isascii() and character.isprintable()):
-        return character
-    hidden = unicodedata.category(character)[0] == "C" or unicodedata.category(character) in ("Zl", "Zp")
-    return "\N{REPLACEMENT CHARACTER}" if hidden else character

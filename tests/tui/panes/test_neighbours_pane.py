@@ -168,7 +168,7 @@ async def test_it_asks_for_the_selected_token_with_the_options_as_they_stand() -
         app.pane.query_one("#metric", Choice).focus()
         await pilot.press("right")
         app.pane.query_one("#k", Field).value = "7"
-        await pilot.press("enter")
+        await pilot.press("tab", "tab", "enter")
         (ask,) = app.heard
         assert isinstance(ask, Ask)
         assert ask.request == FindNeighbours(

@@ -5,19 +5,29 @@ from __future__ import annotations
 import re
 from typing import Any, ClassVar
 
+import msgspec
 import pytest
 from textual.app import App
 from textual.binding import BindingType
 from textual.widgets import Input
 
-from explorer.base.records.models import CatalogueEntry, DeviceMemory, ModelCatalogue, ModelInfo, Roster
+from explorer.base.records.models import (
+    CatalogueEntry,
+    DeviceMemory,
+    LoadModel,
+    ModelCatalogue,
+    ModelInfo,
+    Roster,
+)
 from explorer.base.records.vocabulary import UnusedReference
 from explorer.base.token_ids import format_ids, parse_ids
+from explorer.settings import Settings, load_request
 from explorer.tui.screens.ask_line import AskLine
 from explorer.tui.screens.dialog import Dialog
 from explorer.tui.screens.help import HelpScreen, help_text
 from explorer.tui.screens.log import LogScreen
-from explorer.tui.screens.models import ModelChoice, ModelsScreen, size_text
+from explorer.tui.screens.model_rows import size_text
+from explorer.tui.screens.models import ModelChoice, ModelsScreen
 from explorer.tui.screens.unused import UnusedChoice, UnusedScreen
 from explorer.tui.shell.commands import COMMANDS
 from explorer.tui.widgets.row_list import RowList
@@ -38,6 +48,10 @@ def info(name: str) -> ModelInfo:
         d_model=128,
         weights_digest="ab" * 16,
     )
+
+
+def load(source: str, **how: Any) -> ModelChoice:
+    return ModelChoice("load", request=LoadModel(source=source, **how))
 
 
 ROSTER = Roster(
@@ -107,19 +121,66 @@ async def test_every_dialogue_is_safe_to_look_at_and_left_with_escape(index: int
         (["enter"], ModelChoice("select", source="zoo:mynah", model="mynah")),
         (["down", "enter"], ModelChoice("select", source="zoo:lyrebird", model="lyrebird")),
         (["down", "x"], ModelChoice("unload", source="zoo:lyrebird", model="lyrebird")),
-        (["down", "down", "enter"], ModelChoice("load", source="zoo:starling")),
-        (["end", "enter"], ModelChoice("load", source=HOSTILE)),
-        (["tab", *"qxm", "enter"], ModelChoice("load", source="qxm")),
-        (["tab", *"gpt2", "tab", "right", "enter"], ModelChoice("load", source="gpt2", dtype="float32")),
-        (["tab", *"a", "tab", "tab", "right", "enter"], ModelChoice("load", source="a", device="cpu")),
-        (["tab", *"a", "tab", "tab", "tab", "right", "enter"], ModelChoice("load", source="a", allow_pickle=True)),
+        (["down", "down", "enter"], load("zoo:starling")),
+        (["end", "enter"], load(HOSTILE)),
+        (["tab", *"qxm", "enter"], load("qxm")),
+        (["tab", *"gpt2", "tab", "right", *["tab"] * 4, "enter"], load("gpt2", dtype="float32")),
+        (["tab", *"a", "tab", "tab", "right", "shift+tab", "shift+tab", "enter"], load("a", device="cpu")),
+        (["tab", *"a", *["tab"] * 3, "right", "tab", "enter"], load("a", allow_pickle=True)),
+        (["tab", *"a", *["tab"] * 4, *"./b", "enter"], load("a", tokenizer="./b")),
+        (["tab", *"a", "tab", "enter", "down", "enter", "shift+tab", "enter"], load("a", dtype="float32")),
+        (["tab", *"a", "tab", "space", "down", "space", "shift+tab", "enter"], load("a", dtype="float32")),
     ],
 )
 async def test_models_are_chosen_by_keyboard(keys: list[str], choice: ModelChoice) -> None:
     app = DialogueApp(ModelsScreen(ROSTER, CATALOGUE, selected="mynah"))
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press(*keys)
+        await pilot.pause()
         assert app.result == choice
+
+
+async def test_what_the_settings_say_is_what_a_typed_model_is_loaded_with() -> None:
+    settings = Settings(
+        dtype="bfloat16", device="cuda:1", allow_pickle=True, tokenizer="./other", chat_day="2026-11-28"
+    )
+    app = DialogueApp(ModelsScreen(ROSTER, usual=load_request("", settings)))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        shown = app.screen_text()
+        assert all(said in shown for said in ("bfloat16", "cuda:1", "allowed", "./other"))
+        await pilot.press("tab", *"gpt2", "enter")
+    assert app.result == ModelChoice("load", request=load_request("gpt2", settings))
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_columns_of_loaded_models_stay_under_their_headings(size: tuple[int, int]) -> None:
+    long = msgspec.structs.replace(info("mynah"), architecture="LlamaForCausalLM", n_layers=2, memory_bytes=3 << 30)
+    longer = msgspec.structs.replace(
+        info("SmolLM2-135M-Instruct-of-someone"),
+        architecture="Qwen3VLMoeForConditionalGeneration",
+        vocab_size=1_262_144,
+    )
+    app = DialogueApp(ModelsScreen(Roster(models=(long, longer), devices=()), CATALOGUE, selected="mynah"))
+    async with app.run_test(size=size) as pilot:
+        await pilot.pause()
+        lines = app.screen_text().split("\n")
+        header, first, second = (next(line for line in lines if said in line) for said in ("vocab×", "[mynah]", "Smol"))
+        assert header.index("architecture") == first.index("LlamaForCausalLM") == second.index("Qwen3")
+        end = header.index("layers") + len("layers")
+        assert first[:end].endswith(" 3,072×128×2")
+        assert second[:end].endswith(" 1,262,144×128")
+        assert "Qwen3VLMoeForCo…" in second
+        assert "3.00 GiB" in first
+
+
+async def test_a_loaded_model_keeps_its_description() -> None:
+    entry = CatalogueEntry(source="zoo:mynah", origin="zoo", description="knows every word", loaded=True)
+    app = DialogueApp(ModelsScreen(ROSTER, ModelCatalogue(entries=(entry,)), selected="mynah"))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        assert "knows every word" in app.screen_text()
+        assert "GPT2 in float32 on cpu" in app.screen_text()
 
 
 async def test_only_a_loaded_model_can_be_unloaded() -> None:

@@ -23,7 +23,7 @@ from explorer.tui.widgets.prompt_lines import by_name
 
 EDITED = "edited"
 """The name of a template whose text was changed in the form."""
-HINT = "enter run  ctrl+t ids  w whole  x tick  ctrl+j newline"
+HINT = "r/enter run  ctrl+t ids  w whole  x tick  ctrl+j newline"
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,7 @@ class SpeakabilityPane(Pane):
 
     @on(Submitted)
     def run_as_set(self, event: Submitted) -> None:
-        """Enter in an option asks."""
+        """Enter in a text field asks."""
         event.stop()
         self.run_default()
 

@@ -1,0 +1,51 @@
+"""What all forms have in common: a list opens, a box is ticked, and nothing is run by either."""
+
+from __future__ import annotations
+
+import pytest
+
+from explorer.specs.registry import REGISTRY
+from explorer.tui.widgets.option_line import Choice, Field, Ticks
+from tests.tui.pane_samples import Harness
+from tests.tui.test_pane_snapshots import pane_of
+
+FORMS = ("repeat", "logprobs", "neighbours", "verdicts", "speakability")
+
+
+def test_the_names_of_the_forms_are_those_of_tabs() -> None:
+    assert set(FORMS) <= {tab.name for tab in REGISTRY.tabs()}
+
+
+@pytest.mark.parametrize("name", FORMS)
+@pytest.mark.parametrize("key", ["enter", "space"])
+async def test_enter_and_space_open_lists_and_tick_boxes_and_run_nothing(name: str, key: str) -> None:
+    app = Harness(pane_of(name))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        for choice in app.pane.query(Choice).results():
+            if not choice.display:
+                continue
+            choice.focus()
+            await pilot.press(key)
+            assert choice.expanded, choice.id
+            await pilot.press("home", "down", key)
+            assert not choice.expanded, choice.id
+            assert choice.chosen == choice.names[min(1, len(choice.names) - 1)], choice.id
+        for ticks in app.pane.query(Ticks).results():
+            ticks.focus()
+            before = ticks.ticked
+            await pilot.press(key)
+            assert set(before) - set(ticks.ticked) == {before[0]}
+        await pilot.pause()
+        assert app.asked == []
+
+
+@pytest.mark.parametrize("name", FORMS[:4])
+async def test_enter_in_a_text_field_runs(name: str) -> None:
+    app = Harness(pane_of(name))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        app.pane.query(Field).first().focus()
+        await pilot.press("enter")
+        await pilot.pause()
+        assert app.asked
