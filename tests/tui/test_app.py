@@ -109,6 +109,7 @@ async def test_a_model_typed_in_the_dialogue_is_loaded_as_the_settings_say(engin
     settings = Settings(models=(), dtype="float32", tokenizer="no/such", chat_day="2026-11-28")
     app = ExplorerApp(DirectClient(engine), session, settings)  # type: ignore[arg-type]
     async with on_screen(app) as pilot:
+        await until(pilot, lambda: app.is_open)
         await pilot.press("m")
         await until(pilot, lambda: len(app.screen_stack) == 2)
         await pilot.press("tab", *"zoo:none", "enter")
