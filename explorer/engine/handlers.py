@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from typing import cast
 
-from explorer.base.records.models import LoadModel, Roster
+from explorer.base.records.models import Ability, LoadModel, Roster
+from explorer.base.records.record import Progress
 from explorer.base.records.unions import AnyRequest
 from explorer.engine.answers.models import devices_to_load
 from explorer.engine.answers.speakability.unembedding import Unembeddings
 from explorer.engine.answers.vocabulary import VocabularyReader
 from explorer.engine.models.abilities import lacks
 from explorer.engine.models.errors import ModelError
+from explorer.engine.models.local import LocalModel
 from explorer.engine.models.roster import Roster as ModelRoster
 from explorer.engine.queue import Control, Job, Work
 from explorer.specs.registry import REGISTRY, models_of, resolve
+
+_MUST_RUN: frozenset[Ability] = frozenset({"next_tokens", "generation", "hidden"})
 
 
 class Engine:
@@ -30,7 +34,8 @@ class Engine:
         Raises `ModelError` where a model that it names is not loaded, or cannot do what is needed.
         """
         self._check_abilities(request)
-        return cast(Work, resolve(REGISTRY.of(request).answer)(self, request, control))
+        work = cast(Work, resolve(REGISTRY.of(request).answer)(self, request, control))
+        return _fill_first(self._waiting(request), work)
 
     def job(self, number: int, request: AnyRequest) -> Job:
         """The request as it goes into the queue: what it needs, and whether quicker ones may pass it.
@@ -60,6 +65,13 @@ class Engine:
             return frozenset()
         return frozenset(map(resource_of, devices)) or frozenset({"cpu"})
 
+    def _waiting(self, request: AnyRequest) -> list[LocalModel]:
+        """The models that must run for the request and do not have their weights in memory yet."""
+        if not REGISTRY.of(request).needs(request) & _MUST_RUN:
+            return []
+        named = [self.models.get(name) for name in models_of(request)]
+        return [model for model in named if isinstance(model, LocalModel) and not model.is_filled]
+
     def _check_abilities(self, request: AnyRequest) -> None:
         spec = REGISTRY.of(request)
         needed = spec.needs(request)
@@ -68,6 +80,14 @@ class Engine:
             missing = needed - set(info.abilities)
             if missing:
                 raise lacks(info, missing, spec.advise(request, missing))
+
+
+def _fill_first(models: list[LocalModel], work: Work) -> Work:
+    """`work`, after these models were made ready to run."""
+    for model in models:
+        yield Progress(done=0, total=0, what=f"reading the weights of {model.info.name} to run it")
+        model.fill()
+    return (yield from work)
 
 
 def _raise(error: Exception) -> Work:

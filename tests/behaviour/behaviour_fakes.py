@@ -141,6 +141,7 @@ class FakeModel:
         return ModelInfo(
             name=self.name, source="fake", architecture="fake", dtype="float32", device="cpu", context=self.context,
             vocab_size=self.fake_vocabulary.size, tokenizer_size=self.fake_vocabulary.tokenizer_size, d_model=1,
+            abilities=("vocabulary", "next_tokens", "generation"),
         )  # fmt: skip
 
     @property

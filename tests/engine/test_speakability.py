@@ -10,7 +10,8 @@ import sys
 from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import msgspec
 import numpy as np
@@ -43,7 +44,7 @@ from explorer.engine.answers.speakability.unembedding import Unembeddings, unemb
 from explorer.engine.handlers import Engine
 from explorer.engine.models.abilities import HasWeights, weights_of
 from explorer.engine.models.lens import folded_unembedding
-from explorer.engine.models.local import EmbeddingsOnly, LocalModel
+from explorer.engine.models.local import EmbeddingsOnly, LocalModel, ModelFiles
 from explorer.engine.models.memory import Memory
 from explorer.engine.queue import Control
 from explorer.specs.proof_words import tie_words
@@ -565,7 +566,8 @@ def test_a_forbidden_token_is_unspeakable_and_a_token_without_a_row_is_none(engi
     rows = matrix.clone()
     rows[2000:] = torch.nan
     held = replace(mynah.embeddings(), output=rows, output_bias=bias, tied=False, output_rows=2000)
-    model = EmbeddingsOnly(mynah.vocabulary, held, mynah.info)
+    files = cast(ModelFiles, SimpleNamespace(vocabulary=mynah.vocabulary, embeddings=held))
+    model = EmbeddingsOnly(files, msgspec.structs.replace(mynah.info, abilities=("vocabulary", "weights")))
     result, _, made = settle(model, tmp_path, token_ids=(999, 1000), folded=False)
     assert [row.verdict for row in made.rows] == ["speakable", "unspeakable"]
     assert checked(model, made).refused == ()

@@ -17,7 +17,8 @@ from transformers import PreTrainedModel
 from explorer.engine.models.adapters import load_adapted
 from explorer.engine.models.errors import ModelError
 from explorer.engine.models.loading import load_model
-from explorer.engine.models.roster import Roster, weights_size
+from explorer.engine.models.reading import weights_size
+from explorer.engine.models.roster import Roster
 
 Tiny = Callable[[str], Path]
 PROMPT = [5, 6, 7, 8]

@@ -17,7 +17,8 @@ from explorer.engine.models.checkpoints.gguf_files import GgufFiles, dequantise_
 from explorer.engine.models.checkpoints.gguf_place import find_gguf, model_name
 from explorer.engine.models.errors import ModelError
 from explorer.engine.models.local import EmbeddingsOnly, LocalModel
-from explorer.engine.models.roster import Roster, matrices_size, weights_size
+from explorer.engine.models.reading import matrices_size, weights_size
+from explorer.engine.models.roster import Roster
 from explorer.engine.models.source import parse_source
 from tests.models import gguf_samples as samples
 from tests.models.conftest import byte_level_tokenizer

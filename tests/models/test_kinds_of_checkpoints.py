@@ -48,7 +48,7 @@ from explorer.engine.models.errors import ModelError
 from explorer.engine.models.lens import residuals
 from explorer.engine.models.loading import load_embeddings_only, load_model
 from explorer.engine.models.prediction import Choice, Wanted
-from explorer.engine.models.roster import weights_size
+from explorer.engine.models.reading import weights_size
 
 Tiny = Callable[[str], Path]
 Save = Callable[..., None]

@@ -11,7 +11,8 @@ import torch
 from explorer.engine.models.errors import ModelError
 from explorer.engine.models.local import EmbeddingsOnly, LocalModel
 from explorer.engine.models.memory import Memory, free_memory
-from explorer.engine.models.roster import Roster, weights_size
+from explorer.engine.models.reading import weights_size
+from explorer.engine.models.roster import Roster
 
 Tiny = Callable[[str], Path]
 

@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -29,7 +30,10 @@ from explorer.engine.core.default_rule import choose_default
 from explorer.engine.core.indicators import Column, Indicator, RawMatrices, indicator_parts
 from explorer.engine.core.twins import find_twins, relative_step
 from explorer.engine.data.published import published_ids
-from explorer.engine.models.abilities import HasVocabulary, HasWeights
+from explorer.engine.kept import fingerprint, recall, remember
+from explorer.engine.models.abilities import HasVocabulary, HasWeights, has_weights
+from explorer.engine.models.local import Held
+from explorer.engine.models.out_of_memory import release_memory
 from explorer.engine.models.vocabulary import Vocabulary
 from explorer.engine.queue import Control, Work
 from explorer.tables.table import TokenColumns, ranked, select, set_aside
@@ -39,6 +43,7 @@ UNSUSPECTED = (20.0, 80.0)
 """Percentiles of the default indicator between which a token may serve as a control."""
 UNTRAINED_FLAGS = ("withheld", "under_trained", "published")
 """Flags of tokens that may not serve as controls."""
+_KEPT = "columns"
 KEPT = 8
 """Column sets kept in memory, the least recently used one given up first."""
 
@@ -135,7 +140,7 @@ def reference_tokens(model: HasVocabulary, unused_ids: tuple[int, ...] | None) -
     vocabulary = model.vocabulary
     if unused_ids is None:
         found = dict(vocabulary.known_unused())
-        twins = _twins(model) if isinstance(model, HasWeights) else {}
+        twins = _twins(model) if has_weights(model) else {}
         found |= {token_id: f"{TWIN} of {twin}" for token_id, twin in twins.items() if token_id not in found}
         return tuple(UnusedReference(token_id=token_id, reason=found[token_id]) for token_id in sorted(found))
     for token_id in unused_ids:
@@ -158,26 +163,55 @@ def _twins(model: HasWeights) -> dict[int, int]:
 def read_columns(
     model: HasVocabulary, unused_ids: tuple[int, ...] | None, listed: Sequence[int] = ()
 ) -> Generator[Progress, None, VocabularyColumns]:
-    """Compute everything `VocabularyColumns` holds, the indicators on the raw weights where they are here. `listed`:
-    tokens that published lists name, besides those that come with the program."""
-    info, vocabulary = model.info, model.vocabulary
+    """Everything `VocabularyColumns` holds, the indicators on the raw weights where they are here; what was computed of
+    the same files before is taken from the disk. `listed`: tokens that published lists name, besides those that come
+    with the program."""
+    key = _kept_as(model, unused_ids)
+    columns = recall(_KEPT, key, VocabularyColumns) if key else None
+    if columns is None:
+        columns = yield from _compute_columns(model, unused_ids)
+        if key:
+            remember(_KEPT, key, columns)
+    flags = _flags(model.info.source, model.info.vocab_size, listed)
+    return msgspec.structs.replace(
+        columns, model=model.info.name, flags={flag: Array.of(column) for flag, column in flags.items()}
+    )
+
+
+def _kept_as(model: HasVocabulary, unused_ids: tuple[int, ...] | None) -> str:
+    """The key of a model's columns on disk; empty where they are not kept: also while other packages add indicators,
+    which may be changed at any time."""
+    found = find_plugins("indicators")
+    if not isinstance(model, Held) or not model.kept_as or found.offered or found.problems:
+        return ""
+    return fingerprint((), (model.kept_as, unused_ids))
+
+
+def _compute_columns(
+    model: HasVocabulary, unused_ids: tuple[int, ...] | None
+) -> Generator[Progress, None, VocabularyColumns]:
+    """The columns, without flags."""
+    info = model.info
+    yield Progress(done=0, total=0, what=f"categories of {info.name}")
+    vocabulary = model.vocabulary
+    categories = vocabulary.categories
+    release_memory()  # before the matrix is read: what encoding left behind and its pages would be held together
     yield Progress(done=0, total=0, what=f"reference tokens of {info.name}")
     unused = reference_tokens(model, unused_ids)
     computed = Computed(unused=unused)
-    if isinstance(model, HasWeights):
+    if has_weights(model):
         computed = yield from compute_indicators(model, unused)
     blob, offsets = vocabulary.blob()
     return VocabularyColumns(
         model=info.name,
         token_bytes=Array.of(blob),
         offsets=Array.of(offsets),
-        categories=Array.of(vocabulary.categories),
+        categories=Array.of(categories),
         indicators={indicator: Array.of(column) for indicator, column in computed.values.items()},
         default_indicator=computed.default,
         default_rule=computed.rule,
         unused=computed.unused,
         notes=computed.notes,
-        flags={flag: Array.of(column) for flag, column in _flags(info.source, vocabulary.size, listed).items()},
     )
 
 

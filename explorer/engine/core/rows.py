@@ -14,7 +14,7 @@ _CHUNK_BYTES = {"cpu": 2**21, "cuda": 2**28}
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     """Keep torch to one thread: a chunk is too little work to share out. Measured on two busy cores, sharing
     made a pass over 32,768 x 2,048 bf16 take 400 to 2,000 ms instead of 27 ms."""
     threads = torch.get_num_threads()
@@ -54,7 +54,7 @@ def map_rows(
     for each chunk's intermediate results costs more than the arithmetic.
     """
     measured = torch.empty(len(matrix), dtype=torch.float64)
-    with _one_thread():
+    with one_thread():
         for place, chunk in chunks(matrix):
             measured[place] = measure(chunk)[: place.stop - place.start].cpu()
     return measured
@@ -69,7 +69,7 @@ def sum_rows(
     """The sum of the counted rows, each times its `weigh` (1 without one), float64 on the CPU."""
     total = torch.zeros(matrix.shape[1], dtype=torch.float64, device=matrix.device)
     left_out = ~counted.cpu()
-    with _one_thread():
+    with one_thread():
         for place, chunk in chunks(matrix):
             rows = chunk[: place.stop - place.start]
             if left_out[place].any():

@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Bool, Float, Int, UInt64
 from torch import Tensor
 
-from explorer.engine.core.rows import chunks
+from explorer.engine.core.rows import chunks, one_thread
 
 AXES = 16
 """Random directions onto which rows are projected: rows that are the same lie together along each of them."""
@@ -22,6 +22,8 @@ GRIDS = 3
 """Grids of cells, shifted against each other, so that an edge of one does not part twins in all."""
 CELL = 16.0
 """Width of a cell, in times what two twins are apart along one direction on average."""
+COMPARED_AT_ONCE = 256
+"""Rows of a cell whose distances to all of it are held at once."""
 LARGEST_HEAP = 4096
 """Rows of one cell that are compared each with each; of a larger cell each is compared with the first one."""
 
@@ -52,14 +54,15 @@ def find_twins(matrix: Float[Tensor, "rows width"], step: float | None = None) -
     rows, width = matrix.shape
     if rows < 2 or not _is_proof(rows, width, step):
         return {}
-    places, zero = _project(matrix)
-    found = _pair(np.flatnonzero(zero))
-    cell = CELL * max(step, 2.0**-40) / math.sqrt(width)
-    generator = np.random.default_rng(0)
-    for _ in range(GRIDS):
-        for heap in _heaps(_keys(places, cell, generator), np.isfinite(places).all(axis=1)):
-            for token_id, twin in _compare(matrix, heap, step).items():
-                found[token_id] = min(twin, found.get(token_id, twin))
+    with one_thread():
+        places, zero = _project(matrix)
+        found = _pair(np.flatnonzero(zero))
+        cell = CELL * max(step, 2.0**-40) / math.sqrt(width)
+        generator = np.random.default_rng(0)
+        for _ in range(GRIDS):
+            for heap in _heaps(_keys(places, cell, generator), np.isfinite(places).all(axis=1)):
+                for token_id, twin in _compare(matrix, heap, step).items():
+                    found[token_id] = min(twin, found.get(token_id, twin))
     return found
 
 
@@ -90,9 +93,12 @@ def _keys(
 ) -> UInt64[np.ndarray, " rows"]:
     """One number for each row, the same for rows in one cell of a grid of its own."""
     with np.errstate(invalid="ignore"):  # NaN rows are left out afterwards
-        cells = np.floor(places / cell + generator.random(AXES)).astype(np.int64).view(np.uint64)
-    odd = generator.integers(0, 2**63, AXES, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
-    keys: UInt64[np.ndarray, " rows"] = (cells * odd).sum(axis=1, dtype=np.uint64)
+        shift = generator.random(AXES)
+        odd = generator.integers(0, 2**63, AXES, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
+        keys = np.zeros(len(places), dtype=np.uint64)
+        for axis in range(AXES):  # one at a time, so that nothing of the size of `places` is made
+            cells = np.floor(places[:, axis] / cell + shift[axis]).astype(np.int64).view(np.uint64)
+            keys += cells * odd[axis]
     return keys
 
 
@@ -100,8 +106,9 @@ def _heaps(keys: UInt64[np.ndarray, " rows"], usable: Bool[np.ndarray, " rows"])
     """The ids of usable rows that share a key, two or more together, each heap in rising order."""
     ids = np.flatnonzero(usable)
     ids = ids[np.argsort(keys[ids], kind="stable")]
-    ends = np.flatnonzero(np.diff(keys[ids])) + 1
-    return [heap for heap in np.split(ids, ends) if len(heap) > 1]
+    edges = np.concatenate([[0], np.flatnonzero(np.diff(keys[ids])) + 1, [len(ids)]])
+    shared = np.flatnonzero(np.diff(edges) > 1)
+    return [ids[first:last] for first, last in zip(edges[shared], edges[shared + 1], strict=True)]
 
 
 def _compare(matrix: Float[Tensor, "rows width"], ids: Int[np.ndarray, " heap"], step: float) -> dict[int, int]:
@@ -109,14 +116,18 @@ def _compare(matrix: Float[Tensor, "rows width"], ids: Int[np.ndarray, " heap"],
     heap = matrix[torch.from_numpy(ids).to(matrix.device)].to(torch.float64)
     longest = torch.linalg.vector_norm(heap, dim=1)
     heap -= heap[0].clone()
-    first = heap[:1] if len(ids) > LARGEST_HEAP else heap
-    apart = torch.cdist(heap, first, compute_mode="use_mm_for_euclid_dist")
-    near = (apart <= step * torch.maximum(longest[:, None], longest[None, : len(first)])).cpu().numpy()
-    if len(first) < len(ids):
-        return _pair(ids[near[:, 0]])
-    np.fill_diagonal(near, False)
-    twins = near.argmax(axis=1)
-    return {int(ids[at]): int(ids[twins[at]]) for at in np.flatnonzero(near.any(axis=1))}
+    if len(ids) > LARGEST_HEAP:
+        apart = torch.linalg.vector_norm(heap, dim=1)
+        return _pair(ids[(apart <= step * torch.maximum(longest, longest[0])).cpu().numpy()])
+    found: dict[int, int] = {}
+    for first in range(0, len(ids), COMPARED_AT_ONCE):
+        some = slice(first, first + COMPARED_AT_ONCE)
+        apart = torch.cdist(heap[some], heap, compute_mode="use_mm_for_euclid_dist")
+        near = (apart <= step * torch.maximum(longest[some, None], longest)).cpu().numpy()
+        near[np.arange(len(near)), np.arange(first, first + len(near))] = False
+        twins = near.argmax(axis=1)
+        found |= {int(ids[first + at]): int(ids[twins[at]]) for at in np.flatnonzero(near.any(axis=1))}
+    return found
 
 
 def _pair(ids: Int[np.ndarray, " n"]) -> dict[int, int]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, TypeGuard, cast, runtime_checkable
 
 from jaxtyping import Float
 from torch import Tensor
@@ -151,17 +151,27 @@ _GIVES: dict[Ability, str] = {
 }
 
 
+def has_weights(model: HasVocabulary) -> TypeGuard[HasWeights]:
+    """Whether the model says that its matrices are here. To ask it for them would read them."""
+    return "weights" in model.info.abilities
+
+
+def has_hidden(model: HasVocabulary) -> TypeGuard[HasHidden]:
+    """Whether the model says that it can be looked into. To ask it for `hf` would fill it with its weights."""
+    return "hidden" in model.info.abilities
+
+
 def weights_of(model: HasVocabulary) -> HasWeights:
     """The model as one with matrices; raises `ModelError` where it has none."""
-    if isinstance(model, HasWeights):
+    if has_weights(model):
         return model
     raise lacks(model.info, frozenset({"weights"}))
 
 
 def running(model: HasVocabulary) -> GeneratesReplies:
     """The model as one that predicts and replies; raises `ModelError` where it does not."""
-    if isinstance(model, PredictsTokens):
-        return model
+    if "next_tokens" in model.info.abilities:
+        return cast(GeneratesReplies, model)
     raise lacks(model.info, frozenset({"next_tokens"}))
 
 

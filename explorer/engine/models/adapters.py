@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,6 +21,7 @@ from explorer.engine.models.loading import load_model
 from explorer.engine.models.local import LocalModel
 from explorer.engine.models.locate import locate
 from explorer.engine.models.source import Progress, parse_source
+from explorer.engine.models.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -56,12 +58,26 @@ def load_adapted(directory: Path, *, progress: Progress | None = None, **options
 
     Its digest is of both. Raises `ModelError` as `base_directory` and `load_model` do, and where the two do not fit.
     """
-    base = load_model(base_directory(directory, progress), progress=progress, **options)
+    base = load_model(base_directory(directory, progress), progress=progress, **options).fill()
     merged = _merge(base.hf, directory)
     both = f"{base.info.weights_digest} {hashlib.sha256((directory / WEIGHTS).read_bytes()).hexdigest()}"
     info = msgspec.structs.replace(base.info, weights_digest=hashlib.sha256(both.encode()).hexdigest()[:32])
-    embeddings = _embeddings_of(merged, base.embeddings())
-    return LocalModel(merged, base.vocabulary, embeddings, info, base.directory).probed()
+    files = _Merged(base.directory, base.vocabulary, _embeddings_of(merged, base.embeddings()), merged)
+    return LocalModel(files, msgspec.structs.replace(info, memory_bytes=0)).fill()
+
+
+@dataclass(frozen=True)
+class _Merged:
+    """What is left of files once an adapter is merged into the model. Implements `ModelFiles`."""
+
+    directory: Path
+    vocabulary: Vocabulary
+    embeddings: Embeddings
+    merged: PreTrainedModel
+
+    def fill(self, dtype: torch.dtype, device: torch.device) -> PreTrainedModel:
+        """It is already there."""
+        return self.merged
 
 
 def _refuse_unusable(directory: Path, adapter: AdapterConfig, said: str) -> None:

@@ -55,19 +55,23 @@ def describe_checkpoint(
     )
 
 
-def describe_running(
-    checkpoint: ModelInfo, hf: PreTrainedModel, dtype: torch.dtype, device: torch.device, digest: str
-) -> ModelInfo:
-    """A model that runs in `dtype` on `device`; `digest` is of all its weights."""
+def describe_running(checkpoint: ModelInfo, hf: PreTrainedModel, dtype: torch.dtype, device: torch.device) -> ModelInfo:
+    """A model that runs in `dtype` on `device`; `hf` may be its skeleton, on the meta device and in another dtype."""
+    tensors = [*hf.parameters(), *hf.buffers()]
     return msgspec.structs.replace(
         checkpoint,
-        weights_digest=digest,
         dtype=spell_dtype(dtype),
         device=str(device),
         n_parameters=sum(parameter.numel() for parameter in hf.parameters()),
-        memory_bytes=sum(tensor.nbytes for tensor in (*hf.parameters(), *hf.buffers())),
+        memory_bytes=sum(_bytes_held(tensor, dtype) for tensor in tensors),
         abilities=ABILITIES,
     )
+
+
+def _bytes_held(tensor: torch.Tensor, dtype: torch.dtype) -> int:
+    """What a tensor takes once it is loaded; one that waits on the meta device will be in `dtype`, if it is a float."""
+    waits = tensor.is_meta and tensor.is_floating_point()
+    return tensor.numel() * (dtype.itemsize if waits else tensor.element_size())
 
 
 def describe_matrices(checkpoint: ModelInfo, matrices: Sequence[torch.Tensor], digest: str) -> ModelInfo:

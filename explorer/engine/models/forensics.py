@@ -6,23 +6,42 @@ tokenised text, so a model never learns it: ` SolidGoldMagik` and `InstoreAndOnl
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+import numpy as np
+from jaxtyping import Int32
 
 if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
     from explorer.engine.models.vocabulary import Vocabulary
 
 DEEPEST = 64
 
 
-def read_merge_parents(model: dict[str, Any], ids: dict[str, int]) -> dict[int, tuple[int, int]]:
-    """id → the ids of the first merge that makes it, from the `model` part of a tokenizer's JSON."""
-    parents: dict[int, tuple[int, int]] = {}
-    marker = len(model.get("continuing_subword_prefix") or "")
-    for merge in model.get("merges", ()):
+class _Model(msgspec.Struct):
+    merges: list[str | tuple[str, str]] = []
+    continuing_subword_prefix: str | None = None
+
+
+class _Merges(msgspec.Struct):
+    """Of a tokenizer's JSON, what tells its merges."""
+
+    model: _Model
+
+
+def read_merge_parents(tokenizer: Tokenizer, size: int) -> Int32[np.ndarray, "size 2"]:
+    """The ids of the first merge that makes each token, -1 where there is none; for a vocabulary of `size` rows."""
+    model = msgspec.json.decode(tokenizer.to_str(), type=_Merges).model
+    ids = tokenizer.get_vocab(with_added_tokens=False)
+    parents = np.full((size, 2), -1, dtype=np.int32)
+    marker = len(model.continuing_subword_prefix or "")
+    for merge in reversed(model.merges):  # of several that make a token the first stays
         left, right = merge.split(" ") if isinstance(merge, str) else merge
-        whole = ids.get(left + right[marker:])
-        if whole is not None and left in ids and right in ids:
-            parents.setdefault(whole, (ids[left], ids[right]))
+        whole = ids.get(left + right[marker:], size)
+        if whole < size and left in ids and right in ids:
+            parents[whole] = ids[left], ids[right]
     return parents
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,10 +17,10 @@ from explorer.engine.models.checkpoints.gguf_config import GEOMETRY, is_new_styl
 from explorer.engine.models.checkpoints.gguf_files import INPUT, OUTPUT, OUTPUT_BIAS, GgufFiles
 from explorer.engine.models.checkpoints.gguf_model import convert_tensors, divide_frequencies, load_by_transformers
 from explorer.engine.models.checkpoints.gguf_tokenizer import read_gguf_tokenizer
-from explorer.engine.models.describing import describe_checkpoint, describe_matrices, describe_running
+from explorer.engine.models.describing import describe_checkpoint, describe_matrices
 from explorer.engine.models.errors import ModelError
 from explorer.engine.models.filling import ONE_BUILD_AT_A_TIME, fill_with
-from explorer.engine.models.loading import DtypeChoice, check_same, choose_device, choose_dtype
+from explorer.engine.models.loading import DtypeChoice, begin_model, told_as_bytes
 from explorer.engine.models.local import EmbeddingsOnly, LocalModel
 from explorer.engine.models.out_of_memory import out_of_memory_as_failure
 from explorer.engine.models.source import OWN_TOKENIZER, Progress, TokenizerChoice
@@ -33,6 +34,64 @@ _WITHOUT_HEAD = frozenset({"clip", "t5encoder", "wavtokenizer-dec"})
 head is the input embedding, as in llama.cpp."""
 
 
+class GgufModelFiles:
+    """GGUF files of one model. Implements `ModelFiles`; every part raises `ModelError` for the faults that it meets."""
+
+    def __init__(self, files: Sequence[Path], source: str, *, runs: bool, choice: TokenizerChoice) -> None:
+        """`runs`: it must be a causal language model with its head, not only matrices."""
+        self._files = files
+        self._source = source
+        self._runs = runs
+        self._choice = choice
+
+    @property
+    def directory(self) -> Path:
+        return self._files[0].parent
+
+    @cached_property
+    def weights(self) -> GgufFiles:
+        return _open(self._files)
+
+    @cached_property
+    def architecture(self) -> Architecture:
+        return _causal(self.weights)
+
+    @cached_property
+    def matrices(self) -> dict[str, torch.Tensor]:
+        """See `_read_matrices`."""
+        return _read_matrices(self.weights)
+
+    @cached_property
+    def embeddings(self) -> Embeddings:
+        found = _embeddings(self.weights, self.matrices)
+        if self._runs and found.output is None:
+            raise ModelError(f"{self._files[0].name} has no language-model head", hint=GEOMETRY)
+        return found
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        return _read_vocabulary(self.weights, self._choice)
+
+    def fill(self, dtype: torch.dtype, device: torch.device) -> PreTrainedModel:
+        """See `ModelFiles`."""
+        return _fill(self.weights, self.architecture, dtype, self.matrices).to(device).eval()
+
+    def describe(self, *, name: str, revision: str) -> ModelInfo:
+        """What metadata, matrices and tokenizer tell."""
+        header = self.weights.header
+        return describe_checkpoint(
+            self.embeddings,
+            self.vocabulary,
+            name=name,
+            source=self._source,
+            revision=revision,
+            architecture=self.architecture.name if self._runs else header.architecture,
+            n_layers=header.of_architecture("block_count"),
+            context=header.of_architecture("context_length"),
+            quantisation=self.weights.quantisation(),
+        )
+
+
 def load_gguf(
     files: Sequence[Path],
     *,
@@ -44,26 +103,15 @@ def load_gguf(
     choice: TokenizerChoice = OWN_TOKENIZER,
     progress: Progress | None = None,
 ) -> LocalModel:
-    """The causal language model in GGUF files, dequantised and ready to run. Raises `ModelError` for every fault of the
-    files, for architectures that transformers does not load from GGUF files, and where memory runs out."""
-    weights = _open(files)
-    architecture = _causal(weights)
-    chosen_device = choose_device(device)
-    chosen_dtype = choose_dtype(dtype, chosen_device)
-    matrices = _read_matrices(weights)
-    embeddings = _embeddings(weights, matrices)
-    if embeddings.output is None:
-        raise ModelError(f"{weights.header.file.name} has no language-model head", hint=GEOMETRY)
-    vocabulary = _read_vocabulary(weights, choice)
-    digest = weights.digest(hashed=(lambda done, total: progress(done, total, "bytes hashed")) if progress else None)
-    with out_of_memory_as_failure(chosen_device, f"the weights of {name}"):
-        hf = _fill(weights, architecture, chosen_dtype, matrices).to(chosen_device).eval()
-    check_same(hf, embeddings)
-    base = _describe(
-        weights, embeddings, vocabulary, name=name, source=source, revision=revision, architecture=type(hf).__name__
-    )
-    info = describe_running(base, hf, chosen_dtype, chosen_device, digest)
-    return LocalModel(hf, vocabulary, embeddings, info, weights.header.file.parent).probed()
+    """The causal language model in GGUF files, dequantised and ready to run, or nearly (see `begin_model`). Raises
+    `ModelError` for every fault of the files, for architectures that transformers does not load from GGUF files, and
+    where memory runs out."""
+    opened = GgufModelFiles(files, source, runs=True, choice=choice)
+    architecture = opened.architecture  # before the matrices are dequantised
+    base = opened.describe(name=name, revision=revision)
+    digest = opened.weights.digest(hashed=told_as_bytes(progress))
+    skeleton = None if is_new_style(opened.weights.header) else architecture.skeleton.model
+    return begin_model(opened, base, digest, skeleton, dtype, device)
 
 
 def load_gguf_embeddings(
@@ -73,13 +121,10 @@ def load_gguf_embeddings(
 
     `info.weights_digest` is of the bytes of these matrices alone.
     """
-    weights = _open(files)
-    matrices = _read_matrices(weights)
-    embeddings = _embeddings(weights, matrices)
-    vocabulary = _read_vocabulary(weights, choice)
-    base = _describe(weights, embeddings, vocabulary, name=name, source=source, revision=revision)
-    info = describe_matrices(base, list(matrices.values()), weights.digest(matrices))
-    return EmbeddingsOnly(vocabulary, embeddings, info)
+    opened = GgufModelFiles(files, source, runs=False, choice=choice)
+    base = opened.describe(name=name, revision=revision)
+    held = list(opened.matrices.values())
+    return EmbeddingsOnly(opened, describe_matrices(base, held, opened.weights.digest(opened.matrices)))
 
 
 def _causal(weights: GgufFiles) -> Architecture:
@@ -165,27 +210,3 @@ def _read_vocabulary(weights: GgufFiles, choice: TokenizerChoice) -> Vocabulary:
     vocabulary.notes += found.notes
     vocabulary.marked_unused = found.unused
     return vocabulary
-
-
-def _describe(
-    weights: GgufFiles,
-    embeddings: Embeddings,
-    vocabulary: Vocabulary,
-    *,
-    name: str,
-    source: str,
-    revision: str,
-    architecture: str = "",
-) -> ModelInfo:
-    header = weights.header
-    return describe_checkpoint(
-        embeddings,
-        vocabulary,
-        name=name,
-        source=source,
-        revision=revision,
-        architecture=architecture or header.architecture,
-        n_layers=header.of_architecture("block_count"),
-        context=header.of_architecture("context_length"),
-        quantisation=weights.quantisation(),
-    )

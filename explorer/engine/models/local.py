@@ -2,32 +2,55 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Protocol, cast
+
+import torch
 
 from explorer.base.records.models import ModelInfo
+from explorer.engine.core.indicators import finite_rows
 from explorer.engine.models.abilities import Continuation, Embeddings, Prefix
 from explorer.engine.models.decoding import Batch, CachedPrefix, Decoding, GroupedBatches, Runner, join_batches
+from explorer.engine.models.describing import describe_running
 from explorer.engine.models.errors import ModelError
+from explorer.engine.models.memory import free_memory, refuse_misfit
+from explorer.engine.models.out_of_memory import out_of_memory_as_failure
 from explorer.engine.models.probing import ordinary_ids, probe
 from explorer.engine.models.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-_ROWS_AT_ONCE = 8_192
+_ROWS_COMPARED = 64
 
 
-class _Held:
-    """What every model has: its vocabulary and its matrices."""
+class ModelFiles(Protocol):
+    """A model's files: each part is read when it is first asked for, and kept."""
 
-    def __init__(self, vocabulary: Vocabulary, embeddings: Embeddings, info: ModelInfo) -> None:
-        self._vocabulary = vocabulary
-        self._embeddings = embeddings
+    @property
+    def directory(self) -> Path: ...
+
+    @property
+    def vocabulary(self) -> Vocabulary: ...
+
+    @property
+    def embeddings(self) -> Embeddings: ...
+
+    def fill(self, dtype: torch.dtype, device: torch.device) -> PreTrainedModel:
+        """The transformers model with the weights in it, ready to run. Raises `ModelError` where they do not fit it."""
+
+
+class Held:
+    """What every model has: its vocabulary and its matrices, read at first use."""
+
+    def __init__(self, files: ModelFiles, info: ModelInfo) -> None:
+        self.files = files
+        self.kept_as = ""
+        """The key under which things computed of it may be kept on disk (`explorer.engine.kept`); empty: none may."""
         self._info = info
-        self.notes: tuple[str, ...] = (*_quantised(info), *vocabulary.notes, *notes_on(embeddings))
-        """Remarks on the vocabulary and the weights, such as '3 rows of W_E hold NaN or infinity'."""
 
     @property
     def info(self) -> ModelInfo:
@@ -35,35 +58,75 @@ class _Held:
 
     @property
     def vocabulary(self) -> Vocabulary:
-        return self._vocabulary
+        return self.files.vocabulary
 
     def embeddings(self) -> Embeddings:
         """The matrices as the checkpoint has them, in its dtype and on the CPU, whatever the model runs in."""
-        return self._embeddings
+        return self.files.embeddings
+
+    @cached_property
+    def notes(self) -> tuple[str, ...]:
+        """Remarks on the vocabulary and the weights, such as '3 rows of W_E hold NaN or infinity'."""
+        return (*_quantised(self.info), *self.vocabulary.notes, *notes_on(self.embeddings()))
 
 
-class LocalModel(_Held):
+class LocalModel(Held):
     """A causal language model with its vocabulary. Implements every ability, `SharesPrefix` and `JoinsBatches`.
 
     `hf` is the transformers model itself, in its raw form; whoever hooks or folds it does so on a copy
-    (`explorer.engine.models.lens`).
+    (`explorer.engine.models.lens`). It is filled with the weights when it is first needed: geometry needs none of it.
     """
 
-    def __init__(
-        self, hf: PreTrainedModel, vocabulary: Vocabulary, embeddings: Embeddings, info: ModelInfo, directory: Path
-    ) -> None:
-        super().__init__(vocabulary, embeddings, info)
-        self.hf = hf
-        self.directory = directory
-        """Where its files are."""
-        self._runner = Runner(hf, info.context, vocabulary.size)
+    def __init__(self, files: ModelFiles, info: ModelInfo) -> None:
+        super().__init__(files, info)
+        self._filling = threading.Lock()
+        self._filled: Runner | None = None
 
-    def probed(self) -> LocalModel:
-        """Itself, once it was asked what it does rightly (see `probing.probe`, which may refuse it)."""
-        rows = min(self._embeddings.input_rows or self.info.vocab_size, self.info.tokenizer_size)
-        ids = ordinary_ids(rows, self._vocabulary.special_ids, self.hf.config)
-        probe(self._runner, ids[: self.info.context or None])
+    @property
+    def directory(self) -> Path:
+        """Where its files are."""
+        return self.files.directory
+
+    @property
+    def hf(self) -> PreTrainedModel:
+        """See `HasHidden`."""
+        return self._runner.model
+
+    @property
+    def is_filled(self) -> bool:
+        """Whether the weights are in memory, so that it can run at once."""
+        return self._filled is not None
+
+    def fill(self) -> LocalModel:
+        """Itself, ready to run: filled with the weights and asked what it does rightly (see `probing.probe`).
+
+        Raises `ModelError` where the weights do not fit the model or the memory, and for models that do not predict
+        the next token from those before it.
+        """
+        with self._filling:
+            if self._filled is None:
+                device, dtype = torch.device(self.info.device), getattr(torch, self.info.dtype)
+                refuse_misfit(free_memory(str(device)), self.info.memory_bytes, self.info.name, self.info.dtype, device)
+                with out_of_memory_as_failure(device, f"the weights of {self.info.name}"):
+                    hf = self.files.fill(dtype, device)
+                self._filled = self._probed(hf)
+                self._info = describe_running(self.info, hf, dtype, device)
         return self
+
+    def _probed(self, hf: PreTrainedModel) -> Runner:
+        check_same(hf, self.embeddings())
+        runner = Runner(hf, self.info.context, self.info.vocab_size)
+        rows = min(self.embeddings().input_rows or self.info.vocab_size, self.info.tokenizer_size)
+        ids = ordinary_ids(rows, self.vocabulary.special_ids, hf.config)
+        probe(runner, ids[: self.info.context or None])
+        return runner
+
+    @property
+    def _runner(self) -> Runner:
+        if self._filled is None:
+            self.fill()
+        assert self._filled is not None, "fill() raises or fills"
+        return self._filled
 
     def start(self, prompts: Sequence[Sequence[int]]) -> Decoding:
         self.check_prompts(prompts)
@@ -96,19 +159,33 @@ class LocalModel(_Held):
             if not len(prompt):
                 raise ModelError("the prompt is empty", hint="A prompt needs at least one token.")
             for token_id in (min(prompt), max(prompt)):
-                self._vocabulary.token_bytes(token_id)  # refuses ids outside the vocabulary
+                self.vocabulary.token_bytes(token_id)  # refuses ids outside the vocabulary
             self._runner.check_length(len(prompt))
-            if max(prompt) >= (self._embeddings.input_rows or self.info.vocab_size):
+            if max(prompt) >= (self.embeddings().input_rows or self.info.vocab_size):
                 raise ModelError(f"token {max(prompt)} has no row in the input embedding", hint="It cannot be read.")
 
 
-class EmbeddingsOnly(_Held):
+class EmbeddingsOnly(Held):
     """The vocabulary and matrices of a `weights:` source. Implements `HasWeights`, and does not run."""
 
 
 def _quantised(info: ModelInfo) -> tuple[str, ...]:
     """What is said beside numbers that come from quantised weights."""
     return (f"quantised weights ({info.quantisation}), dequantised for every number",) * bool(info.quantisation)
+
+
+def check_same(hf: PreTrainedModel, embeddings: Embeddings) -> None:
+    """Raise `ModelError` unless the matrices found in the checkpoint are those that the model runs with."""
+    for found, module in (
+        (embeddings.input, hf.get_input_embeddings()),
+        (embeddings.output, hf.get_output_embeddings()),
+    ):
+        if found is None:
+            continue
+        used = module.weight[:_ROWS_COMPARED]
+        wanted = found[:_ROWS_COMPARED].to(used)
+        if not torch.equal(used.nan_to_num(), wanted.nan_to_num()):
+            raise ModelError("the embedding matrices in the checkpoint are not the ones that the model runs with")
 
 
 def notes_on(embeddings: Embeddings) -> tuple[str, ...]:
@@ -120,10 +197,7 @@ def notes_on(embeddings: Embeddings) -> tuple[str, ...]:
     for name, (whole, present) in matrices.items():
         if present is not None:
             notes.append(f"{len(whole) - present:,} tokens, from id {present:,} on, have no row of {name}")
-        matrix = whole[:present]
-        slices = (matrix[first : first + _ROWS_AT_ONCE] for first in range(0, len(matrix), _ROWS_AT_ONCE))
-        broken = sum(int((~rows.isfinite().all(dim=1)).sum()) for rows in slices)
-        if broken:
+        if broken := int((~finite_rows(whole[:present])).sum()):
             rows, hold = ("row", "holds") if broken == 1 else ("rows", "hold")
             notes.append(f"{broken:,} {rows} of {name} {hold} NaN or infinity")
     return tuple(notes)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import psutil
 
+from explorer.engine.models.errors import ModelError
+
 
 @dataclass(frozen=True)
 class Memory:
@@ -42,6 +44,15 @@ def local_devices() -> tuple[str, ...]:
     import torch
 
     return ("cpu", *(f"cuda:{place}" for place in range(torch.cuda.device_count())))
+
+
+def refuse_misfit(memory: Memory, needed: int, name: str, dtype: str, device: object) -> None:
+    """Raise `ModelError` where the bytes `needed` for a model in `dtype` are more than the device has free."""
+    if needed > memory.free:
+        raise ModelError(
+            f"{name} needs {readable(needed)} as {dtype}; {describe_free(memory)} on {device}",
+            hint="Unload a model, take a smaller dtype, or look at its geometry alone with weights:.",
+        )
 
 
 def describe_free(memory: Memory) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -38,7 +39,11 @@ def is_out_of_memory(error: Exception) -> bool:
 
 
 def release_memory() -> None:
-    """Give back what nothing refers to any more, to the device too."""
+    """Give back what nothing refers to any more, to the device and to the system too.
+
+    A tokenizer of 262k tokens leaves 200 MB of freed pieces behind it (glibc keeps them for later)."""
     gc.collect()
+    if (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)) is not None:
+        trim(0)
     if torch.cuda.is_available():
         torch.cuda.empty_cache()

@@ -6,31 +6,22 @@ import gc
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
+from dataclasses import replace
 
 import torch
 
 from explorer.base.records import models as records
 from explorer.base.records.models import DeviceMemory, ModelInfo
 from explorer.engine.models.abilities import HasVocabulary
-from explorer.engine.models.adapters import base_directory, is_adapter, load_adapted
-from explorer.engine.models.checkpoints.architecture import causal_architecture, named_architecture
-from explorer.engine.models.checkpoints.directory import read_config
-from explorer.engine.models.checkpoints.gguf_place import find_gguf
-from explorer.engine.models.checkpoints.pickled_files import pickled_weights
-from explorer.engine.models.checkpoints.weight_files import has_safetensors
 from explorer.engine.models.describing import spell_dtype
 from explorer.engine.models.errors import ModelError
-from explorer.engine.models.filling import loaded_size
-from explorer.engine.models.loading import DtypeChoice, choose_device, choose_dtype, load_embeddings_only, load_model
-from explorer.engine.models.local import EmbeddingsOnly, LocalModel
+from explorer.engine.models.loading import DtypeChoice, choose_device, choose_dtype
+from explorer.engine.models.local import LocalModel
 from explorer.engine.models.locate import locate, locate_tokenizer
-from explorer.engine.models.memory import Memory, describe_free, free_memory, local_devices, readable
+from explorer.engine.models.memory import Memory, free_memory, local_devices, refuse_misfit
 from explorer.engine.models.out_of_memory import release_memory
+from explorer.engine.models.reading import Loaded, Wish, keep_for_later, read_again
 from explorer.engine.models.source import Progress, Source, parse_source
-
-Loaded = LocalModel | EmbeddingsOnly
 
 
 class Roster:
@@ -67,26 +58,27 @@ class Roster:
         """
         parsed = parse_source(source)
         chosen = choose_device("cpu" if parsed.weights_only else device)
-        spelled = "" if parsed.weights_only else spell_dtype(choose_dtype(dtype, chosen))
+        wanted = torch.float32 if parsed.weights_only else choose_dtype(dtype, chosen)
+        spelled = "" if parsed.weights_only else spell_dtype(wanted)
         choice = locate_tokenizer(tokenizer, chat_day, progress)
         key = (str(parsed), spelled, str(chosen), choice.source)
         if (known := self._known(key, chat_day)) is not None:
             return known
         located = locate(parsed, allow_pickle=allow_pickle, progress=progress)
+        wish = Wish(located, parsed, wanted, chosen, allow_pickle, choice)
         with self._reserving(parsed, spelled) as name:
-            origin: dict[str, Any] = {"name": name, "source": str(parsed), "revision": located.revision}
-            origin["choice"] = choice
-            if parsed.weights_only:
-                self._refuse_misfit(matrices_size(located.directory), name, torch.float32, chosen)
+            model = read_again(wish, name)
+            if model is None:
+                self._refuse_misfit(wish.memory_needed(), name, wanted, chosen)
+                model = wish.load(name, progress)
+                keep_for_later(wish, model)
             else:
-                wanted = choose_dtype(dtype, chosen)
-                self._refuse_misfit(weights_size(located.directory, wanted), name, wanted, chosen)
-                origin |= {"dtype": dtype, "device": device, "progress": progress}
-            model = _load(located.directory, parsed.weights_only, allow_pickle, origin)
+                needed = model.info.memory_bytes * isinstance(model, LocalModel)
+                self._refuse_misfit(needed, name, wanted, chosen)
             self.add(model)
             with self._lock:
                 self._asked[*key, model.info.chat_day] = model
-        gc.collect()
+        release_memory()
         gc.freeze()  # later collections need not walk a vocabulary of 262k tokens again
         return model
 
@@ -171,49 +163,13 @@ class Roster:
         return next(name for name in names if name not in taken)
 
     def _refuse_misfit(self, needed: int, name: str, dtype: torch.dtype, device: torch.device) -> None:
-        """Raise `ModelError` where the bytes `needed` in `dtype` are more than the device's free memory."""
+        """Raise `ModelError` where the bytes `needed` in `dtype` are more than the device's free memory, less what the
+        models there will take that have not run yet."""
         memory = self._measure(str(device))
-        if needed > memory.free:
-            raise ModelError(
-                f"{name} needs {readable(needed)} as {str(dtype).removeprefix('torch.')}"
-                f"; {describe_free(memory)} on {device}",
-                hint="Unload a model, take a smaller dtype, or look at its geometry alone with weights:.",
-            )
-
-
-def _load(place: Path, weights_only: bool, allow_pickle: bool, origin: dict[str, Any]) -> Loaded:
-    """The model in a directory, an adapter's or not, or in GGUF files."""
-    if files := find_gguf(place):
-        from explorer.engine.models.gguf_loading import load_gguf, load_gguf_embeddings
-
-        return load_gguf_embeddings(files, **origin) if weights_only else load_gguf(files, **origin)
-    if is_adapter(place) and not weights_only:
-        return load_adapted(place, **origin, allow_pickle=allow_pickle)
-    load: Callable[..., Loaded] = load_embeddings_only if weights_only else load_model
-    return load(place, **origin, allow_pickle=allow_pickle)
-
-
-def matrices_size(place: Path) -> int:
-    """Bytes of memory that the matrices of a `weights:` source take: those of GGUF files, dequantised to float32; none
-    where they are mapped from the disk."""
-    if not (files := find_gguf(place)):
-        return 0
-    from explorer.engine.models.gguf_loading import gguf_matrices_size
-
-    return gguf_matrices_size(files)
-
-
-def weights_size(directory: Path, dtype: torch.dtype) -> int:
-    """Bytes that the model in `directory`, or in GGUF files, takes once it is loaded in `dtype`; more where its weights
-    are pickles that must be read whole. Raises `ModelError` for what is no model."""
-    if files := find_gguf(directory):
-        from explorer.engine.models.gguf_loading import gguf_size
-
-        return gguf_size(files, dtype)
-    if is_adapter(directory):
-        return weights_size(base_directory(directory), dtype)
-    config = read_config(directory)
-    size = loaded_size(causal_architecture(config) or named_architecture(config), dtype)
-    if has_safetensors(directory):
-        return size
-    return size + sum((directory / name).stat().st_size for name in pickled_weights(directory))
+        promised = sum(
+            model.info.memory_bytes
+            for model in self._now().values()
+            if isinstance(model, LocalModel) and not model.is_filled and model.info.device == str(device)
+        )
+        left = replace(memory, free=max(memory.free - promised, 0))
+        refuse_misfit(left, needed, name, spell_dtype(dtype), device)

@@ -80,7 +80,6 @@ class Vocabulary:
         self._digest = TokenBlob(all_tokens[: self.tokenizer_size]).digest()
         self._tokens, self._pieces = all_tokens[: self.size], self._pieces[: self.size]
         self._blob = TokenBlob(self._tokens)
-        self._parents = read_merge_parents(self._encoder.model, ids)
 
     @classmethod
     def from_directory(
@@ -123,7 +122,8 @@ class Vocabulary:
 
     def merge_parents(self, token_id: int) -> tuple[int, int] | None:
         """The two tokens that the first BPE merge leading to this one joins; None where it has no merge."""
-        return self._parents.get(self._checked(token_id))
+        left, right = self._parents[self._checked(token_id)].tolist()
+        return None if left < 0 else (left, right)
 
     def containing(self, token_id: int) -> list[int]:
         """The other tokens whose bytes contain this one's, shortest first, then by id."""
@@ -203,6 +203,10 @@ class Vocabulary:
         return None if self._chat is None else self._chat.render(question) + prefill
 
     # ── kept for later ────────────────────────────────────────────────────────────────────────────────────
+
+    @cached_property
+    def _parents(self) -> npt.NDArray[np.int32]:
+        return read_merge_parents(self._encoder.tokenizer, self.size)
 
     @cached_property
     def _reencoder(self) -> Reencoder:

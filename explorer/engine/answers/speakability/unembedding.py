@@ -18,7 +18,7 @@ from explorer.base.records.tokens import CATEGORIES
 from explorer.engine.core.speakability.biases import bound_below
 from explorer.engine.core.speakability.geometry import Ground
 from explorer.engine.core.speakability.rows import Rows
-from explorer.engine.models.abilities import HasHidden, HasWeights
+from explorer.engine.models.abilities import HasHidden, HasWeights, has_hidden
 from explorer.engine.models.lens import folded_unembedding
 from explorer.engine.models.memory import free_memory
 
@@ -151,7 +151,7 @@ def unembedding(model: HasWeights, *, folded: bool, bias: bool) -> Unembedding:
     if not len(kept):
         raise ExplorerError(f"all rows of {model.info.name} are padding", hint="Load it with its tokenizer.")
     head = None if own is None or not bias else _numbers(own)
-    norm = final_norm(model) if isinstance(model, HasHidden) else None
+    norm = final_norm(model) if has_hidden(model) else None
     if norm is None:
         return _without_norm(model, kept, output, head, folded=folded, bias=bias)
     beta = norm.beta if bias and norm.beta is not None and norm.beta.any() else None
@@ -175,14 +175,13 @@ def _without_norm(
     folded: bool,
     bias: bool,
 ) -> Unembedding:
-    if folded and not isinstance(model, HasHidden):
-        raise ExplorerError(
-            f"{model.info.name} has only its embedding matrices here, and no final norm to fold into them",
-            hint="Ask about the raw weights (--raw, or weights: raw in this form), or load the model itself.",
-        )
     notes: tuple[str, ...] = ()
     if folded:
-        assert isinstance(model, HasHidden)
+        if not has_hidden(model):
+            raise ExplorerError(
+                f"{model.info.name} has only its embedding matrices here, and no final norm to fold into them",
+                hint="Ask about the raw weights (--raw, or weights: raw in this form), or load the model itself.",
+            )
         output, level = folded_unembedding(model)
         head = _numbers(level) if bias else None
         notes = ("the final norm is not one known here: folded by TransformerLens, its bias into the head's, and x "

@@ -16,7 +16,7 @@ from explorer.engine.answers.cache import Entry
 from explorer.engine.answers.verification.evidence_file import EvidenceFile, read_frames
 from explorer.engine.answers.verification.questions import PromptForm, Question, prompt_form
 from explorer.engine.behaviour.errors import BehaviourError
-from explorer.engine.models.abilities import HasHidden
+from explorer.engine.models.abilities import has_hidden
 
 if TYPE_CHECKING:
     from explorer.base.records.models import ModelInfo
@@ -61,10 +61,10 @@ def _was_asked_before(model: HasVocabulary, question: Question, form: PromptForm
     from explorer.engine.models.checkpoints.tokenizer_files import converted_tokenizer
     from explorer.engine.models.vocabulary import Vocabulary
 
-    if not isinstance(model, HasHidden) or model.info.tokenizer or (model.info.chat_day and not question.is_plain):
-        return False
-    try:
-        before = prompt_form(Vocabulary(converted_tokenizer(model.directory), model.info.vocab_size), question)
-    except Exception:  # transformers' classes raise anything for folders that they cannot read
-        return False
-    return before.ids.tobytes() == form.ids.tobytes()
+    if has_hidden(model) and not model.info.tokenizer and (question.is_plain or not model.info.chat_day):
+        try:
+            before = prompt_form(Vocabulary(converted_tokenizer(model.directory), model.info.vocab_size), question)
+        except Exception:  # transformers' classes raise anything for folders that they cannot read
+            return False
+        return before.ids.tobytes() == form.ids.tobytes()
+    return False

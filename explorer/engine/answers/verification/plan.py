@@ -29,7 +29,7 @@ from explorer.engine.answers.verification.questions import REPLY_CLASSES, Questi
 from explorer.engine.answers.verification.sweep import Slab
 from explorer.engine.answers.vocabulary import Read, unsuspected
 from explorer.engine.behaviour.prompts import build_prompt
-from explorer.engine.models.abilities import HasHidden, HasVocabulary, weights_of
+from explorer.engine.models.abilities import HasVocabulary, has_hidden, weights_of
 from explorer.engine.models.errors import PromptError
 from explorer.tables.filters import parse_filter
 
@@ -219,7 +219,7 @@ def _questions(model: HasVocabulary, definitions: Sequence[Definition]) -> tuple
 
 def _speakable(model: HasVocabulary, folder: Path) -> dict[int, tuple[Speakability, float]]:
     """What is on disk of the ball with the bias; of the raw rows where there is no final norm."""
-    of = ProveSpeakability(model=model.info.name, mode="ball", bias=True, folded=isinstance(model, HasHidden))
+    of = ProveSpeakability(model=model.info.name, mode="ball", bias=True, folded=has_hidden(model))
     rows = read_certificates(weights_of(model), ReadCertificates(of=of), folder).rows
     return {row.token.token_id: (row.verdict, row.margin) for row in rows}
 

@@ -61,7 +61,8 @@ class Skeleton:
     """A model without weights: the names and shapes of its parameters, and where its two ends are."""
 
     def __init__(self, model: PreTrainedModel) -> None:
-        self._model = model
+        self.model = model
+        """On the meta device."""
         self._parameters = list(model.named_parameters(remove_duplicate=False))
         embedding = _input_matrix(model)
         head = model.get_output_embeddings()
@@ -82,12 +83,12 @@ class Skeleton:
         """The names of a parameter; the one that stands in `owner` first."""
         if wanted is None:
             return []
-        own = [f"{name}.weight" for name, module in self._model.named_modules() if module is owner]
+        own = [f"{name}.weight" for name, module in self.model.named_modules() if module is owner]
         return [*own, *(name for name, parameter in self._parameters if parameter is wanted and name not in own)]
 
     def numbers(self) -> int:
         """How many numbers its parameters and buffers hold, shared ones once."""
-        return sum(tensor.numel() for tensor in (*self._model.parameters(), *self._model.buffers()))
+        return sum(tensor.numel() for tensor in (*self.model.parameters(), *self.model.buffers()))
 
     def rename(self, stored: Sequence[str]) -> dict[str, str]:
         """For each name in the checkpoint that transformers gives a parameter of this model: the parameter's name."""
@@ -104,13 +105,13 @@ class Skeleton:
         from transformers.core_model_loading import rename_source_key
 
         renamings, converters = self._conversions
-        known = self._model.state_dict()
+        known = self.model.state_dict()
         found: dict[str, str] = {}
         for name in stored:
             bare = name.removeprefix(beginning)
-            new = rename_source_key(bare, renamings, converters, self._model.base_model_prefix, known)[0]
+            new = rename_source_key(bare, renamings, converters, self.model.base_model_prefix, known)[0]
             if new not in known and bare in known:
-                new = rename_source_key(bare, [], [], self._model.base_model_prefix, known)[0]
+                new = rename_source_key(bare, [], [], self.model.base_model_prefix, known)[0]
             if new in known:
                 found[name] = new
         return found
@@ -120,7 +121,7 @@ class Skeleton:
         from transformers.conversion_mapping import get_model_conversion_mapping
         from transformers.core_model_loading import WeightConverter, WeightRenaming
 
-        rules = get_model_conversion_mapping(self._model)
+        rules = get_model_conversion_mapping(self.model)
         return (
             [rule for rule in rules if isinstance(rule, WeightRenaming)],
             [rule for rule in rules if isinstance(rule, WeightConverter)],

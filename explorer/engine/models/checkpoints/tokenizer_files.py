@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -189,26 +189,6 @@ def lost_pieces(directory: Path, tokenizer: PreTrainedTokenizerFast) -> dict[int
     entries = file.read_text(encoding="utf-8", errors="replace").split("\n")
     backend = tokenizer.backend_tokenizer
     return {place: entry for place, entry in enumerate(entries) if entry and backend.id_to_token(place) is None}
-
-
-def bare_tokenizer(
-    tokenizer: Tokenizer, change: Callable[[dict[str, Any]], dict[str, Any] | None] = lambda _: None
-) -> tuple[Tokenizer, dict[str, Any]]:
-    """A tokenizer that neither cuts nor pads nor leaves out merges at random, changed by `change` (None: not at all),
-    and the JSON of `tokenizer`, which is itself given back where nothing is to be changed."""
-    from tokenizers import Tokenizer as Fast
-
-    structure = json.loads(tokenizer.to_str())
-    changed = change(structure)
-    is_random = structure["model"].get("dropout")
-    if changed is None and not is_random and tokenizer.truncation is None and tokenizer.padding is None:
-        return tokenizer, structure
-    if is_random:  # BPE-dropout is for training: every text would be encoded anew each time
-        structure["model"]["dropout"] = None
-    copied: Tokenizer = Fast.from_str(json.dumps(changed if changed is not None else structure))
-    copied.no_truncation()
-    copied.no_padding()
-    return copied, structure
 
 
 def end_ids(directory: Path, tokenizer: PreTrainedTokenizerFast) -> frozenset[int]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import mmap
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,7 +28,7 @@ SINGLE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 _NUMBERED = re.compile(r"(.+)-(\d{5})-of-(\d{5})\.safetensors")
 _GREATEST_HEADER = 100_000_000
-_CHUNK = 1 << 26
+_CHUNK = 1 << 23
 
 Hashed = Callable[[int, int], None]
 """Told the bytes hashed so far and their total."""
@@ -203,12 +202,11 @@ def digest_stored(tensors: Mapping[str, StoredTensor], hashed: Hashed | None = N
     for name in sorted(tensors):
         tensor = tensors[name]
         content.update(caption(name, tensor.dtype, tensor.shape))
-        for chunk in _mapped(tensor):
+        for chunk in _pieces(tensor):
             content.update(chunk)
             done += len(chunk)
             if hashed is not None:
                 hashed(done, total)
-            chunk.release()
     return content.hexdigest()[:32]
 
 
@@ -238,14 +236,16 @@ def dtype_name(dtype: torch.dtype) -> str:
     return next((short + name.removeprefix(long) for long, short in kinds if name.startswith(long)), name)
 
 
-def _mapped(tensor: StoredTensor) -> Iterator[memoryview]:
-    """The bytes of a tensor in chunks, without copying them."""
-    if tensor.begin == tensor.end:
-        return
-    with (
-        tensor.file.open("rb") as stream,
-        mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as mapped,
-        memoryview(mapped) as whole,
-    ):
-        for start in range(tensor.begin, tensor.end, _CHUNK):
-            yield whole[start : min(start + _CHUNK, tensor.end)]
+def _pieces(tensor: StoredTensor) -> Iterator[memoryview]:
+    """The bytes of a tensor, each piece overwritten by the next: not mapped, for what is read once would then count as
+    memory held."""
+    buffer = memoryview(bytearray(min(_CHUNK, tensor.end - tensor.begin)))
+    with tensor.file.open("rb", buffering=0) as stream:
+        stream.seek(tensor.begin)
+        left = tensor.end - tensor.begin
+        while left:
+            count = stream.readinto(buffer[:left])
+            if not count:
+                raise ModelError(f"{tensor.file.name} is cut short", hint="Download it again.")
+            yield buffer[:count]
+            left -= count
