@@ -6,11 +6,12 @@ import asyncio
 import contextlib
 import gc
 import sys
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from explorer.headless.parsers import PROGRAM, SESSION_VERB_NAMES, explorer_parser, verb_names, verb_parser
+from explorer.headless.word_parser import WordParser
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run_engine(words: Sequence[str]) -> int:
-    parser = ArgumentParser(
+    parser = WordParser(
         prog=f"{PROGRAM} engine",
         description="Serve models through a pipe: what --engine starts, here or behind ssh. It reads and writes binary"
         " frames, and is of no use at a terminal.",
@@ -121,7 +122,7 @@ def _run_verb(verb: Verb, words: Sequence[str]) -> int:
     from explorer.settings import read_settings
 
     parser = verb_parser(verb)
-    given = parser.parse_args(_with_filters(words))
+    given = parser.parse_args(words)
     given.verb = verb.name
     try:
         if verb.before is not None:
@@ -130,14 +131,6 @@ def _run_verb(verb: Verb, words: Sequence[str]) -> int:
         return run_verb(verb, given, settings, _client(settings))
     except ExplorerError as error:
         return say_error(error)
-
-
-def _with_filters(words: Sequence[str]) -> list[str]:
-    """The words with each filter joined to its option: argparse takes `-cat:special` for an option of its own."""
-    joined = list(words)
-    for at in reversed([at for at, word in enumerate(words[:-1]) if word == "--where"]):
-        joined[at : at + 2] = [f"--where={words[at + 1]}"]
-    return joined
 
 
 def _run_session_verb(words: Sequence[str]) -> int:

@@ -13,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from explorer.base.records.record import Array
-from explorer.base.records.tokens import CATEGORIES
+from explorer.base.records.tokens import CATEGORIES, LABELS
 from explorer.base.records.vocabulary import RankTokens, UnusedReference, VocabularyColumns
 from explorer.tables import filter_terms
+from explorer.tables.filter_terms import HasText
 from explorer.tables.table import FilterError, TableError, TokenColumns, parse_filter, ranked, select
 
 NAN, INF = float("nan"), float("inf")
@@ -112,7 +113,13 @@ def passing(columns: TokenColumns, text: str, marked: Sequence[int] = ()) -> lis
         ('"cat:ok"', []),
         ('"-x"', [9]),
         ("-", [9]),
-        ("x=1", []),
+        ('"x=1"', []),
+        ('"cat:"', []),
+        ("cats:", []),
+        ("a<b", []),
+        ("<unused5>", []),
+        ("‖W_E‖<0.5", [4, 7, 8, 10]),
+        ("-‖W_E‖<0.5", [0, 1, 2, 3, 5, 6, 9]),
     ],
 )
 def test_a_filter_passes_exactly_the_tokens_it_describes(toy: TokenColumns, text: str, ids: list[int]) -> None:
@@ -129,6 +136,8 @@ def test_percentiles_and_z_scores_can_be_filtered_and_padding_has_neither() -> N
     columns = columns_of([b"x"] * 6, ["ok"] * 5 + ["padding"], {"input_norm": [1, 2, 3, 4, 100, -9]})
     assert passing(columns, "pct:input_norm<31") == [0, 1]
     assert passing(columns, "z:input_norm>3") == [4]
+    assert passing(columns, "z:‖W_E‖>3") == [4]
+    assert passing(columns, "pct:‖W_E‖<31") == [0, 1]
     assert passing(columns, "pct:input_norm>=0") == [0, 1, 2, 3, 4]
 
 
@@ -153,6 +162,15 @@ def test_percentiles_and_z_scores_can_be_filtered_and_padding_has_neither() -> N
         ("pct:output_size<2", "output_norm"),
         ("flag:nope", "withheld"),
         ("output_norm<1", "input_norm"),
+        ("foo<3", "write one of input_norm"),
+        ("foo<3", 'in quotes: "foo<3"'),
+        ("x=1", '"x=1"'),
+        ("pct:nosuch<2", "write one of input_norm"),
+        ("z:nosuch<2", "write one of input_norm"),
+        ("id<5", "id:<5"),
+        ("len>=5", "len:>=5"),
+        ("foo:bar", "id:, len:, bytes:, cat:, flag:"),
+        ('-http://a"', '"http://a\\""'),
     ],
 )
 def test_a_wrong_filter_says_in_one_line_what_to_write(toy: TokenColumns, text: str, advice: str) -> None:
@@ -160,6 +178,26 @@ def test_a_wrong_filter_says_in_one_line_what_to_write(toy: TokenColumns, text: 
         parse_filter(text).mask(toy)
     assert advice in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("name", "label"), LABELS.items())
+def test_every_heading_of_the_table_can_be_compared(name: str, label: str) -> None:
+    for prefix in ("", "pct:", "z:"):
+        assert parse_filter(f"{prefix}{label}<=0.5") == parse_filter(f"{prefix}{name}<=0.5")
+
+
+def test_only_the_model_s_own_indicators_are_named_where_they_are_known() -> None:
+    with pytest.raises(FilterError, match="write one of input_norm, mine;"):
+        parse_filter("foo<3", ("input_norm", "mine"))
+    assert parse_filter("mine<3", ("mine",)).terms
+
+
+@given(st.text(min_size=1, max_size=12))
+def test_any_text_can_be_searched_for_in_quotes(text: str) -> None:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    (term,) = parse_filter(f'"{escaped}"').terms
+    assert isinstance(term, HasText)
+    assert text.casefold() in term.needles
 
 
 def test_a_catastrophic_regex_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from explorer import __version__
+from explorer.headless.word_parser import WordParser
 
 if TYPE_CHECKING:
     from explorer.specs.command_line import Verb
@@ -22,10 +23,10 @@ EXPLORER_EXAMPLES = (
 )
 
 
-def explorer_parser() -> ArgumentParser:
+def explorer_parser() -> WordParser:
     """Arguments of the explorer itself."""
     verbs = ", ".join((*verb_names(), *SESSION_VERB_NAMES))
-    parser = ArgumentParser(
+    parser = WordParser(
         prog=PROGRAM,
         description="Explore token geometry and model behaviour. Without a verb: the explorer on SOURCE… "
         "(default: the embedded zoo). SOURCE: zoo:NAME, a Hugging Face directory, a GGUF file, a hub id, "
@@ -89,9 +90,9 @@ def verb_names() -> Iterable[str]:
     return (spec.verb.name for spec in REGISTRY.verbs() if spec.verb is not None)
 
 
-def verb_parser(verb: Verb) -> ArgumentParser:
+def verb_parser(verb: Verb) -> WordParser:
     """Arguments of a verb."""
-    parser = ArgumentParser(
+    parser = WordParser(
         prog=f"{PROGRAM} {verb.name}",
         description=f"{verb.help[0].upper()}{verb.help[1:]}.",
         epilog=_examples([(f"{verb.name} {words}", said) for words, said in verb.examples]),
@@ -124,7 +125,7 @@ def whole_parser() -> ArgumentParser:
     from explorer.headless.session_verbs import add_session_verbs
     from explorer.specs.registry import REGISTRY
 
-    parser = ArgumentParser(prog=PROGRAM, description="Explore token geometry and model behaviour of language models.")
+    parser = WordParser(prog=PROGRAM, description="Explore token geometry and model behaviour of language models.")
     _add_options(parser)
     verbs = parser.add_subparsers(dest="verb", metavar="VERB or SOURCE")
     for spec in REGISTRY.verbs():

@@ -17,6 +17,7 @@ from explorer.headless.run import INTERRUPTED, say_error
 from explorer.headless.session_check import check_session
 from explorer.headless.session_diff import print_diff
 from explorer.headless.session_output import make_console, make_table
+from explorer.headless.word_parser import WordParser
 from explorer.pipe.client import EngineClient
 from explorer.sessions.checking.naming import parse_model_map
 from explorer.sessions.file.reader import SessionFile
@@ -34,7 +35,7 @@ OpenReplay = Callable[[Path, Settings], int]
 
 def session_parser() -> ArgumentParser:
     """Arguments of `session` and `replay`."""
-    parser = ArgumentParser(prog="glitch-explore")
+    parser = WordParser(prog="glitch-explore")
     add_session_verbs(parser.add_subparsers(dest="verb", required=True))
     return parser
 

@@ -11,7 +11,9 @@ import pytest
 
 from explorer import cli
 from explorer.headless.completion import completion_of
+from explorer.headless.parsers import explorer_parser, verb_parser
 from explorer.headless.render import align_decimals
+from explorer.headless.session_verbs import session_parser
 from explorer.specs.registry import REGISTRY
 from tests.direct_client import Run
 
@@ -41,6 +43,58 @@ def test_without_a_terminal_the_screen_is_refused(words: list[str]) -> None:
     assert (done.returncode, done.stdout) == (2, "")
     assert "the explorer needs a terminal" in done.stderr
     assert "\x1b" not in done.stderr
+
+
+VALUES = ["-cat:special", "-foo", " -foo", "--", "-h2", "--foo bar", "-"]
+
+
+@pytest.mark.parametrize("value", VALUES)
+@pytest.mark.parametrize(
+    ("name", "option", "others"),
+    [
+        ("tokens", "--where", []),
+        ("tokens", "--filter", []),
+        ("verify", "--where", []),
+        ("repeat", "--token", []),
+        ("logprobs", "--target", ["--prompt", "-p", "--token-id", "5"]),
+        ("logprobs", "--prompt", ["--token", "-x"]),
+        ("prove", "--check", []),
+    ],
+)
+def test_free_text_may_begin_with_a_minus(name: str, option: str, others: list[str], value: str) -> None:
+    verb = REGISTRY.verb(name)
+    assert verb is not None
+    given = verb_parser(verb).parse_args(["zoo:mynah", *others, option, value, "--quiet"])
+    assert vars(given)[option.strip("-")] in (value, [value])
+    assert given.quiet
+
+
+def test_every_option_with_a_value_takes_one_that_begins_with_a_minus() -> None:
+    parsers = [verb_parser(spec.verb) for spec in REGISTRY.verbs() if spec.verb is not None]
+    seen = 0
+    for parser in (*parsers, explorer_parser()):
+        for action in parser._actions:
+            if action.option_strings and action.nargs is None:
+                option = action.option_strings[-1]
+                assert parser.join_values([option, "-foo", "--json"]) == [f"{option}=-foo", "--json"]
+                seen += 1
+    assert seen > 100
+
+
+def test_an_option_behind_an_option_is_a_missing_value(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["repeat", "zoo:mynah", "--token", "--json"])
+    assert ended.value.code == 2
+    assert "--token: expected one argument" in capsys.readouterr().err
+    verb = REGISTRY.verb("repeat")
+    assert verb is not None
+    assert verb_parser(verb).parse_args(["zoo:mynah", "--token=--json"]).token == ["--json"]
+
+
+def test_the_sessions_verbs_and_the_explorer_take_such_values_too() -> None:
+    given = session_parser().parse_args(["replay", "-", "--model-map", "-a=-b", "--theme", "-gull"])
+    assert (given.file, given.model_map, given.theme) == ("-", ["-a=-b"], "-gull")
+    assert explorer_parser().parse_args(["--engine", "-x", "zoo:mynah"]).engine == "-x"
 
 
 def test_the_engine_has_a_help(capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from explorer.base.records.verification import Verify
 from explorer.specs.registry import REGISTRY
+from explorer.tui.panes.verdicts.form import VerdictForm
 from explorer.tui.widgets.option_line import Choice, Field, Ticks
 from tests.tui.pane_samples import Harness
 from tests.tui.test_pane_snapshots import pane_of
@@ -49,3 +51,35 @@ async def test_enter_in_a_text_field_runs(name: str) -> None:
         await pilot.press("enter")
         await pilot.pause()
         assert app.asked
+
+
+async def test_a_verification_takes_a_filter_and_leaves_the_chat_template_out() -> None:
+    app = Harness(pane_of("verdicts"))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        where = app.pane.query_one("#where", Field)
+        where.focus()
+        await pilot.press(*"len:>3 -cat:special", "tab", "right")
+        app.pane.run_default()
+        await pilot.pause()
+        request = next(each for each in app.asked if isinstance(each, Verify))
+        assert (request.where, request.chat, request.top_percent) == ("len:>3 -cat:special", "never", 2.0)
+        app.pane.query_one("#which", Choice).value = "selected"
+        assert app.pane.query_one(VerdictForm).request(app.pane.selection, ()).where == "", (
+            "named tokens are not filtered"
+        )
+        app.pane.query_one(VerdictForm).set_form(Verify(model="mynah", where="id:<9"))
+        assert where.value == "id:<9"
+        assert app.pane.query_one("#chat", Choice).chosen == "chat template"
+
+
+async def test_a_filter_that_cannot_be_read_starts_no_verification() -> None:
+    app = Harness(pane_of("verdicts"))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        app.pane.query_one("#where", Field).focus()
+        await pilot.press(*"foo<3", "enter")
+        await pilot.pause()
+        assert app.asked == []
+        said = " ".join("\n".join(app.screen_lines()).split())
+        assert "where: there is no indicator 'foo': write one of" in said

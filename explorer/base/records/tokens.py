@@ -34,6 +34,23 @@ INDICATORS: dict[str, str] = {
 """Every indicator by name, with its meaning, in column order. Absent ones are left out of an Outcome."""
 
 
+LABELS = {
+    "input_norm": "‖W_E‖",
+    "input_centroid_distance": "d(W_E)",
+    "input_centroid_cosine": "cos(W_E)",
+    "output_norm": "‖W_U‖",
+    "output_centroid_distance": "d(W_U)",
+    "output_centroid_cosine": "cos(W_U)",
+    "output_centroid_cosine_distance": "1-cos(W_U)",
+    "unused_cosine_distance": "unused-cos",
+    "unused_cosine_distance_centred": "u-cos-ctr",
+    "unused_cosine_distance_no_pc1": "u-cos-pc1",
+    "unused_l2_distance": "unused-l2",
+    "output_bias": "bias",
+}
+"""Short headings; filters take them too, and the title line and the detail view give the names in full."""
+
+
 class TokenRef(Record, kw_only=True):
     """A token named beside another."""
 

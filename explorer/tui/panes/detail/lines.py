@@ -13,11 +13,11 @@ from rich.cells import cell_len
 from textual.content import Content
 
 from explorer.base.records.inspect import TokenDetail
-from explorer.base.records.tokens import TokenRef, TokenRow
+from explorer.base.records.tokens import LABELS, TokenRef, TokenRow
 from explorer.base.text import visible, visible_bytes
 from explorer.specs import merges
 from explorer.specs.blocks import token_text
-from explorer.tui.panes.tokens.table_layout import LABELS, ramp_step
+from explorer.tui.panes.tokens.table_layout import ramp_step
 from explorer.tui.widgets.cutting import cut, padded
 from explorer.tui.widgets.guard import CONTROLS
 

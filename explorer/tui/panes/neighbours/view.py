@@ -9,10 +9,10 @@ from rich.cells import cell_len
 from textual.content import Content
 
 from explorer.base.records.neighbours import FindNeighbours, Neighbour, Neighbourhood
+from explorer.base.records.tokens import LABELS
 from explorer.base.text import visible, visible_bytes
 from explorer.specs import neighbours
 from explorer.specs.blocks import ramp_step
-from explorer.tui.panes.tokens.table_layout import LABELS
 from explorer.tui.shell.themes import RAMP
 from explorer.tui.widgets.cutting import cut, padded
 from explorer.tui.widgets.labels import place_labels

@@ -15,27 +15,11 @@ from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 
-from explorer.base.records.tokens import CATEGORIES
+from explorer.base.records.tokens import CATEGORIES, LABELS
 from explorer.base.text import visible
 from explorer.tables.table import AddedColumn
 from explorer.tui.panes.tokens.table_rows import TokenRows
 from explorer.tui.widgets.cutting import cut, cut_numbers, padded
-
-LABELS = {
-    "input_norm": "‖W_E‖",
-    "input_centroid_distance": "d(W_E)",
-    "input_centroid_cosine": "cos(W_E)",
-    "output_norm": "‖W_U‖",
-    "output_centroid_distance": "d(W_U)",
-    "output_centroid_cosine": "cos(W_U)",
-    "output_centroid_cosine_distance": "1-cos(W_U)",
-    "unused_cosine_distance": "unused-cos",
-    "unused_cosine_distance_centred": "u-cos-ctr",
-    "unused_cosine_distance_no_pc1": "u-cos-pc1",
-    "unused_l2_distance": "unused-l2",
-    "output_bias": "bias",
-}
-"""Short headings; the title line and the detail view give the names in full."""
 
 RAMP_EDGES = (1.0, 5.0, 25.0, 75.0, 95.0, 99.0)
 """Percentiles between the seven ramp colours: fine at both tails, where under-trained tokens are."""

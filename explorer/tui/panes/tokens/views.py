@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import msgspec
 
+from explorer.base.records.tokens import LABELS
 from explorer.base.records.vocabulary import RankedTokens, RankTokens, VocabularyColumns
 from explorer.base.text import visible
 from explorer.tables.table import TokenColumns, ranked, select
-from explorer.tui.panes.tokens.table_layout import LABELS
 from explorer.tui.panes.tokens.table_rows import LoadedRows, ReplayedRows
 from explorer.tui.widgets.cutting import cut
 

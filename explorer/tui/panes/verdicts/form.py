@@ -10,8 +10,10 @@ from textual.containers import Horizontal
 from textual.widget import Widget
 from textual.widgets import Label, Select
 
+from explorer.base.records.tokens import TokenRow
 from explorer.base.records.verification import VerificationResult, Verify
 from explorer.specs.verification import CONTROLS
+from explorer.tables.table import FilterError, parse_filter
 from explorer.tables.verdicts import AGREEMENTS, Agreement
 from explorer.tui.shell.guarded import Guarded
 from explorer.tui.shell.messages import Selection
@@ -31,6 +33,8 @@ SETS: dict[str, tuple[str, ...]] = {
 """Definitions that are asked, by the name of the choice."""
 OTHER = "as asked"
 """The choice that stands for definitions that a headless run named."""
+CHATS = ("chat template", "plain")
+"""Whether prompts are put into the model's chat template, where it has one."""
 VIEWS = ("matrix", "definitions", "curves")
 ROWS = 200
 """Tokens that a recorded result lists."""
@@ -41,12 +45,14 @@ class VerdictForm(Guarded, Widget):
 
     DEFAULT_CSS = """
     VerdictForm {
-        height: 2;
+        height: 3;
         layout: vertical;
         & .options { height: 1; & > Label { color: $text-muted; margin: 0 1 0 0; } }
         & #which { width: 17; margin: 0 1 0 0; }
         & #percent { width: 5; margin: 0 1 0 0; }
         & #definitions { width: 17; }
+        & #where { width: 1fr; margin: 0 1 0 0; }
+        & #chat { width: 18; }
         & #view { width: 16; margin: 0 1 0 0; }
         & #agreement { width: 14; margin: 0 1 0 0; }
         & #indicator { width: 1fr; display: none; }
@@ -62,6 +68,10 @@ class VerdictForm(Guarded, Widget):
             yield Field("2", restrict=r"[0-9.]{0,5}", id="percent")
             yield Label("by")
             yield Choice((*SETS, OTHER), value="usual ones", id="definitions")
+        with Horizontal(classes="options"):
+            yield Label("where")
+            yield Field(placeholder="every token; or len:>3 -cat:special …", id="where")
+            yield Choice(CHATS, value=CHATS[0], id="chat")
         with Horizontal(classes="options"):
             yield Label("show")
             yield Choice(VIEWS, value="matrix", id="view")
@@ -105,15 +115,27 @@ class VerdictForm(Guarded, Widget):
             raise FormError("No token is marked: mark some with space.")
         if which == WHICH[0] and not _is_percent(percent):
             raise FormError("The share must be a number above 0 and at most 100.")
+        named = {"selected": (token.token_id,), "marked": tuple(sorted(selection.marked))}.get(which)
         return Verify(
             model=model.name,
-            token_ids={"selected": (token.token_id,), "marked": tuple(sorted(selection.marked))}.get(which),
+            token_ids=named,
             top_percent=float(percent) if which == WHICH[0] else None,
+            where="" if named is not None else self._where(token),
             definitions=SETS.get(self.query_one("#definitions", Choice).chosen, as_asked),
+            chat="never" if self.query_one("#chat", Choice).chosen == "plain" else "auto",
             rows=ROWS,
             controls=CONTROLS,
             cascade=True,
         )
+
+    def _where(self, token: TokenRow) -> str:
+        """The filter, which the engine could read. Raises `FormError` where not."""
+        where = self.query_one("#where", Field).value.strip()
+        try:
+            parse_filter(where, token.indicators)
+        except FilterError as error:
+            raise FormError(f"where: {error}") from error
+        return where
 
     def set_form(self, request: Verify) -> None:
         """Show in the options how `request` was asked."""
@@ -123,6 +145,9 @@ class VerdictForm(Guarded, Widget):
         self.query_one("#which", Choice).choose(which)
         if request.top_percent is not None:
             self.query_one("#percent", Field).value = f"{request.top_percent:g}"
+        if request.token_ids is None:
+            self.query_one("#where", Field).value = request.where
+        self.query_one("#chat", Choice).choose("plain" if request.chat == "never" else CHATS[0])
         named = next((name for name, names in SETS.items() if names == request.definitions), OTHER)
         self.query_one("#definitions", Choice).choose(named)
 

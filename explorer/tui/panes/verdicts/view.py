@@ -12,7 +12,7 @@ from explorer.base.lazy_sequence import LazySequence
 from explorer.base.numbers import format_logprob_and_percent
 from explorer.base.pace import format_rate
 from explorer.base.records.record import Array
-from explorer.base.records.tokens import CATEGORIES
+from explorer.base.records.tokens import CATEGORIES, LABELS
 from explorer.base.records.verification import (
     VERDICTS,
     DefinitionSummary,
@@ -26,7 +26,6 @@ from explorer.base.text import visible, visible_bytes
 from explorer.specs.verdict_blocks import class_words, not_asked_words
 from explorer.specs.verdict_tables import controls_called, reply_shares
 from explorer.tables.verdicts import VerdictMatrix
-from explorer.tui.panes.tokens.table_layout import LABELS
 from explorer.tui.widgets.cutting import cut, padded
 from explorer.tui.widgets.prompt_lines import reply_text
 
