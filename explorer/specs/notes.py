@@ -7,13 +7,14 @@ from typing import Any
 from explorer.base.records.notes import MarkToken, Noted, WriteNote
 from explorer.base.records.tokens import TokenRef, TokenRow, bare_row
 from explorer.base.text import visible
-from explorer.specs.blocks import prose
+from explorer.specs.blocks import hex_text, prose
 from explorer.specs.spec import Spec, Tab
 
 
 def describe_mark(request: MarkToken) -> str:
-    """'mark token 742 magikarp of mynah'."""
-    text = f" {visible(request.text)}" if request.text else ""
+    """'mark token 742 magikarp of mynah'; `\\xe7` for a byte that is no text."""
+    shown = hex_text(request.token_bytes) if request.token_bytes else visible(request.text)
+    text = f" {shown}" if shown else ""
     return f"{'mark' if request.marked else 'unmark'} token {request.token_id}{text} of {prose(request.model)}"
 
 
@@ -33,8 +34,8 @@ def note_subject(request: WriteNote) -> str:
 
 
 def marked_token(request: MarkToken, outcome: Any) -> TokenRow:
-    """The token marked. A text with U+FFFD in it does not tell the token's bytes."""
-    known = "" if "\ufffd" in request.text else request.text.encode().hex()
+    """The token marked. A text with U+FFFD in it does not tell its bytes, which earlier sessions do not hold."""
+    known = request.token_bytes or ("" if "\ufffd" in request.text else request.text.encode().hex())
     return bare_row(TokenRef(token_id=request.token_id, token_bytes=known, text=request.text))
 
 

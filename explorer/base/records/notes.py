@@ -9,6 +9,8 @@ class MarkToken(Request, kw_only=True):
     model: str
     token_id: int
     text: str = ""
+    token_bytes: str = ""
+    """The token's bytes, where `text` does not tell them (U+FFFD stands for what is not UTF-8)."""
     marked: bool = True
 
 

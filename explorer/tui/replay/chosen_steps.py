@@ -7,12 +7,13 @@ from collections.abc import Sequence
 
 from explorer.base.lazy_sequence import LazySequence
 from explorer.base.records.unions import Step
+from explorer.sessions.file.reader import SessionFile
 
 
 class ChosenSteps(LazySequence[Step]):
     """The steps at `positions` of a session, in order."""
 
-    def __init__(self, session: Sequence[Step], positions: Sequence[int]) -> None:
+    def __init__(self, session: SessionFile, positions: Sequence[int]) -> None:
         self._session = session
         self.positions = positions
 
@@ -22,6 +23,10 @@ class ChosenSteps(LazySequence[Step]):
     def item(self, place: int) -> Step:
         """The step at `positions[place]` of the session."""
         return self._session[self.positions[place]]
+
+    def raw(self, place: int) -> bytes:
+        """The line of the step at `place`."""
+        return self._session.raw(self.positions[place])
 
     def place_of(self, position: int) -> int:
         """Where the step at `position` is among the chosen ones; the last one before it where it is not."""

@@ -15,7 +15,7 @@ from explorer.base.records.record import Failure, Outcome
 from explorer.base.records.unions import Cancelled, Step
 from explorer.base.text import visible
 from explorer.sessions.file.reader import is_damaged
-from explorer.tui.panes.session.pane import asked_text, clock
+from explorer.tui.panes.session.rows import asked_text, clock
 from explorer.tui.shell.guarded import Guarded
 
 _CUT = Content.assemble("… ", ("all in 5 Session", "$foreground-muted"))

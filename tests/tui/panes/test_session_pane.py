@@ -12,10 +12,19 @@ from explorer.base.records.models import LoadModel
 from explorer.base.records.neighbours import FindNeighbours
 from explorer.base.records.notes import MarkToken, Noted, WriteNote
 from explorer.base.records.record import Failure
+from explorer.base.records.repeat_back import RepeatBack
 from explorer.base.records.unions import AnyOutcome, AnyRequest, Cancelled, Step
-from explorer.tui.panes.session.pane import SessionPane, clock, short_path, step_mark, step_row
+from explorer.base.records.vocabulary import RankedTokens, RankTokens
+from explorer.base.templates import find_template
+from explorer.sessions.file.reader import SessionFile
+from explorer.sessions.file.store import SessionWriter
+from explorer.specs.notes import marked_token
+from explorer.specs.registry import describe
+from explorer.tui.panes.session.pane import SessionPane, short_path
+from explorer.tui.panes.session.rows import clock, step_mark, step_row
 from explorer.tui.shell.messages import StepOpened
 from explorer.tui.widgets.row_list import RowList
+from tests.tui.token_samples import row
 
 HOSTILE = "[/foo] \x1b]52;c;aGk=\x07 \u202e\n" + "龍" * 60
 
@@ -112,6 +121,76 @@ async def test_an_empty_session_says_what_fills_it() -> None:
         assert "not written to a file" in said
 
 
+RANKED = RankedTokens(
+    model="mynah", sort="id", default_rule="", rows=(row(b" Bobbin", 907),), matching=61, total=3072, digest=""
+)
+
+
+def view(number: int, sort: str, query: str = "cat:ok", model: str = "mynah") -> Step:
+    return step(number, RankTokens(model=model, sort=sort, filter=query), RANKED)
+
+
+@pytest.mark.parametrize("width", [57, 77])
+def test_what_came_back_is_first_where_the_room_is_short(width: int) -> None:
+    line = step_row(view(3, "input_norm"), width).plain
+    assert line.index("61 of 3,072 tokens, first ·Bobbin") < line.index("rank")
+    note = step_row(step(4, WriteNote(text="read this", step=3, tags=("tour",)), Noted()), width).plain
+    assert note.index("read this #tour") < note.index("note on step 3")
+
+
+def test_a_wide_line_gives_what_was_asked_the_room_that_is_left() -> None:
+    request = RepeatBack(model="mynah", token_id=1, template=find_template("repeat-1"), samples=8, controls=3)
+    line = step_row(step(1, request, Failure(message="no")), 197).plain
+    assert describe(request) in line
+    assert line.endswith("failed: no")
+
+
+async def test_ten_orders_of_a_view_share_a_line_and_no_step_is_lost() -> None:
+    app = PaneApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.pane.add(STEPS[0])
+        for number in range(2, 12):
+            app.pane.add(view(number, f"sort{number}"))
+        app.pane.add(view(12, "id", query="other"))
+        app.pane.add(view(13, "id", query="other", model="lyrebird"))
+        app.pane.add(step(14, RankTokens(model="lyrebird", filter="other"), Failure(message="no")))
+        await pilot.pause()
+        lines = [line for line in app.screen_lines() if "23:11:02" in line]
+        assert [line[2:6].strip() for line in lines] == ["1", "11", "12", "13", "14"]
+        assert "✓ 10× 61 of 3,072" in lines[1]
+        assert [each.number for each in app.pane.steps] == list(range(1, 15))
+        assert "14 steps" in app.screen_lines()[0]
+        app.pane.point_at(4)
+        await pilot.pause()
+        assert "by sort5" in "\n".join(app.screen_lines())
+        assert app.pane.query_one(RowList).cursor == 1
+        app.pane.query_one(RowList).focus()
+        await pilot.press("enter", "down", "up", "enter")
+        assert [each.number for each in app.opened] == [5, 5]
+
+
+async def test_a_file_of_views_is_folded_without_decoding_the_others(tmp_path: Path) -> None:
+    path = tmp_path / "views.jsonl"
+    writer = SessionWriter(path)
+    for each in (STEPS[1], view(2, "id"), view(3, "token"), STEPS[2], view(5, "id")):
+        writer.append(writer.step(each.request, each.outcome, 0.1))
+    writer.close()
+    app = PaneApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.pane.begin_with(SessionFile(path), cursor=4)
+        await pilot.pause()
+        lines = [line for line in app.screen_lines() if " ✓ " in line or " M " in line]
+        assert [line[2:6].strip() for line in lines] == ["1", "3", "4", "5"]
+        assert " 2× " in lines[1]
+        assert lines[3].startswith("▸")
+
+
+def test_a_mark_shows_the_bytes_that_are_no_text() -> None:
+    mark = MarkToken(model="mynah", token_id=171, text="\ufffd", token_bytes="e7")
+    assert describe(mark) == r"mark token 171 \xe7 of mynah"
+    assert marked_token(mark, Noted()).token_bytes == "e7"
+
+
 @pytest.mark.parametrize("width", [40, 77, 100, 197])
 def test_a_row_never_passes_its_width(width: int) -> None:
     for each in STEPS:
@@ -126,11 +205,11 @@ async def test_a_long_session_makes_only_the_rows_on_screen(monkeypatch: pytest.
         await pilot.pause()
         made: list[int] = []
 
-        def counted(each: Step, width: int) -> Content:
+        def counted(each: Step, width: int, folded: int) -> Content:
             made.append(each.number)
-            return step_row(each, width)
+            return step_row(each, width, folded)
 
-        monkeypatch.setattr("explorer.tui.panes.session.pane.step_row", counted)
+        monkeypatch.setattr("explorer.tui.panes.session.rows.step_row", counted)
         await pilot.resize_terminal(100, 30)
         await pilot.pause()
         assert made

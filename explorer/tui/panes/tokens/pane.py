@@ -74,8 +74,10 @@ class TokenPane(Pane):
         token_id, view = self.table.token_id, self.views.view
         if token_id is not None and view is not None:
             marked = token_id not in self.selection.marked
-            text = view.rows.text(token_id)
-            self.ask(MarkToken(model=view.request.model, token_id=token_id, text=text, marked=marked))
+            row = view.rows.row(token_id)
+            told = row.token_bytes if "\ufffd" in row.text else ""
+            model = view.request.model
+            self.ask(MarkToken(model=model, token_id=token_id, text=row.text, token_bytes=told, marked=marked))
 
     def row_under_cursor(self) -> TokenRow | None:
         """The token under the cursor this moment, whether or not it has come to rest; None where no row is shown."""
