@@ -123,7 +123,7 @@ async def test_a_note_after_a_change_of_model_is_about_that_model(engine: Engine
 
 async def test_the_proofs_of_every_mode_stand_together_again(engine: Engine, tmp_path: Path) -> None:
     async with running(engine, tmp_path) as (app, pilot):
-        await pilot.press("c")
+        await pilot.press("a")
         await until(pilot, lambda: len(asked(app, ProveSpeakability)) == 4 and not app.runs.running)
         await app.recorder.finish(60)
         app.session.close()
