@@ -79,8 +79,8 @@ def _parse_term(body: str, indicators: Collection[str]) -> Term:
         return _text_term(re.sub(r'\\(["\\])', r"\1", body[1:-1]))
     if body[0] == "/":
         return _parse_regex(body)
-    if _ESCAPED_BYTES.fullmatch(body):
-        return HasBytes(bytes.fromhex(body.replace("\\x", "")))
+    if (needle := bytes_written(body)) is not None:
+        return HasBytes(needle)
     if body == "marked":
         return HasFlag("marked")
     prefix, colon, rest = body.partition(":")
@@ -100,11 +100,22 @@ def _quoted(body: str) -> str:
 
 
 def _text_term(text: str) -> Term:
+    return HasText(tuple(dict.fromkeys((text.casefold(), text_written(text).casefold()))))
+
+
+def text_written(shown: str) -> str:
+    """The text that a screen shows as `shown`: `·` is a space, `\\n` a newline, `\\u{200b}` that character."""
+
     def real(match: re.Match[str]) -> str:
         code = int(match[1], 16) if match[1] else None
         return _REAL.get(match[0], match[0]) if code is None or code > 0x10FFFF else chr(code)
 
-    return HasText(tuple(dict.fromkeys((text.casefold(), _SHOWN.sub(real, text).casefold()))))
+    return _SHOWN.sub(real, shown)
+
+
+def bytes_written(shown: str) -> bytes | None:
+    """The bytes that `\\xc2\\xa0` stands for; None for what is no such text."""
+    return bytes.fromhex(shown.replace("\\x", "")) if _ESCAPED_BYTES.fullmatch(shown) else None
 
 
 def _parse_regex(body: str) -> Term:

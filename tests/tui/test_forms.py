@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-import pytest
+import ast
+from pathlib import Path
 
+import pytest
+from textual.app import App, ComposeResult
+from textual.widgets import Input
+
+import explorer
 from explorer.base.records.verification import Verify
 from explorer.specs.registry import REGISTRY
 from explorer.tui.panes.verdicts.form import VerdictForm
 from explorer.tui.widgets.option_line import Choice, Field, Ticks
+from tests.app_driver import screen_text
 from tests.tui.pane_samples import Harness
 from tests.tui.test_pane_snapshots import pane_of
 
@@ -83,3 +90,37 @@ async def test_a_filter_that_cannot_be_read_starts_no_verification() -> None:
         assert app.asked == []
         said = " ".join("\n".join(app.screen_lines()).split())
         assert "where: there is no indicator 'foo': write one of" in said
+
+
+def input_classes() -> list[type[Input]]:
+    """Every kind of box that is typed into, here and in Textual."""
+    found = [Input]
+    for kind in found:
+        found += kind.__subclasses__()
+    return [kind for kind in found if kind.__module__.startswith("explorer.")]
+
+
+@pytest.mark.parametrize("kind", input_classes())
+async def test_a_value_that_is_not_valid_is_still_to_be_seen(kind: type[Input]) -> None:
+    class OneBox(App[None]):
+        def compose(self) -> ComposeResult:
+            yield kind()
+
+    app = OneBox()
+    async with app.run_test(size=(40, 5)) as pilot:
+        box = app.query_one(kind)
+        box.add_class("-open", "-invalid")
+        box.value = "hello"
+        for focused in (True, False):
+            app.set_focus(box if focused else None)
+            await pilot.pause()
+            assert "hello" in screen_text(app)
+            assert box.size.height == 1
+
+
+def test_no_box_is_made_that_has_room_for_its_border_alone() -> None:
+    """Textual's own `Input` draws a border round a value that is not valid, unless it is compact."""
+    for path in Path(explorer.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Input":
+                assert "compact" in {keyword.arg for keyword in node.keywords}, path

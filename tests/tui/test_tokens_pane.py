@@ -22,6 +22,7 @@ from explorer.tui.panes.tokens.pane import TokenPane
 from explorer.tui.panes.tokens.table import TokenTable
 from explorer.tui.panes.tokens.views import View, ViewMaker
 from explorer.tui.shell.messages import Ask, Remark, Selection, TokenSelected, ViewSettled
+from explorer.tui.widgets.line_input import LineInput
 from tests.app_driver import settled
 from tests.tui.token_samples import (
     HOSTILE,
@@ -351,6 +352,43 @@ async def test_jumping_goes_there_or_says_why_not(app: TokensApp, vocabulary: Vo
         remarks = [message.text for message in app.said if isinstance(message, Remark)]
         assert remarks[0] == "There is no token 300: ids of mynah go from 0 to 299."
         assert remarks[1].startswith("Token 5 does not pass the filter")
+
+
+async def test_a_text_goes_there_too_and_what_cannot_be_meant_keeps_the_box(
+    app: TokensApp, vocabulary: VocabularyColumns
+) -> None:
+    async with app.run_test(size=(80, 20)) as pilot:
+        app.pane.show(read(vocabulary))
+        await settled(pilot)
+        box = app.pane.query_one("#jump", LineInput)
+        for written, token_id in (("·token77", 77), ("token78", 78), (" token79", 79), ('"token80"', 80)):
+            app.pane.commands.open_jump()
+            await pilot.press(*written, "enter")
+            await settled(pilot)
+            assert (app.pane.table.token_id, box.display) == (token_id, False)
+        for written, said in (
+            ("toke", "150 tokens are or begin with toke: token0 0"),
+            ("hello", "no token is hello"),
+            ("9" * 5000, "no token is 9"),
+        ):
+            app.pane.commands.open_jump()
+            box.value = written
+            await pilot.press("enter")
+            await settled(pilot)
+            lines = screen_lines(app)
+            assert any(said in line for line in lines), "\n".join(lines)
+            assert any(f" {written[:40]}" in line for line in lines), "what was typed stays in sight"
+            assert box.has_focus
+            assert app.pane.table.token_id == 80
+            await pilot.press("escape")
+        assert not any("no token is" in line for line in screen_lines(app))
+        app.pane.commands.open_jump()
+        await pilot.press(*"300", "enter")
+        await settled(pilot)
+        assert any("There is no token 300: ids of mynah go from 0 to 299." in line for line in screen_lines(app))
+        await pilot.press("backspace", "backspace", "enter")
+        await settled(pilot)
+        assert app.pane.table.token_id == 3
 
 
 # ── what it says ──────────────────────────────────────────────────────────────────────────────────────────

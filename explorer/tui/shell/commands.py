@@ -62,7 +62,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("sort_next", "s", "sort", "Sort by the next column.", "Tokens", True),
     Command("sort_previous", "S", "sort back", "Sort by the previous column.", "Tokens"),
     Command("sort_reverse", "d", "reverse", "Reverse the sort order.", "Tokens"),
-    Command("jump", "g", "go to id", "Jump to a token by id.", "Tokens", opens_box=True),
+    Command("jump", "g", "go to id", "Jump to a token by its id or text.", "Tokens", opens_box=True),
     Command("mark", "space", "mark", "Mark or unmark the token.", "Tokens", True),
     Command("inspect", "i", "inspect", "Record everything known of the token (Enter does the same).", "Tokens"),
     *tab_commands(TABS),

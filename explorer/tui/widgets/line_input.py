@@ -13,7 +13,10 @@ from explorer.tui.shell.guarded import Guarded
 
 
 class LineInput(Guarded, Input):
-    """A one-line box whose text is always safe to show: what is invisible is written as `\\u{…}`."""
+    """A one-line box whose text is always safe to show: what is invisible is written as `\\u{…}`.
+
+    It is compact: without, Textual draws a border round a value that is not valid, where there is room for no text.
+    """
 
     DEFAULT_CSS = """
     LineInput { display: none; height: 1; border: none; padding: 0 1; background: $boost; }
@@ -24,6 +27,9 @@ class LineInput(Guarded, Input):
         Binding("escape", "leave", "clear", show=False),
         Binding("down", "submit", "to the table", show=False),
     ]
+
+    def __init__(self, *, placeholder: str = "", id: str | None = None) -> None:
+        super().__init__(placeholder=placeholder, compact=True, id=id)
 
     class Left(Message):
         """Escape was pressed in the box."""

@@ -1,4 +1,4 @@
-"""The boxes above the token table that a key opens: the filter, and the id to go to."""
+"""The boxes above the token table that a key opens: the filter, and the token to go to."""
 
 from __future__ import annotations
 
@@ -35,8 +35,11 @@ class Wishes(Protocol):
     def want_all(self) -> None:
         """Show every token."""
 
-    def jump_to(self, token_id: int) -> None:
-        """Put the cursor on a token."""
+    def jump_as_written(self, written: str) -> None:
+        """Put the cursor on the token with this id or text and close its box, or say what is wrong with that."""
+
+    def say_problem(self, text: str) -> None:
+        """Say what is wrong with what is written; empty: nothing is."""
 
     def focus_table(self) -> None:
         """Keys go to the table."""
@@ -53,7 +56,7 @@ class ViewBoxes(Guarded, Widget):
         self._filter = LineInput(
             id="filter", placeholder="text  /regex/  id:1-99  bytes:c2a0  cat:byte  pct:input_norm<2"
         )
-        self._jump = LineInput(id="jump", placeholder="go to id", type="integer")
+        self._jump = LineInput(id="jump", placeholder='go to an id, or a token\'s text: 907  ·program  "12"')
 
     def compose(self) -> ComposeResult:
         yield self._filter
@@ -64,8 +67,12 @@ class ViewBoxes(Guarded, Widget):
         self._filter.open()
 
     def open_jump(self) -> None:
-        """Type the id to go to."""
+        """Type the id or text of the token to go to."""
         self._jump.open()
+
+    def close_jump(self) -> None:
+        """Whoever typed is there."""
+        self._jump.close()
 
     def show_filter(self, text: str, *, can_type: bool) -> None:
         """The filter in force stands above the table; without the vocabulary behind it nothing can be typed there."""
@@ -106,16 +113,26 @@ class ViewBoxes(Guarded, Widget):
 
     @on(Input.Submitted, "#jump")
     def jump(self, event: Input.Submitted) -> None:
-        """Enter in the jump prompt."""
+        """Enter in the jump prompt, which stays open until there is a token to go to; an empty one closes."""
         event.stop()
-        self._jump.close()
-        self._wishes.focus_table()
-        if event.value.strip("+-").isdigit():
-            self._wishes.jump_to(int(event.value))
+        if event.value.strip():
+            self._wishes.jump_as_written(event.value)
+        else:
+            self._give_up_jump()
+
+    @on(Input.Changed, "#jump")
+    def forget_problem(self, event: Input.Changed) -> None:
+        """What was wrong is being corrected."""
+        event.stop()
+        self._wishes.say_problem("")
 
     @on(LineInput.Left, "#jump")
     def leave_jump(self, event: LineInput.Left) -> None:
         """Escape in the jump prompt."""
         event.stop()
-        event.box.close()
+        self._give_up_jump()
+
+    def _give_up_jump(self) -> None:
+        self._jump.close()
+        self._wishes.say_problem("")
         self._wishes.focus_table()

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
+from functools import partial
+
 import msgspec
 
 from explorer.base.text import visible
+from explorer.tables.find_tokens import find_tokens, say_which
 from explorer.tui.panes.base import Pane
 from explorer.tui.panes.tokens.boxes import ViewBoxes
 from explorer.tui.panes.tokens.face import TokenFace
 from explorer.tui.panes.tokens.keeper import ViewKeeper
+from explorer.tui.panes.tokens.views import ViewMaker
 from explorer.tui.shell.messages import Remark
+
+_ID = re.compile(r"\s*[0-9]{1,18}\s*")
 
 
 class ViewCommands:
@@ -27,7 +35,7 @@ class ViewCommands:
             self.views.face.boxes.open_filter()
 
     def open_jump(self) -> None:
-        """Type the id to go to."""
+        """Type the id or text of the token to go to."""
         if self.views.view is not None:
             self.views.face.boxes.open_jump()
 
@@ -59,16 +67,42 @@ class ViewCommands:
 
     def jump_to(self, token_id: int) -> None:
         """Put the cursor on a token; a problem is remarked where that cannot be."""
+        if problem := self._try_jump(token_id):
+            self._remark(problem)
+
+    def _try_jump(self, token_id: int) -> str:
+        """Put the cursor on a token; why that cannot be, else nothing."""
         view = self.views.view
         if view is None or self.views.face.table.go_to(token_id):
-            return
+            return ""
         model, last = visible(view.request.model, spaces=False), view.total - 1
         if not 0 <= token_id <= last:
-            self._remark(f"There is no token {token_id}: ids of {model} go from 0 to {last:,}.")
-        elif self.views.maker is None:
-            self._remark(f"Token {token_id} is not among the rows this session holds.")
+            return f"There is no token {token_id}: ids of {model} go from 0 to {last:,}."
+        if self.views.maker is None:
+            return f"Token {token_id} is not among the rows this session holds."
+        return f"Token {token_id} does not pass the filter: press / and then Escape to clear it."
+
+    def jump_as_written(self, written: str) -> None:
+        """Put the cursor on the token with this id or text; the box stays, with the reason, where that cannot be."""
+        maker = self.views.maker
+        if _ID.fullmatch(written):
+            self._end_jump(self._try_jump(int(written)))
+        elif maker is None:
+            self.say_problem("These rows are replayed, so only ids are known: load the model (m) to go to a text.")
         else:
-            self._remark(f"Token {token_id} does not pass the filter: press / and then Escape to clear it.")
+            self.views.run_latest("jump", partial(self._jump_to_text, maker, written))
+
+    async def _jump_to_text(self, maker: ViewMaker, written: str) -> None:
+        quoted = len(written) > 2 and written[0] == written[-1] == '"'
+        text = written[1:-1] if quoted else written
+        found = await asyncio.to_thread(find_tokens, maker.columns, text)
+        self._end_jump(self._try_jump(found[0]) if len(found) == 1 else say_which(maker.columns, text, found))
+
+    def _end_jump(self, problem: str) -> None:
+        self.say_problem(problem)
+        if not problem:
+            self.views.face.boxes.close_jump()
+            self.focus_table()
 
     @property
     def _sort(self) -> str:
@@ -103,6 +137,10 @@ class ViewCommands:
     def want_all(self) -> None:
         """Show every token."""
         self.views.want(msgspec.structs.replace(self.views.wanted, filter="", category=None), settle=True)
+
+    def say_problem(self, text: str) -> None:
+        """Say above the table what is wrong; empty: nothing is."""
+        self.views.face.show_problem(text)
 
     def focus_table(self) -> None:
         """Keys go to the table."""
