@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 from unittest.mock import MagicMock
+
+import pytest
 
 from explorer.base.records.inspect import InspectToken
 from explorer.base.records.models import LoadModel, ModelInfo, ModelLoaded, ModelUnloaded, Roster
@@ -248,16 +251,51 @@ def test_an_unexpected_error_while_a_step_is_written_does_not_stop_the_next(tmp_
     async def work() -> None:
         session, failed = SessionWriter(tmp_path / "s.jsonl"), list[Exception]()
 
-        def wrote(step: Step, trouble: str) -> None:
-            if isinstance(step.request, WriteNote) and step.request.text == "first":
+        def wrote(steps: Sequence[Step], trouble: str) -> None:
+            if steps[0].number == 1:
                 raise LookupError("the pane is gone")
 
         recorder = SessionRecorder(session, wrote, failed.append)
         recorder.start()
         for text in ("first", "second"):
             recorder.record(session.step(WriteNote(text=text), Noted(), 0.0))
+            while not failed:
+                await asyncio.sleep(0.001)
         await recorder.finish(60)
         assert [str(error) for error in failed] == ["the pane is gone"]
 
     run(work)
     assert len(read_session(tmp_path / "s.jsonl").steps) == 2
+
+
+def test_steps_that_wait_for_the_disk_are_written_at_once_and_then_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def work() -> None:
+        session, told = SessionWriter(tmp_path / "s.jsonl"), list[list[int]]()
+
+        def wrote(steps: Sequence[Step], trouble: str) -> None:
+            on_disk = len(read_session(session.path).steps)
+            told.append([step.number for step in steps])
+            assert on_disk >= steps[-1].number
+
+        recorder = SessionRecorder(session, wrote, lambda error: told.append([-1]))
+        recorder.start()
+        begun, slow = threading.Event(), threading.Event()
+        append = session.append
+
+        def write_slowly(*steps: Step) -> bool:
+            begun.set()
+            return slow.wait(60) and append(*steps)
+
+        monkeypatch.setattr(session, "append", write_slowly)
+        recorder.record(session.step(WriteNote(text="first"), Noted(), 0.0))
+        while not begun.is_set():
+            await asyncio.sleep(0.001)
+        for _ in range(6):
+            recorder.record(session.step(WriteNote(text="more"), Noted(), 0.0))
+        slow.set()
+        await recorder.finish(60)
+        assert told == [[1], [2, 3, 4, 5, 6, 7]]
+
+    run(work)

@@ -76,7 +76,7 @@ class SessionFile(LazySequence[Step]):
         try:
             return read_header(line)
         except LineError as error:
-            if not (0 < self.size == len(line) and line.startswith(_HEADER_BEGINS[: len(line)])):
+            if not (self.size == len(line) and line.startswith(_HEADER_BEGINS[: len(line)])):
                 raise ExplorerError(f"{self.path.name} {error.message}", error.hint) from error
         self.torn_bytes = self.size
         self.warning = "the program ended while it made this file; the file holds no step"

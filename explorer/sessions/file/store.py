@@ -120,9 +120,9 @@ class SessionWriter:
         self._next += 1
         return step
 
-    def append(self, step: Step) -> bool:
-        """Write `step` (and any that waits) to disk; False with `trouble` set where that fails."""
-        self._waiting.append(dump_json(portable(step)))
+    def append(self, *steps: Step) -> bool:
+        """Write `steps` (and any that waits) to disk at once; False with `trouble` set where that fails."""
+        self._waiting += [dump_json(portable(step)) for step in steps]
         return self.flush()
 
     def flush(self) -> bool:

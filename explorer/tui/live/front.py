@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from explorer.base.records.unions import Step
@@ -59,9 +60,9 @@ class LiveFront:
         """One line for the user."""
         self._app.remark(text, problem=problem)
 
-    def show_written(self, step: Step, trouble: str) -> None:
-        """A step was written, or could not be."""
-        self._app.steps.show_trouble(trouble)
+    def show_written(self, steps: Sequence[Step], trouble: str) -> None:
+        """Steps were written, or could not be."""
+        self._app.steps.list_written(steps, trouble)
 
     def show_running(self, runs: Runs) -> None:
         """Show in the bar what the engine works on, and how many requests wait."""

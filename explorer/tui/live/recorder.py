@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from explorer.base.records.unions import Step
@@ -12,12 +12,14 @@ from explorer.sessions.file.store import SessionWriter
 
 
 class SessionRecorder:
-    """Writes steps to the session file off the event loop, in order; a slow disk never holds a key up."""
+    """Writes steps to the session file off the event loop, in order and as many at once as wait; a slow disk never
+    holds a key up."""
 
     def __init__(
-        self, session: SessionWriter, wrote: Callable[[Step, str], None], failed: Callable[[Exception], None]
+        self, session: SessionWriter, wrote: Callable[[Sequence[Step], str], None], failed: Callable[[Exception], None]
     ) -> None:
-        """`wrote(step, trouble)` is called for each step, `failed` for an unexpected error; both on the event loop."""
+        """`wrote(steps, trouble)` is called after each attempt to write steps, `failed` for an unexpected error; both
+        on the event loop."""
         self.session = session
         self._wrote = wrote
         self._failed = failed
@@ -56,12 +58,15 @@ class SessionRecorder:
 
     async def _write(self) -> None:
         while True:
-            step = await self._waiting.get()
+            steps = [await self._waiting.get()]
+            while not self._waiting.empty():  # one wait for the disk for all of them: the lag does not grow
+                steps.append(self._waiting.get_nowait())
             try:
                 async with self._at_the_file:
-                    await asyncio.to_thread(self.session.append, step)
-                self._wrote(step, self.session.trouble)
+                    await asyncio.to_thread(self.session.append, *steps)
+                self._wrote(steps, self.session.trouble)
             except Exception as error:  # the steps that follow must be written all the same
                 self._failed(error)
             finally:
-                self._waiting.task_done()
+                for _ in steps:
+                    self._waiting.task_done()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Protocol
 
 from textual.message import Message
@@ -57,6 +58,8 @@ class Steps:
         self._screen = screen
         self._early: list[Answered] = []
         """What came before there were panes."""
+        self._writing = 0
+        """Steps that are shown and on their way to the disk."""
         self._trouble = ""
         """Why the session was not written when the user last heard of it; empty where it is."""
 
@@ -111,7 +114,8 @@ class Steps:
         step = message.step
         if message.record:
             self._recorder.record(step)
-            self._workspace.session_pane.add(step)
+            self._writing += 1
+            self._workspace.session_pane.set_writing(self._writing)
         self._models.note(step)
         self._runs.note(step)
         self._workspace.show_step(step)
@@ -122,10 +126,17 @@ class Steps:
             self._screen.post_message(message)
         self._early.clear()
 
+    def list_written(self, steps: Sequence[Step], trouble: str) -> None:
+        """List steps once they are on disk: what is listed is kept. Those that could not be written are listed too."""
+        pane = self._workspace.session_pane
+        for step in steps:
+            pane.add(step)
+        self._writing -= len(steps)
+        pane.set_writing(self._writing)
+        self.show_trouble(trouble)
+
     def show_trouble(self, trouble: str) -> None:
         """Say on whatever tab that the session is not written (once), and that it is again."""
-        if not self._workspace.is_open:
-            return
         self._workspace.session_pane.set_trouble(trouble)
         if trouble and trouble != self._trouble:
             what_to_do = "The steps are kept and tried again with the next one; ctrl+s continues in another file."

@@ -56,6 +56,7 @@ class SessionPane(Pane):
         self._marked: set[tuple[str, int]] = set()
         self._path: Path | None = None
         self._problem = ""
+        self._writing = 0
 
     def compose(self) -> ComposeResult:
         yield Static(Content(""), id="session-heading")
@@ -115,6 +116,11 @@ class SessionPane(Pane):
         self._path = path
         self._show_heading()
 
+    def set_writing(self, count: int) -> None:
+        """So many steps are on their way to the disk: they are listed when they are there."""
+        self._writing = count
+        self._show_heading()
+
     def set_trouble(self, text: str) -> None:
         """Say at once what is wrong with the file ('session not written: disk full'); empty: nothing is."""
         self._problem = text
@@ -134,6 +140,7 @@ class SessionPane(Pane):
         counts = [f"{len(self._steps)} step{'' if len(self._steps) == 1 else 's'}"]
         counts += [f"{self._notes} note{'' if self._notes == 1 else 's'}"] if self._notes else []
         counts += [f"{len(self._marked)} marked"] if self._marked else []
+        counts += [f"{self._writing} being written"] if self._writing else []
         heading = Content.assemble((" · ".join(counts), "bold"), "  ", (name, "$foreground-muted"))
         if self._problem:
             problem = (f"✗ {visible(self._problem, spaces=False)}", "bold $error")
