@@ -19,8 +19,8 @@ class LineInput(Guarded, Input):
     """
 
     DEFAULT_CSS = """
-    LineInput { display: none; height: 1; border: none; padding: 0 1; background: $boost; }
-    LineInput:focus { border: none; background: $panel; }
+    LineInput { display: none; background: $boost; &.-textual-compact { padding: 0 1; } }
+    LineInput:focus { background: $panel; }
     LineInput.-open { display: block; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
