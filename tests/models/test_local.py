@@ -121,7 +121,7 @@ def test_out_of_memory_is_a_model_error_and_the_model_goes_on(
         raise error
 
     with monkeypatch.context() as patched:
-        patched.setattr(model.hf, "forward", fail)
+        patched.setattr(model.hf.base_model, "forward", fail)
         with pytest.raises(ModelError, match=r"2 x 3 tokens; .* GiB of .* GiB are free") as refused:
             model.start([[1, 2, 3], [4, 5, 6]])
         with pytest.raises(ModelError, match="no memory left"):

@@ -6,7 +6,7 @@ import copy
 import inspect
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
@@ -14,7 +14,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from explorer.engine.models.activations import fuse_activations
+from explorer.engine.models.caches import has_plain_cache, join_layers
 from explorer.engine.models.errors import ModelError
+from explorer.engine.models.head import Head, is_sliceable
 from explorer.engine.models.out_of_memory import is_out_of_memory, out_of_memory_as_failure
 from explorer.engine.models.prediction import Prediction, Wanted, predict
 
@@ -70,6 +72,8 @@ class Runner:
         )
         """Whether unequal prompts may be padded on the left without changing any row."""
         self._keeps_last = "logits_to_keep" in accepted
+        self.head: Head | None = None
+        """Where it is known: the blocks run alone, and it once for all rows, when something is read of them."""
 
     def start(self, prompts: Sequence[Sequence[int]]) -> Decoding:
         """Read the prompts, none empty or beyond the context; rows of unequal length go through padded where
@@ -84,7 +88,7 @@ class Runner:
         if not self.pads:
             return None
         _, cache = self.forward(torch.tensor([list(ids)], device=self.model.device))
-        return CachedPrefix(tuple(ids), cache) if cache is not None and _has_plain_cache(cache) else None
+        return CachedPrefix(tuple(ids), cache) if cache is not None and has_plain_cache(cache) else None
 
     def check_length(self, length: int) -> None:
         """Raise `ModelError` where `length` tokens do not fit the context."""
@@ -95,19 +99,38 @@ class Runner:
             )
 
     @torch.no_grad()
-    def forward(self, ids: Int[Tensor, "batch new"], **extra: Any) -> tuple[Float[Tensor, "batch vocab"], Any]:
-        """Logits of the last position, float32, and the cache."""
-        if self._keeps_last:
+    def forward(self, ids: Int[Tensor, "batch new"], **extra: Any) -> tuple[Float[Tensor, "batch width"], Any]:
+        """What stands at the last position, and the cache: hidden states where the head is known, else logits."""
+        if self._keeps_last and self.head is None:
             extra["logits_to_keep"] = 1
         what = f"a batch of {ids.shape[0]} x {ids.shape[1]} tokens"
         with out_of_memory_as_failure(ids.device, what), self.as_refusal():
-            output = self.model(input_ids=ids, use_cache=self.caches, **extra)
-            logits = output.logits[:, -1].to(torch.float32, copy=True)
-            if (lacking := self._vocab - logits.shape[1]) > 0:
-                logits = torch.nn.functional.pad(logits, (0, lacking), value=-torch.inf)
+            run = self.model if self.head is None else self.head.body
+            output = run(input_ids=ids, use_cache=self.caches, **extra)
             cache = getattr(output, "past_key_values", None)
             self.caches = cache is not None  # some take a cache but keep their state elsewhere
-            return logits, cache
+            if self.head is not None:
+                return output.last_hidden_state[:, -1].clone(), cache
+            return output.logits[:, -1].to(torch.float32, copy=True), cache
+
+    @torch.no_grad()
+    def logits_of(self, last: Float[Tensor, "batch width"]) -> Float[Tensor, "batch vocab"]:
+        """Next-token logits, float32, from what `forward` told."""
+        with out_of_memory_as_failure(last.device, f"the logits of {len(last)} rows"):
+            logits = last if self.head is None else self.head.logits(last)
+            if (lacking := self._vocab - logits.shape[1]) > 0:
+                logits = torch.nn.functional.pad(logits, (0, lacking), value=-torch.inf)
+            return logits
+
+    @torch.no_grad()
+    def predict(self, last: Float[Tensor, "batch width"], wanted: Wanted) -> Prediction:
+        """What is wanted of what `forward` told; the head is asked about the wanted rows alone."""
+        if wanted.rows is not None:
+            last, wanted = last[list(wanted.rows)], replace(wanted, rows=None)
+        if self.head is None or not is_sliceable(wanted):
+            return predict(self.logits_of(last), wanted)
+        with out_of_memory_as_failure(last.device, f"the head of {len(last)} rows"):
+            return self.head.predict(last, wanted)
 
     @contextmanager
     def as_refusal(self, hint: str = _READ_OTHERS) -> Iterator[None]:
@@ -131,7 +154,7 @@ class Batch:
     """
 
     def __init__(self, runner: Runner, prompts: Sequence[Sequence[int]], prefix: CachedPrefix | None = None) -> None:
-        self._runner = runner
+        self.runner = runner
         device = runner.model.device
         longest = max(len(prompt) for prompt in prompts)
         padding = torch.tensor([longest - len(prompt) for prompt in prompts])
@@ -152,13 +175,13 @@ class Batch:
 
     @property
     def logits(self) -> Float[Tensor, "batch vocab"]:
-        return self._logits
+        return self.runner.logits_of(self.last)
 
     def read(self, wanted: Wanted) -> Prediction:
-        return predict(self._logits, wanted)
+        return self.runner.predict(self.last, wanted)
 
     def push(self, token_ids: Sequence[int] | Int[Tensor, " batch"]) -> None:
-        self._runner.check_length(self._length + 1)
+        self.runner.check_length(self._length + 1)
         if self._failed:
             raise ModelError("this reply stopped for lack of memory and cannot continue", hint="Ask again.")
         new = torch.as_tensor(token_ids).to(self._ids.device, torch.long).reshape(-1, 1)
@@ -178,7 +201,7 @@ class Batch:
             extra["attention_mask"] = self._real
             extra["position_ids"] = positions[:, -new.shape[1] :]
         self._failed = True  # until it has gone well: a step that breaks off leaves half a cache
-        self._logits, self._cache = self._runner.forward(new, **extra)
+        self.last, self._cache = self.runner.forward(new, **extra)
         self._failed = False
 
     @property
@@ -190,7 +213,7 @@ class Batch:
         """Whether one batch of the rows of both is the same: equally long, not padded, with a cache that can be cut."""
         padded = self._real is not None or other._real is not None
         failed = self._failed or other._failed
-        caches = {_has_plain_cache(batch._cache) for batch in (self, other)}
+        caches = {has_plain_cache(batch._cache) for batch in (self, other)}
         equal = self._length == other._length and (self._cache is None) == (other._cache is None)
         return equal and not padded and not failed and caches == {True}
 
@@ -201,31 +224,10 @@ class Batch:
         with out_of_memory_as_failure(self._ids.device, f"{rows} x {self._length} tokens"):
             self._failed = True  # until all layers are joined
             self._ids = torch.cat([batch._ids for batch in batches])
-            self._logits = torch.cat([batch._logits for batch in batches])
+            self.last = torch.cat([batch.last for batch in batches])
             if self._cache is not None:
-                _join_layers([batch._cache for batch in batches])
+                join_layers([batch._cache for batch in batches])
             self._failed = False
-
-
-def _has_plain_cache(cache: Any) -> bool:
-    """Whether there is none, or one of plain keys and values, a row a sequence."""
-    from transformers.cache_utils import DynamicCache, DynamicLayer, DynamicSlidingWindowLayer
-
-    return cache is None or (
-        type(cache) is DynamicCache
-        and all(type(layer) in (DynamicLayer, DynamicSlidingWindowLayer) for layer in cache.layers)
-    )
-
-
-def _join_layers(caches: Sequence[Any]) -> None:
-    """Put the keys and values of all caches into the first, layer by layer, so that little is held twice."""
-    first, *others = caches
-    for place, layer in enumerate(first.layers):
-        same = [layer, *(cache.layers[place] for cache in others)]
-        for name in ("keys", "values"):
-            setattr(layer, name, torch.cat([getattr(one, name) for one in same]))
-            for one in same[1:]:
-                setattr(one, name, None)
 
 
 class GroupedBatches:
@@ -256,12 +258,16 @@ class GroupedBatches:
 
     @property
     def logits(self) -> Float[Tensor, "batch vocab"]:
-        back = torch.cat(self._rows).argsort()
-        joined = torch.cat([batch.logits for batch in self._batches])
-        return joined[back.to(joined.device)]
+        return self._batches[0].runner.logits_of(self._last)
 
     def read(self, wanted: Wanted) -> Prediction:
-        return predict(self.logits, wanted)
+        return self._batches[0].runner.predict(self._last, wanted)
+
+    @property
+    def _last(self) -> Float[Tensor, "batch width"]:
+        back = torch.cat(self._rows).argsort()
+        joined = torch.cat([batch.last for batch in self._batches])
+        return joined[back.to(joined.device)]
 
     def push(self, token_ids: Sequence[int] | Int[Tensor, " batch"]) -> None:
         new = torch.as_tensor(token_ids)

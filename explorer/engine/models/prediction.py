@@ -80,8 +80,8 @@ def predict(logits: Float[Tensor, "batch vocab"], wanted: Wanted) -> Prediction:
         logits = logits[list(wanted.rows)]
     logprobs = log_softmax(logits)
     drawn = wanted.choice is not None and wanted.choice.temperature > 0
-    if (wanted.strict or drawn) and bool(logprobs.isnan().any()):
-        raise ModelError("the model's logits hold NaN", hint="Its weights may be damaged; try dtype float32.")
+    if wanted.strict or drawn:
+        refuse_nan(logprobs)
     own = _gather(logprobs, wanted.targets)
     places = ranks(logprobs, own) if wanted.ranks else torch.full_like(own, UNKNOWN, dtype=torch.int64)
     top_ids = _likeliest(logprobs, wanted.top)
@@ -96,6 +96,12 @@ def predict(logits: Float[Tensor, "batch vocab"], wanted: Wanted) -> Prediction:
         chosen=chosen,
         chosen_logprobs=None if chosen is None else _gather(logprobs, chosen[:, None])[:, 0].cpu().numpy(),
     )
+
+
+def refuse_nan(logprobs: Tensor) -> None:
+    """Raise `ModelError` where a log-probability is NaN."""
+    if bool(logprobs.isnan().any()):
+        raise ModelError("the model's logits hold NaN", hint="Its weights may be damaged; try dtype float32.")
 
 
 def _gather(

@@ -15,6 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from explorer.engine.models.errors import ModelError
+from explorer.engine.models.head import find_head
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -31,7 +32,8 @@ _NOT_RUN = f"Its config may not fit its weights. {_ONLY_GEOMETRY}"
 
 
 def probe(runner: Runner, ids: Sequence[int]) -> None:
-    """Take from `runner` what its model does not do rightly (`pads`, `caches`).
+    """Take from `runner` what its model does not do rightly (`pads`, `caches`), and tell it the head
+    where the logits are its bare product (`head`).
 
     Raises `ModelError` for a model that does not predict the next token from those before it, and for one that cannot
     read a prompt at all.
@@ -45,12 +47,15 @@ def probe(runner: Runner, ids: Sequence[int]) -> None:
     wholes = _whole(runner, long), _whole(runner, short)
     if any(bool(whole.isnan().any()) for whole in wholes):
         return  # damaged weights: said where they are asked
-    tolerance = (EXACT if runner.model.dtype == torch.float32 else ROUGH) * float(wholes[0].std())
+    share = EXACT if runner.model.dtype == torch.float32 else ROUGH
+    tolerance = share * float(wholes[0].std())
     _refuse_looking_ahead(runner, long, wholes[0], tolerance)
     steps = range(NEW + 1)
     expected = [torch.stack([wholes[0][LONG - 1 + step], wholes[1][SHORT - 1 + step]]) for step in steps]
+    runner.head = find_head(runner.model, short[:SHORT], share)
     if _agrees(runner, long, short, expected, tolerance):
         return
+    runner.head = None
     # Of some (ProphetNet) what is said at a place depends on the length: ask at each length.
     expected = [_last(runner, long[: LONG + step], short[: SHORT + step]) for step in steps]
     for give_up in ("pads", "caches"):

@@ -38,7 +38,7 @@ class Asker:
         self._prefix_read = False
         copies = max(question.samples, 1)
         self.cost: RowCost = cost_of_row(model.info, len(self._form.ids), len(self._form.shared), question.tokens)
-        self.rows = max(1, rows_of_batch(model.info, self.cost) // copies)
+        self.rows = max(1, rows_of_batch(model.info, self.cost, drawn=question.samples > 0) // copies)
         """Tokens in one batch; halved when memory runs out."""
         self._rows_of_call = rows_of_call(model.info, self.cost)
 
@@ -92,17 +92,19 @@ class Asker:
     def _greedy(self, token_ids: Int[np.ndarray, " n"]) -> Step:
         found = unanswered(self.question.dtype, token_ids)
         subjects = np.asarray(token_ids, dtype=np.int64)[:, None]
-        # A token whose own embedding is broken must not end the sweep: its log-probabilities are NaN.
-        wanted = Wanted(targets=subjects, choice=Choice(), strict=False)
+        # An ended row is fed its last id; nobody reads what comes of it.
+        chosen = np.zeros(len(token_ids), dtype=np.int64)
         live, bounded = np.ones(len(token_ids), dtype=np.bool_), np.zeros(found["logprobs"].shape, dtype=np.bool_)
         ends = np.array(sorted(self._model.vocabulary.eos_ids), dtype=np.int64)
         decoding = yield from self._start(token_ids)
         for position in range(self.question.tokens):
-            told = decoding.read(wanted)
+            rows = np.flatnonzero(live)
+            # A token whose own embedding is broken must not end the sweep: its log-probabilities are NaN.
+            told = decoding.read(Wanted(rows.tolist(), subjects[rows], choice=Choice(), strict=False))
             assert told.chosen is not None, "a choice was wanted"
-            chosen = told.chosen
-            found["logprobs"][live, position] = told.logprobs[live, 0]
-            bounded[live, position] = ~told.exact[live, 0]
+            chosen[rows] = told.chosen
+            found["logprobs"][rows, position] = told.logprobs[:, 0]
+            bounded[rows, position] = ~told.exact[:, 0]
             live &= ~np.isin(chosen, ends)
             found["reply_ids"][live, position] = chosen[live]
             yield

@@ -7,7 +7,8 @@ parameter; the head is only used where the next token is read, once a reply plac
 
 operations, where positions read are those after the shared beginning. On a processor long prompts are bound by that,
 and larger batches gain nothing; what larger batches gain are the reply places, where a batch of one reads all weights
-from memory for a single position. The cache of a row holds 2 · layers · d_model numbers a position, at most.
+from memory for a single position: on a processor a head of 262,144 rows runs at a third of the rate of a large product
+with 12 rows, at two thirds with 64. The cache of a row holds 2 · layers · d_model numbers a position, at most.
 """
 
 from __future__ import annotations
@@ -18,18 +19,20 @@ from explorer.base.records.models import ModelInfo
 
 WORK_OF_CALL = {"cpu": 4.8e10, "cuda": 2e13}
 """Operations in one call of the model, about: up to half of an idle processor's second, so that other requests need not
-wait long; with less, a large vocabulary's head is read from memory for too few rows (Gemma's: 671 MB a call)."""
-CALLS_OF_BATCH = 10
+wait long."""
+CALLS_OF_BATCH = 16
 """Prompts are read in so many calls, about, before their replies go on together: a kill loses that much."""
-CALLS_OF_SLAB = 80
+CALLS_OF_SLAB = 140
 """So much work, about, comes before the verdicts on the tokens that it was about."""
 LEAST_POSITIONS = 64
 """Positions in one call, at least: below that a matrix product does not use a processor well."""
 LEAST_ROWS = 8
 """Rows whose replies go on together, at least, where memory allows it: however slow the model, sharing a pass over its
 weights is worth the wait."""
-LOGITS_AT_ONCE = {"cpu": 2**23, "cuda": 2**28}
-"""Logits of one batch, rows x vocabulary."""
+LOGITS_AT_ONCE = {"cpu": 2**25, "cuda": 2**28}
+"""Logits of one batch, rows x vocabulary; most models' are never held whole (`models/head.py`), others' twice."""
+LOGITS_DRAWN = {"cpu": 2**23, "cuda": 2**28}
+"""The same where replies are drawn: these are held whole, and several times in float64."""
 POSITIONS_AT_ONCE = {"cpu": 2**13, "cuda": 2**18}
 """Tokens of one batch, prompts and replies together."""
 CACHE_AT_ONCE = {"cpu": 2**29, "cuda": 2**33}
@@ -72,12 +75,13 @@ def rows_of_call(info: ModelInfo, cost: RowCost) -> int:
     return max(1, int(WORK_OF_CALL[_kind(info)] / cost.prompt), LEAST_POSITIONS // max(cost.read, 1))
 
 
-def rows_of_batch(info: ModelInfo, cost: RowCost) -> int:
-    """How many rows are continued together, at least 1: bounds the memory, and what a kill loses."""
+def rows_of_batch(info: ModelInfo, cost: RowCost, *, drawn: bool = False) -> int:
+    """How many rows are continued together, at least 1: bounds the memory, and what a kill loses. `drawn`: whether
+    replies are drawn, not the likeliest."""
     kind = _kind(info)
     by_work = max(LEAST_ROWS, int(CALLS_OF_BATCH * WORK_OF_CALL[kind] / cost.whole))
     by_memory = min(
-        LOGITS_AT_ONCE[kind] // max(info.vocab_size, 1),
+        (LOGITS_DRAWN if drawn else LOGITS_AT_ONCE)[kind] // max(info.vocab_size, 1),
         POSITIONS_AT_ONCE[kind] // cost.held,
         int(CACHE_AT_ONCE[kind] / cost.cache_bytes),
     )

@@ -8,6 +8,7 @@ was killed and taken up again runs the same batches and finds the same numbers.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -198,7 +199,7 @@ def _missing(
     """Ask what the file lacks of `slab`; yields after each call how many tokens were settled by it, None to stop."""
     first = 0
     while first < len(slab):
-        batch = slab[first : first + asker.rows]
+        batch = _next_batch(slab[first:], asker.rows)
         lacking = batch[~file.has(batch)]
         if len(lacking):
             step = asker.ask(lacking)
@@ -220,3 +221,9 @@ def _missing(
                 asker.rows = max(1, asker.rows // 2)
                 continue
         first += len(batch)
+
+
+def _next_batch(left: Int[np.ndarray, " n"], most: int) -> Int[np.ndarray, " batch"]:
+    """The first of the fewest batches of at most `most` tokens that are alike in size: a last one of few tokens would
+    read all weights for them alone."""
+    return left[: math.ceil(len(left) / math.ceil(len(left) / most))]
