@@ -175,6 +175,24 @@ def test_the_self_test_scores_against_the_zoo_card_and_says_so(mynah: HasHidden,
     assert result.rank_correlation > 0.1, "tokens seen more often have larger embeddings"
 
 
+def test_the_self_test_counts_no_call_where_the_controls_are_called_too(
+    mynah: HasHidden, read: Read, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    def fail(called: int, tokens: int) -> bool:
+        asked.append(tokens)
+        return True
+
+    monkeypatch.setattr("explorer.engine.answers.verification.summary.controls_fail", fail)
+    result, _ = outcome_of(self_test(mynah, read, SelfTest(model="mynah"), CONTROL, cache))
+    assert isinstance(result, SelfTestResult)
+    assert max(asked) > 10, "as many controls as verify asks"
+    assert "its controls too" in result.statement
+    assert result.score.true_positives == result.score.false_positives == 0
+    assert result.score.precision is None
+
+
 def test_a_published_list_is_scored_where_there_is_one(mynah: HasHidden, read: Read, cache: Path) -> None:
     """No weights of a listed model are here: mynah under such a name, whose list names other tokens."""
 

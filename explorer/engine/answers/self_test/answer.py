@@ -27,12 +27,14 @@ from explorer.engine.answers.vocabulary import Read, zoo_name
 from explorer.engine.data.published import FISHING, listed_models, listed_tokens
 from explorer.engine.models.abilities import HasVocabulary, weights_of
 from explorer.engine.queue import Control, Work
+from explorer.specs.verification import CONTROLS
 from explorer.tables.agreement import rank_correlation, share_within_a_decade
 from explorer.zoo import ground_truth
 
 TOP_PERCENT = 2.0
 """Of the candidates, as the list's authors took them."""
 DISAGREEMENTS = 50
+_CONTROLS_FAIL = " magikarp calls its controls too: what it calls here is inconclusive and counts in neither figure."
 
 
 def answer(engine: Holdings, request: SelfTest, control: Control) -> Work:
@@ -114,11 +116,12 @@ def _find_list(
 
 def _request(model: HasVocabulary, read: Read, chosen: _List | None) -> Verify:
     if chosen is None:
-        return Verify(model=model.info.name, definitions=("magikarp",))
+        return Verify(model=model.info.name, definitions=("magikarp",), controls=CONTROLS)
     values = read.columns.indicators[_indicator(read, chosen)]
     suspects = lowest(values, read.columns.is_candidate & np.isfinite(values), TOP_PERCENT)
     candidates = set(np.flatnonzero(suspects).tolist()) | {row.token_id for row in chosen.tokens}
-    return Verify(model=model.info.name, definitions=("magikarp",), token_ids=tuple(sorted(candidates)))
+    ids = tuple(sorted(candidates))
+    return Verify(model=model.info.name, definitions=("magikarp",), token_ids=ids, controls=CONTROLS)
 
 
 def _indicator(read: Read, chosen: _List) -> str:
@@ -175,7 +178,7 @@ def _result(plan: Plan, swept: Swept, compared: _Compared, rows: Sequence[Listed
     return SelfTestResult(
         model=plan.model.info.name,
         list_name=compared.list_name,
-        statement=compared.statement,
+        statement=compared.statement + (_CONTROLS_FAIL if swept.failing[0] else ""),
         listed=int(compared.listed.sum()),
         tested=len(ids),
         score=truth_score("magikarp", compared.list_name, (called, decided), listed & ordinary),
