@@ -29,7 +29,7 @@ from explorer.engine.answers.verification.evidence_place import evidence_folder,
 from explorer.engine.answers.verification.judging import Facts
 from explorer.engine.answers.verification.questions import ENDED, REPLY_CLASSES, Evidence, Question, prompt_form
 from explorer.engine.answers.verification.sizes import cost_of_row, rows_of_batch, rows_of_call
-from explorer.engine.answers.verification.sweep import Asking, Slab, sweep
+from explorer.engine.answers.verification.sweep import Asking, Slab, next_batch, sweep
 from explorer.engine.behaviour.errors import BehaviourError
 from explorer.engine.behaviour.prompts import build_prompt
 from explorer.engine.models.abilities import Continuation
@@ -232,6 +232,24 @@ def test_batches_shrink_with_length_and_with_the_model(mynah: LocalModel) -> Non
     assert rows_of_batch(large, cost) == 1, "the cache of two such rows is above half a gibibyte"
     card = msgspec.structs.replace(large, device="cuda:0", dtype="bfloat16")
     assert rows_of_call(card, cost_of_row(card, 50, 30, 10)) > 1
+
+
+def test_batches_of_replies_that_are_drawn_are_bound_by_their_whole_logits(mynah: LocalModel) -> None:
+    info = msgspec.structs.replace(mynah.info, vocab_size=2**18, d_model=64, tied=True)
+    cost = cost_of_row(info, 20, 10, 2)
+    assert rows_of_batch(info, cost, drawn=True) == 2**23 // 2**18
+    assert rows_of_batch(info, cost) > 2 * rows_of_batch(info, cost, drawn=True)
+
+
+@pytest.mark.parametrize(
+    ("tokens", "most", "sizes"), [(64, 51, [32, 32]), (10, 4, [4, 3, 3]), (5, 8, [5]), (1, 1, [1])]
+)
+def test_batches_of_a_slab_are_alike_in_size(tokens: int, most: int, sizes: list[int]) -> None:
+    left, found = np.arange(tokens), []
+    while len(left):
+        found.append(len(next_batch(left, most)))
+        left = left[found[-1] :]
+    assert found == sizes
 
 
 def test_the_cost_of_a_row_is_that_of_what_is_read(mynah: LocalModel) -> None:

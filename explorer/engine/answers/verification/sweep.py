@@ -199,7 +199,7 @@ def _missing(
     """Ask what the file lacks of `slab`; yields after each call how many tokens were settled by it, None to stop."""
     first = 0
     while first < len(slab):
-        batch = _next_batch(slab[first:], asker.rows)
+        batch = next_batch(slab[first:], asker.rows)
         lacking = batch[~file.has(batch)]
         if len(lacking):
             step = asker.ask(lacking)
@@ -223,7 +223,7 @@ def _missing(
         first += len(batch)
 
 
-def _next_batch(left: Int[np.ndarray, " n"], most: int) -> Int[np.ndarray, " batch"]:
+def next_batch(left: Int[np.ndarray, " n"], most: int) -> Int[np.ndarray, " batch"]:
     """The first of the fewest batches of at most `most` tokens that are alike in size: a last one of few tokens would
     read all weights for them alone."""
     return left[: math.ceil(len(left) / math.ceil(len(left) / most))]
