@@ -20,10 +20,6 @@ class Front(Protocol):
     def selection(self) -> Selection:
         """What the user is looking at."""
 
-    @property
-    def is_narrow(self) -> bool:
-        """Whether the table and the panes take turns."""
-
     def select(self, **changes: object) -> None:
         """Change what is selected."""
 
@@ -99,8 +95,7 @@ class Asking:
 
     def run_pane(self, tab: str) -> None:
         """Show a tab and have its pane ask about the token under the cursor."""
-        # Beside the table the keys stay with it: walk on, ask again.
-        self._workspace.show_tab(tab, focus=self._front.is_narrow)
+        self._workspace.show_tab(tab)
         self.on_token(partial(self._run_pane, tab))
 
     def _run_pane(self, tab: str) -> None:

@@ -30,11 +30,6 @@ class LiveFront:
         """The line that shows models and engine, whatever dialogue stands before it."""
         return self._app.screen_stack[0].query_one(ModelBar)
 
-    @property
-    def is_narrow(self) -> bool:
-        """Whether the table and the panes take turns."""
-        return self._app.screen.has_class("-narrow")
-
     def select(self, **changes: object) -> None:
         """Change what is selected."""
         self._app.select(**changes)

@@ -37,9 +37,6 @@ class Pane(Guarded, Widget):
     `show_asked` and no parts before it, so `show` alone must be able to draw everything.
     """
 
-    pane_title: ClassVar[str] = ""
-    """On its tab."""
-
     content: ClassVar[str] = ""
     """Selector of the widget that shows outcomes: it has the keys when the pane's tab is chosen."""
 

@@ -82,6 +82,9 @@ COMMANDS: tuple[Command, ...] = (
     Command("sessions", "ctrl+o", "sessions", "List the recent sessions; replay or resume one.", "Session"),
     Command("note", "N", "note", "Write a note into the session; #words at its end are tags.", "Session"),
     *show_commands(TABS),
+    Command("zoom", "z", "zoom", "Give the pane with the keys the whole window, or share it again.", "View", True),
+    Command("grow", "plus,equals_sign", "more room", "Give the pane with the keys more room.", "View"),
+    Command("shrink", "minus", "less room", "Give the pane with the keys less room.", "View"),
     Command("theme", "t", "theme", "Switch to the next theme and keep it in the settings.", "View"),
     Command("defect", "f12", "last error", "Show the last internal error, to copy it.", "View"),
     Command("log", "ctrl+l", "engine log", "Show the engine's last log lines.", "View"),
@@ -89,7 +92,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("quit", "q", "quit", "Quit. The session file is always complete.", "Help", True),
 )
 
-SHARED = (*(command.name for command in show_commands(TABS)), "theme", "defect", "help", "quit")
+SHARED = (*(command.name for command in show_commands(TABS)), "zoom", "theme", "defect", "help", "quit")
 """Commands that a replay has too."""
 
 REPLAY_COMMANDS: tuple[Command, ...] = (
@@ -121,6 +124,8 @@ REPLAY_COMMANDS: tuple[Command, ...] = (
         "go_live", "c", "continue live", "Load the models of this moment and continue in a new session.", "Replay", True
     ),
     *(command for command in COMMANDS if command.name in SHARED),
+    Command("grow", "right_curly_bracket", "more room", "Give the pane with the keys more room.", "View"),
+    Command("shrink", "left_curly_bracket", "less room", "Give the pane with the keys less room.", "View"),
 )
 """What a replay can do."""
 
@@ -134,9 +139,18 @@ def bindings(keys: Mapping[str, str], commands: Sequence[Command] = COMMANDS) ->
     ]
 
 
+_PRINTED = {"enter": "enter", "backspace": "backspace"}
+"""Keys that most keyboards name in words, where Textual draws them."""
+
+
+def key_name(key: str) -> str:
+    """A key of Textual's as it is printed on a keyboard: '/', 'ctrl+r', '←'."""
+    return _PRINTED.get(key) or format_key(key)
+
+
 def key_names(command: Command, keys: Mapping[str, str]) -> str:
     """The command's keys as they are printed on a keyboard: '/', 'ctrl+r', 'f2 or 2'."""
-    return " or ".join(format_key(key.strip()) for key in keys.get(command.name, command.key).split(","))
+    return " or ".join(key_name(key.strip()) for key in keys.get(command.name, command.key).split(","))
 
 
 def action_of(command: Command) -> str:

@@ -21,15 +21,16 @@ from textual.widgets import Static
 from explorer.settings import Settings
 from explorer.specs.registry import REGISTRY
 from explorer.tui.shell.commands import COMMANDS, TABS, Command
-from explorer.tui.shell.dispatcher import Dispatcher, show_acts
+from explorer.tui.shell.dispatcher import Dispatcher
 from explorer.tui.shell.ending import Ending
 from explorer.tui.shell.guarded import Guarded, prevents_drawing
 from explorer.tui.shell.looks import Looks, ramp_defaults
 from explorer.tui.shell.messages import ColumnsFound, Remark, Selection
 from explorer.tui.shell.notices import Notices
 from explorer.tui.shell.palette import offer_looks
+from explorer.tui.shell.room import NARROW
 from explorer.tui.shell.sweeper import PERIOD, begin_sweeping, sweep
-from explorer.tui.shell.workspace import NARROW, Workspace
+from explorer.tui.shell.workspace import Workspace
 from explorer.tui.widgets.guard import ControlGuard
 from explorer.tui.widgets.model_bar import ModelBar
 
@@ -74,7 +75,7 @@ class Stage(Guarded, App[None]):
         self.dispatcher = Dispatcher(self, settings.keys, super().on_event)
         self.dispatcher.offers.append(partial(offer_looks, self))
         acts = {"theme": self.looks.show_next, "defect": self.notices.show_last_defect, "quit": self.ending.quit}
-        self.dispatcher.add(self.commands, acts | show_acts(self.workspace.tabs, self.workspace.show_tab))
+        self.dispatcher.add(self.commands, acts | self.workspace.acts)
         self._control_guard = ControlGuard()
         """One and the same: every line keeps what a filter made of it, by that filter."""
 
@@ -149,10 +150,10 @@ class Stage(Guarded, App[None]):
     def on_tabs_tab_activated(self, event: Tabs.TabActivated) -> None:
         """A tab was clicked."""
         if self.is_open:
-            self.workspace.show_pane(event.tab.id or "tokens")
+            self.workspace.show_tab(event.tab.id or "tokens")
 
     def on_resize(self, event: events.Resize) -> None:
-        self.workspace.share_room(event.size.width)
+        self.workspace.share_room()
         self.workspace.name_tabs(event.size.width)
 
     def _handle_exception(self, error: Exception) -> None:

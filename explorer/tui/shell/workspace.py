@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from textual.app import App
@@ -17,16 +18,18 @@ from explorer.settings import Settings
 from explorer.specs.registry import resolve
 from explorer.specs.spec import Tab
 from explorer.tui.panes.base import Pane
+from explorer.tui.shell.dispatcher import Act, show_acts
+from explorer.tui.shell.focus import FocusShown
+from explorer.tui.shell.room import Room
 from explorer.tui.shell.tabs import tab_labels, tab_name_of
+from explorer.tui.widgets.fitted_line import FittedLine
+from explorer.tui.widgets.key_line import KeyLine
 
 if TYPE_CHECKING:
-    from textual.widgets import ContentSwitcher, Tabs
+    from textual.widgets import ContentSwitcher
 
     from explorer.tui.panes.session.pane import SessionPane
     from explorer.tui.panes.tokens.pane import TokenPane
-
-NARROW = 100
-"""Cells of width below which the token table and the panes take turns."""
 
 
 class Workspace:
@@ -37,7 +40,15 @@ class Workspace:
         self.tabs = tuple(tabs)
         self.panes: list[Pane] = []
         """Every pane, in the order composed; none until they are open."""
-        self._is_at_table = True
+        self.room = Room(app)
+        self.focus = FocusShown(app, self.room)
+
+    @property
+    def acts(self) -> dict[str, Act]:
+        """What the commands do that show a tab or divide the window."""
+        room = self.room
+        divide: dict[str, Act] = {"grow": partial(room.grow, 1), "shrink": partial(room.grow, -1)}
+        return show_acts(self.tabs, self.show_tab) | divide | {"zoom": room.toggle_zoom}
 
     def labels(self) -> Mapping[str, str]:
         """What stands in the row of tabs, by name."""
@@ -54,19 +65,20 @@ class Workspace:
     async def open(self, settings: Settings) -> None:
         """The panes bring NumPy and much else along: imported in a thread, so that no key waits."""
         classes = await asyncio.to_thread(self._import_panes)
-        from textual.widgets import Footer, Tab, Tabs
+        from textual.widgets import Tab, Tabs
 
         row = Tabs(*(Tab(Content(label), id=name) for name, label in self.labels().items()), id="tabs")
         await self._app.query("#opening, #tabs-to-come").remove()
         await self._app.mount(row, after="#bar")
-        await self._app.mount(Footer())
+        await self._app.mount(KeyLine())
         await self._mount_panes(self._app.query_one("#body"), classes, settings)
         self.panes = list(self._app.query(Pane))
+        self.focus.begin()
 
     def _import_panes(self) -> list[type[Pane]]:
         import textual.widgets
 
-        _ = textual.widgets.Footer, textual.widgets.Tabs, textual.widgets.ContentSwitcher  # imported at first use
+        _ = textual.widgets.Tabs, textual.widgets.ContentSwitcher  # imported at first use
         return [resolve(tab.pane) for tab in self.tabs]
 
     async def _mount_panes(self, body: Widget, classes: Sequence[type[Pane]], settings: Settings) -> None:
@@ -74,13 +86,17 @@ class Workspace:
         from textual.widgets import ContentSwitcher
 
         left, right = Vertical(id="left"), ContentSwitcher(id="right")
-        await body.mount(left, right)
+        side = Vertical(FittedLine(id="right-title", classes="pane-title"), right, id="right-side")
+        await body.mount(left, side)
         for tab, kind in zip(self.tabs, classes, strict=True):
             pane = kind.made_for(settings, id=pane_id(tab.name))
-            if tab.side == "left":
+            if tab.side == "right":
+                await right.add_content(pane, set_current=right.current is None)
+            elif tab.number:
                 await left.mount(pane)
             else:
-                await right.add_content(pane, set_current=right.current is None)
+                await left.mount(FittedLine(tab.title, id=f"{tab.name}-title", classes="pane-title"), pane)
+        self._show_right(next(tab for tab in self.tabs if tab.side == "right"))
 
     @property
     def is_open(self) -> bool:
@@ -130,31 +146,27 @@ class Workspace:
 
     # ── what is in sight ──
 
-    def show_tab(self, name: str, *, focus: bool = True) -> None:
-        """Make a tab the active one."""
-        tabs = cast("Tabs", self._app.screen_stack[0].query_one("#tabs"))
-        with tabs.prevent(tabs.TabActivated):
-            tabs.active = name
-        self.show_pane(name, focus=focus)
+    def show_tab(self, name: str) -> None:
+        """Show what belongs to a tab, and give it the keys; on a narrow screen the token table and the panes take
+        turns."""
+        tab = next(tab for tab in self.tabs if tab.name == name)
+        if tab.side == "right":
+            self._show_right(tab)
+        self.room.part = "tokens" if tab.side == "left" else "right"
+        self.share_room()
+        self.focus.mark_tabs()
+        self.pane(name).focus_content()
 
-    def show_pane(self, name: str, *, focus: bool = True) -> None:
-        """Show what belongs to a tab; on a narrow screen the token table and the panes take turns."""
-        self._is_at_table = next(tab for tab in self.tabs if tab.name == name).side == "left"
-        self.share_room(self._app.size.width)
-        if not self._is_at_table:
-            switcher = cast("ContentSwitcher", self._app.screen_stack[0].query_one("#right"))
-            switcher.current = pane_id(name)
-        if focus:
-            self.pane(name).focus_content()
+    def _show_right(self, tab: Tab) -> None:
+        screen = self._app.screen_stack[0]
+        cast("ContentSwitcher", screen.query_one("#right")).current = pane_id(tab.name)
+        cast("FittedLine", screen.query_one("#right-title")).say(tab.title)
+        self.focus.right = tab.name
 
-    def share_room(self, width: int) -> None:
-        """Divide `width` cells between the columns."""
-        # Not by a class: that would style all that is inside again, which takes 40 ms.
+    def share_room(self) -> None:
+        """Divide the window between the panes."""
         if self.is_open:
-            is_narrow = width < NARROW
-            screen = self._app.screen_stack[0]
-            screen.query_one("#left").display = self._is_at_table or not is_narrow
-            screen.query_one("#right").display = not (self._is_at_table and is_narrow)
+            self.room.share()
 
     def name_tabs(self, width: int) -> None:
         """Write the titles that fit a row of `width` cells into the row of tabs."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.content import Content
@@ -27,7 +25,6 @@ class DetailPane(Pane):
     A step from a session file is shown as it is, whatever is selected.
     """
 
-    pane_title: ClassVar[str] = "Token"
     DEFAULT_CSS = """
     DetailPane { height: 1fr; }
     DetailPane > VerticalScroll { height: 1fr; padding: 0 1; scrollbar-size-vertical: 1; }

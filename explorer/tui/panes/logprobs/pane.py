@@ -58,7 +58,6 @@ class Reading:
 class LogprobsPane(Pane):
     """Asks every ticked model for its next-token distribution and lays the answers side by side."""
 
-    pane_title: ClassVar[str] = "Logprobs"
     content: ClassVar[str] = "#table"
     DEFAULT_CSS = """
     LogprobsPane {

@@ -18,10 +18,10 @@ class LogprobView(LinesView):
     """Draws a `TableView`, or, where there is none, what `empty` draws."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left", "move(-1)", "column to the left", show=False),
-        Binding("right", "move(1)", "column to the right", show=False),
-        Binding("o,enter", "sort", "sort by the column", show=False),
-        Binding("p", "form", "form of the cells", show=False),
+        Binding("left", "move(-1)", "column"),
+        Binding("right", "move(1)", "column"),
+        Binding("o,enter", "sort", "sort"),
+        Binding("p", "form", "form"),
         Binding("T", "turn", "models down or across", show=False),
     ]
 

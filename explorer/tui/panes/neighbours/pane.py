@@ -30,7 +30,6 @@ SETTLE_PAUSE = 0.6
 class NeighboursPane(Pane):
     """Shows `Neighbourhood` records; asks `FindNeighbours` of the selected token."""
 
-    pane_title: ClassVar[str] = "Neighbours"
     content: ClassVar[str] = "#neighbour-list"
     DEFAULT_CSS = """
     NeighboursPane {

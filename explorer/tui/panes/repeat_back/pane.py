@@ -30,11 +30,10 @@ from explorer.tui.widgets.prompt_lines import MUTED
 class RepeatBackPane(Pane):
     """Asks every ticked model for the selected token and shows the replies as they are produced."""
 
-    pane_title: ClassVar[str] = "Repeat-back"
     content: ClassVar[str] = "#replies"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+t", "toggle_ids", "token ids", show=False),
-        Binding("w", "toggle_whole", "whole replies", show=False),
+        Binding("ctrl+t", "toggle_ids", "token ids"),
+        Binding("w", "toggle_whole", "whole replies"),
     ]
     DEFAULT_CSS = """
     RepeatBackPane {

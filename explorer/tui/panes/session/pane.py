@@ -34,7 +34,6 @@ def short_path(path: Path) -> str:
 class SessionPane(Pane):
     """Lists steps as they are added; never computes and never writes the file."""
 
-    pane_title: ClassVar[str] = "Session"
     content: ClassVar[str] = "#session-steps"
     DEFAULT_CSS = """
     SessionPane {

@@ -27,7 +27,6 @@ _TOLD_SECONDS = 0.25
 class SpeakabilityPane(Pane):
     """Shows `SpeakabilityResult` records; asks `ProveSpeakability`."""
 
-    pane_title: ClassVar[str] = "Speaking"
     content: ClassVar[str] = "#speak-list"
     DEFAULT_CSS = """
     SpeakabilityPane {

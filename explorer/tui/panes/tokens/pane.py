@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -28,7 +27,6 @@ _EMPTY = "No vocabulary yet. Press m to load a model, ] for the next one."
 class TokenPane(Pane):
     """The vocabulary of one model, sorted and filtered; posts `TokenSelected` and `ViewSettled`."""
 
-    pane_title: ClassVar[str] = "Tokens"
     DEFAULT_CSS = """
     TokenPane {
         layout: vertical; height: 1fr;

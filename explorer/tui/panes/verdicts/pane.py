@@ -36,9 +36,8 @@ _REDRAW_SECONDS = 0.25
 class VerdictsPane(Pane):
     """Shows `VerificationResult` and `VerdictEvidence` records; asks `Verify`."""
 
-    pane_title: ClassVar[str] = "Verdicts"
     content: ClassVar[str] = "#matrix"
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("x", "ids", "ids of the evidence", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("x", "ids", "ids of the evidence")]
     DEFAULT_CSS = """
     VerdictsPane {
         height: 1fr;

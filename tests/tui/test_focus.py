@@ -1,0 +1,154 @@
+"""Which pane has the keys: shown by its title, kept after a command, told on the last line; and how panes share room."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.app import App
+from textual.pilot import Pilot
+from textual.widgets import Tabs
+
+from explorer.engine.handlers import Engine
+from explorer.tui.live.app import ExplorerApp
+from explorer.tui.panes.base import Pane
+from explorer.tui.panes.logprobs.view import LogprobView
+from explorer.tui.panes.neighbours.pane import NeighboursPane
+from explorer.tui.shell.focus import TITLES, part_of
+from explorer.tui.shell.stage import Stage
+from explorer.tui.widgets.key_line import Hint, KeyLine, fitting, line_of, merged
+from tests.app_driver import SIZES, running, screen_text, settled, until
+
+PINNED = "? help  q quit  ctrl+p palette"
+ASKING = {"r": "repeat", "l": "logprobs", "n": "neighbours", "v": "verdicts", "a": "speakability"}
+"""Keys that ask something, and the tabs that show it."""
+
+
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    return Engine()
+
+
+def with_keys(app: Stage) -> Pane:
+    """The pane that has the focus; its title, and no other, says so."""
+    assert app.screen.focused is not None
+    pane = next(each for each in app.screen.focused.ancestors_with_self if isinstance(each, Pane))
+    marked = [part for part, selector in TITLES.items() if app.screen.query_one(selector).has_class("-keys")]
+    assert marked == [part_of(pane)]
+    return pane
+
+
+def last_line(app: App[Any]) -> str:
+    return screen_text(app).splitlines()[-1]
+
+
+async def press(pilot: Pilot[None], *keys: str) -> None:
+    await pilot.press(*keys)
+    await settled(pilot)
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_pane_that_was_asked_has_the_keys_and_the_last_line_names_them(
+    engine: Engine, tmp_path: Path, size: tuple[int, int]
+) -> None:
+    async with running(engine, tmp_path, size, models=("zoo:mynah",)) as (app, pilot):
+        assert with_keys(app).id == "tokens-pane"
+        assert last_line(app).rstrip().endswith(PINNED)
+        for key, tab in ASKING.items():
+            await press(pilot, key)
+            assert with_keys(app).id == f"{tab}-pane"
+            assert app.query_one(Tabs).active == tab
+            assert last_line(app).rstrip().endswith(PINNED)
+            await press(pilot, "escape", "1")
+            assert with_keys(app).id == "tokens-pane"
+
+
+async def test_keys_that_are_named_act(engine: Engine, tmp_path: Path) -> None:
+    async with running(engine, tmp_path) as (app, pilot):
+        await press(pilot, "l")
+        view = app.query_one(LogprobView)
+        await until(pilot, lambda: view.view is not None)
+        assert "←→ column  o sort" in last_line(app)
+        await press(pilot, "right", "o")
+        assert view.view is not None
+        assert (view.view.cursor, view.view.sort) == (1, 1)
+        await press(pilot, "2")
+        assert "ctrl+t token ids  w whole replies" in last_line(app)
+
+
+async def test_the_tab_key_goes_from_left_to_right_and_back(engine: Engine, tmp_path: Path) -> None:
+    async with running(engine, tmp_path, models=("zoo:mynah",)) as (app, pilot):
+        passed = [with_keys(app).id]
+        while len(passed) < 40 and not (len(passed) > 1 and passed[-1] == "tokens-pane"):
+            await pilot.press("tab")
+            passed.append(with_keys(app).id)
+        assert list(dict.fromkeys(passed)) == ["tokens-pane", "detail-pane", "repeat-pane"]
+        await pilot.press("shift+tab")
+        assert with_keys(app).id == "repeat-pane"
+
+
+async def test_a_box_names_the_key_that_leaves_it(engine: Engine, tmp_path: Path) -> None:
+    async with running(engine, tmp_path, (80, 24), models=("zoo:mynah",)) as (app, pilot):
+        for key in ("slash", "g"):
+            await press(pilot, key)
+            assert "esc" in last_line(app)
+            assert "q quit" not in last_line(app)
+            await press(pilot, "escape")
+            assert last_line(app).rstrip().endswith(PINNED)
+
+
+async def test_zoom_gives_one_pane_the_window_and_goes_with_the_keys(engine: Engine, tmp_path: Path) -> None:
+    async with running(engine, tmp_path, models=("zoo:mynah",)) as (app, pilot):
+        shared = {pane.id: pane.region for pane in app.workspace.panes if pane.region}
+        for key, name in (("2", "repeat-pane"), ("1", "tokens-pane"), ("tab", "detail-pane")):
+            await press(pilot, key, "z")
+            zoomed = [pane for pane in app.workspace.panes if pane.is_on_screen]
+            assert [pane.id for pane in zoomed] == [name]
+            assert zoomed[0].region.width == 120
+            assert zoomed[0].region.height > 30
+            await press(pilot, "z")
+            assert {pane.id: pane.region for pane in app.workspace.panes if pane.is_on_screen} == shared
+        await press(pilot, "z", "4")
+        assert [pane.id for pane in app.workspace.panes if pane.is_on_screen] == ["neighbours-pane"]
+        assert isinstance(with_keys(app), NeighboursPane)
+
+
+@pytest.mark.parametrize(("size", "grows"), [((120, 40), "width"), ((80, 24), "height")])
+async def test_plus_and_minus_give_the_pane_with_the_keys_room(
+    engine: Engine, tmp_path: Path, size: tuple[int, int], grows: str
+) -> None:
+    async with running(engine, tmp_path, size, models=("zoo:mynah",)) as (app, pilot):
+        table = app.workspace.token_pane
+
+        def measured() -> int:
+            return int(getattr(table.region, grows))
+
+        before = measured()
+        await press(pilot, "minus")
+        less = measured()
+        await press(pilot, "plus")
+        assert less < before == measured()
+        for _ in range(20):
+            await pilot.press("plus")
+        await settled(pilot)
+        assert before < measured() < getattr(app.size, grows)
+        for _ in range(40):
+            await pilot.press("minus")
+        await settled(pilot)
+        assert 0 < measured() < before
+
+
+def test_hints_give_way_from_the_last_but_help_quit_and_palette_stay() -> None:
+    hints = [Hint("o", "sort"), Hint("/", "filter"), Hint("?", "help", is_kept=True), Hint("q", "quit", is_kept=True)]
+    assert line_of(hints, 40).plain == " o sort  / filter" + " " * 6 + " ? help  q quit "
+    left, right = fitting(hints, 26)
+    assert [hint.label for hint in (*left, *right)] == ["sort", "help", "quit"]
+    arrows = [Hint("←", "column"), Hint("→", "column"), Hint("o", "sort"), Hint("enter", "sort")]
+    assert [(hint.key, hint.label) for hint in merged(arrows)] == [("←→", "column"), ("o", "sort")]
+
+
+async def test_a_click_on_a_key_presses_it(engine: Engine, tmp_path: Path) -> None:
+    async with running(engine, tmp_path, (80, 24), models=("zoo:mynah",)) as (app, pilot):
+        await pilot.click(KeyLine, offset=(last_line(app).index("? help"), 0))
+        await until(pilot, lambda: len(app.screen_stack) == 2)
