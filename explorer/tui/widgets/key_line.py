@@ -98,10 +98,11 @@ class KeyLine(Guarded, Widget):
 
     def _active(self) -> Iterator[Hint]:
         """Those of the widget with the focus first, then those of its pane and of the App."""
-        app = self.app
-        for key, (_, binding, is_enabled, _) in self.screen.active_bindings.items():
+        app, focused = self.app, self.screen.focused
+        for key, (node, binding, is_enabled, _) in self.screen.active_bindings.items():
             is_palette = key == app.COMMAND_PALETTE_BINDING
-            if is_enabled and (binding.show or is_palette):
+            is_typed = focused is not None and node is app and focused.check_consume_key(key, key_name(key))
+            if is_enabled and not is_typed and (binding.show or is_palette):
                 label = _PALETTE if is_palette else binding.description
                 yield Hint(key_name(binding.key), label, key, is_palette or binding.action in _ALWAYS)
 

@@ -24,8 +24,8 @@ class LineInput(Guarded, Input):
     LineInput.-open { display: block; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "leave", "clear", show=False),
-        Binding("down", "submit", "to the table", show=False),
+        Binding("enter,down", "submit", "to the table"),
+        Binding("escape", "leave", "leave"),
     ]
 
     def __init__(self, *, placeholder: str = "", id: str | None = None) -> None:

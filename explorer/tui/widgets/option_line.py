@@ -36,9 +36,9 @@ class Choice(Select[str], inherit_bindings=False):
     """One of several names: left and right go through them; enter, space, up or down opens the list."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left", "cycle(-1)", "previous", show=False),
-        Binding("right", "cycle(1)", "next", show=False),
-        Binding("enter,space,up,down", "open_list", "list", show=False),
+        Binding("left", "cycle(-1)", "change"),
+        Binding("right", "cycle(1)", "change"),
+        Binding("enter,space,up,down", "open_list", "list"),
     ]
     DEFAULT_CSS = """
     Choice {
@@ -91,6 +91,7 @@ def _options(names: Sequence[str]) -> list[tuple[Content, str]]:
 class Field(Guarded, Input):
     """A short text or number on one line without a border."""
 
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "submit", "run")]
     DEFAULT_CSS = """
     Field {
         border: none;
@@ -119,7 +120,7 @@ class Ticks(Guarded, Widget, can_focus=True):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left", "move(-1)", "previous", show=False),
         Binding("right", "move(1)", "next", show=False),
-        Binding("x,enter,space", "tick", "tick", show=False),
+        Binding("x,enter,space", "tick", "tick"),
     ]
     DEFAULT_CSS = """
     Ticks { height: auto; width: 1fr; }

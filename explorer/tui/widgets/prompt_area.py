@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from rich.text import Text
-from textual import events
+from textual.binding import Binding, BindingType
 from textual.widgets import TextArea
 
 from explorer.tui.shell.guarded import Guarded
@@ -19,6 +19,10 @@ class PromptArea(Guarded, TextArea):
     What cannot be seen is drawn as U+FFFD, one for one, so that the cursor stays where the character is.
     """
 
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "run", "run", priority=True),  # before the editor takes it for a line break
+        Binding("ctrl+j", "break_line", "new line", priority=True),
+    ]
     COMPONENT_CLASSES: ClassVar[set[str]] = {"prompt-area--slot"}
     DEFAULT_CSS = """
     PromptArea {
@@ -44,13 +48,10 @@ class PromptArea(Guarded, TextArea):
         shown.highlight_regex(r"\{token\}", self.get_component_rich_style("prompt-area--slot", partial=True))
         return shown
 
-    async def _on_key(self, event: events.Key) -> None:
-        if event.key in ("enter", "ctrl+j"):
-            event.stop()
-            event.prevent_default()
-            if event.key == "enter":
-                self.post_message(Submitted())
-            else:
-                self.insert("\n")
-            return
-        await super()._on_key(event)
+    def action_run(self) -> None:
+        """Enter: ask with this prompt."""
+        self.post_message(Submitted())
+
+    def action_break_line(self) -> None:
+        """Begin another line of the prompt."""
+        self.insert("\n")

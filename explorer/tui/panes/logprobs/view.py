@@ -21,8 +21,8 @@ class LogprobView(LinesView):
         Binding("left", "move(-1)", "column"),
         Binding("right", "move(1)", "column"),
         Binding("o,enter", "sort", "sort"),
-        Binding("p", "form", "form"),
-        Binding("T", "turn", "models down or across", show=False),
+        Binding("F", "form", "form"),
+        Binding("T", "turn", "turn"),
     ]
 
     def __init__(self, empty: Draw, *, id: str | None = None) -> None:
