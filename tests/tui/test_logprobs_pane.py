@@ -388,7 +388,7 @@ class TestPane:
             await pilot.pause()
             assert app.asked == []
 
-    async def test_arrows_and_o_sort_by_a_model_and_p_changes_the_form(self) -> None:
+    async def test_arrows_and_o_sort_by_a_model_and_f_changes_the_form(self) -> None:
         pane = LogprobsPane()
         async with Harness(pane).run_test(size=SIZES[2]) as pilot:
             pane.show(step(REQUEST, TABLE))
@@ -399,7 +399,7 @@ class TestPane:
             assert (view.view.cursor, view.view.sort, view.view.reverse) == (1, 1, False)
             body = [line.plain.split()[0] for line in view.lines if line.plain.startswith(("·See", "·the", "Velvet"))]
             assert body[:3] == ["·the", "·See", "VelvetTurbine"]
-            await pilot.press("enter", "enter", "p")
+            await pilot.press("enter", "enter", "F")
             assert (view.view.sort, view.view.form) == (None, "full")
 
     async def test_a_step_from_a_file_is_shown_without_a_token_or_a_model(self) -> None:
