@@ -1,4 +1,4 @@
-"""Which pane has the keys: shown by its title, kept after a command, told on the last line; and how panes share room."""
+"""Which pane has the keys: its title says so, commands give it them, the last line names them; how panes share room."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from textual.pilot import Pilot
 from textual.widgets import Tabs
 
 from explorer.engine.handlers import Engine
-from explorer.tui.live.app import ExplorerApp
 from explorer.tui.panes.base import Pane
 from explorer.tui.panes.logprobs.view import LogprobView
 from explorer.tui.panes.neighbours.pane import NeighboursPane
