@@ -11,7 +11,7 @@ The limit is what the operations of the prompts and replies take (`sizes.cost_of
 of float32 matrices on the same machine in the same minute.
 
     python -m benchmarks.bench_verification [--source zoo:mynah] [--tokens 64] [--repeats 3] [--threads 2] [--fill 4]
-    python -m benchmarks.bench_verification --source DIR --title NAME --tokens 30 --repeats 1 --threads 1 --fill 1
+    python -m benchmarks.bench_verification --source DIR --title NAME --tokens 12 --repeats 1 --threads 1 --fill 4
 """
 
 from __future__ import annotations
