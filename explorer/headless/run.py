@@ -202,6 +202,8 @@ def _ended_like_interrupted() -> Iterator[list[int]]:
 
     def interrupt(number: int, frame: object) -> None:
         received.append(number)
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # what a script starts in the background has it so
+            raise KeyboardInterrupt
         signal.raise_signal(signal.SIGINT)
 
     if threading.current_thread() is not threading.main_thread():

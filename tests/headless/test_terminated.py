@@ -11,6 +11,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 STALLED = """
 import time
 from explorer.engine.answers.speakability import answer
@@ -34,7 +36,10 @@ def tokens_kept(cache: Path) -> int:
     return 0
 
 
-def test_a_run_ended_by_term_says_how_much_is_kept_and_that_it_continues(tmp_path: Path) -> None:
+@pytest.mark.parametrize("sigint", [signal.SIG_DFL, signal.SIG_IGN], ids=["foreground", "background of a script"])
+def test_a_run_ended_by_term_says_how_much_is_kept_and_that_it_continues(
+    tmp_path: Path, sigint: signal.Handlers
+) -> None:
     engine = tmp_path / "slow_engine.py"
     engine.write_text(STALLED)
     words = ("prove", "zoo:mynah", "--all", "--mode", "own_direction", "--engine", f"{sys.executable} {engine}")
@@ -42,6 +47,7 @@ def test_a_run_ended_by_term_says_how_much_is_kept_and_that_it_continues(tmp_pat
     run = subprocess.Popen(
         [sys.executable, "-c", f"import sys; from explorer.cli import main; sys.exit(main({words!r}))"],
         env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, sigint),
     )  # fmt: skip
     while not tokens_kept(tmp_path):
         assert run.poll() is None
