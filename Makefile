@@ -8,7 +8,7 @@ WORKERS ?= 3
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: run test lint check bench zoo real sessions snapshots clean
+.PHONY: run test lint check attack bench zoo real sessions snapshots clean
 
 $(READY): pyproject.toml constraints.txt
 	@test -n "$(PY)" || { echo "glitch-explore needs Python 3.11 or newer: install it, or say make PY=/path/to/python"; exit 1; }
@@ -31,6 +31,10 @@ lint: $(READY)
 	$(BIN)/lint-imports
 
 check: lint test
+
+# Attacks by altered files, minutes each: `make attack ARGS='checkpoints --minutes 30'`.
+attack: $(READY)
+	$(BIN)/python -m tests.attack $(ARGS)
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks $(ARGS)

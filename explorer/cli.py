@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import os
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
@@ -198,8 +199,10 @@ def _complete(given: Namespace) -> int:
 
 def _client(settings: Settings) -> EngineClient:
     from explorer.pipe.client import LOCAL_ENGINE, EngineClient
-    from explorer.settings import engine_words
+    from explorer.settings import LIMITS_VARIABLE, engine_words
 
+    if settings.limits != 1:
+        os.environ[LIMITS_VARIABLE] = f"{settings.limits:g}"  # an engine on this machine looks at it
     return EngineClient(engine_words(settings) or LOCAL_ENGINE)
 
 

@@ -7,7 +7,7 @@ import shlex
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from platformdirs import user_config_path, user_state_path
@@ -19,6 +19,8 @@ from explorer.base.templates import Template, TemplateError, check_template
 
 APP = "glitch-explore"
 PREFIX = "GLITCH_EXPLORE_"
+LIMITS_VARIABLE = f"{PREFIX}LIMITS"
+"""What the engine looks at for `Settings.limits`."""
 FIRST_MODELS = ("zoo:mynah", "zoo:mynah-instruct", "zoo:lyrebird", "zoo:starling")
 
 
@@ -42,6 +44,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     seed: int = 0
     engine: str = ""
     """Command that starts an engine elsewhere, such as `ssh BOX glitch-explore engine`; empty: on this machine."""
+    limits: Annotated[float, msgspec.Meta(ge=1)] = 1.0
+    """What the limits on a model's files are multiplied with: 10 raises all of them tenfold."""
     state_folder: str = ""
     """Where sessions are kept; empty: the system's folder for a user's state."""
     lists: tuple[str, ...] = ()

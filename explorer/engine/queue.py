@@ -171,7 +171,7 @@ class WorkQueue:
             return outcome
         except ExplorerError as error:
             return Failure(message=error.message, hint=error.hint, wrong_usage=isinstance(error, UsageError))
-        except Exception as error:  # the one edge where everything is caught: a bug must not end the engine
+        except BaseException as error:  # the one edge where everything is caught, also a panic of a library in Rust
             traceback.print_exc(file=sys.stderr)
             said = f"{type(error).__name__}: {error}".splitlines()[0]
             return Failure(

@@ -6,8 +6,8 @@ from datetime import date
 import pytest
 from transformers import PreTrainedTokenizerFast
 
-from explorer.engine.models.chat import ChatTemplate
-from explorer.engine.models.errors import ModelError
+from explorer.engine.models.chat import RENDERER, ChatTemplate
+from explorer.engine.models.errors import ModelError, PromptError
 
 Fast = Callable[..., PreTrainedTokenizerFast]
 LLAMA_3 = (
@@ -60,3 +60,37 @@ def test_the_hint_of_a_failing_template_can_be_followed(fast: Fast) -> None:
 def test_the_date_is_no_way_out_of_the_sandbox(fast: Fast, call: str) -> None:
     with pytest.raises(ModelError, match="chat template fails"):
         chat(fast, f"{{{{ {call} }}}}{{{{ messages[0].content }}}}").render("{token}")
+
+
+LOOP = "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}"
+DOUBLING = "{% set n = namespace(t='ab') %}{% for i in range(99) %}{% set n.t = n.t + n.t %}{% endfor %}{{ n.t }}"
+
+
+@pytest.mark.parametrize(
+    ("template", "said"),
+    [
+        (LOOP, "takes longer than 1 s"),
+        (DOUBLING, "needs more than 512 MiB of memory"),
+        ("{{ '%9000000000d'|format(1) }}", "needs more than 512 MiB of memory"),
+        ("{{ 'a' * 10000000 }}", "writes 10,000,000 characters: more than the limit of 1,048,576"),
+        ("{{ " + "(" * 3000 + "1" + ")" * 3000 + " }}", "fails"),
+    ],
+    ids=["loop", "doubling", "format", "long", "deep"],
+)
+def test_a_template_without_end_is_ended_and_the_next_one_works(
+    fast: Fast, monkeypatch: pytest.MonkeyPatch, template: str, said: str
+) -> None:
+    monkeypatch.setattr("explorer.engine.models.chat.MOST_SECONDS", 1 if template == LOOP else 20)
+    with pytest.raises(PromptError, match=said) as refused:
+        chat(fast, template).render("{token}")
+    assert "\n" not in refused.value.line
+    assert chat(fast, "<{{ messages[0]['content'] }}>").render("a") == "<a>"
+
+
+def test_a_renderer_that_dies_is_started_anew(fast: Fast) -> None:
+    kept = chat(fast, "<{{ messages[0]['content'] }}>")
+    assert kept.render("a") == "<a>"
+    assert RENDERER._process is not None
+    RENDERER._process.kill()
+    RENDERER._process.wait()
+    assert kept.render("b") == "<b>"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from explorer.engine.answers.vocabulary import Read
 from explorer.engine.core.neighbours import nearest
 from explorer.engine.core.projection import pca_plane
 from explorer.engine.models.abilities import HasWeights, weights_of
+from explorer.engine.models.checkpoints.limits import check_folder
 from explorer.engine.models.filling import ONE_BUILD_AT_A_TIME
 from explorer.engine.queue import Control, Work
 
@@ -95,6 +97,8 @@ def _meanings(encoder: str, texts: Sequence[str]) -> list[float | None]:
 def _encoder(source: str) -> Any:
     from sentence_transformers import SentenceTransformer
 
+    for folder in (Path(source), *Path(source).glob("*/")) if Path(source).is_dir() else ():
+        check_folder(folder)
     try:
         with ONE_BUILD_AT_A_TIME:
             return SentenceTransformer(source, device="cpu", trust_remote_code=False)

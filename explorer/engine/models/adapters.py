@@ -14,6 +14,7 @@ import torch
 
 from explorer.engine.models.abilities import Embeddings
 from explorer.engine.models.checkpoints.folders import ADAPTER_CONFIG, AdapterConfig, describe_adapter
+from explorer.engine.models.checkpoints.limits import check_folder
 from explorer.engine.models.checkpoints.typed_json import read_typed
 from explorer.engine.models.checkpoints.weight_files import read_header
 from explorer.engine.models.errors import ModelError
@@ -40,6 +41,7 @@ def base_directory(directory: Path, progress: Progress | None = None) -> Path:
 
     Raises `ModelError` where the adapter cannot be used, or its base model is not found.
     """
+    check_folder(directory)
     adapter = read_typed(directory / ADAPTER_CONFIG, AdapterConfig)
     said = f"{directory.name} is {describe_adapter(adapter)}"
     _refuse_unusable(directory, adapter, said)

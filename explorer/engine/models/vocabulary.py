@@ -15,6 +15,7 @@ from explorer.base.records.tokens import TokenRef
 from explorer.base.text import decode
 from explorer.engine.models.chat import ChatTemplate
 from explorer.engine.models.checkpoints import tokenizer_files as files
+from explorer.engine.models.checkpoints.limits import MOST_TOKENS, refuse_more
 from explorer.engine.models.errors import ModelError
 from explorer.engine.models.forensics import read_merge_parents
 from explorer.engine.models.reachability import Reencoder
@@ -52,16 +53,17 @@ class Vocabulary:
         """
         self.tokenizer = tokenizer
         """The transformers tokenizer that this was made from, for libraries that ask for one."""
-        self._encoder = TextEncoder(tokenizer.backend_tokenizer)
-        backend, self._spelling = self._encoder.tokenizer, self._encoder.spelling
-        ids = backend.get_vocab(with_added_tokens=False)
-        added = backend.get_added_tokens_decoder()
+        ids = tokenizer.backend_tokenizer.get_vocab(with_added_tokens=False)
+        added = tokenizer.backend_tokenizer.get_added_tokens_decoder()
         self.source: str = ""
         """The folder or hub id of the tokenizer, where it is not the model's own."""
         self.tokenizer_size: int = max([*ids.values(), *added, *(pieces or ())], default=-1) + 1
         """One more than the tokenizer's greatest id."""
         self.size: int = self.tokenizer_size if rows is None else rows
         """Rows of the embedding matrix."""
+        refuse_more(max(self.size, self.tokenizer_size), MOST_TOKENS, "the vocabulary has {} ids")
+        self._encoder = TextEncoder(tokenizer.backend_tokenizer)  # which counts up to the greatest id
+        backend, self._spelling = self._encoder.tokenizer, self._encoder.spelling
         self.notes: tuple[str, ...] = note_missing_rows(added, ids.values(), self.tokenizer_size, self.size)
         """What is missing, for the user."""
         self.marked_unused: frozenset[int] = frozenset()

@@ -6,22 +6,20 @@ torch's `meta` device, where it takes no memory, and the checkpoint's names are 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from explorer.engine.models.checkpoints.limits import refuse_many_parts
 from explorer.engine.models.errors import ModelError
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
     from transformers import PreTrainedConfig, PreTrainedModel
 
-MOST_PARTS = 10_000
-"""Layers, or experts in one: building more takes hours, and no model has as many."""
 DEEPEST_WRAPPER = 4
 """Wrappers that a checkpoint's names may begin with (`_orig_mod.`, `module.`, `base_model.model.`), in parts."""
-_PARTS = ("layers", "layer", "experts", "blocks", "depth")
 
 
 @dataclass(frozen=True)
@@ -44,9 +42,7 @@ class Architecture:
         """The model without weights, on the meta device."""
         import torch
 
-        for key, value in _counts(self.config.to_dict()):
-            if value > MOST_PARTS:
-                raise ModelError(f"config.json asks for {value:,} parts ({key})", hint="Compare it with the original.")
+        refuse_many_parts(self.config.to_dict(), "config.json")
         try:
             with torch.device("meta"):
                 return self.model_class(self.config)
@@ -219,15 +215,6 @@ def _input_matrix(model: PreTrainedModel) -> Tensor:
     raise ModelError(
         f"a {type(model).__name__} has no embedding matrix of text", hint="Models that read text can be explored."
     )
-
-
-def _counts(plain: dict[str, Any]) -> Iterator[tuple[str, float]]:
-    """The keys of a config, and of those within it, that say how many modules are built, with their numbers."""
-    for key, value in plain.items():
-        if isinstance(value, dict):
-            yield from _counts(value)
-        elif isinstance(value, int | float) and str(key).endswith(_PARTS):
-            yield str(key), value
 
 
 def _common_beginning(names: Sequence[str], depth: int) -> str | None:

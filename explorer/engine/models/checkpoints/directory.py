@@ -18,7 +18,9 @@ import msgspec
 from explorer.engine.models.abilities import Embeddings
 from explorer.engine.models.checkpoints.architecture import Architecture
 from explorer.engine.models.checkpoints.folders import refuse_pointers, without_config
-from explorer.engine.models.checkpoints.typed_json import as_typed, read_typed
+from explorer.engine.models.checkpoints.limits import check_folder, refuse_many_parts
+from explorer.engine.models.checkpoints.tokenizer_files import read_json
+from explorer.engine.models.checkpoints.typed_json import as_typed
 from explorer.engine.models.checkpoints.weight_files import WeightFiles
 from explorer.engine.models.errors import ModelError
 
@@ -62,10 +64,13 @@ def read_config(directory: Path) -> PreTrainedConfig:
         raise ModelError(f"there is no directory {directory}", hint="Check the path; a hub id has the form org/name.")
     if not (directory / "config.json").is_file():
         raise without_config(directory)
+    check_folder(directory)
     refuse_pointers(directory)
-    plain = read_typed(directory / "config.json", ConfigFile)
+    values = read_json(directory / "config.json")
+    plain = as_typed(values, ConfigFile, directory / "config.json")
     if plain.text_config is not None:
         as_typed(plain.text_config, ConfigFile, directory / "config.json")
+    refuse_many_parts(values, "config.json")
     from transformers import AutoConfig
 
     try:

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType
 
 from explorer.engine.models.checkpoints.gguf_place import MAGIC
+from explorer.engine.models.checkpoints.limits import MOST_TENSORS, MOST_TOKENS, check_file, refuse_more
 from explorer.engine.models.checkpoints.weight_files import StoredTensor
 from explorer.engine.models.errors import ModelError
 
@@ -27,8 +28,8 @@ _VERSIONS = (2, 3)
 _STRING, _ARRAY = 8, 9
 _NUMBERS = {0: "u1", 1: "i1", 2: "<u2", 3: "<i2", 4: "<u4", 5: "<i4", 6: "<f4", 7: "?", 10: "<u8", 11: "<i8", 12: "<f8"}
 _LONGEST_STRING = 1 << 24
-_MOST_ENTRIES = 1 << 24
-"""Of one array. Vocabularies have less than a million tokens."""
+_MOST_ENTRIES = 4 * MOST_TOKENS
+"""Of one array: a vocabulary has more merges than tokens."""
 _MOST_DIMENSIONS = 4
 _LEAST_ENTRY = 8 + 4 + 1
 """Bytes of the shortest piece of metadata: the key's length, the type, a number."""
@@ -86,6 +87,7 @@ def read_gguf_header(file: Path) -> GgufHeader:
     Raises `ModelError` where it is no GGUF file of version 2 or 3 in little-endian order, where a count, a length or
     an offset points beyond the file, and where a name stands twice.
     """
+    check_file(file)
     try:
         with file.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
             return _read(file, mapped)
@@ -124,6 +126,7 @@ def _read_counts(cursor: _Cursor) -> tuple[int, int]:
             f" {n_entries:,} pieces of metadata that it counts",
             hint=_AGAIN,
         )
+    refuse_more(n_tensors, MOST_TENSORS, f"{cursor.name} holds {{}} tensors")
     return n_tensors, n_entries
 
 
@@ -212,8 +215,7 @@ class _Cursor:
 
     def _array(self) -> list[str] | npt.NDArray[np.generic]:
         code, count = self.unpack("<I"), self.unpack("<Q")
-        if count > _MOST_ENTRIES:
-            raise self.broken(f"an array of {count:,} entries")
+        refuse_more(count, _MOST_ENTRIES, f"{self.name} holds an array of {{}} entries")
         return self._strings(count) if code == _STRING else self._numbers(code, count)
 
     def _numbers(self, code: int, count: int) -> npt.NDArray[np.generic]:

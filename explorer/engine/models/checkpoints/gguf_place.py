@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from explorer.engine.models.checkpoints.limits import check_file
 from explorer.engine.models.errors import ModelError
 
 MAGIC = b"GGUF"
@@ -18,6 +19,7 @@ _MOST_SPLITS = 1_000
 
 def is_gguf(file: Path) -> bool:
     """Whether the file begins as a GGUF file does, whatever it is called (ollama calls them `sha256-…`)."""
+    check_file(file)
     try:
         with file.open("rb") as stream:
             return stream.read(len(MAGIC)) == MAGIC

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from explorer.engine.models.checkpoints.limits import check_file, check_folder, refuse_depth
 from explorer.engine.models.errors import ModelError
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def load_tokenizer(directory: Path) -> PreTrainedTokenizerFast:
     Raises `ModelError` where there is none, where it cannot be read, where it asks for code of its own,
     and where it has no form that the `tokenizers` library runs.
     """
+    check_folder(directory)
     if not _vocabulary_files(directory):
         raise ModelError(
             f"{directory} has no tokenizer",
@@ -212,7 +214,9 @@ def chat_end_ids(tokenizer: PreTrainedTokenizerFast) -> frozenset[int]:
 
 
 def read_json(file: Path) -> dict[str, Any]:
-    """The object in a JSON file; empty where there is no file; `ModelError` where it is no JSON object."""
+    """The object in a JSON file; empty where there is no file; `ModelError` where it is no JSON object, or one beyond
+    the limits (`checkpoints.limits`)."""
+    check_file(file)
     try:
         value = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -221,6 +225,7 @@ def read_json(file: Path) -> dict[str, Any]:
         raise ModelError(f"{file} cannot be read: {_one_line(error)}", hint="Download or copy it again.") from error
     if not isinstance(value, dict):
         raise ModelError(f"{file} is no JSON object", hint="Download or copy it again.")
+    refuse_depth(value, file)
     return value
 
 

@@ -13,10 +13,11 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Annotated, Protocol
 
 import msgspec
 
+from explorer.engine.models.checkpoints.limits import MOST_TENSORS, check_file, refuse_more
 from explorer.engine.models.checkpoints.typed_json import read_typed
 from explorer.engine.models.errors import ModelError
 
@@ -50,6 +51,7 @@ class StoredTensor:
 
 def read_header(file: Path) -> dict[str, StoredTensor]:
     """The tensors of a safetensors file by name; raises `ModelError` where it is cut short or no such file."""
+    check_file(file)
     try:
         size = file.stat().st_size
         with file.open("rb") as stream:
@@ -58,27 +60,35 @@ def read_header(file: Path) -> dict[str, StoredTensor]:
                 raise ModelError(
                     f"{file.name} is cut short or no safetensors file: {size:,} bytes", hint="Download it again."
                 )
-            header = json.loads(stream.read(length))
-        header.pop("__metadata__", None)
+            raw = msgspec.json.decode(stream.read(length), type=dict[str, msgspec.Raw])
+        raw.pop("__metadata__", None)
+        refuse_more(len(raw), MOST_TENSORS, f"{file.name} holds {{}} tensors")
         start = 8 + length
-        tensors = {
-            name: StoredTensor(
-                file=file,
-                dtype=str(entry["dtype"]),
-                shape=tuple(int(side) for side in entry["shape"]),
-                begin=start + int(entry["data_offsets"][0]),
-                end=start + int(entry["data_offsets"][1]),
-            )
-            for name, entry in header.items()
-        }
+        tensors = {name: _stored(file, start, msgspec.json.decode(entry, type=_Entry)) for name, entry in raw.items()}
     except FileNotFoundError as error:
         raise ModelError(f"{file.name} is missing in {file.parent}", hint="Download the missing shard.") from error
-    except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError) as error:
+    except (OSError, ValueError, msgspec.DecodeError, RecursionError) as error:
         raise ModelError(f"{file.name} has a broken header: {error}", hint="Download it again.") from error
     needed = max((tensor.end for tensor in tensors.values()), default=start)
     if needed > size:
         raise ModelError(f"{file.name} is cut short: {size:,} of {needed:,} bytes are there", hint="Download it again.")
     return tensors
+
+
+class _Entry(msgspec.Struct):
+    """What a safetensors header says of one tensor."""
+
+    dtype: str
+    shape: tuple[Annotated[int, msgspec.Meta(ge=0)], ...]
+    data_offsets: tuple[Annotated[int, msgspec.Meta(ge=0)], Annotated[int, msgspec.Meta(ge=0)]]
+
+
+def _stored(file: Path, start: int, entry: _Entry) -> StoredTensor:
+    """Where the tensor lies, if its numbers begin before they end; raises `ValueError`."""
+    begin, end = entry.data_offsets
+    if end < begin:
+        raise ValueError(f"a tensor ends at byte {end:,}, before it begins at {begin:,}")
+    return StoredTensor(file=file, dtype=entry.dtype, shape=entry.shape, begin=start + begin, end=start + end)
 
 
 class WeightFiles(Protocol):
@@ -219,6 +229,7 @@ def read_weight_map(index: Path) -> dict[str, str]:
     where = read_typed(index, _Index).weight_map
     if not where:
         raise ModelError(f"{index.name} lists no weights", hint="Download it again.")
+    refuse_more(len(where), MOST_TENSORS, f"{index.name} lists {{}} tensors")
     for file in set(where.values()):
         if Path(file).name != file:
             raise ModelError(f"{index.name} names a file outside its directory: {file!r}")
