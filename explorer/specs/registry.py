@@ -14,6 +14,7 @@ import msgspec
 from explorer.base.records.record import Failure, Outcome, Request
 from explorer.base.records.unions import Cancelled
 from explorer.specs import (
+    compare,
     inspect,
     logprobs,
     models,
@@ -38,6 +39,7 @@ _OURS: tuple[Spec[Any, Any], ...] = (
     *repeat_back.SPECS,
     *logprobs.SPECS,
     *neighbours.SPECS,
+    *compare.SPECS,
     *verification.SPECS,
     *self_test.SPECS,
     *speakability.SPECS,

@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from explorer.base.errors import ExplorerError
+from explorer.base.records.compare import CompareTokens
 from explorer.base.records.inspect import FindToken, InspectToken, TokenDetail, TokenFound
 from explorer.base.records.logprobs import LogprobTable, ReadLogprobs
 from explorer.base.records.models import (
@@ -72,6 +73,7 @@ CASES: list[tuple[Request, type | str]] = [
     (RepeatBack(model=MODEL, token_id=WITHHELD, template=find_template("repeat-1"), controls=1), RepeatBackResult),
     (TABLE, LogprobTable),
     (FindNeighbours(model=MODEL, token_id=WITHHELD), NO_WEIGHTS),
+    (CompareTokens(model=MODEL, token_ids=(3, WITHHELD)), NO_WEIGHTS),
     (VERIFY, VerificationResult),
     (Verify(model=MODEL), NO_WEIGHTS),
     (ReadVerdicts(of=VERIFY), VerdictColumns),

@@ -51,13 +51,14 @@ def recorded(run: Run, tmp_path: Path) -> Path:
     assert run("logprobs", "zoo:mynah", "--prompt", "The word is", "--top", "3", "--session", file)[0] == 0
     assert run("tokens", "zoo:mynah", "--top", "3", "--session", file)[0] == 0
     assert run("neighbours", "zoo:mynah", "--token", " the", "--k", "4", "--session", file)[0] == 0
+    assert run("compare", "zoo:mynah", "--token", " the", "--token-id", "907", "--session", file)[0] == 0
     return Path(file)
 
 
 def test_a_session_verifies_against_the_models_it_was_recorded_on(run: Run, recorded: Path) -> None:
     status, out, _ = run("replay", str(recorded), "--verify")
     assert status == 0
-    assert "8 agree" in out
+    assert "10 agree" in out
     assert "same seed" in out
 
 
@@ -79,7 +80,7 @@ def test_one_changed_number_is_found_and_the_status_says_so(run: Run, recorded: 
     assert "cells 2.logprob" in next(row["said"] for row in rows if row["verdict"] == "differ")
     status, out, _ = run("session", "diff", str(recorded), str(writer.path))
     assert status == 1
-    assert "3 agree, 1 differ" in out
+    assert "4 agree, 1 differ" in out
 
 
 def damaged(path: Path, how: str) -> str:

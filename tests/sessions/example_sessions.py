@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from explorer.base.records.compare import CompareTokens, KnownReplies, TokenComparison, TokenPair
 from explorer.base.records.inspect import InspectToken, PublishedFact, TokenDetail
 from explorer.base.records.logprobs import LogprobCell, LogprobColumn, LogprobTable, ReadLogprobs, TopToken
 from explorer.base.records.models import CatalogueEntry, ListModels, LoadModel, ModelCatalogue, ModelInfo, ModelLoaded
@@ -112,6 +113,16 @@ def neighbourhood(text: str = PLAIN, distances: tuple[float, ...] = (0.1, 0.2, 0
     )  # fmt: skip
 
 
+def comparison_exchange(text: str) -> Exchange:
+    """Two tokens side by side."""
+    known = KnownReplies(token_id=5, template=text, exact=0, samples=8)
+    pair = TokenPair(first=5, second=6, input_cosine=0.25, input_distance=1.5, output_cosine=-0.5, output_distance=2.0)
+    return (
+        CompareTokens(model="mynah", token_ids=(5, 6), repeated=(known,)),
+        TokenComparison(model="mynah", rows=(row(text=text), row(6, text)), pairs=(pair,), quantisation=text),
+    )
+
+
 def exchanges(text: str = PLAIN) -> list[Exchange]:
     """One question and answer of each kind, with `text` wherever a text may stand."""
     ranking = RankedTokens(
@@ -136,6 +147,7 @@ def exchanges(text: str = PLAIN) -> list[Exchange]:
         (asked, Cancelled(partial=result)),
         (ReadLogprobs(models=("mynah",), prompt=text), logprob_table(-1.41, -15.0, float("-inf"), text=text)),
         (FindNeighbours(model="mynah", token_id=5), neighbourhood(text)),
+        comparison_exchange(text),
         (ListModels(), catalogue),
         *verification_exchanges(text),
         *list_exchanges(text),

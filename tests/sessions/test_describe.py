@@ -8,6 +8,7 @@ from typing import get_args
 import pytest
 
 import explorer
+from explorer.base.records.compare import CompareTokens, TokenComparison
 from explorer.base.records.inspect import FindToken, InspectToken, TokenDetail, TokenFound
 from explorer.base.records.logprobs import LogprobColumn, LogprobTable, ReadLogprobs, TopToken
 from explorer.base.records.models import (
@@ -117,6 +118,7 @@ REQUESTS: list[AnyRequest] = [
     RepeatBack(model=HOSTILE, token_id=742, template=TEMPLATES[0], samples=8, temperature=0.7, controls=2),
     ReadLogprobs(models=(HOSTILE, "b"), prompt=HOSTILE, token_id=742),
     FindNeighbours(model=HOSTILE, token_id=742),
+    CompareTokens(model=HOSTILE, token_ids=(1, 2)),
     MarkToken(model=HOSTILE, token_id=742, text=HOSTILE),
     WriteNote(text=HOSTILE, model=HOSTILE, token_id=742),
 ]
@@ -152,6 +154,7 @@ OUTCOMES: list[AnyOutcome] = [
         variance=(0.4, 0.2),
         indicator_ranges={},
     ),
+    TokenComparison(model=HOSTILE, rows=(ROW,), pairs=()),
     Noted(),
     *(outcome for _, outcome in VERIFICATION),
     *(outcome for _, outcome in SPEAKING),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import combinations
 from pathlib import Path
 
 import msgspec
 
+from explorer.base.records.compare import CompareTokens, KnownReplies, TokenComparison, TokenPair
 from explorer.base.records.inspect import InspectToken, MergeStep, PublishedFact, TokenDetail
 from explorer.base.records.logprobs import LogprobCell, LogprobColumn, LogprobTable, ReadLogprobs, TopToken
 from explorer.base.records.models import LoadModel, ModelInfo, ModelLoaded, Roster
@@ -240,6 +242,22 @@ NEIGHBOURHOOD = Neighbourhood(
 FIND = FindNeighbours(model="mynah", token_id=742, k=14, colour="input_norm")
 NEIGHBOURS = five(FIND, NEIGHBOURHOOD, unavailable=Sample(steps=((FIND, SPEECHLESS),)))
 
+# ── tokens side by side ──
+
+COMPARED_ROWS = tuple(measured_row(f" {word}".encode(), 740 + place) for place, word in enumerate(WORDS[:5]))
+COMPARED = CompareTokens(
+    model="mynah", token_ids=tuple(row.token_id for row in COMPARED_ROWS),
+    repeated=(KnownReplies(token_id=741, template="repeat-1", exact=0, samples=8),),
+)  # fmt: skip
+COMPARISON = TokenComparison(model="mynah", rows=COMPARED_ROWS, pairs=tuple(
+    TokenPair(
+        first=one.token_id, second=other.token_id, input_cosine=0.125 + place / 64, input_distance=1.5 + place / 8,
+        output_cosine=-0.25 + place / 64, output_distance=2.0 + place / 8,
+    )
+    for place, (one, other) in enumerate(combinations(COMPARED_ROWS, 2))
+))  # fmt: skip
+COMPARING = five(COMPARED, COMPARISON, unavailable=Sample(steps=((COMPARED, SPEECHLESS),)))
+
 # ── verification ──
 
 DEFINED = {"glitchminer": "GlitchMiner", "magikarp": "Magikarp", "spelling": "Spelling"}
@@ -371,6 +389,7 @@ SAMPLES: dict[str, dict[str, Sample]] = {
     "logprobs": LOGPROBS,
     "neighbours": NEIGHBOURS,
     "session": SESSION,
+    "compare": COMPARING,
     "verdicts": VERIFICATION,
     "speakability": SPEAKABILITY,
 }

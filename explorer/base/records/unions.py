@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from explorer.base.records.compare import CompareTokens, TokenComparison
 from explorer.base.records.inspect import FindToken, InspectToken, TokenDetail, TokenFound
 from explorer.base.records.logprobs import LogprobTable, ReadLogprobs
 from explorer.base.records.models import (
@@ -62,6 +63,7 @@ AnyRequest = (
     | RepeatBack
     | ReadLogprobs
     | FindNeighbours
+    | CompareTokens
     | Verify
     | ReadVerdicts
     | ReadEvidence
@@ -89,6 +91,7 @@ AnyOutcome = (
     | RepeatBackResult
     | LogprobTable
     | Neighbourhood
+    | TokenComparison
     | VerificationResult
     | VerdictColumns
     | VerdictEvidence

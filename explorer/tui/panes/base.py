@@ -68,6 +68,9 @@ class Pane(Guarded, Widget):
     def show(self, step: Step) -> None:
         """The outcome of a request arrived, live or replayed: `Failure` and `Cancelled` among them."""
 
+    def overhear(self, step: Step) -> None:
+        """A step came that another pane shows."""
+
     def restore(self, showing: Showing) -> None:
         """Show in the options how the steps of `showing` were asked, before `show` is called with them (a session is
         replayed or resumed)."""

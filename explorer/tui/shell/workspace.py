@@ -133,6 +133,8 @@ class Workspace:
         """The one road of every outcome to its panes, live or replayed."""
         for pane in self.panes_for(step.request):
             pane.show(step)
+        for pane in self.panes:
+            pane.overhear(step)
 
     def show_asked(self, request: AnyRequest) -> None:
         """A request was sent to the engine."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -29,6 +29,19 @@ def short_path(path: Path) -> str:
         return visible(f"~/{path.relative_to(Path.home()).as_posix()}", spaces=False)
     except ValueError:
         return visible(str(path), spaces=False)
+
+
+def heading_line(counts: Mapping[str, int], others: Mapping[str, int], path: Path | None, problem: str) -> Content:
+    """How much there is of each thing, in which file, and first of all what is wrong with it."""
+    told = [
+        f"{number} {what}{'' if number == 1 else 's'}" for what, number in counts.items() if number or what == "step"
+    ]
+    told += [f"{number} {what}" for what, number in others.items() if number]
+    name = "not written to a file" if path is None else short_path(path)
+    heading = Content.assemble((" · ".join(told), "bold"), "  ", (name, "$foreground-muted"))
+    if not problem:
+        return heading
+    return Content.assemble((f"✗ {visible(problem, spaces=False)}", "bold $error"), "  ", heading)
 
 
 class SessionPane(Pane):
@@ -135,15 +148,9 @@ class SessionPane(Pane):
                 pass
 
     def _show_heading(self) -> None:
-        name = "not written to a file" if self._path is None else short_path(self._path)
-        counts = [f"{len(self._steps)} step{'' if len(self._steps) == 1 else 's'}"]
-        counts += [f"{self._notes} note{'' if self._notes == 1 else 's'}"] if self._notes else []
-        counts += [f"{len(self._marked)} marked"] if self._marked else []
-        counts += [f"{self._writing} being written"] if self._writing else []
-        heading = Content.assemble((" · ".join(counts), "bold"), "  ", (name, "$foreground-muted"))
-        if self._problem:
-            problem = (f"✗ {visible(self._problem, spaces=False)}", "bold $error")
-            heading = Content.assemble(problem, "  ", heading)
+        counts = {"step": len(self._steps), "note": self._notes}
+        others = {"marked": len(self._marked), "being written": self._writing}
+        heading = heading_line(counts, others, self._path, self._problem)
         self.query_one("#session-heading", Static).update(heading)
 
     def _show_outcome(self) -> None:
