@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from explorer.base.records.compare import FEWEST, MOST, CompareTokens, TokenComparison
@@ -38,12 +38,15 @@ def blocks(request: CompareTokens, outcome: TokenComparison) -> Iterable[Block]:
     return comparison_blocks(request, outcome, abreast=MOST)
 
 
-def comparison_blocks(request: CompareTokens, outcome: TokenComparison, abreast: int) -> Iterable[Block]:
-    """The same with the indicators of at most `abreast` tokens side by side, the others below."""
+def comparison_blocks(
+    request: CompareTokens, outcome: TokenComparison, abreast: int, names: Mapping[str, str] | None = None
+) -> Iterable[Block]:
+    """The same with the indicators of at most `abreast` tokens side by side, the others below; `names`: short names of
+    indicators."""
     yield _tokens(request, outcome)
     places = range(len(outcome.rows))
     for start in range(0, len(places), abreast):
-        yield _indicators(outcome.rows, places[start : start + abreast])
+        yield _indicators(outcome.rows, places[start : start + abreast], names or {})
     yield _pairs(outcome)
     if outcome.quantisation:
         yield Words(prose(f"quantised weights ({outcome.quantisation}), dequantised for every number"))
@@ -59,16 +62,16 @@ def _tokens(request: CompareTokens, outcome: TokenComparison) -> Table:
          *(", ".join(known.get(row.token_id, ["not asked"])) for _ in told))
         for place, row in enumerate(outcome.rows, start=1)
     )  # fmt: skip
-    title = f"{prose(outcome.model)}: {count(len(rows), 'token')} side by side"
+    title = f"{prose(outcome.model)}: {count(len(rows), 'token')} side by side; p: percentile"
     return Table(("#", "id", "token", "category", *told), rows, right=frozenset({"#", "id"}), title=title)
 
 
-def _indicators(rows: Sequence[TokenRow], places: Sequence[int]) -> Table:
+def _indicators(rows: Sequence[TokenRow], places: Sequence[int], short: Mapping[str, str]) -> Table:
     """A row for each indicator, a column for each token: its value, and its percentile after a p."""
     names = dict.fromkeys(name for row in rows for name in row.indicators)
     heads = tuple(f"{place + 1}" for place in places)
-    lines = tuple((prose(name), *(_cell(rows[place], name) for place in places)) for name in names)
-    return Table(("indicator p percentile", *heads), lines, right=frozenset(heads))
+    lines = tuple((prose(short.get(name, name)), *(_cell(rows[place], name) for place in places)) for name in names)
+    return Table(("indicator", *heads), lines, right=frozenset(heads))
 
 
 def _cell(row: TokenRow, name: str) -> str:

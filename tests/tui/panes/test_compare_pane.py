@@ -16,6 +16,7 @@ from explorer.sessions.file.reader import SessionFile
 from explorer.settings import Settings
 from explorer.specs.vocabulary import percent
 from explorer.tui.panes.compare.pane import ComparePane, ids_to_compare
+from explorer.tui.panes.tokens.table_layout import LABELS
 from explorer.tui.replay.app import ReplayApp
 from explorer.tui.widgets.lines_view import LinesView
 from tests.app_driver import asked, on_screen, running, screen_text, until
@@ -61,7 +62,7 @@ async def test_every_number_is_whole_in_every_width(width: int) -> None:
         for row in COMPARISON.rows:
             for name, value in row.indicators.items():
                 told = f"{value:.4g} p{percent(row.percentiles.get(name)):>5}"
-                assert any(told in line for line in lines if line.startswith(name)), (name, told)
+                assert any(told in line for line in lines if line.startswith((name, LABELS[name]))), (name, told)
         for pair in COMPARISON.pairs:
             assert any(f"{pair.input_cosine:.6g}" in line for line in lines)
         assert all("\x1b" not in line and "\u202e" not in line for line in lines)

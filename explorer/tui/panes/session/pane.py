@@ -12,13 +12,11 @@ from textual.content import Content
 from textual.widgets import Static
 
 from explorer.base.records.notes import MarkToken, WriteNote
-from explorer.base.records.record import Failure
 from explorer.base.records.unions import Step
 from explorer.base.text import visible
 from explorer.sessions.file.reader import is_damaged
-from explorer.specs.registry import summarise
 from explorer.tui.panes.base import Pane
-from explorer.tui.panes.session.rows import Folds, ListedSteps, StepRows, asked_text
+from explorer.tui.panes.session.rows import Folds, ListedSteps, StepRows, step_in_full
 from explorer.tui.shell.messages import StepOpened
 from explorer.tui.widgets.row_list import RowList
 
@@ -157,12 +155,7 @@ class SessionPane(Pane):
         """What came back of the step under the cursor, in full."""
         if self._steps:
             step = self._steps[self._place_at(self.query_one(RowList).cursor)]
-            lines = [(asked_text(step), "bold")]
-            if not is_damaged(step):
-                lines.append(("\n" + summarise(step.outcome), ""))
-            if isinstance(step.outcome, Failure) and step.outcome.hint:
-                lines.append(("\n→ " + visible(step.outcome.hint, spaces=False), "$foreground-muted"))
-            self.query_one("#session-outcome", Static).update(Content.assemble(*lines))
+            self.query_one("#session-outcome", Static).update(step_in_full(step))
 
     def _place_at(self, line: int) -> int:
         """The step that a line stands for: the one pointed at, or the last of those that share it."""

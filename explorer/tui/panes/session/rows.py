@@ -67,6 +67,16 @@ def step_row(step: Step, width: int, folded: int = 1) -> Content:
     return Content.assemble(head, body).truncate(width, ellipsis=True)
 
 
+def step_in_full(step: Step) -> Content:
+    """What was asked, what came back, and what to do about it."""
+    lines = [(asked_text(step), "bold")]
+    if not is_damaged(step):
+        lines.append(("\n" + summarise(step.outcome), ""))
+    if isinstance(step.outcome, Failure) and step.outcome.hint:
+        lines.append(("\n→ " + visible(step.outcome.hint, spaces=False), "$foreground-muted"))
+    return Content.assemble(*lines)
+
+
 def _wide_body(step: Step, room: int) -> Content:
     """What was asked in the left half, or in what the right one leaves; what came back beside it."""
     asked = asked_text(step)
