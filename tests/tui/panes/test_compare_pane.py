@@ -10,13 +10,13 @@ import pytest
 from explorer.base.records.compare import CompareTokens, KnownReplies
 from explorer.base.records.notes import MarkToken
 from explorer.base.records.repeat_back import RepeatBack, RepeatBackResult
+from explorer.base.records.tokens import LABELS
 from explorer.base.templates import find_template
 from explorer.engine.handlers import Engine
 from explorer.sessions.file.reader import SessionFile
 from explorer.settings import Settings
 from explorer.specs.vocabulary import percent
 from explorer.tui.panes.compare.pane import ComparePane, ids_to_compare
-from explorer.tui.panes.tokens.table_layout import LABELS
 from explorer.tui.replay.app import ReplayApp
 from explorer.tui.widgets.lines_view import LinesView
 from tests.app_driver import asked, on_screen, running, screen_text, until

@@ -9,10 +9,10 @@ from textual.content import Content
 
 from explorer.base.records.compare import FEWEST, MOST, CompareTokens, KnownReplies, TokenComparison
 from explorer.base.records.repeat_back import RepeatBack, RepeatBackResult
+from explorer.base.records.tokens import LABELS
 from explorer.base.records.unions import Step
 from explorer.specs.compare import comparison_blocks
 from explorer.tui.panes.blocks_pane import BlocksPane
-from explorer.tui.panes.tokens.table_layout import LABELS
 from explorer.tui.shell.messages import Remark, Selection
 from explorer.tui.widgets.block_lines import block_lines
 
