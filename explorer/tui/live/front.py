@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from explorer.base.records.models import LoadModel
 from explorer.base.records.unions import Step
+from explorer.base.text import visible
 from explorer.tui.live.runs import Ears, Runs
 from explorer.tui.shell.messages import Answered, Selection
-from explorer.tui.widgets.model_bar import ModelBar
+from explorer.tui.widgets.model_bar import ModelBar, short_name
 
 if TYPE_CHECKING:
     from explorer.tui.live.app import ExplorerApp
@@ -63,6 +65,8 @@ class LiveFront:
         """Show in the bar what the engine works on, and how many requests wait."""
         from explorer.specs.registry import describe  # not before the first paint
 
+        if (loading := describe_loading(runs)) != self.selection.loading:
+            self.select(loading=loading)
         current = runs.current()
         if current is None:
             self.bar.clear_running()
@@ -70,6 +74,21 @@ class LiveFront:
             return
         self.bar.set_running(describe(current.pending.request), current.progress, current.since)
         self.bar.set_waiting(len(runs.running) - 1)
+
+
+def describe_loading(runs: Runs) -> str:
+    """Which model the engine loads first, and how far it is; empty where none is on its way."""
+    loads = (each for each in runs.running.values() if isinstance(each.pending.request, LoadModel))
+    if (first := next(loads, None)) is None or not isinstance(first.pending.request, LoadModel):
+        return ""
+    words = say_loading([first.pending.request.source])
+    progress = first.progress
+    return f"{words} {min(1.0, progress.done / progress.total):.0%}" if progress and progress.total else words
+
+
+def say_loading(sources: Sequence[str]) -> str:
+    """'loading mynah, starling …'; safe to show."""
+    return f"loading {', '.join(visible(short_name(source), spaces=False) for source in sources)} …" if sources else ""
 
 
 def ears_of(app: ExplorerApp) -> Ears:

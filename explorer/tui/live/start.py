@@ -8,8 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from textual.widgets import Static
+
 from explorer.base.errors import ExplorerError
 from explorer.base.records.models import LoadModel
+from explorer.tui.live.front import say_loading
 
 if TYPE_CHECKING:
     from explorer.sessions.file.reader import SessionFile
@@ -30,7 +33,10 @@ class Start:
         app = self._app
         await self._read_lists()
         known = [app.models.request_for(source) for source in app.settings.models] if self._before is None else []
+        app.select(loading="starting the engine …")
+        app.query_one("#opening", Static).update(f"opening …\n{say_loading(app.settings.models)}")
         await app.models.start_engine(known)
+        app.front.show_running(app.runs)
         await self._open_panes()
         if self.again or self._before is not None:
             self._load_again()
@@ -65,7 +71,7 @@ class Start:
 
         app = self._app
         situation, tab = await resume(app, before)
-        app.selection = replace(situation.selection, roster=app.selection.roster)
+        app.selection = replace(situation.selection, roster=app.selection.roster, loading=app.selection.loading)
         app.models.awaited = app.selection.model.name if app.selection.model is not None else ""
         self.again = tuple(loaded.request for loaded in situation.loaded)
         return tab

@@ -15,11 +15,12 @@ NONE_TICKED = "No model that can run is ticked: load one with m, tick it with x.
 
 
 def key_lines(
-    key: str, models: Sequence[str], width: int, *, what: str = "", token_bytes: str | None = None
+    key: str, models: Sequence[str], width: int, *, what: str = "", token_bytes: str | None = None, loading: str = ""
 ) -> list[Content]:
-    """Which key asks `models`, and for what: `what` stands before the token. With no model, how to get one."""
+    """Which key asks `models`, and for what: `what` stands before the token. With no model, which one is on its way
+    (`loading`), else how to get one."""
     if not models:
-        return Content.styled("No model that can run is ticked: m loads one, x ticks it.", MUTED).wrap(width)
+        return Content.styled(loading or "No model that can run is ticked: m loads one, x ticks it.", MUTED).wrap(width)
     asked = ", ".join(visible(name, spaces=False) for name in models)
     parts = [("press ", MUTED), (key, "bold $accent"), (f" to ask {asked}{what}", MUTED)]
     if token_bytes is not None:

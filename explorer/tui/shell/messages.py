@@ -27,6 +27,8 @@ class Selection:
     """The token under the cursor of the token table."""
     marked: frozenset[int] = frozenset()
     """Ids of `model` that the user marked."""
+    loading: str = ""
+    """Which model is on its way, and how far: 'loading mynah … 32 %'. Empty: none is."""
 
 
 class Ask(Message):

@@ -23,6 +23,9 @@ from explorer.tui.shell.guarded import Guarded
 from explorer.tui.widgets.prompt_lines import MUTED
 from explorer.tui.widgets.shown_characters import ShowHidden
 
+NO_NAMES = "none can run: press m"
+"""What is said in the place of models to tick."""
+
 
 class FormError(ValueError):
     """A field holds what cannot be asked; the message says which and what is possible."""
@@ -133,6 +136,7 @@ class Ticks(Guarded, Widget, can_focus=True):
         super().__init__(id=id)
         self._names: tuple[str, ...] = ()
         self._off: set[str] = set()
+        self._empty = NO_NAMES
         self._at = 0
         self._layouts: LRUCache[int, list[list[int]]] = LRUCache(4)
 
@@ -141,8 +145,12 @@ class Ticks(Guarded, Widget, can_focus=True):
         """The names that are ticked, in order."""
         return tuple(name for name in self._names if name not in self._off)
 
-    def set_names(self, names: Sequence[str]) -> None:
-        """Offer `names`; new ones begin ticked, and one that comes back is as it was left."""
+    def set_names(self, names: Sequence[str], *, empty: str = "") -> None:
+        """Offer `names`; new ones begin ticked, and one that comes back is as it was left. `empty`: what is said
+        where there are none."""
+        self._empty = empty or NO_NAMES
+        if not names:
+            self.refresh(layout=True)
         if tuple(names) != self._names:
             self._names = tuple(names)
             self._at = min(self._at, max(0, len(names) - 1))
@@ -185,7 +193,7 @@ class Ticks(Guarded, Widget, can_focus=True):
 
     def render(self) -> Content:
         if not self._names:
-            return Content.styled("none can run: press m", MUTED)
+            return Content.styled(self._empty, MUTED)
         rows = [Content("  ").join(self._label(index) for index in row) for row in self._rows(self.content_size.width)]
         return Content("\n").join(rows)
 

@@ -84,9 +84,9 @@ class LogprobForm(Guarded, Vertical):
             yield Ticks(id="models")
         yield FormStatus(HINT, id="status")
 
-    def set_models(self, names: Sequence[str]) -> None:
-        """Offer the models called `names`."""
-        self.query_one(Ticks).set_names(names)
+    def set_models(self, names: Sequence[str], *, loading: str = "") -> None:
+        """Offer the models called `names`; `loading`: which ones are on their way."""
+        self.query_one(Ticks).set_names(names, empty=loading)
         self.query_one("#top-of", Choice).set_names([FIRST_MODEL, *names])
 
     def show_request(self, request: ReadLogprobs) -> None:

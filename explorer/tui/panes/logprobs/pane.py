@@ -136,7 +136,7 @@ class LogprobsPane(Pane):
     def watch_selection(self, old: Selection, new: Selection) -> None:
         if not self._form.is_mounted:
             return  # `on_mount` comes back to it
-        self._form.set_models([model.name for model in new.roster.models if model.can_run])
+        self._form.set_models([model.name for model in new.roster.models if model.can_run], loading=new.loading)
         if new.token is not None and new.token != old.token:
             self._subject = (new.token.token_id, new.token.token_bytes)
         self._update()
@@ -170,7 +170,8 @@ class LogprobsPane(Pane):
         if reading is None:
             token = self.selection.token
             what, named = (" what comes next, with ", token.token_bytes) if token is not None else ("", None)
-            return key_lines("l", self._form.models, width, what=what, token_bytes=named)
+            loading = self.selection.loading
+            return key_lines("l", self._form.models, width, what=what, token_bytes=named, loading=loading)
         if isinstance(reading.outcome, Failure):
             return failure_lines(reading.outcome, width)
         names = ", ".join(visible(name, spaces=False) for name in reading.request.models)

@@ -95,9 +95,10 @@ class RepeatForm(Guarded, Vertical):
             yield Field(escape(self._base.prefill), placeholder="no beginning of the reply", id="prefill")
         yield FormStatus(HINT, id="status")
 
-    def set_models(self, names: Sequence[str], others: Sequence[str]) -> None:
-        """Offer the models called `names`; `others` have another tokenizer and are only named."""
-        self.query_one(Ticks).set_names(names)
+    def set_models(self, names: Sequence[str], others: Sequence[str], *, loading: str = "") -> None:
+        """Offer the models called `names`; `others` have another tokenizer and are only named; `loading`: which ones
+        are on their way."""
+        self.query_one(Ticks).set_names(names, empty=loading)
         line = self.query_one("#others", Static)
         line.update(f"{', '.join(visible(name) for name in others)}: other tokenizer, inspect the token there")
         line.set_class(bool(others), "-some")

@@ -112,7 +112,7 @@ class RepeatBackPane(Pane):
         if not self._form.is_mounted:
             return  # `on_mount` comes back to it
         names, others = _askable(new)
-        self._form.set_models(names, others)
+        self._form.set_models(names, others, loading=new.loading)
         if new.token is not None and new.token != old.token:
             self._attempts.look_at(new.token)
         self._view.redraw()
@@ -148,10 +148,10 @@ class RepeatBackPane(Pane):
         attempts = self._attempts.shown(models, self._form.template_name)
         if attempts:
             return attempt_lines(attempts, width, ids=self._ids, whole=self._whole)
-        token = self.selection.token
+        token, loading = self.selection.token, self.selection.loading
         if token is None:
-            return Content.styled("Select a token in the table, then press r.", MUTED).wrap(width)
-        return key_lines("r", self._form.models, width, what=" for ", token_bytes=token.token_bytes)
+            return Content.styled(loading or "Select a token in the table, then press r.", MUTED).wrap(width)
+        return key_lines("r", self._form.models, width, what=" for ", token_bytes=token.token_bytes, loading=loading)
 
 
 def _request(model: str, token: TokenRow, template: Template, options: RepeatOptions) -> RepeatBack:

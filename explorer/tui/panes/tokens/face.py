@@ -27,6 +27,8 @@ class TokenFace:
         self._rule = Static("", classes="rule", markup=False)
         self._problem = Static("", classes="problem", markup=False)
         self._message = Static("", classes="message", markup=False)
+        self._is_empty = True
+        """Whether nothing but a hint is shown."""
 
     def widgets(self, hint: str) -> Iterator[Widget]:
         """All of them, top to bottom; `hint` stands in the empty table's place."""
@@ -40,6 +42,7 @@ class TokenFace:
 
     def show_view(self, view: View) -> None:
         """Fill the table."""
+        self._is_empty = False
         self._message.display = False
         if not self.table.display:
             self.table.display = True
@@ -58,8 +61,19 @@ class TokenFace:
         self._problem.update(Content(f"✗ {visible(text, spaces=False)}"))
         self._problem.set_class(bool(text), "-open")
 
+    def show_hint(self, text: str) -> None:
+        """There is nothing to show: say what is done about that, or can be."""
+        self.show_message(text)
+        self._is_empty = True
+
+    def change_hint(self, text: str) -> None:
+        """Say something else, unless there is something to show by now."""
+        if self._is_empty:
+            self._message.update(Content(text))
+
     def show_message(self, text: str) -> None:
         """Say something in the table's place."""
+        self._is_empty = False
         self.table.display = False
         self._title.say(_TITLE)
         self._rule.update(Content(""))
@@ -68,6 +82,7 @@ class TokenFace:
 
     def say_reading(self, model: str, progress: str) -> None:
         """A vocabulary is being read; what is in the table stays."""
+        self._is_empty = False
         text = f"reading the vocabulary of {visible(model, spaces=False)}…{progress}"
         self._title.say(f"{_TITLE} · {text}", text)
         self._message.update(Content(text))

@@ -53,11 +53,16 @@ class ViewKeeper:
         self.view = self.maker = None
         self.face.show_message(text)
 
+    def show_hint(self, text: str) -> None:
+        """There is no view yet, or none any more."""
+        self.view = self.maker = None
+        self.face.show_hint(text)
+
     def clear(self, text: str) -> None:
         """Forget what was wanted, and all that runs gave."""
         self.wanted, self.added = RankTokens(model=""), {}
         self.face.boxes.show_filter("", can_type=self.maker is not None)
-        self.show_nothing(text)
+        self.show_hint(text)
 
     # ── what is wanted ──
 

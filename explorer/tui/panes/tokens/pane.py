@@ -91,8 +91,10 @@ class TokenPane(Pane):
 
     def watch_selection(self, old: Selection, new: Selection) -> None:
         """Ticks follow the marks, and a filter that speaks of them; without a model there is nothing to show."""
+        hint = new.loading or self.empty_hint
         if new.model is None and old.model is not None:
-            self.views.show_nothing(self.empty_hint)
+            self.views.show_hint(hint)
+        self.views.face.change_hint(hint)
         if old.marked != new.marked:
             self.table.set_marked(new.marked)
             if "marked" in self.views.wanted.filter:
@@ -125,7 +127,7 @@ class TokenPane(Pane):
 
     def clear(self) -> None:
         self.views.cancel("rest")
-        self.views.clear(self.empty_hint)
+        self.views.clear(self.selection.loading or self.empty_hint)
 
     def forget_model(self, name: str) -> None:
         self.views.added.pop(name, None)

@@ -1,0 +1,65 @@
+"""What the screen says while models are on their way: that, and not that a key should be pressed."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from explorer.base.records.models import LoadModel
+from explorer.base.records.record import Failure, Progress
+from explorer.base.records.unions import AnyRequest
+from explorer.pipe.client import Answered, OnPart, Pending
+from explorer.sessions.file.store import SessionWriter
+from explorer.settings import Settings
+from explorer.tui.live.app import ExplorerApp
+from explorer.tui.live.front import say_loading
+from tests.app_driver import on_screen, screen_text, settled, until
+from tests.direct_client import DirectClient
+
+
+class SlowClient(DirectClient):
+    """An engine that is at its first model for as long as the test wants."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loads: list[Pending] = []
+
+    def submit(self, request: AnyRequest, on_part: OnPart | None = None) -> Pending:
+        if not isinstance(request, LoadModel):
+            return super().submit(request, on_part)
+        pending = Pending(1000 + len(self.loads), request, asyncio.get_running_loop().create_future(), on_part)
+        self.loads.append(pending)
+        return pending
+
+
+async def test_empty_panes_say_what_is_loaded_and_how_far_it_is(tmp_path: Path) -> None:
+    client = SlowClient()
+    settings = Settings(models=("zoo:my\x1bnah", "zoo:starling"))
+    app = ExplorerApp(client, SessionWriter(tmp_path / "s.jsonl"), settings)  # type: ignore[arg-type]
+    assert say_loading(settings.models) == "loading my\\u{1b}nah, starling …"
+    async with on_screen(app, (120, 40)) as pilot:
+        await until(pilot, lambda: app.is_open and len(client.loads) == 2)
+        await settled(pilot)
+        said = screen_text(app)
+        assert said.count("loading my\\u{1b}nah …") == 3, "the table, the replies, and the models to tick"
+        assert "ress m" not in said
+        on_part = client.loads[0].on_part
+        assert on_part is not None
+        on_part(Progress(done=32, total=100, what="weights"))
+        await pilot.press("3")
+        await settled(pilot)
+        assert screen_text(app).count("loading my\\u{1b}nah … 32%") == 3
+        client.loads[0].answer.set_result(Answered(Failure(message="no"), 0.1))
+        await settled(pilot)
+        assert "loading starling …" in screen_text(app)
+        client.loads[1].answer.set_result(Answered(Failure(message="no"), 0.1))
+        await until(pilot, lambda: "Press m to load a model" in screen_text(app))
+        assert "loading" not in screen_text(app)
+
+
+async def test_with_nothing_to_load_the_key_is_named(tmp_path: Path) -> None:
+    app = ExplorerApp(DirectClient(), SessionWriter(tmp_path / "s.jsonl"), Settings(models=()))  # type: ignore[arg-type]
+    assert say_loading(()) == ""
+    async with on_screen(app) as pilot:
+        await until(pilot, lambda: app.is_open and "Press m to load a model" in screen_text(app))
+        assert not app.selection.loading
