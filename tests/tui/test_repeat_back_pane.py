@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import msgspec
 import pytest
@@ -12,6 +13,7 @@ from explorer.base.records.repeat_back import RepeatBack, RepeatBackResult, Repl
 from explorer.base.records.tokens import TokenRow
 from explorer.base.records.unions import Cancelled
 from explorer.base.templates import TEMPLATES, Template
+from explorer.tui.panes.repeat_back import lines as lines_module
 from explorer.tui.panes.repeat_back.form import RepeatOptions, escape, unescape
 from explorer.tui.panes.repeat_back.lines import SIGNS, Attempt, attempt_lines
 from explorer.tui.panes.repeat_back.pane import RepeatBackPane
@@ -20,6 +22,7 @@ from explorer.tui.widgets.lines_view import LinesView
 from explorer.tui.widgets.option_line import Choice, Field, Ticks
 from explorer.tui.widgets.prompt_area import PromptArea
 from explorer.tui.widgets.prompt_lines import fit, prompt_lines, slot_spans
+from tests.app_driver import settled
 from tests.measuring import STALL, fastest
 from tests.tui.pane_samples import (
     HOSTILE,
@@ -36,6 +39,7 @@ from tests.tui.pane_samples import (
 )
 
 FORM = TEMPLATES[0].question
+NAMES = ("mynah", "mynah-instruct", "lyrebird")
 
 
 def ticked(ticks: Ticks) -> tuple[str, ...]:
@@ -62,7 +66,7 @@ def part(sample: int, text: str, subject: int = TOKEN.token_id) -> ReplyPart:
     return ReplyPart(subject=subject, sample=sample, token_id=900, text=text, logprob=-1.0)
 
 
-def plain(lines: list[Content]) -> list[str]:
+def plain(lines: Sequence[Content]) -> list[str]:
     return [line.plain for line in lines]
 
 
@@ -324,6 +328,33 @@ class TestShowing:
             view.redraw()
             await pilot.pause()
             assert sum("xxx…" in line for line in app.screen_lines()) == 3, "the rows are painted again"
+
+    async def test_of_a_thousand_controls_only_those_in_sight_are_drawn(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        drawn: list[str] = []
+        summary = lines_module._summary
+
+        def count(kind: str, *rest: Any) -> Content:
+            drawn.append(kind)
+            return summary(kind, *rest)
+
+        monkeypatch.setattr(lines_module, "_summary", count)
+        pane = RepeatBackPane()
+        app = Harness(pane)
+        async with app.run_test(size=SIZES[0]) as pilot:
+            for model in NAMES:
+                pane.show_asked(request(controls=999, model=model))
+            view = pane.query_one(LinesView)
+            await pilot.pause()
+            for number in range(500):
+                pane.show_part(request(controls=999, model=NAMES[0]), part(0, "x", subject=1000 + number))
+            drawn.clear()
+            view.redraw()
+            await pilot.pause()
+            assert len(view.lines) > 999 * len(NAMES)
+            assert len(drawn) <= len(NAMES) + 2 * view.size.height
+            view.scroll_to(y=400, animate=False)
+            await settled(pilot)
+            assert sum("x▌" in line for line in app.screen_lines()) == view.size.height
 
     async def test_five_hundred_parts_and_their_drawing_take_less_than_a_stall(self) -> None:
         pane = RepeatBackPane()

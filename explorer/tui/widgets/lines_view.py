@@ -14,7 +14,8 @@ from explorer.tui.shell.guarded import Guarded
 from explorer.tui.widgets.soon import Soon
 
 Draw = Callable[[int], Sequence[Content]]
-"""From a width in cells to lines at most that wide, without newlines."""
+"""From a width in cells to lines at most that wide, without newlines. Only those in sight are looked at, so that each
+may be made when it is."""
 
 REDRAW_SECONDS = 0.05
 """Parts may come 500 times a second; a screen needs 20."""
@@ -36,8 +37,9 @@ class LinesView(Guarded, ScrollView, can_focus=True):
     def __init__(self, draw: Draw, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._draw = draw
-        self._lines: list[Content] = []
-        self._strips: dict[int, Strip] = {}
+        self._lines: Sequence[Content] = ()
+        self._strips: dict[int, tuple[Content, Strip]] = {}
+        """What was painted, by line."""
         self._soon = Soon(self, REDRAW_SECONDS, self.redraw)
 
     @property
@@ -51,7 +53,7 @@ class LinesView(Guarded, ScrollView, can_focus=True):
         width = self.scrollable_content_region.width
         if width <= 0:
             return
-        old, self._lines = self._lines, list(self._draw(width))
+        old, self._lines = self._lines, self._draw(width)
         size = Size(width, len(self._lines))
         if len(old) != len(self._lines) or size != self.virtual_size:
             self._strips.clear()
@@ -59,12 +61,13 @@ class LinesView(Guarded, ScrollView, can_focus=True):
             self.refresh()
             return
         top = self.scroll_offset.y
-        changed = [y for y, (was, now) in enumerate(zip(old, self._lines, strict=True)) if not was.is_same(now)]
+        in_sight = range(top, top + self.size.height)
+        self._strips = {y: painted for y, painted in self._strips.items() if y in in_sight}
+        changed = [y for y, (was, _) in self._strips.items() if not was.is_same(self._lines[y])]
         for y in changed:
-            self._strips.pop(y, None)
-        visible = [Region(0, y - top, self.size.width, 1) for y in changed if 0 <= y - top < self.size.height]
-        if visible:
-            self.refresh(*visible)
+            del self._strips[y]
+        if changed:
+            self.refresh(*(Region(0, y - top, self.size.width, 1) for y in changed))
 
     def redraw_soon(self) -> None:
         """Redraw within `REDRAW_SECONDS`, once for however many calls until then."""
@@ -84,9 +87,10 @@ class LinesView(Guarded, ScrollView, can_focus=True):
         line = y + self.scroll_offset.y
         if line >= len(self._lines):
             return Strip.blank(width, base.rich_style)
-        strip = self._strips.get(line)
-        if strip is None:
-            content = self._lines[line].truncate(width, ellipsis=True)
-            strip = Strip(content.render_segments(base)).adjust_cell_length(width, base.rich_style)
-            self._strips[line] = strip
+        if (painted := self._strips.get(line)) is not None:
+            return painted[1]
+        content = self._lines[line]
+        shown = content.truncate(width, ellipsis=True)
+        strip = Strip(shown.render_segments(base)).adjust_cell_length(width, base.rich_style)
+        self._strips[line] = (content, strip)
         return strip

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from textual.content import Content
 
+from explorer.base.lazy_sequence import Joined, Made
 from explorer.base.records.record import Failure
 from explorer.base.records.repeat_back import RepeatBack, RepeatBackResult, Reply, ReplyClass, ReplyPart, TokenReplies
 from explorer.base.records.tokens import TokenRef
@@ -105,28 +106,28 @@ class Look:
     given: GivenColumn
 
 
-def attempt_lines(attempts: Sequence[Attempt], width: int, *, ids: bool = False, whole: bool = False) -> list[Content]:
-    """All `attempts` at one token, one below the other, in lines of at most `width` cells.
+def attempt_lines(
+    attempts: Sequence[Attempt], width: int, *, ids: bool = False, whole: bool = False
+) -> Sequence[Content]:
+    """All `attempts` at one token, one below the other, in lines of at most `width` cells; rows of which there may be a
+    thousand are made when they are looked at.
 
     With `ids`, each reply's token ids stand below it; with `whole`, prompts and replies are not shortened.
     """
-    lines: list[Content] = []
+    parts: list[Sequence[Content]] = []
     shown_prompt = ""
     for attempt in attempts:
-        if lines:
-            lines.append(Content(""))
-        lines.append(_heading(attempt, width))
+        parts.append([*([Content("")] if parts else []), _heading(attempt, width)])
         prompt = _prompt(attempt)
         if prompt != shown_prompt:
             shown_prompt = prompt
-            lines += _prompt_block(attempt, prompt, width, None if whole else _SHORT_PROMPT)
+            parts.append(_prompt_block(attempt, prompt, width, None if whole else _SHORT_PROMPT))
         if isinstance(attempt.outcome, Failure):
-            lines += failure_lines(attempt.outcome, width)
+            parts.append(failure_lines(attempt.outcome, width))
             continue
         look = Look(width, ids, whole, GivenColumn.of(attempt.replies(), wide=width >= _WIDE))
-        lines += _reply_block(attempt, look)
-        lines += _summary_block(attempt, look)
-    return lines
+        parts += [_reply_block(attempt, look), *_summary_block(attempt, look)]
+    return Joined(parts)
 
 
 def _heading(attempt: Attempt, width: int) -> Content:
@@ -168,16 +169,21 @@ def _prompt_block(attempt: Attempt, prompt: str, width: int, most: int | None) -
     return block
 
 
-def _reply_block(attempt: Attempt, look: Look) -> Iterator[Content]:
-    """The replies about the token itself, one row each; rows not begun are kept free."""
+def _reply_block(attempt: Attempt, look: Look) -> Sequence[Content]:
+    """The replies about the token itself, one row each (more where they are shown whole or with ids); rows not begun
+    are kept free."""
     subject = attempt.request.token_id
     replies = {reply.sample: reply for reply in attempt.result.probe.replies} if attempt.result else {}
-    for sample in range(max([attempt.samples, *(number + 1 for number in replies)])):
-        reply = replies.get(sample)
-        if reply is not None:
-            yield from _reply_rows(reply, look)
-        else:
-            yield from _live_rows(sample, attempt.live.get((subject, sample), []), attempt.outcome is None, look)
+    count = max([attempt.samples, *(number + 1 for number in replies)])
+
+    def rows(sample: int) -> Iterator[Content]:
+        if (reply := replies.get(sample)) is not None:
+            return _reply_rows(reply, look)
+        return _live_rows(sample, attempt.live.get((subject, sample), []), attempt.outcome is None, look)
+
+    if look.whole or look.ids:
+        return [row for sample in range(count) for row in rows(sample)]
+    return Made(count, lambda sample: next(rows(sample)))
 
 
 def _reply_rows(reply: Reply, look: Look) -> Iterator[Content]:
@@ -212,7 +218,7 @@ def _rows(
         yield from (indent + line for line in listed.wrap(look.width - before.cell_length))
 
 
-def _summary_block(attempt: Attempt, look: Look) -> Iterator[Content]:
+def _summary_block(attempt: Attempt, look: Look) -> Iterator[Sequence[Content]]:
     """The share of exact replies for the token, and below it the same for each control."""
     result = attempt.result
     controls = result.controls if result else ()
@@ -220,19 +226,25 @@ def _summary_block(attempt: Attempt, look: Look) -> Iterator[Content]:
     names = [token_text(attempt.token_bytes), *(token_text(probe.token.token_bytes) for probe in controls)]
     cells = max(8, min(max(map(len, names)), look.width - _SUMMARY_CELLS - look.given.cells))
     own = Content.styled(names[0], TOKEN_STYLE)
-    yield _summary("token", own, result.probe if result else None, "", cells, look)
-    yield fit(f"          exact or contains {_said_share(result.probe) if result else '–'}", look.width, MUTED)
-    for index in range(max(attempt.request.controls, len(controls))):
+    said = f"          exact or contains {_said_share(result.probe) if result else '–'}"
+    yield [_summary("token", own, result.probe if result else None, "", cells, look), fit(said, look.width, MUTED)]
+
+    def row(index: int) -> Content:
         if index < len(controls):
-            yield _summary("control", Content(names[index + 1]), controls[index], "", cells, look)
-            if look.whole:
-                yield from (row for reply in controls[index].replies for row in _reply_rows(reply, look))
-        else:
-            said = _live_text(attempt, live[index]) if index < len(live) else ""
-            yield _summary("control", Content("…"), None, said, cells, look)
+            return _summary("control", Content(names[index + 1]), controls[index], "", cells, look)
+        said = _live_text(attempt, live[index]) if index < len(live) else ""
+        return _summary("control", Content("…"), None, said, cells, look)
+
+    count = max(attempt.request.controls, len(controls))
+    if look.whole and controls:
+        asked = [probe.replies for probe in controls] + [()] * (count - len(controls))
+        yield from ([row(index), *(each for reply in asked[index] for each in _reply_rows(reply, look))]
+                    for index in range(count))  # fmt: skip
+    else:
+        yield Made(count, row)
     if attempt.request.controls:
         shares = format_said(finished_outcomes(*controls)) if controls else "exact –"
-        yield fit(f"  controls {shares}", look.width, MUTED)
+        yield [fit(f"  controls {shares}", look.width, MUTED)]
 
 
 def _summary(kind: str, name: Content, probe: TokenReplies | None, said: str, cells: int, look: Look) -> Content:

@@ -143,7 +143,7 @@ class RepeatBackPane(Pane):
 
     # ── drawing ───────────────────────────────────────────────────────────────────────────────────────────
 
-    def _draw(self, width: int) -> list[Content]:
+    def _draw(self, width: int) -> Sequence[Content]:
         models = [model.name for model in self.selection.roster.models]
         attempts = self._attempts.shown(models, self._form.template_name)
         if attempts:
