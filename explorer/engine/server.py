@@ -21,6 +21,7 @@ from explorer.base.records.models import DeviceMemory, ModelLoaded, ModelUnloade
 from explorer.base.records.unions import AnyOutcome, AnyPart
 from explorer.engine.queue import Report, WorkQueue
 from explorer.pipe.frames import (
+    MAGIC,
     PROTOCOL,
     Answer,
     Ask,
@@ -158,6 +159,8 @@ def hello(roster: Roster) -> Hello:
 def main() -> None:
     """Run the engine on this process's stdin and stdout."""
     pipe = claim_stdout()
+    pipe.write(MAGIC)
+    pipe.flush()
     quieten_libraries()
     try:
         serve(sys.stdin.buffer, Writer(pipe))

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import signal
 import sys
 import time
+from codecs import getincrementaldecoder
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Literal, Protocol
 
@@ -13,9 +17,10 @@ import msgspec
 
 from explorer.base.records.models import Roster
 from explorer.base.records.record import Failure
-from explorer.base.records.unions import AnyOutcome, AnyPart, AnyRequest
+from explorer.base.records.unions import AnyOutcome, AnyPart, AnyRequest, Cancelled
 from explorer.pipe.frames import (
     LENGTH,
+    MAGIC,
     PROTOCOL,
     Answer,
     Ask,
@@ -36,9 +41,14 @@ OnPart = Callable[[AnyPart], None]
 
 LOCAL_ENGINE: tuple[str, ...] = (sys.executable, "-m", "explorer.engine")
 LOG_LINES_KEPT = 2000
+LOG_CHUNK, LONGEST_LINE = 1 << 14, 4096
+SILENCE = 20.0
+"""Seconds within which an engine must have said that it is one; it does so before it imports torch."""
+BANNER = 1 << 16
+"""Bytes that a machine may write before."""
 LAST_WORDS = 0.3
 """Seconds that the log of an engine that ended is waited for: a child of its own may keep it open."""
-NOT_RUNNING, STOPPED = "the engine is not running", "the engine stopped: "
+NOT_RUNNING, STOPPED, FORCED = "the engine is not running", "the engine stopped: ", "it was forced to end"
 RESTART = "Press ctrl+r to start it again; no step is lost."
 """What to do on the screen; nothing that a headless verb can do."""
 
@@ -92,8 +102,12 @@ class EngineClient:
     called; `start` may then be called again.
     """
 
-    def __init__(self, command: Sequence[str] = LOCAL_ENGINE, listeners: Listeners | None = None) -> None:
+    def __init__(
+        self, command: Sequence[str] = LOCAL_ENGINE, listeners: Listeners | None = None, patience: float = SILENCE
+    ) -> None:
+        """`patience`: seconds within which the command must say that it is an engine."""
         self.command = tuple(command)
+        self._patience = patience
         self.listeners = listeners or Listeners()
         self.state: EngineState = "starting"
         self.hello: Hello | None = None
@@ -102,7 +116,12 @@ class EngineClient:
         self._process: asyncio.subprocess.Process | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._backlog: list[bytes] = []
-        self._log: list[str] = []
+        self._cancelled: set[int] = set()
+        """Requests that were asked to stop and have not been answered."""
+        self._is_forced = False
+        self._log: deque[str] = deque(maxlen=LOG_LINES_KEPT)
+        self._unfinished = ""
+        """The log's last line, which has no end yet: a question for a password."""
 
     async def start(self) -> None:
         """Start the engine; returns as soon as the process exists. Raises OSError where the command cannot run.
@@ -112,7 +131,7 @@ class EngineClient:
         if self.state == "ready" and self.hello is not None:
             self.listeners.hello(self.hello)
             return
-        self.state = "starting"
+        self.state, self._is_forced = "starting", False
         try:
             self._process = await asyncio.create_subprocess_exec(
                 *self.command,
@@ -150,12 +169,21 @@ class EngineClient:
     def cancel(self, number: int) -> None:
         """See `Asker`."""
         if number in self._pending:
+            self._cancelled.add(number)
             self._write(pack(Cancel(number=number)))
 
     def cancel_all(self) -> None:
         """Ask the engine to stop whatever was asked."""
         for number in self._pending:
             self.cancel(number)
+
+    async def force(self) -> None:
+        """Kill the engine in the middle of whatever it does: of a call of a library that hears nothing. What was
+        cancelled is answered as cancelled, the rest fails, and `listeners.stopped` is called before this returns."""
+        if (process := self._process) is not None:
+            self._is_forced = True
+            _kill(process)
+            await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def stop(self, grace: float = 0.3) -> None:
         """End the engine: tell it, wait `grace` seconds, then terminate, then kill. Pending requests fail."""
@@ -180,7 +208,7 @@ class EngineClient:
 
     def log_lines(self) -> tuple[str, ...]:
         """The engine's last log lines (its stderr)."""
-        return tuple(self._log)
+        return (*self._log, *filter(None, [self._unfinished]))
 
     def _write(self, frame: bytes) -> None:
         if self._process is None:
@@ -193,6 +221,7 @@ class EngineClient:
         assert process.stdout is not None
         reason = ""
         try:
+            await self._wait_for_engine(process.stdout)
             while True:
                 prefix = await process.stdout.readexactly(LENGTH.size)
                 body = await process.stdout.readexactly(body_length(prefix))
@@ -201,11 +230,34 @@ class EngineClient:
             pass
         except FrameError as error:
             reason = str(error)
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
+            _kill(process)
         status = await process.wait()
+        if self._is_forced:
+            reason = FORCED
         await asyncio.wait((log,), timeout=LAST_WORDS)
-        self._ended(process, reason or _how_it_ended(status, self._log))
+        self._ended(process, reason or _how_it_ended(status, self.log_lines()))
+
+    async def _wait_for_engine(self, output: asyncio.StreamReader) -> None:
+        """Skip what a machine writes before the engine. Raises `FrameError` where no engine speaks in time."""
+        written = b""
+        try:
+            async with asyncio.timeout(self._patience):
+                while not (line := await output.readline()).endswith(MAGIC):
+                    written += line
+                    if not line:
+                        raise asyncio.IncompleteReadError(written, None)
+                    if len(written) > BANNER:
+                        raise FrameError(f"what was started is no engine: it writes {_last_line(written)!r} and more")
+        except FrameError:
+            raise
+        except ValueError as error:  # a line without an end
+            raise FrameError("what was started is no engine: it writes without end") from error
+        except TimeoutError as error:
+            words = next((line for line in reversed(self.log_lines()) if line.strip()), "") or _last_line(written)
+            said = f"; its last words: {words[:200]!r}" if words else ""
+            raise FrameError(
+                f"no engine spoke within {self._patience:g} s (a password asked for, or another program?){said}"
+            ) from error
 
     def _hear(self, envelope: ToClient) -> None:
         match envelope:
@@ -227,6 +279,7 @@ class EngineClient:
 
     def _settle(self, number: int, answered: Answered) -> None:
         pending = self._pending.pop(number, None)
+        self._cancelled.discard(number)
         if pending is not None and not pending.answer.done():
             pending.answer.set_result(answered)
 
@@ -238,22 +291,34 @@ class EngineClient:
         failure = Failure(message=STOPPED + reason, hint=RESTART)
         now = time.monotonic()
         for number, pending in list(self._pending.items()):
-            self._settle(number, Answered(failure, now - pending.asked_at))
+            outcome = Cancelled() if number in self._cancelled else failure
+            self._settle(number, Answered(outcome, now - pending.asked_at))
         if not asked_to_end:
             self.listeners.stopped(reason)
 
     async def _read_log(self, process: asyncio.subprocess.Process) -> None:
+        """Keep the last lines, however many come and however long they are."""
         assert process.stderr is not None
-        while True:
-            try:
-                line = await process.stderr.readline()
-            except ValueError:  # a line longer than the stream's limit; its rest follows
-                continue
-            if not line:
-                return
-            text = line.decode("utf-8", "replace").rstrip()
-            self._log = [*self._log[-LOG_LINES_KEPT + 1 :], text]
-            self.listeners.log(text)
+        decoder = getincrementaldecoder("utf-8")("replace")
+        while chunk := await process.stderr.read(LOG_CHUNK):
+            *lines, self._unfinished = (self._unfinished + decoder.decode(chunk)).split("\n")
+            self._unfinished = self._unfinished[-LONGEST_LINE:]
+            for line in lines:
+                text = line.rstrip()[:LONGEST_LINE]
+                self._log.append(text)
+                self.listeners.log(text)
+
+
+def _kill(process: asyncio.subprocess.Process) -> None:
+    """End an engine and what it started, at once."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def _last_line(written: bytes) -> str:
+    """The last words that are not empty, cut."""
+    lines = [line for line in written.decode("utf-8", "replace").splitlines() if line.strip()]
+    return lines[-1].strip()[:200] if lines else ""
 
 
 def _how_it_ended(status: int, log: Sequence[str]) -> str:

@@ -1,6 +1,8 @@
 """What goes through the pipe between screen and engine: length-prefixed msgpack of small envelopes.
 
-A frame is a 4-byte big-endian length and that many bytes of msgpack. Torch-free: the client reads it too.
+A frame is a 4-byte big-endian length and that many bytes of msgpack. The engine's first frame comes after the line
+`MAGIC`, which it writes before it imports anything that takes long: what stands before is a banner of the machine
+(ssh, a shell's profile). Torch-free: the client reads it too.
 """
 
 from __future__ import annotations
@@ -16,12 +18,14 @@ from explorer.base.records.models import Roster
 from explorer.base.records.record import Failure, Record
 from explorer.base.records.unions import AnyOutcome, AnyPart, AnyRequest
 
-PROTOCOL = 1
+PROTOCOL = 2
 """Version of these envelopes and of the records in them; both ends must agree."""
 
 LENGTH = struct.Struct(">I")
-LARGEST = 1 << 30
-"""No frame is larger; a length beyond it means that something else wrote to the pipe."""
+MAGIC = b"\0glitch-explore engine\n"
+LARGEST = 1 << 28
+"""No frame is larger (a vocabulary of 262k tokens takes 16 MB); a length beyond it means that something else wrote to
+the pipe."""
 
 
 class FrameError(ValueError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import signal
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from explorer.base.records.models import ListModels, LoadModel, ModelCatalogue, ModelLoaded, ReadRoster, Roster
 from explorer.base.records.record import Failure
+from explorer.base.records.unions import Cancelled
 from explorer.base.records.vocabulary import RankedTokens, RankTokens
 from explorer.pipe.client import EngineClient, EngineState, Listeners, is_of_stopped_engine
 
@@ -72,23 +74,67 @@ async def test_a_killed_engine_fails_what_was_asked_and_can_be_started_again() -
     await client.stop()
 
 
+WRITES = "import sys, time; write = sys.stdout.buffer.write; from explorer.pipe.frames import *; "
+
+
 @pytest.mark.parametrize(
     ("program", "said"),
     [
         (
-            "print('Welcome to BOX, unauthorised use is forbidden', flush=True); import time; time.sleep(60)",
-            "not a frame",
+            "print('Welcome to BOX', flush=True); import time; time.sleep(60)",
+            "no engine spoke within 2 s .*'Welcome to",
         ),
-        ("import sys; sys.stdout.buffer.write((3).to_bytes(4, 'big') + b'abc'); sys.stdout.flush()", "not an answer"),
+        ("import sys, time; sys.stderr.write('Password: '); sys.stderr.flush(); time.sleep(60)", "'Password: '"),
+        ("import time; time.sleep(60)", "no engine spoke within 2 s [^;]*$"),
+        ("import sys\nwhile True: sys.stdout.write('no line ends ')", "writes without end"),
+        ("while True: print('a line')", "it writes 'a line' and more"),
+        ("import sys\nwhile True: sys.stderr.write('a flood of words ' * 99 + chr(10))", "no engine spoke"),
+        (WRITES + "write(MAGIC + LENGTH.pack(3) + b'abc'); sys.stdout.flush()", "not an answer"),
+        (WRITES + "write(MAGIC + LENGTH.pack(2**32 - 1)); sys.stdout.flush(); time.sleep(60)", "not a frame"),
+        (WRITES + "write(MAGIC + pack(Cancel(number=1))); sys.stdout.flush(); time.sleep(60)", "not an answer"),
         ("import sys; sys.exit('no torch here')", "no torch here"),
     ],
 )
 async def test_a_child_that_is_no_engine_is_reported_in_words(program: str, said: str) -> None:
-    client = EngineClient((*PYTHON, program))
+    client = EngineClient((*PYTHON, program), patience=2.0)
     await client.start()
-    outcome = (await asyncio.wait_for(client.ask(ReadRoster()), 10)).outcome
+    outcome = (await asyncio.wait_for(client.ask(ReadRoster()), 30)).outcome
     assert isinstance(outcome, Failure)
-    assert said in outcome.message
+    assert re.search(said, outcome.message), outcome.message
+    assert sum(map(len, client.log_lines())) < 10_000_000
+    await client.stop()
+
+
+async def test_a_banner_before_the_engine_is_skipped() -> None:
+    banner = "Last login: today\nWelcome to BOX"  # without an end of line
+    client = EngineClient(("sh", "-c", f"printf '{banner}'; exec {sys.executable} -m explorer.engine"))
+    await client.start()
+    outcome = (await asyncio.wait_for(client.ask(ReadRoster()), 60)).outcome
+    assert isinstance(outcome, Roster)
+    await client.stop()
+
+
+async def test_an_engine_in_a_call_that_hears_nothing_is_forced_and_what_was_cancelled_is_said_so(
+    tmp_path: Path,
+) -> None:
+    """The engine is stopped by a signal: it reads nothing and answers nothing, as in a call of a library."""
+    stopped: list[str] = []
+    client = EngineClient(listeners=Listeners(stopped=stopped.append))
+    await client.start()
+    await client.ask(ReadRoster())
+    assert client._process is not None
+    client._process.send_signal(signal.SIGSTOP)
+    cancelled, other = client.submit(ListModels()), client.submit(ReadRoster())
+    client.cancel(cancelled.number)
+    await asyncio.sleep(0.1)
+    assert not cancelled.answer.done()
+    async with asyncio.timeout(ENDS_WITHIN):
+        await client.force()
+        assert (await cancelled.answer).outcome == Cancelled()
+        assert isinstance((await other.answer).outcome, Failure)
+    assert stopped == ["it was forced to end"]
+    await client.start()
+    assert isinstance((await client.ask(ReadRoster())).outcome, Roster)
     await client.stop()
 
 
