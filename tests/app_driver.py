@@ -80,11 +80,16 @@ async def until(pilot: Pilot[None], holds: Callable[[], bool], seconds: float = 
     await pilot.pause(0)
     try:
         async with asyncio.timeout(seconds):
-            while not holds():
+            while not holds() or _is_writing(pilot.app):
                 await asyncio.sleep(LOOK)
     except TimeoutError:
         raise AssertionError(f"not within {seconds} seconds; what there is instead:\n{_standing(pilot.app)}") from None
     await pilot.pause()
+
+
+def _is_writing(app: App[Any]) -> bool:
+    """Whether a step that was shown is not listed yet: it is on its way to the disk."""
+    return isinstance(app, ExplorerApp) and app.is_running and app.steps.writing > 0
 
 
 def _standing(app: App[Any]) -> str:
@@ -109,7 +114,7 @@ async def settled(pilot: Pilot[Any], seconds: float = 60.0) -> None:
 
 
 def steps(app: ExplorerApp) -> tuple[Step, ...]:
-    """What was recorded, in order; the Session pane has a step as soon as it is on its way to the disk."""
+    """What was recorded, in order; the Session pane has a step as soon as it is on the disk."""
     return app.query_one(SessionPane).steps
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import signal
 import sys
 import threading
+import time
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -25,7 +27,7 @@ from explorer.base.text import visible
 from explorer.base.token_lists import read_token_list
 from explorer.headless.progress import ProgressLine
 from explorer.headless.render import UNCUT, print_blocks
-from explorer.pipe.client import EngineClient, is_of_stopped_engine
+from explorer.pipe.client import Answered, EngineClient, Pending, is_of_stopped_engine
 from explorer.sessions.file.known_places import KnownPlaces
 from explorer.sessions.file.store import SessionWriter, chosen_path, is_recorded
 from explorer.settings import Settings, load_request, state_folder
@@ -34,6 +36,8 @@ from explorer.specs.registry import spec_of
 
 FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
 LOG_LINES = 5
+STOPS_WITHIN = 2.0
+"""Seconds that a request is waited for after Ctrl+C."""
 
 
 @dataclass
@@ -52,14 +56,11 @@ class Conversation:
             answered = await pending.answer
         except asyncio.CancelledError:
             _say_kept(request, line.reached)
+            if record:
+                self._record(request, await self._stopped(pending))
             raise
-        if record and self.session is not None and is_recorded(request):
-            if self.client.hello is not None:
-                self.session.use_versions(self.client.hello.versions)
-            before = self.session.trouble
-            self.session.append(self.session.step(request, answered.outcome, answered.seconds))
-            if self.session.trouble not in (before, ""):  # once; what is lost in the end is said in the end
-                _say(self.session.trouble)
+        if record:
+            self._record(request, answered)
         if isinstance(answered.outcome, Failure):
             if is_of_stopped_engine(answered.outcome):
                 say_last_words(self.client, answered.outcome.message)
@@ -69,6 +70,25 @@ class Conversation:
         if isinstance(answered.outcome, Cancelled):
             raise ExplorerError("stopped")
         return answered.outcome
+
+    async def _stopped(self, pending: Pending) -> Answered:
+        """What had been found when a request was stopped; nothing where the engine is inside a call that hears nothing.
+        A second Ctrl+C ends the wait."""
+        self.client.cancel(pending.number)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(STOPS_WITHIN):
+                return await asyncio.shield(pending.answer)
+        return Answered(Cancelled(), time.monotonic() - pending.asked_at)
+
+    def _record(self, request: AnyRequest, answered: Answered) -> None:
+        if self.session is None or not is_recorded(request):
+            return
+        if self.client.hello is not None:
+            self.session.use_versions(self.client.hello.versions)
+        before = self.session.trouble
+        self.session.append(self.session.step(request, answered.outcome, answered.seconds))
+        if self.session.trouble not in (before, ""):  # once; what is lost in the end is said in the end
+            _say(self.session.trouble)
 
     async def load(self, sources: Sequence[str], settings: Settings) -> tuple[ModelInfo, ...]:
         """Load `sources` in order."""

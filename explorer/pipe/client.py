@@ -8,8 +8,6 @@ import os
 import signal
 import sys
 import time
-from codecs import getincrementaldecoder
-from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Literal, Protocol
 
@@ -18,9 +16,9 @@ import msgspec
 from explorer.base.records.models import Roster
 from explorer.base.records.record import Failure
 from explorer.base.records.unions import AnyOutcome, AnyPart, AnyRequest, Cancelled
+from explorer.pipe.first_words import EngineLog, wait_for_engine
 from explorer.pipe.frames import (
     LENGTH,
-    MAGIC,
     PROTOCOL,
     Answer,
     Ask,
@@ -40,12 +38,8 @@ EngineState = Literal["starting", "ready", "stopped"]
 OnPart = Callable[[AnyPart], None]
 
 LOCAL_ENGINE: tuple[str, ...] = (sys.executable, "-m", "explorer.engine")
-LOG_LINES_KEPT = 2000
-LOG_CHUNK, LONGEST_LINE = 1 << 14, 4096
 SILENCE = 20.0
 """Seconds within which an engine must have said that it is one; it does so before it imports torch."""
-BANNER = 1 << 16
-"""Bytes that a machine may write before."""
 LAST_WORDS = 0.3
 """Seconds that the log of an engine that ended is waited for: a child of its own may keep it open."""
 NOT_RUNNING, STOPPED, FORCED = "the engine is not running", "the engine stopped: ", "it was forced to end"
@@ -119,9 +113,7 @@ class EngineClient:
         self._cancelled: set[int] = set()
         """Requests that were asked to stop and have not been answered."""
         self._is_forced = False
-        self._log: deque[str] = deque(maxlen=LOG_LINES_KEPT)
-        self._unfinished = ""
-        """The log's last line, which has no end yet: a question for a password."""
+        self._log = EngineLog()
 
     async def start(self) -> None:
         """Start the engine; returns as soon as the process exists. Raises OSError where the command cannot run.
@@ -147,7 +139,7 @@ class EngineClient:
         for frame in self._backlog:
             self._write(frame)
         self._backlog.clear()
-        log = asyncio.create_task(self._read_log(self._process))
+        log = asyncio.create_task(self._log.read(self._process.stderr, lambda line: self.listeners.log(line)))
         for task in (log, asyncio.create_task(self._read_answers(self._process, log))):
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -208,7 +200,7 @@ class EngineClient:
 
     def log_lines(self) -> tuple[str, ...]:
         """The engine's last log lines (its stderr)."""
-        return (*self._log, *filter(None, [self._unfinished]))
+        return self._log.lines()
 
     def _write(self, frame: bytes) -> None:
         if self._process is None:
@@ -221,7 +213,7 @@ class EngineClient:
         assert process.stdout is not None
         reason = ""
         try:
-            await self._wait_for_engine(process.stdout)
+            await wait_for_engine(process.stdout, self._log, self._patience)
             while True:
                 prefix = await process.stdout.readexactly(LENGTH.size)
                 body = await process.stdout.readexactly(body_length(prefix))
@@ -235,29 +227,7 @@ class EngineClient:
         if self._is_forced:
             reason = FORCED
         await asyncio.wait((log,), timeout=LAST_WORDS)
-        self._ended(process, reason or _how_it_ended(status, self.log_lines()))
-
-    async def _wait_for_engine(self, output: asyncio.StreamReader) -> None:
-        """Skip what a machine writes before the engine. Raises `FrameError` where no engine speaks in time."""
-        written = b""
-        try:
-            async with asyncio.timeout(self._patience):
-                while not (line := await output.readline()).endswith(MAGIC):
-                    written += line
-                    if not line:
-                        raise asyncio.IncompleteReadError(written, None)
-                    if len(written) > BANNER:
-                        raise FrameError(f"what was started is no engine: it writes {_last_line(written)!r} and more")
-        except FrameError:
-            raise
-        except ValueError as error:  # a line without an end
-            raise FrameError("what was started is no engine: it writes without end") from error
-        except TimeoutError as error:
-            words = next((line for line in reversed(self.log_lines()) if line.strip()), "") or _last_line(written)
-            said = f"; its last words: {words[:200]!r}" if words else ""
-            raise FrameError(
-                f"no engine spoke within {self._patience:g} s (a password asked for, or another program?){said}"
-            ) from error
+        self._ended(process, reason or _how_it_ended(status, self._log.last()))
 
     def _hear(self, envelope: ToClient) -> None:
         match envelope:
@@ -296,18 +266,6 @@ class EngineClient:
         if not asked_to_end:
             self.listeners.stopped(reason)
 
-    async def _read_log(self, process: asyncio.subprocess.Process) -> None:
-        """Keep the last lines, however many come and however long they are."""
-        assert process.stderr is not None
-        decoder = getincrementaldecoder("utf-8")("replace")
-        while chunk := await process.stderr.read(LOG_CHUNK):
-            *lines, self._unfinished = (self._unfinished + decoder.decode(chunk)).split("\n")
-            self._unfinished = self._unfinished[-LONGEST_LINE:]
-            for line in lines:
-                text = line.rstrip()[:LONGEST_LINE]
-                self._log.append(text)
-                self.listeners.log(text)
-
 
 def _kill(process: asyncio.subprocess.Process) -> None:
     """End an engine and what it started, at once."""
@@ -315,14 +273,7 @@ def _kill(process: asyncio.subprocess.Process) -> None:
         os.killpg(process.pid, signal.SIGKILL)
 
 
-def _last_line(written: bytes) -> str:
-    """The last words that are not empty, cut."""
-    lines = [line for line in written.decode("utf-8", "replace").splitlines() if line.strip()]
-    return lines[-1].strip()[:200] if lines else ""
-
-
-def _how_it_ended(status: int, log: Sequence[str]) -> str:
+def _how_it_ended(status: int, last: str) -> str:
     if status < 0:
         return f"signal {-status}" + (" (killed: out of memory?)" if status == -9 else "")
-    last = next((line for line in reversed(log) if line.strip()), "")
     return f"exit status {status}" + (f", {last}" if last else "")

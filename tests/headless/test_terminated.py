@@ -13,6 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from explorer.base.records.unions import Cancelled
+from explorer.sessions.file.store import read_session
+
 STALLED = """
 import time
 from explorer.engine.answers.speakability import answer
@@ -42,7 +45,8 @@ def test_a_run_ended_by_term_says_how_much_is_kept_and_that_it_continues(
 ) -> None:
     engine = tmp_path / "slow_engine.py"
     engine.write_text(STALLED)
-    words = ("prove", "zoo:mynah", "--all", "--mode", "own_direction", "--engine", f"{sys.executable} {engine}")
+    words = ("prove", "zoo:mynah", "--all", "--mode", "own_direction", "--engine", f"{sys.executable} {engine}",
+             "--session", str(tmp_path / "s.jsonl"))  # fmt: skip
     environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path), "PYTHONUNBUFFERED": "1"}
     run = subprocess.Popen(
         [sys.executable, "-c", f"import sys; from explorer.cli import main; sys.exit(main({words!r}))"],
@@ -57,3 +61,4 @@ def test_a_run_ended_by_term_says_how_much_is_kept_and_that_it_continues(
     assert run.returncode == 128 + signal.SIGTERM
     assert "own directions: they are kept on disk, and the same command continues\n" in said
     assert said.endswith("glitch-explore: stopped\n")
+    assert isinstance(read_session(tmp_path / "s.jsonl").steps[-1].outcome, Cancelled)

@@ -84,7 +84,7 @@ class FakeFront:
 
 def runs_with(client: SilentClient, heard: list[Any]) -> Runs:
     shown = SimpleNamespace(show_asked=heard.append, show_part=lambda request, part: heard.append(part))
-    ears = Ears(shown, lambda *told: heard.append(told), lambda: None, heard.append)
+    ears = Ears(shown, lambda *told: heard.append(told), lambda: None, heard.append, heard.append)
     return Runs(cast(Any, client), ears)
 
 
@@ -156,7 +156,7 @@ def test_progress_is_kept_and_a_failing_listener_is_reported() -> None:
         def hear(*told: Any) -> None:
             raise LookupError("nobody listens")
 
-        runs = Runs(cast(Any, client), Ears(shown, hear, lambda: None, failed.append))
+        runs = Runs(cast(Any, client), Ears(shown, hear, lambda: None, failed.append, lambda request: None))
         runs.ask(Verify(model="mynah"))
         pending = client.pending[0]
         assert pending.on_part is not None

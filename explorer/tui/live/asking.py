@@ -23,6 +23,9 @@ class Front(Protocol):
     def select(self, **changes: object) -> None:
         """Change what is selected."""
 
+    def force(self) -> None:
+        """End the engine and start it anew, with its models."""
+
     def remark(self, text: str, *, problem: bool = False) -> None:
         """One line for the user."""
 
@@ -116,8 +119,10 @@ class Asking:
             self._front.remark("No run over many tokens is under way: v verifies, a proves.")
 
     def cancel(self) -> None:
-        """Stop what runs; where nothing runs, keys go to the table."""
-        if stopped := self._runs.cancel():
+        """Stop what runs; where that is not heard, end the engine; where nothing runs, keys go to the table."""
+        if self._runs.is_deaf:
+            self._front.force()
+        elif stopped := self._runs.cancel():
             self._front.remark(f"Stopping {stopped} request{'s' if stopped > 1 else ''}.")
         else:
             self._workspace.token_pane.focus_table()

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from explorer.base.records.models import LoadModel
-from explorer.base.records.unions import Step
+from explorer.base.records.unions import AnyRequest, Step
 from explorer.base.text import visible
 from explorer.tui.live.runs import Ears, Runs
+from explorer.tui.shell.guarded import run_guarded
 from explorer.tui.shell.messages import Answered, Selection
 from explorer.tui.widgets.model_bar import ModelBar, short_name
 
@@ -61,6 +62,17 @@ class LiveFront:
         """Steps were written, or could not be."""
         self._app.steps.list_written(steps, trouble)
 
+    def force(self) -> None:
+        """End the engine and start it anew, with its models."""
+        run_guarded(self._app, self._app.models.force_engine, group="force")
+
+    def offer_force(self, request: AnyRequest) -> None:
+        """A request goes on though it was asked to stop."""
+        from explorer.specs.registry import describe  # not before the first paint
+
+        said = f"{describe(request)} does not stop: the engine is inside a call that hears nothing."
+        self.remark(f"{said} esc again ends the engine and starts it anew, with its models.", problem=True)
+
     def show_running(self, runs: Runs) -> None:
         """Show in the bar what the engine works on, and how many requests wait."""
         from explorer.specs.registry import describe  # not before the first paint
@@ -97,5 +109,6 @@ def ears_of(app: ExplorerApp) -> Ears:
         shown=app.workspace,
         answered=lambda request, answered, record: app.steps.hear(request, answered, record),
         changed=lambda: app.front.show_running(app.runs),
+        deaf=app.front.offer_force,
         failed=app._handle_exception,
     )

@@ -225,6 +225,12 @@ class Models:
         for request in loads:
             self.load(request)
 
+    async def force_engine(self) -> None:
+        """End an engine that hears nothing, and start it again with the models that were loaded."""
+        self._front.remark("Ending the engine …")
+        await self._client.force()
+        await self.restart_engine()
+
     async def restart_engine(self) -> None:
         """Start the engine again after it stopped, with the models that were loaded."""
         if self._client.state != "stopped":

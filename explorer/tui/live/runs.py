@@ -15,6 +15,9 @@ from explorer.pipe.client import Answered as EngineAnswer
 from explorer.pipe.client import EngineClient, Pending
 from explorer.specs.registry import models_of, spec_of
 
+PATIENCE = 2.0
+"""Seconds that a cancellation is waited for before the engine's end is offered."""
+
 
 class Running(msgspec.Struct):
     """A request that has not been answered."""
@@ -23,6 +26,8 @@ class Running(msgspec.Struct):
     record: bool
     since: float = msgspec.field(default_factory=time.monotonic)
     progress: Progress | None = None
+    stopping_since: float | None = None
+    """When it was first asked to stop."""
 
 
 class Shown(Protocol):
@@ -45,6 +50,8 @@ class Ears(msgspec.Struct, frozen=True):
     """The list of running requests, or the progress of one, changed."""
     failed: Callable[[Exception], None]
     """One of these functions failed."""
+    deaf: Callable[[AnyRequest], None]
+    """The engine does not answer a cancellation."""
 
 
 def is_resumable(request: Request) -> bool:
@@ -88,10 +95,25 @@ class Runs:
 
     def cancel(self, which: Callable[[Request], bool] = any_request) -> int:
         """Ask the engine to stop every such request under way; how many there were."""
-        numbers = [number for number, running in self.running.items() if which(running.pending.request)]
-        for number in numbers:
+        stopped = {number: running for number, running in self.running.items() if which(running.pending.request)}
+        for number, running in stopped.items():
             self.client.cancel(number)
-        return len(numbers)
+            if running.stopping_since is None:
+                running.stopping_since = time.monotonic()
+                asyncio.get_running_loop().call_later(PATIENCE, self._check_heard, number)
+        return len(stopped)
+
+    @property
+    def is_deaf(self) -> bool:
+        """Whether a request was asked to stop and has not for `PATIENCE` seconds: the engine is inside a call that
+        hears nothing, and only its end ends it."""
+        now = time.monotonic()
+        since = (running.stopping_since for running in self.running.values())
+        return any(start is not None and now - start >= PATIENCE for start in since)
+
+    def _check_heard(self, number: int) -> None:
+        if (running := self.running.get(number)) is not None:
+            self.ears.deaf(running.pending.request)
 
     def pause(self) -> int:
         """Stop the runs that keep on disk what they have; how many there were."""

@@ -58,7 +58,7 @@ class Steps:
         self._screen = screen
         self._early: list[Answered] = []
         """What came before there were panes."""
-        self._writing = 0
+        self.writing = 0
         """Steps that are shown and on their way to the disk."""
         self._trouble = ""
         """Why the session was not written when the user last heard of it; empty where it is."""
@@ -114,8 +114,8 @@ class Steps:
         step = message.step
         if message.record:
             self._recorder.record(step)
-            self._writing += 1
-            self._workspace.session_pane.set_writing(self._writing)
+            self.writing += 1
+            self._workspace.session_pane.set_writing(self.writing)
         self._models.note(step)
         self._runs.note(step)
         self._workspace.show_step(step)
@@ -131,8 +131,8 @@ class Steps:
         pane = self._workspace.session_pane
         for step in steps:
             pane.add(step)
-        self._writing -= len(steps)
-        pane.set_writing(self._writing)
+        self.writing -= len(steps)
+        pane.set_writing(self.writing)
         self.show_trouble(trouble)
 
     def show_trouble(self, trouble: str) -> None:
