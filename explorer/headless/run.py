@@ -53,7 +53,7 @@ class Conversation:
         line = ProgressLine(sys.stderr, quiet=self.quiet)
         pending = self.client.submit(request, line.tell)
         try:
-            answered = await pending.answer
+            answered = await asyncio.shield(pending.answer)
         except asyncio.CancelledError:
             _say_kept(request, line.reached)
             if record:
