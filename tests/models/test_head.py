@@ -92,6 +92,7 @@ def test_prompts_read_in_parts_ask_the_head_once(monkeypatch: pytest.MonkeyPatch
     joined = join_batches(parts)
     assert not asked, "prompts are read by the blocks alone"
     torch.testing.assert_close(joined.logits, expected, rtol=0, atol=1e-5)
+    assert asked == [1], "and the head is asked once, for all rows"
     wanted = Wanted(rows=[2, 0], targets=np.array([[4], [9]]), choice=Choice())
     found, whole = joined.read(wanted), predict(expected, wanted)
     np.testing.assert_allclose(found.logprobs, whole.logprobs, rtol=0, atol=1e-5)

@@ -41,7 +41,8 @@ class Head:
 
     def logits(self, states: Float[Tensor, "rows d_model"]) -> Float32[Tensor, "rows vocab"]:
         """Whole logits."""
-        return nn.functional.linear(states, self.product.weight, self.product.bias).to(torch.float32)
+        found: Float32[Tensor, "rows vocab"] = self.product(states).to(torch.float32)
+        return found
 
     def predict(self, states: Float[Tensor, "rows d_model"], wanted: Wanted) -> Prediction:
         """What `prediction.predict` tells of the logits of all rows, for a `wanted` that `is_sliceable`."""

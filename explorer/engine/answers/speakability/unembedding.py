@@ -222,7 +222,8 @@ def final_norm(model: HasHidden) -> _Norm | None:
     ]
     hooks.append(head.register_forward_pre_hook(lambda module, given: read.append(given[0])))
     try:
-        model.start([[0]])
+        with torch.no_grad():
+            model.hf(input_ids=torch.zeros((1, 1), dtype=torch.int64, device=model.hf.device))
     finally:
         for hook in hooks:
             hook.remove()
