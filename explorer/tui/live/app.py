@@ -16,6 +16,7 @@ from explorer.tui.live.acts import acts_of
 from explorer.tui.live.asking import Asking
 from explorer.tui.live.dialogues import Dialogues
 from explorer.tui.live.front import LiveFront, ears_of
+from explorer.tui.live.jumps import Jumps
 from explorer.tui.live.models import Models, offer_models
 from explorer.tui.live.recorder import SessionRecorder
 from explorer.tui.live.runs import Runs
@@ -53,6 +54,7 @@ class ExplorerApp(Stage):
         self.runs = Runs(client, ears_of(self))
         self.models = Models(self.front, self.runs, client, settings)
         self.asking = Asking(self.front, self.workspace, self.runs, client)
+        self.jumps = Jumps(self.front, self.workspace, self.models)
         self.dialogues = Dialogues(self)
         self.steps = Steps(session, self.recorder, self.runs, self.models, self.workspace, self)
         self.ask_of_token = self.asking.run_pane
@@ -89,15 +91,12 @@ class ExplorerApp(Stage):
 
     @on(TokenSelected)
     def follow_token(self, message: TokenSelected) -> None:
-        """The cursor rests on a token: every pane learns of it, and its details are fetched."""
-        self.select(token=message.row)
-        self.asking.inspect_selected(record=message.opened)
+        self.jumps.follow(message)
 
     @on(NeighbourOpened)
     def go_to_neighbour(self, message: NeighbourOpened) -> None:
-        self.asking.go_to(message.model, message.token_id)
+        self.jumps.to_neighbour(message.model, message.token_id)
 
     @on(StepOpened)
     def show_step_again(self, message: StepOpened) -> None:
-        self.front.show_again(message.step)
-        self.workspace.show_tab(self.workspace.tab_of(message.step.request))
+        self.jumps.show_step(message.step)

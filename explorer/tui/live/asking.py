@@ -63,12 +63,9 @@ class Asking:
         """Mark or unmark the token."""
         self.on_token(self._workspace.token_pane.toggle_mark)
 
-    def go_to(self, model: str, token_id: int) -> None:
-        """Take the table to a token, where it shows that model."""
-        shown = self._front.selection.model
-        if shown is not None and shown.name == model:
-            self._workspace.token_pane.commands.jump_to(token_id)
-            self._workspace.show_tab("tokens")
+    def move(self, rows: int) -> None:
+        """Select the token some rows below; the keys stay where they are."""
+        self._workspace.token_pane.table.action_move(rows)
 
     # ── the token under the cursor ──
 
@@ -77,9 +74,7 @@ class Asking:
         self._workspace.token_pane.table.call_later(self._act_on_token, act)
 
     def _act_on_token(self, act: Callable[[], None]) -> None:
-        row = self._workspace.token_pane.row_under_cursor()
-        if row != self._front.selection.token:
-            self._front.select(token=row)
+        self._front.select(token=self._workspace.token_pane.row_under_cursor())
         act()
 
     def inspect(self) -> None:
@@ -119,10 +114,13 @@ class Asking:
             self._front.remark("No run over many tokens is under way: v verifies, a proves.")
 
     def cancel(self) -> None:
-        """Stop what runs; where that is not heard, end the engine; where nothing runs, keys go to the table."""
+        """Stop what runs; where that is not heard, end the engine; where nothing runs, keys go to the table; in the
+        table, its filter is cleared."""
         if self._runs.is_deaf:
             self._front.force()
         elif stopped := self._runs.cancel():
             self._front.remark(f"Stopping {stopped} request{'s' if stopped > 1 else ''}.")
+        elif not self._workspace.token_pane.table.has_focus:
+            self._workspace.show_tab("tokens")
         else:
-            self._workspace.token_pane.focus_table()
+            self._workspace.token_pane.commands.clear_filter()

@@ -42,6 +42,7 @@ def show_situation(stage: Stage, situation: Situation) -> int | None:
             for step in showing.steps:
                 if pane.id != "detail-pane" or _is_about(step.request, situation.selection):
                     pane.show(step)
+    stage.workspace.look_at(situation.selection)
     token = situation.selection.token
     if token is not None:
         stage.workspace.token_pane.seek(token.token_id)

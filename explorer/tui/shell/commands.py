@@ -63,6 +63,10 @@ COMMANDS: tuple[Command, ...] = (
     Command("sort_previous", "S", "sort back", "Sort by the previous column.", "Tokens"),
     Command("sort_reverse", "d", "reverse", "Reverse the sort order.", "Tokens"),
     Command("jump", "g", "go to id", "Jump to a token by its id or text.", "Tokens", opens_box=True),
+    Command("next_token", "J", "next token", "Select the token below; the keys stay in their pane.", "Tokens"),
+    Command("previous_token", "K", "token before", "Select the token above; the keys stay in their pane.", "Tokens"),
+    Command("back", "backspace", "back", "Go back to the token before the last jump.", "Tokens"),
+    Command("forward", "f", "forward", "Go forward again to the token of that jump.", "Tokens"),
     Command("mark", "space", "mark", "Mark or unmark the token.", "Tokens", True),
     Command("inspect", "i", "inspect", "Record everything known of the token (Enter does the same).", "Tokens"),
     *tab_commands(TABS),
@@ -70,7 +74,7 @@ COMMANDS: tuple[Command, ...] = (
         "export", "e", "export", "Export the marked tokens, or those of the verification matrix, to a file.", "Ask"
     ),
     Command("pause", "p", "pause", "Pause a run over many tokens, or resume it.", "Ask"),
-    Command("cancel", "escape", "cancel", "Cancel what is running; close a box or a dialog.", "Ask"),
+    Command("cancel", "escape", "cancel", "Cancel what is running; leave a box or a pane; clear the filter.", "Ask"),
     Command("models", "m", "models", "Load, unload and choose models.", "Models", True),
     Command("next_model", "right_square_bracket", "next model", "Show the next model's vocabulary.", "Models"),
     Command(

@@ -139,8 +139,7 @@ class Stage(Guarded, App[None]):
     def select(self, **changes: object) -> None:
         """Change what is selected; every pane is told."""
         self.selection = replace(self.selection, **changes)  # type: ignore[arg-type]
-        for pane in self.workspace.panes:
-            pane.selection = self.selection
+        self.workspace.tell(self.selection)
 
     @on(ColumnsFound)
     def show_columns(self, message: ColumnsFound) -> None:

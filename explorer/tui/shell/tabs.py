@@ -7,8 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from rich.cells import cell_len
 
 from explorer.base.records.record import Request
-from explorer.specs.registry import spec_of
-from explorer.specs.spec import Tab
+from explorer.base.text import visible, visible_bytes
+from explorer.specs.registry import REGISTRY, spec_of
+from explorer.specs.spec import Tab, no_subject
+from explorer.tui.shell.messages import Selection
 
 _PADDING = 2
 """Cells round a label."""
@@ -32,6 +34,27 @@ def tab_labels(tabs: Iterable[Tab], width: int) -> Mapping[str, str]:
     if sum(cell_len(label) + _PADDING for label in labels.values()) <= width:
         return labels
     return {tab.name: _numbered(tab, tab.short_title or tab.title) for tab in shown}
+
+
+def pane_titles(tab: Tab, shown: Selection, selected: Selection) -> tuple[str, ...]:
+    """The title of a pane, fullest first: its tab's, and where it speaks of another token than the selected one, which
+    that is."""
+    if not follows_token(tab) or shown.token is None or _subject(shown) == _subject(selected):
+        return (tab.title,)
+    token = f"{shown.token.token_id} {visible_bytes(bytes.fromhex(shown.token.token_bytes))}"
+    model = visible(shown.model.name, spaces=False) if shown.model is not None else "?"
+    long = f"{tab.title} of token {token} of {model}, not of the selected one"
+    return long, f"{tab.title} of {token}, not selected"
+
+
+def _subject(selection: Selection) -> tuple[str, int | None]:
+    model = selection.model.name if selection.model is not None else ""
+    return model, selection.token.token_id if selection.token is not None else None
+
+
+def follows_token(tab: Tab) -> bool:
+    """Whether what a tab shows is about one token."""
+    return any(spec.tab == tab and spec.subject is not no_subject for spec in REGISTRY.specs)
 
 
 def _numbered(tab: Tab, title: str) -> str:

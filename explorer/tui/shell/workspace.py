@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
@@ -13,6 +14,7 @@ from textual.content import Content
 from textual.widget import Widget
 
 from explorer.base.records.record import Request
+from explorer.base.records.tokens import TokenRow
 from explorer.base.records.unions import AnyPart, AnyRequest, Step
 from explorer.settings import Settings
 from explorer.specs.registry import resolve
@@ -20,8 +22,9 @@ from explorer.specs.spec import Tab
 from explorer.tui.panes.base import Pane
 from explorer.tui.shell.dispatcher import Act, show_acts
 from explorer.tui.shell.focus import FocusShown
+from explorer.tui.shell.messages import Selection
 from explorer.tui.shell.room import Room
-from explorer.tui.shell.tabs import tab_labels, tab_name_of
+from explorer.tui.shell.tabs import pane_titles, tab_labels, tab_name_of
 from explorer.tui.widgets.fitted_line import FittedLine
 from explorer.tui.widgets.key_line import KeyLine
 
@@ -42,6 +45,7 @@ class Workspace:
         """Every pane, in the order composed; none until they are open."""
         self.room = Room(app)
         self.focus = FocusShown(app, self.room)
+        self._selection = Selection()
 
     @property
     def acts(self) -> dict[str, Act]:
@@ -73,6 +77,7 @@ class Workspace:
         await self._app.mount(KeyLine())
         await self._mount_panes(self._app.query_one("#body"), classes, settings)
         self.panes = list(self._app.query(Pane))
+        self._show_right(next(tab for tab in self.tabs if tab.side == "right"))
         self.focus.begin()
 
     def _import_panes(self) -> list[type[Pane]]:
@@ -96,7 +101,6 @@ class Workspace:
                 await left.mount(pane)
             else:
                 await left.mount(FittedLine(tab.title, id=f"{tab.name}-title", classes="pane-title"), pane)
-        self._show_right(next(tab for tab in self.tabs if tab.side == "right"))
 
     @property
     def is_open(self) -> bool:
@@ -146,6 +150,35 @@ class Workspace:
         for pane in self.panes_for(request):
             pane.show_part(request, part)
 
+    # ── what panes speak of ──
+
+    def tell(self, selection: Selection) -> None:
+        """Tell every pane what is selected."""
+        for pane in self.panes:
+            pane.selection = selection
+        self.look_at(selection)
+
+    def look_at(self, selection: Selection) -> None:
+        """The user looks at this, and panes may speak of something else (in a replay, of their last step)."""
+        self._selection = selection
+        self._name_subjects()
+
+    def give_subject(self, request: AnyRequest, model: str, token: TokenRow) -> None:
+        """Have the pane of such requests speak of another token than the selected one, until one is selected."""
+        for pane in self.panes_for(request):
+            info = next((info for info in pane.selection.roster.models if info.name == model), pane.selection.model)
+            pane.selection = replace(pane.selection, model=info, token=token)
+        self._name_subjects()
+
+    def _name_subjects(self) -> None:
+        """Say in the titles where a pane speaks of another token than the one selected in the table."""
+        if not self.is_open:
+            return
+        for name, selector in (("detail", "#detail-title"), (self.focus.right, "#right-title")):
+            tab = next(tab for tab in self.tabs if tab.name == name)
+            title = self._app.screen_stack[0].query_one(selector, FittedLine)
+            title.say(*pane_titles(tab, self.pane(name).selection, self._selection))
+
     # ── what is in sight ──
 
     def show_tab(self, name: str) -> None:
@@ -162,8 +195,8 @@ class Workspace:
     def _show_right(self, tab: Tab) -> None:
         screen = self._app.screen_stack[0]
         cast("ContentSwitcher", screen.query_one("#right")).current = pane_id(tab.name)
-        cast("FittedLine", screen.query_one("#right-title")).say(tab.title)
         self.focus.right = tab.name
+        self._name_subjects()
 
     def share_room(self) -> None:
         """Divide the window between the panes."""

@@ -13,6 +13,7 @@ from explorer.tables.find_tokens import find_tokens, say_which
 from explorer.tui.panes.base import Pane
 from explorer.tui.panes.tokens.boxes import ViewBoxes
 from explorer.tui.panes.tokens.face import TokenFace
+from explorer.tui.panes.tokens.history import Place, TokenHistory
 from explorer.tui.panes.tokens.keeper import ViewKeeper
 from explorer.tui.panes.tokens.views import ViewMaker
 from explorer.tui.shell.messages import Remark
@@ -26,6 +27,7 @@ class ViewCommands:
     def __init__(self, pane: Pane) -> None:
         self._pane = pane
         self.views = ViewKeeper(pane, TokenFace(ViewBoxes(self)))
+        self.history = TokenHistory()
 
     # ── keys and headings ──
 
@@ -71,6 +73,20 @@ class ViewCommands:
             self._remark(problem)
 
     def _try_jump(self, token_id: int) -> str:
+        """Put the cursor on a token, for the history too; why that cannot be, else nothing."""
+        before = self.here
+        problem = self.go_to(token_id)
+        if not problem and before is not None:
+            self.history.note(before, Place(before.model, token_id))
+        return problem
+
+    @property
+    def here(self) -> Place | None:
+        """The token under the cursor."""
+        view, token_id = self.views.view, self.views.face.table.token_id
+        return None if view is None or token_id is None else Place(view.request.model, token_id)
+
+    def go_to(self, token_id: int) -> str:
         """Put the cursor on a token; why that cannot be, else nothing."""
         view = self.views.view
         if view is None or self.views.face.table.go_to(token_id):
@@ -80,7 +96,7 @@ class ViewCommands:
             return f"There is no token {token_id}: ids of {model} go from 0 to {last:,}."
         if self.views.maker is None:
             return f"Token {token_id} is not among the rows this session holds."
-        return f"Token {token_id} does not pass the filter: press / and then Escape to clear it."
+        return f"Token {token_id} does not pass the filter: esc in the table clears it."
 
     def jump_as_written(self, written: str) -> None:
         """Put the cursor on the token with this id or text; the box stays, with the reason, where that cannot be."""
@@ -137,6 +153,15 @@ class ViewCommands:
     def want_all(self) -> None:
         """Show every token."""
         self.views.want(msgspec.structs.replace(self.views.wanted, filter="", category=None), settle=True)
+
+    def clear_filter(self) -> bool:
+        """Show every token again; False where all are shown."""
+        wanted = self.views.wanted
+        if self.views.maker is None or not (wanted.filter.strip() or wanted.category):
+            return False
+        self.views.face.boxes.show_filter("", can_type=True)
+        self.want_all()
+        return True
 
     def say_problem(self, text: str) -> None:
         """Say above the table what is wrong; empty: nothing is."""

@@ -17,6 +17,7 @@ from explorer.base.text import visible
 from explorer.tables.table import AddedColumn, TableError
 from explorer.tui.panes.base import Pane
 from explorer.tui.panes.tokens.face import TokenFace
+from explorer.tui.panes.tokens.history import Place
 from explorer.tui.panes.tokens.recorded import RecordedView
 from explorer.tui.panes.tokens.views import View, ViewMaker, replayed
 from explorer.tui.shell.guarded import Work, run_guarded
@@ -38,6 +39,8 @@ class ViewKeeper:
         self.wanted = RankTokens(model="")
         self.added: dict[str, dict[str, AddedColumn]] = {}
         """Columns that runs over a vocabulary gave, by model."""
+        self.sought: Place | None = None
+        """The token that the cursor goes to in the next vocabulary, where it is that model's."""
         self._recorded = RecordedView()
 
     def run_latest(self, group: str, work: Work) -> None:
@@ -135,6 +138,9 @@ class ViewKeeper:
         self._recorded.begin(view.request)
         self.face.boxes.let_type(True)
         self._show(view)
+        if self.sought is not None and self.sought.model == source.model:
+            table.go_to(self.sought.token_id)
+        self.sought = None
         self.face.show_problem(problem)
         self.run_latest("warm", partial(asyncio.to_thread, maker.warm))
 
