@@ -9,8 +9,10 @@ from typing import Any
 
 from textual.app import App, SystemCommand
 from textual.events import Event, Key
+from textual.markup import escape
 from textual.widget import Widget
 
+from explorer.base.text import visible
 from explorer.specs.spec import Tab
 from explorer.tui.shell.commands import (
     COMMANDS,
@@ -102,7 +104,7 @@ class Dispatcher:
             title = f"{command.title[0].upper()}{command.title[1:]}  ({key_names(command, self.keys)})"
             yield SystemCommand(title, command.help, act)
         for offer in self.offers:
-            yield from offer()
+            yield from map(_as_written, offer())
 
     async def carry_out(self, name: str) -> None:
         """Do what a command does; keys that were typed ahead go to the box that it opened."""
@@ -128,6 +130,12 @@ class Dispatcher:
     async def _type_on(self) -> None:
         for event in self._type_ahead.release():
             await self._forward(event)
+
+
+def _as_written(offered: SystemCommand) -> SystemCommand:
+    """With its words as they are: the palette takes them for markup, and names come from files."""
+    title, said = (escape(visible(text, spaces=False)) for text in (offered.title, offered.help))
+    return offered._replace(title=title, help=said)
 
 
 def _takes_letters(focused: Widget | None) -> bool:
