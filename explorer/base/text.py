@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import unicodedata
 
+FSI, PDI = "\u2068", "\u2069"
+"""First strong isolate and pop directional isolate: what stands between them keeps its direction to itself."""
 _ESCAPES = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}
 _HIDDEN_CATEGORIES = {"Zl", "Zp", "Mc", "Me"}
 
@@ -18,7 +20,9 @@ def decode(token_bytes: bytes) -> str:
     return token_bytes.decode("utf-8", "replace")
 
 
-def _is_hidden(character: str, category: str) -> bool:
+def _is_hidden(character: str, category: str, *, native: bool) -> bool:
+    if native and (category == "Mc" or (category[0] != "C" and _is_reordered(character))):
+        return False
     code = ord(character)
     return (
         category[0] == "C"
@@ -26,14 +30,29 @@ def _is_hidden(character: str, category: str) -> bool:
         or (category == "Zs" and character != " ")
         or 0xFE00 <= code <= 0xFE0F  # variation selectors change a neighbour's width
         or 0x1F3FB <= code <= 0x1F3FF  # skin tones, likewise
-        or unicodedata.bidirectional(character) in ("R", "AL", "AN")  # reordered by some terminals
+        or _is_reordered(character)
     )
 
 
-def visible(text: str, *, spaces: bool = True) -> str:
+def _is_reordered(character: str) -> bool:
+    """Whether some terminals write it from right to left."""
+    return unicodedata.bidirectional(character) in ("R", "AL", "AN")
+
+
+def isolated(text: str) -> str:
+    """A safe text, between isolates where terminals disagree on its width or direction: it moves nothing else.
+
+    The isolates are ours alone: `visible` shows those of a token as `\\u{2068}`.
+    """
+    uncertain = any(unicodedata.category(character) == "Mc" or _is_reordered(character) for character in text)
+    return f"{FSI}{text}{PDI}" if uncertain else text
+
+
+def visible(text: str, *, spaces: bool = True, native: bool = False) -> str:
     """`text` as one safe line: space → `·`, newline → `\\n`, what is invisible or moves others → `\\u{…}`.
 
-    With `spaces=False` (prose: a prompt, a reply) spaces inside stay spaces.
+    With `spaces=False` (prose: a prompt, a reply) spaces inside stay spaces. With `native` combining vowels and letters
+    that are written from right to left stay as they are: for `isolated`, once it has its width.
     """
     if text.isascii() and text.isprintable() and (not spaces or " " not in text):
         return text
@@ -44,19 +63,19 @@ def visible(text: str, *, spaces: bool = True) -> str:
             shown.append("·" if spaces else " ")
         elif character in _ESCAPES:
             shown.append(_ESCAPES[character])
-        elif _is_hidden(character, category):
+        elif _is_hidden(character, category, native=native):
             shown.append(f"\\u{{{ord(character):x}}}")
-        elif category == "Mn" and not shown:
+        elif category in ("Mn", "Mc") and not shown:
             shown.append("◌" + character)
         else:
             shown.append(character)
     return "".join(shown)
 
 
-def visible_bytes(token_bytes: bytes, *, spaces: bool = True) -> str:
+def visible_bytes(token_bytes: bytes, *, spaces: bool = True, native: bool = False) -> str:
     """Like `visible`, with `\\xNN` for each byte that is not UTF-8 (instead of a U+FFFD that hides which)."""
     decoded = token_bytes.decode("utf-8", "backslashreplace") if not _is_utf8(token_bytes) else decode(token_bytes)
-    return visible(decoded, spaces=spaces)
+    return visible(decoded, spaces=spaces, native=native)
 
 
 def _is_utf8(token_bytes: bytes) -> bool:

@@ -20,6 +20,7 @@ from textual.widgets import Static
 
 from explorer.settings import Settings
 from explorer.specs.registry import REGISTRY
+from explorer.tui.shell.anchoring import anchoring
 from explorer.tui.shell.commands import COMMANDS, TABS, Command
 from explorer.tui.shell.dispatcher import Dispatcher
 from explorer.tui.shell.ending import Ending
@@ -62,6 +63,7 @@ class Stage(Guarded, App[None]):
 
     def __init__(self, settings: Settings, settings_path: Path | None = None) -> None:
         super().__init__()
+        self.driver_class = anchoring(self.driver_class)
         self.settings = settings
         self.selection = Selection()
         self.marks: defaultdict[str, set[int]] = defaultdict(set)
@@ -76,8 +78,7 @@ class Stage(Guarded, App[None]):
         self.dispatcher.offers.append(partial(offer_looks, self))
         acts = {"theme": self.looks.show_next, "defect": self.notices.show_last_defect, "quit": self.ending.quit}
         self.dispatcher.add(self.commands, acts | self.workspace.acts)
-        self._control_guard = ControlGuard()
-        """One and the same: every line keeps what a filter made of it, by that filter."""
+        self._control_guard = ControlGuard()  # one and the same: every line keeps what it made of the line
 
     def get_default_screen(self) -> Screen[None]:
         return GuardedScreen(id="_default")

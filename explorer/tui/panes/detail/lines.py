@@ -14,7 +14,7 @@ from textual.content import Content
 
 from explorer.base.records.inspect import TokenDetail
 from explorer.base.records.tokens import LABELS, TokenRef, TokenRow
-from explorer.base.text import visible, visible_bytes
+from explorer.base.text import isolated, visible, visible_bytes
 from explorer.specs import merges
 from explorer.specs.blocks import token_text
 from explorer.tui.panes.tokens.table_layout import ramp_step
@@ -38,7 +38,7 @@ def detail_lines(
 ) -> list[Content]:
     """Everything known of the token `row`; `unanswered` stands for what `detail` will say."""
     lines = [_title(row, marked=marked), *_origin(row, detail, unanswered), *_indicators(row, width, height)]
-    lines += [*_spelling(row), *_merge_path(detail), *_published(detail)]
+    lines += [*_spelling(row, width), *_merge_path(detail), *_published(detail)]
     return lines
 
 
@@ -112,14 +112,15 @@ def _indicator_pairs(row: TokenRow, values: Sequence[str], width: int) -> list[C
     return [Content.assemble(*cells[start : start + across]) for start in range(0, len(cells), across)]
 
 
-def _spelling(row: TokenRow) -> list[Content]:
+def _spelling(row: TokenRow, width: int) -> list[Content]:
     token_bytes = bytes.fromhex(row.token_bytes)
     lines = [_field("bytes", f"{token_bytes.hex(' ')}  ({len(token_bytes)})" if token_bytes else "none")]
     if cell_len(shown(row)) > _TITLE_TOKEN:
         lines.append(_field("token", shown(row)))
     glyphs = safe_glyphs(row.text)
     if glyphs.strip() and glyphs != shown(row).replace("·", " "):
-        lines.append(_field("glyphs", glyphs))
+        marks = sum(unicodedata.category(character) == "Mc" for character in glyphs)  # each a cell more in tmux
+        lines.append(_field("glyphs", isolated(cut(glyphs, max(1, width - _FIELD - 1 - marks)))))
     return lines
 
 
@@ -147,14 +148,14 @@ def shown(token: TokenRow | TokenRef) -> str:
 
 
 def safe_glyphs(text: str) -> str:
-    """`text` as its glyphs look, without what could move others or control a terminal.
+    """`text` as it is written; what could move others or control a terminal is shown as `\\u{…}`.
 
     Joiners, combining marks and right-to-left letters stay, and terminals disagree on their width: this
-    belongs on a line of its own.
+    belongs on a line of its own, isolated.
     """
     kept = "".join(
         character
-        for character in CONTROLS.sub("", text)
+        for character in CONTROLS.sub(lambda found: visible(found[0]), text)
         if unicodedata.category(character) not in ("Cc", "Cs", "Cn", "Co") and character != "\ufffd"
     )
     return "◌" + kept if kept and unicodedata.category(kept[0])[0] == "M" else kept

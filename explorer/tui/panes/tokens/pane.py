@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
+from typing import Self
 
 from textual import on
 from textual.app import ComposeResult
@@ -14,6 +15,7 @@ from explorer.base.records.tokens import TokenRow
 from explorer.base.records.unions import AnyPart, AnyRequest, Cancelled, Step
 from explorer.base.records.vocabulary import RankedTokens, RankTokens, ReadVocabulary, VocabularyColumns
 from explorer.base.text import visible
+from explorer.settings import Settings
 from explorer.tui.panes.base import Pane
 from explorer.tui.panes.tokens.commands import ViewCommands
 from explorer.tui.panes.tokens.table import TokenTable
@@ -45,6 +47,13 @@ class TokenPane(Pane):
         super().__init__(id=id)
         self.commands = ViewCommands(self)
         self.views = self.commands.views
+
+    @classmethod
+    def made_for(cls, settings: Settings, *, id: str) -> Self:
+        """Tokens in their own scripts, where the settings want that."""
+        pane = cls(id=id)
+        pane.table.drawing.native = settings.native_text
+        return pane
 
     def compose(self) -> ComposeResult:
         yield from self.views.face.widgets(self.empty_hint)

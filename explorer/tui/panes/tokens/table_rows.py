@@ -76,6 +76,9 @@ class TokenRows(Protocol):
     def visible(self, token_id: int) -> str:
         """The token as one safe line."""
 
+    def written(self, token_id: int) -> str:
+        """The same with combining vowels and right-to-left letters as they are written."""
+
     def text(self, token_id: int) -> str:
         """The token as it is: not for a screen."""
 
@@ -142,6 +145,9 @@ class LoadedRows:
     def visible(self, token_id: int) -> str:
         return self.columns.visible(token_id)
 
+    def written(self, token_id: int) -> str:
+        return visible_bytes(self.columns.token_bytes(token_id), native=True)
+
     def text(self, token_id: int) -> str:
         return self.columns.text(token_id)
 
@@ -195,6 +201,9 @@ class ReplayedRows:
 
     def visible(self, token_id: int) -> str:
         return visible_bytes(bytes.fromhex(self._rows[token_id].token_bytes))
+
+    def written(self, token_id: int) -> str:
+        return visible_bytes(bytes.fromhex(self._rows[token_id].token_bytes), native=True)
 
     def text(self, token_id: int) -> str:
         return self._rows[token_id].text

@@ -1,0 +1,158 @@
+"""Text in every script: harmless, as it is written, and in its columns on terminals that disagree how wide it is."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len, get_character_cell_size
+
+from explorer.base.text import FSI, PDI, isolated, visible
+from explorer.engine.models.checkpoints.gguf_header import read_gguf_header
+from explorer.settings import Settings
+from explorer.tui.panes.detail.lines import detail_lines
+from explorer.tui.panes.tokens.pane import TokenPane
+from explorer.tui.panes.tokens.table_layout import Column, fit
+from explorer.tui.shell.anchoring import anchor
+from explorer.tui.widgets.guard import CONTROLS, ControlGuard
+from tests.app_driver import settled
+from tests.tui.token_samples import ThemedApp, assert_harmless, read, row, screen_lines, vocabulary
+
+SCRIPTS = ["காபி", "கொடு", "क्षि", " हिन्दी", "مرحبا", " שלום", "١٢٣", "নদী", "ไทย", "龍", "plain"]
+COLUMN = Column("token", "token", "token", 18)
+_CODES = re.compile("\x1b(7|8|\\[(\\d+)C)")
+
+
+def is_mark(character: str) -> bool:
+    return unicodedata.category(character) == "Mc"
+
+
+def has_cell(character: str) -> bool:
+    return is_mark(character) or character in FSI + PDI
+
+
+WIDTHS: dict[str, Callable[[str], int]] = {
+    "kitty": lambda character: get_character_cell_size(character),
+    "tmux": lambda character: 1 if is_mark(character) else get_character_cell_size(character),
+    "xterm": lambda character: 1 if has_cell(character) else get_character_cell_size(character),
+}
+"""Cells of a character. tmux 3.3a was asked (by cursor position reports): a spacing mark has one cell there."""
+
+
+def column_after(data: str, width_of: Callable[[str], int]) -> tuple[int, str]:
+    """Where the cursor of a terminal stands after `data`, and what its line shows in the cells of one width."""
+    column, saved, cells = 0, 0, dict[int, str]()
+    at = 0
+    while at < len(data):
+        code = _CODES.match(data, at)
+        if code is None:
+            for cell in range(column, column + width_of(data[at])):
+                cells[cell] = data[at]
+            column += width_of(data[at])
+            at += 1
+            continue
+        at = code.end()
+        if code[1] == "7":
+            saved = column
+        elif code[1] == "8":
+            column = saved
+        else:
+            column += int(code[2])
+    return column, "".join(cells.get(cell, "?") for cell in range(column))
+
+
+def shown_in_table(text: str) -> str:
+    return isolated(fit(visible(text, native=True), COLUMN))
+
+
+@given(st.text(max_size=30))
+def test_text_as_it_is_written_drives_no_terminal_and_reorders_nothing_else(text: str) -> None:
+    shown = isolated(visible(text, native=True))
+    inner = shown[1:-1] if shown.startswith(FSI) else shown
+    assert not CONTROLS.search(inner)
+    assert not any(unicodedata.category(character)[0] == "C" for character in inner)
+    assert not (inner and unicodedata.category(inner[0]) in ("Mn", "Mc"))
+    assert shown.startswith(FSI) == shown.endswith(PDI)
+
+
+@pytest.mark.parametrize("hostile", ["\u202eevil", "\u2066a", "\u2068a\u2069", "\u200f", "\u061c", "\x1b[31mا"])
+def test_overrides_and_isolates_of_a_token_stay_escaped(hostile: str) -> None:
+    shown = visible(hostile, native=True)
+    assert not CONTROLS.search(shown)
+    assert "\\u{" in shown
+
+
+def test_every_script_is_written_as_it_is_and_alone_a_mark_has_a_base() -> None:
+    for text in SCRIPTS:
+        assert visible(text, native=True) == text.replace(" ", "·")
+    assert visible("ா", native=True) == "◌ா"
+    assert "\\u{" in visible("காபி")
+
+
+@pytest.mark.parametrize("terminal", WIDTHS)
+@given(text=st.text(st.sampled_from("கா\u0bbe\u0bcdि\u0903مشב א\u05b7a1é龍\u202e"), max_size=24))
+def test_what_follows_stands_in_its_column_on_every_terminal(terminal: str, text: str) -> None:
+    data = anchor(f"{shown_in_table(text)}|next")
+    column, line = column_after(data, WIDTHS[terminal])
+    assert column == COLUMN.width + 1 + len("|next")
+    assert line.endswith("|next")
+    assert "?" not in line, "no cell keeps what stood there before"
+
+
+def test_the_guard_keeps_our_isolates_and_no_others() -> None:
+    guard = ControlGuard()
+
+    def guarded(text: str) -> str:
+        from rich.segment import Segment
+        from textual.color import Color
+
+        return guard.apply([Segment(text)], Color(0, 0, 0))[0].text
+
+    assert guarded(f"{FSI}مرحبا{PDI}x") == f"{FSI}مرحبا{PDI}x"
+    assert guarded(f"{FSI}\u202eab{PDI}{PDI}\u2066c{FSI}d") == f"{FSI}ab{PDI}cd"
+    assert anchor("plain \x1b[31mtext") == "plain \x1b[31mtext"
+
+
+def test_the_details_show_a_token_as_it_is_written_on_a_line_of_its_own() -> None:
+    for text in ("காபி", "مرحبا"):
+        lines = [line.plain for line in detail_lines(row(text.encode()), None, marked=False, width=57, height=40)]
+        assert [line for line in lines if line.startswith("glyphs")] == [f"glyphs        {FSI}{text}{PDI}"]
+    override = [
+        line.plain
+        for line in detail_lines(row("\u202eمر".encode()), None, marked=False, width=57, height=40)
+        if line.plain.startswith("glyphs")
+    ]
+    assert override == [f"glyphs        {FSI}\\u{{202e}}مر{PDI}"]
+
+
+@pytest.mark.parametrize("native", [False, True])
+async def test_the_table_shows_scripts_where_the_settings_want_it(native: bool) -> None:
+    pane = TokenPane.made_for(Settings(native_text=native), id="tokens-pane")
+    app = ThemedApp(pane)
+    async with app.run_test(size=(80, 24)) as pilot:
+        pane.show(read(vocabulary([text.encode() for text in SCRIPTS])))
+        await settled(pilot)
+        assert_harmless(app)
+        text = "\n".join(screen_lines(app))
+        assert ("காபி" in text) == native
+        assert ("مرحبا" in text) == native
+        assert ("\\u{bbe}" in text) == (not native)
+
+
+def test_gemmas_tokens_are_readable_and_stay_in_their_columns(gemma_gguf: Path) -> None:
+    """Of its 262,144 tokens 32,874 (one in eight) hold combining vowels or right-to-left letters."""
+    tokens = read_gguf_header(gemma_gguf).metadata["tokenizer.ggml.tokens"]
+    assert isinstance(tokens, list)
+    texts = [token.replace("▁", " ") for token in tokens if not token.isascii()]
+    native = [(text, shown) for text in texts if (shown := visible(text, native=True)) != visible(text)]
+    assert len(native) == 32_874
+    for text, shown in native:
+        assert not CONTROLS.search(shown)
+        assert cell_len(fit(shown, COLUMN)) == COLUMN.width + 1
+        data = anchor(shown_in_table(text))
+        assert {column_after(data, width_of)[0] for width_of in WIDTHS.values()} == {COLUMN.width + 1}
