@@ -193,8 +193,7 @@ def _probe_rows(outcome: RepeatBackResult, probe: TokenReplies, *, control: bool
 
 REPEAT = Tab(
     name="repeat",
-    title="Repeat-back",
-    short_title="Repeat",
+    title="Repeat",
     pane="explorer.tui.panes.repeat_back.pane:RepeatBackPane",
     help="Replies of the loaded models that were asked to repeat the token.",
     number=2,

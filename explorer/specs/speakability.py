@@ -230,8 +230,7 @@ def _after(given: Namespace, request: Any, outcome: Any) -> None:
 
 SPEAKABILITY = Tab(
     name="speakability",
-    title="Speakability",
-    short_title="Prove",
+    title="Prove",
     pane="explorer.tui.panes.speakability.pane:SpeakabilityPane",
     help="Which tokens can be the argmax of the logits, with proof either way.",
     number=7,

@@ -219,8 +219,7 @@ def _json_rows(outcome: VerdictColumns) -> Iterable[Row]:
 
 VERIFICATION = Tab(
     name="verdicts",
-    title="Verification",
-    short_title="Verify",
+    title="Verify",
     pane="explorer.tui.panes.verdicts.pane:VerdictsPane",
     help="Many tokens tested by every definition of a glitch token, and what each verdict rests on.",
     number=6,

@@ -303,9 +303,17 @@ async def test_the_palette_has_each_command_once_with_its_key_and_more(
         offered = {command.title: command for command in app.get_system_commands(app.screen)}
         titles = list(offered)
         assert len(titles) == len(list(app.get_system_commands(app.screen)))
-        assert {"Logprobs  (l)", "Go to Logprobs  (f3 or 3)", "Show mynah", "Unload mynah", "Theme: gull"} <= set(
-            titles
-        )
+        assert {
+            "Logprobs  (l)",
+            "Go to Logprobs  (f3 or 3)",
+            "Show mynah",
+            "Unload mynah",
+            "Theme: gull",
+            "Load zoo:starling",
+        } <= set(titles)
+        offered["Sort by output_norm"].callback()
+        view = app.workspace.token_pane.views
+        await until(pilot, lambda: view.view is not None and view.view.sort == "output_norm")
         offered["Save a screenshot"].callback()
         offered["Save a screenshot"].callback()
         assert "<svg" in (tmp_path / "glitch-explore-2.svg").read_text()

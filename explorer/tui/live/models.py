@@ -240,8 +240,15 @@ class Models:
 
 
 def offer_models(models: Models, selection: Selection) -> Iterator[SystemCommand]:
-    """For the palette: what can be done with each loaded model."""
+    """For the palette: what can be done with each loaded model, and the models of the zoo that are not."""
+    from explorer.zoo import zoo_names  # not before the first paint
+
     for info in selection.roster.models:
         name = visible(info.name, spaces=False)
         yield SystemCommand(f"Show {name}", f"Show the vocabulary of {name}.", partial(models.choose, info))
         yield SystemCommand(f"Unload {name}", f"Free the memory of {name}.", partial(models.unload, info.name))
+    loaded = {info.source for info in selection.roster.models}
+    for source in (f"zoo:{name}" for name in zoo_names()):
+        if source not in loaded:
+            load = partial(models.load, models.request_for(source))
+            yield SystemCommand(f"Load {source}", "Load this model of the zoo; m loads any other.", load)

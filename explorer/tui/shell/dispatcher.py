@@ -13,7 +13,9 @@ from textual.markup import escape
 from textual.widget import Widget
 
 from explorer.base.text import visible
+from explorer.specs.registry import REGISTRY
 from explorer.specs.spec import Tab
+from explorer.tui.panes.base import Pane
 from explorer.tui.shell.commands import (
     COMMANDS,
     REPLAY_COMMANDS,
@@ -90,8 +92,10 @@ class Dispatcher:
     def show_help(self) -> None:
         """Every key."""
         from explorer.tui.screens.help import HelpScreen
+        from explorer.tui.shell.pane_keys import pane_groups
 
-        self._app.push_screen(HelpScreen(self.keys, self.commands))
+        panes = self._app.screen_stack[0].query(Pane)
+        self._app.push_screen(HelpScreen(self.keys, self.commands, pane_groups(panes, REGISTRY.tabs())))
 
     def is_ready(self, action: str, parameters: tuple[object, ...], *, is_open: bool) -> bool:
         """Whether an action can be carried out; until the panes are open there is nothing to act on."""

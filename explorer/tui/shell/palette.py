@@ -1,4 +1,4 @@
-"""What the command palette offers besides the commands that have keys: themes, and a picture of the screen."""
+"""What the command palette offers besides the commands that have keys: columns, themes, and a picture."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from textual.app import SystemCommand
 
 from explorer.base.errors import ExplorerError
 from explorer.base.files import write_whole
+from explorer.base.records.tokens import INDICATORS
 from explorer.base.text import visible
 
 if TYPE_CHECKING:
@@ -26,6 +27,16 @@ def offer_looks(stage: Stage) -> Iterator[SystemCommand]:
     yield SystemCommand(
         "Save a screenshot", "Write the screen as an SVG picture into the current folder.", partial(_save_screen, stage)
     )
+
+
+def offer_columns(stage: Stage) -> Iterator[SystemCommand]:
+    """Each column of the token table by name, to sort by."""
+    if stage.is_open:
+        commands = stage.workspace.token_pane.commands
+        for name in commands.sorts:
+            meaning = INDICATORS.get(name, "a column of the token table")
+            sort = partial(commands.sort_by_heading, name)
+            yield SystemCommand(f"Sort by {visible(name)}", f"By {meaning}; chosen again: the other way round.", sort)
 
 
 def _save_screen(stage: Stage) -> None:

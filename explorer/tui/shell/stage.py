@@ -28,7 +28,7 @@ from explorer.tui.shell.guarded import Guarded, prevents_drawing
 from explorer.tui.shell.looks import Looks, ramp_defaults
 from explorer.tui.shell.messages import ColumnsFound, Remark, Selection
 from explorer.tui.shell.notices import Notices
-from explorer.tui.shell.palette import offer_looks
+from explorer.tui.shell.palette import offer_columns, offer_looks
 from explorer.tui.shell.room import NARROW
 from explorer.tui.shell.sweeper import PERIOD, begin_sweeping, sweep
 from explorer.tui.shell.workspace import Workspace
@@ -75,7 +75,7 @@ class Stage(Guarded, App[None]):
         self.looks = Looks(self, settings, settings_path, self.notices.remark)
         self.looks.use_chosen()
         self.dispatcher = Dispatcher(self, settings.keys, super().on_event)
-        self.dispatcher.offers.append(partial(offer_looks, self))
+        self.dispatcher.offers += [partial(offer, self) for offer in (offer_columns, offer_looks)]
         acts = {"theme": self.looks.show_next, "defect": self.notices.show_last_defect, "quit": self.ending.quit}
         self.dispatcher.add(self.commands, acts | self.workspace.acts)
         self._control_guard = ControlGuard()  # one and the same: every line keeps what it made of the line

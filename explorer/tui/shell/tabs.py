@@ -11,9 +11,12 @@ from explorer.base.text import visible, visible_bytes
 from explorer.specs.registry import REGISTRY, spec_of
 from explorer.specs.spec import Tab, no_subject
 from explorer.tui.shell.messages import Selection
+from explorer.tui.shell.room import NARROW
 
-_PADDING = 2
-"""Cells round a label."""
+
+def padding(width: int) -> int:
+    """Cells between two labels in a row of `width` cells (`explorer.tcss` says the same)."""
+    return 1 if width < NARROW else 2
 
 
 def tab_name_of(request: Request) -> str:
@@ -31,7 +34,7 @@ def tab_labels(tabs: Iterable[Tab], width: int) -> Mapping[str, str]:
     """What stands in a row of `width` cells, by name: '1 Tokens'; short titles where the titles do not fit."""
     shown = tuple(in_row(tabs))
     labels = {tab.name: _numbered(tab, tab.title) for tab in shown}
-    if sum(cell_len(label) + _PADDING for label in labels.values()) <= width:
+    if sum(cell_len(label) + padding(width) for label in labels.values()) <= width:
         return labels
     return {tab.name: _numbered(tab, tab.short_title or tab.title) for tab in shown}
 

@@ -70,7 +70,7 @@ class RowList(Guarded, ScrollView, can_focus=True):
         Binding("pagedown", "page(1)", "page down", show=False),
         Binding("home", "move(-1_000_000_000)", "first", show=False),
         Binding("end", "move(1_000_000_000)", "last", show=False),
-        Binding("enter", "choose", "open"),
+        Binding("enter", "choose", "open", tooltip="Open what the row is about"),
     ]
     COMPONENT_CLASSES: ClassVar[set[str]] = {"row-list--header", "row-list--cursor", "row-list--cursor-blurred"}
     DEFAULT_CSS = """

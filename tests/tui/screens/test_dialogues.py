@@ -245,7 +245,7 @@ async def test_the_help_scrolls_to_its_end_at_80x24() -> None:
         await pilot.press("end")
         await pilot.pause()
         await pilot.wait_for_scheduled_animations()
-        assert "session file is always complete" in app.screen_text().replace("\n", " ")
+        assert "the answers are the same" in app.screen_text().replace("\n", " ")
 
 
 # ── one line ──

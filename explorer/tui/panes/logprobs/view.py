@@ -18,11 +18,16 @@ class LogprobView(LinesView):
     """Draws a `TableView`, or, where there is none, what `empty` draws."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left", "move(-1)", "column"),
-        Binding("right", "move(1)", "column"),
-        Binding("o,enter", "sort", "sort"),
-        Binding("F", "form", "form"),
-        Binding("T", "turn", "turn"),
+        Binding("left", "move(-1)", "column", tooltip="Go from model to model"),
+        Binding("right", "move(1)", "column", tooltip="Go from model to model"),
+        Binding(
+            "o,enter",
+            "sort",
+            "sort",
+            tooltip="Sort by the model under the cursor",
+        ),
+        Binding("F", "form", "form", tooltip="Change what a cell says: log-probability, probability, rank"),
+        Binding("T", "turn", "turn", tooltip="Have the models down, or across"),
     ]
 
     def __init__(self, empty: Draw, *, id: str | None = None) -> None:

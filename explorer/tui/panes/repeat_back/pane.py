@@ -32,8 +32,8 @@ class RepeatBackPane(Pane):
 
     content: ClassVar[str] = "#replies"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+t", "toggle_ids", "token ids"),
-        Binding("w", "toggle_whole", "whole replies"),
+        Binding("ctrl+t", "toggle_ids", "token ids", tooltip="Show the ids of the tokens of a reply"),
+        Binding("w", "toggle_whole", "whole replies", tooltip="Show prompts and replies whole"),
     ]
     DEFAULT_CSS = """
     RepeatBackPane {

@@ -121,6 +121,11 @@ class ViewCommands:
             self.focus_table()
 
     @property
+    def sorts(self) -> tuple[str, ...]:
+        """The columns that the table can be sorted by now."""
+        return self.views.maker.sorts if self.views.maker is not None else ()
+
+    @property
     def _sort(self) -> str:
         """The column that the view wanted is sorted by."""
         maker = self.views.maker

@@ -77,8 +77,8 @@ class MatrixList(RowList):
     """Shows a `ListedMatrix`; left and right go from definition to definition."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left", "column(-1)", "definition"),
-        Binding("right", "column(1)", "definition"),
+        Binding("left", "column(-1)", "definition", tooltip="Go from definition to definition"),
+        Binding("right", "column(1)", "definition", tooltip="Go from definition to definition"),
     ]
 
     def __init__(self, *, id: str | None = None, empty: str = "") -> None:

@@ -37,7 +37,9 @@ class VerdictsPane(Pane):
     """Shows `VerificationResult` and `VerdictEvidence` records; asks `Verify`."""
 
     content: ClassVar[str] = "#matrix"
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("x", "ids", "ids of the evidence")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("x", "ids", "ids of the evidence", tooltip="Show the ids of the tokens of the evidence")
+    ]
     DEFAULT_CSS = """
     VerdictsPane {
         height: 1fr;
