@@ -131,7 +131,7 @@ async def test_the_table_opens_at_the_default_indicator_and_says_why(
 
 async def test_keys_go_to_the_table_as_soon_as_it_is_there(app: TokensApp, vocabulary: VocabularyColumns) -> None:
     async with app.run_test(size=(80, 20)) as pilot:
-        app.pane.focus_table()
+        app.pane.focus_content()
         await pilot.pause()
         app.pane.show(read(vocabulary))
         await settled(pilot)
@@ -427,7 +427,7 @@ async def test_the_cursor_is_told_when_it_rests_and_when_enter_is_pressed(
         app.pane.show(read(vocabulary))
         await settled(pilot)
         app.said.clear()
-        app.pane.focus_table()
+        app.pane.focus_content()
         await pilot.press("down", "down", "down")
         await settled(pilot)
         await pilot.press("enter")

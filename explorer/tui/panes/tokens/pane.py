@@ -66,10 +66,6 @@ class TokenPane(Pane):
     # ── what the App calls ────────────────────────────────────────────────────────────────────────────────
 
     def focus_content(self) -> None:
-        self.focus_table()
-
-    def focus_table(self) -> None:
-        """Keys go to the table."""
         self.views.face.focus_table()
 
     def seek(self, token_id: int) -> None:
