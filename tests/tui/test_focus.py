@@ -58,6 +58,8 @@ async def test_a_pane_that_was_asked_has_the_keys_and_the_last_line_names_them(
             await pilot.press(key)
             assert with_keys(app).id == f"{tab}-pane"
             assert app.query_one(Tabs).active == tab
+            active = app.query_one(Tabs).query_one(f"#{tab}").rich_style
+            assert active.color != active.bgcolor
             assert last_line(app).rstrip().endswith(PINNED)
             await pilot.press("escape", "1")
             assert with_keys(app).id == "tokens-pane"

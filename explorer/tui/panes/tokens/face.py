@@ -9,6 +9,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from explorer.base.text import visible
+from explorer.tables.highlights import sought_in
 from explorer.tui.panes.tokens.boxes import ViewBoxes
 from explorer.tui.panes.tokens.table import TokenTable
 from explorer.tui.panes.tokens.views import View, notes_of, titles_of
@@ -48,6 +49,7 @@ class TokenFace:
             self.table.display = True
             if self.table.screen.focused is None:  # what is hidden cannot be focused, and the App asked for it early
                 self.focus_table()
+        self.table.drawing.sought = sought_in(view.request.filter, view.rows.indicators)
         self.table.show_rows(view.rows, sort=view.sort, descending=view.request.descending, lead=view.lead)
         self._title.say(*titles_of(view))
         rule, *others = notes_of(view) or ("",)  # the rule first: of what is long, the end is cut away

@@ -6,16 +6,20 @@ drawn and kept while it is likely to be drawn again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual.cache import LRUCache
 from textual.geometry import Size
 from textual.strip import Strip
 
+from explorer.tables.highlights import spans
 from explorer.tables.table import AddedColumn
 from explorer.tui.panes.tokens.table_layout import (
+    GAP,
     RAMP_EDGES,
     Column,
     Painter,
@@ -26,7 +30,11 @@ from explorer.tui.panes.tokens.table_layout import (
 )
 from explorer.tui.panes.tokens.table_rows import TokenRows
 
+if TYPE_CHECKING:
+    import regex
+
 _STRIPS_KEPT = 512
+_SOUGHT = Style(bold=True, underline=True)
 _RAMP = tuple(f"ramp-{step}" for step in range(len(RAMP_EDGES) + 1))
 PARTS = tuple(f"table--{part}" for part in ("header", "sorted", "muted", "mark", "flag", "cursor", *_RAMP))
 """Classes of the parts that have a style of their own in `TABLE_CSS`."""
@@ -72,6 +80,8 @@ class TableDrawing:
         self._marked: frozenset[int] = frozenset()
         self.painter: Painter | None = None
         """None before the first rows are laid out."""
+        self.sought: tuple[regex.Pattern[str], ...] = ()
+        """What of a token's text is underlined: the filter looks for it."""
         self._strips: LRUCache[tuple[int, bool], Strip] = LRUCache(_STRIPS_KEPT)
 
     def set_rows(self, rows: TokenRows, sort: Sort, lead: str) -> None:
@@ -134,7 +144,8 @@ class TableDrawing:
         key = (position, position == cursor)
         strip = self._strips.get(key)
         if strip is None:
-            strip = self._strips[key] = _row(self.painter, position, left, width, under_cursor=position == cursor)
+            plain = _row(self.painter, position, left, width, under_cursor=position == cursor)
+            strip = self._strips[key] = _underlined(plain, self.painter, position, self.sought)
         return strip
 
     def _header(self, painter: Painter, left: int, width: int) -> Strip:
@@ -185,6 +196,21 @@ def _row(painter: Painter, position: int, left: int, width: int, *, under_cursor
     segments = painter.segments(columns, position, under_cursor=under_cursor)
     end = painter.palette.cursor if under_cursor else painter.palette.plain
     return _joined(segments, width, end)
+
+
+def _underlined(strip: Strip, painter: Painter, position: int, sought: Sequence[regex.Pattern[str]]) -> Strip:
+    """A row with what is sought in its token underlined."""
+    token_id = painter.rows.token_at(position)
+    if not sought or token_id is None:
+        return strip
+    token = painter.layout.fixed[-1]
+    start = painter.layout.fixed_width - token.width - GAP
+    text, _ = painter.cell(token, token_id)
+    for begin, end in spans(sought, text):
+        first, last = (min(token.width, cell_len(text[:place])) + start for place in (begin, end))
+        found = strip.crop(first, last).apply_style(_SOUGHT)
+        strip = Strip.join([strip.crop(0, first), found, strip.crop(last, strip.cell_length)])
+    return strip
 
 
 def _columns_in_sight(painter: Painter, left: int, width: int) -> tuple[Column, ...]:

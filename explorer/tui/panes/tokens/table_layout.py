@@ -24,7 +24,8 @@ from explorer.tui.widgets.cutting import cut, cut_numbers, padded
 RAMP_EDGES = (1.0, 5.0, 25.0, 75.0, 95.0, 99.0)
 """Percentiles between the seven ramp colours: fine at both tails, where under-trained tokens are."""
 
-_GAP = 1
+GAP = 1
+"""Cells between two columns."""
 _ARROW = 2
 _TOKEN_MIN, _TOKEN_MAX = 14, 34
 _ADDED_MIN, _ADDED_MAX = 9, 16
@@ -56,18 +57,18 @@ class Layout:
     @property
     def fixed_width(self) -> int:
         """Cells taken by the columns that stay put."""
-        return sum(column.width + _GAP for column in self.fixed)
+        return sum(column.width + GAP for column in self.fixed)
 
     @property
     def width(self) -> int:
         """Cells of the whole table."""
-        return self.fixed_width + sum(column.width + _GAP for column in self.moving)
+        return self.fixed_width + sum(column.width + GAP for column in self.moving)
 
     def starts(self) -> list[int]:
         """Where each moving column begins, counted from the first of them."""
         starts = [0]
         for column in self.moving:
-            starts.append(starts[-1] + column.width + _GAP)
+            starts.append(starts[-1] + column.width + GAP)
         return starts[:-1]
 
     def within(self, x: int, room: int) -> tuple[Column, ...]:
@@ -75,7 +76,7 @@ class Layout:
         seen = []
         for column, start in zip(self.moving, self.starts(), strict=True):
             first, last = max(start, x), min(start + column.width, x + room)
-            if start < x + room and start + column.width + _GAP > x:
+            if start < x + room and start + column.width + GAP > x:
                 seen.append(replace(column, width=max(0, last - first)))
         return tuple(seen)
 
@@ -83,9 +84,9 @@ class Layout:
         """The column under a cell of the widget."""
         columns, x = (self.fixed, x) if x < self.fixed_width else (self.moving, x - self.fixed_width + scroll_x)
         for column in columns:
-            if x < column.width + _GAP:
+            if x < column.width + GAP:
                 return column
-            x -= column.width + _GAP
+            x -= column.width + GAP
         return None
 
 
@@ -108,7 +109,7 @@ def lay_out(rows: TokenRows, lead: str, added: Mapping[str, AddedColumn], width:
     digits = max(len(str(rows.highest_id)), 2 + _ARROW)
     marker, token_id = Column("marker", "", "", _MARKER), Column("id", "id", "id", digits, right=True)
     first = (marker, token_id, category, *indicators[:1], *percentile, *beside)
-    left = width - sum(column.width + _GAP for column in first) - _GAP
+    left = width - sum(column.width + GAP for column in first) - GAP
     token = Column("token", "token", "token", min(_TOKEN_MAX, max(_TOKEN_MIN, left)))
     return Layout(fixed=(marker, token_id, token), moving=moving)
 
@@ -119,7 +120,7 @@ def fit(text: str, column: Column, *, is_number: bool = False) -> str:
     shown = cut_numbers(text, column.width) if is_number else cut(text, column.width)
     if column.right:
         shown = " " * (column.width - cell_len(shown)) + shown
-    return padded(shown, column.width) + " " * _GAP
+    return padded(shown, column.width) + " " * GAP
 
 
 def flag_letters(flags: tuple[str, ...]) -> dict[str, str]:
