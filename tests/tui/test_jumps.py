@@ -28,6 +28,11 @@ def token(app: ExplorerApp) -> int:
     return app.selection.token.token_id
 
 
+def subject(app: ExplorerApp) -> int:
+    """The token whose neighbourhood is shown, as its heading says."""
+    return int(rendered(app.query_one("#neighbour-heading"))[0].split(" · ")[0].split()[-1])
+
+
 def place(token_id: int) -> Place:
     return Place("mynah", token_id)
 
@@ -60,8 +65,10 @@ async def test_a_walk_among_neighbours_is_walked_back_and_forward(engine: Engine
             passed.append(token(app))
         await pilot.press("backspace")
         await until(pilot, lambda: token(app) == passed[1])
+        await until(pilot, lambda: subject(app) == passed[1])
         await pilot.press("backspace")
         await until(pilot, lambda: token(app) == passed[0])
+        await until(pilot, lambda: subject(app) == passed[0])
         await pilot.press("backspace")
         await until(pilot, lambda: any("no token to go back" in note.message for note in app._notifications))
         await pilot.press("f", "f")
@@ -105,7 +112,7 @@ async def test_a_step_about_a_token_that_is_filtered_out_names_it(engine: Engine
         await settled(pilot)
         await open_step(app, pilot, RepeatBack)
         assert token(app) != first
-        assert f"Repeat-back of {first} " in screen_text(app) or f"Repeat-back of token {first} " in screen_text(app)
+        assert f"Repeat of {first} " in screen_text(app) or f"Repeat of token {first} " in screen_text(app)
         await pilot.press("1", "down")
         await settled(pilot)
         assert "not selected" not in screen_text(app)

@@ -23,6 +23,8 @@ from explorer.tui.shell.messages import Selection, ViewSettled
 from explorer.tui.widgets.heading import Heading
 from explorer.tui.widgets.option_line import FormError, Submitted
 
+MOST_KEPT = 64
+"""Neighbourhoods."""
 SETTLE_PAUSE = 0.6
 """Seconds that a colour must stand before it is recorded."""
 
@@ -44,6 +46,8 @@ class NeighboursPane(Pane):
         self._record: Neighbourhood | None = None
         self._request: FindNeighbours | None = None
         """How `_record` was asked for, with the colour that the session knows of."""
+        self._known: dict[tuple[str, int], Step] = {}
+        """What was found, by model and token, the latest last: shown again when the token is selected again."""
         self._settling: Timer | None = None
         self._form = NeighbourForm(id="neighbour-options")
         self._heading = Heading(id="neighbour-heading")
@@ -84,6 +88,7 @@ class NeighboursPane(Pane):
             if outcome is self._record and request == self._request:  # the session has the new colour of what is shown
                 return
             self._record, self._request = outcome, request
+            self._keep(step, (request.model, request.token_id))
             self._form.offer_colours(neighbours.colours(outcome))
             self._form.choose_colour(neighbours.colour_of(request, outcome))
             self._show_record(cursor=0)
@@ -92,7 +97,17 @@ class NeighboursPane(Pane):
         elif isinstance(outcome, Cancelled):
             self._heading.say("cancelled; n asks again")
 
+    def _keep(self, step: Step, place: tuple[str, int]) -> None:
+        self._known.pop(place, None)
+        self._known[place] = step
+        if len(self._known) > MOST_KEPT:
+            del self._known[next(iter(self._known))]
+
+    def forget_model(self, name: str) -> None:
+        self._known = {place: step for place, step in self._known.items() if place[0] != name}
+
     def clear(self) -> None:
+        self._known.clear()
         self._record = self._request = None
         self._heading.say("")
         self._body.clear()
@@ -103,7 +118,11 @@ class NeighboursPane(Pane):
             self._form.show_request(request)
 
     def watch_selection(self, old: Selection, new: Selection) -> None:
-        """Before anything is shown, offer the indicators that the selected token has."""
+        """Show again what is known of the token; before anything is shown, offer the indicators that it has."""
+        if new.token is not None and new.model is not None and (new.model, new.token) != (old.model, old.token):
+            known = self._known.get((new.model.name, new.token.token_id))
+            if known is not None and known.outcome is not self._record:
+                self.show(known)
         if self._record is None and new.token is not None and self.is_mounted:
             self._form.offer_colours([name for name in INDICATORS if name in new.token.indicators])
 
