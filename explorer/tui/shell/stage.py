@@ -100,7 +100,7 @@ class Stage(Guarded, App[None]):
         for problem in await asyncio.to_thread(find_plugins):
             self.remark(problem, problem=True)
         self.dispatcher.add_tabs(self.workspace.add_tabs(REGISTRY.tabs()), self.workspace.show_tab, self.ask_of_token)
-        await self.workspace.open(self.settings)
+        await self.workspace.open(self.settings, self.selection)
         self.looks.read_all()
         self.is_open = True
         begin_sweeping()

@@ -66,8 +66,9 @@ class Workspace:
         self.tabs = (*self.tabs, *added)
         return added
 
-    async def open(self, settings: Settings) -> None:
-        """The panes bring NumPy and much else along: imported in a thread, so that no key waits."""
+    async def open(self, settings: Settings, selection: Selection) -> None:
+        """Mount the panes, with `selection` to begin with. They bring NumPy and much else along: imported in a thread,
+        so that no key waits."""
         classes = await asyncio.to_thread(self._import_panes)
         from textual.widgets import Tab, Tabs
 
@@ -75,7 +76,10 @@ class Workspace:
         await self._app.query("#opening, #tabs-to-come").remove()
         await self._app.mount(row, after="#bar")
         await self._app.mount(KeyLine())
-        await self._mount_panes(self._app.query_one("#body"), classes, settings)
+        panes = [kind.made_for(settings, id=pane_id(tab.name)) for tab, kind in zip(self.tabs, classes, strict=True)]
+        for pane in panes:
+            pane.set_reactive(Pane.selection, selection)
+        await self._mount_panes(self._app.query_one("#body"), panes)
         self.panes = list(self._app.query(Pane))
         self._show_right(next(tab for tab in self.tabs if tab.side == "right"))
         self.focus.begin()
@@ -86,15 +90,14 @@ class Workspace:
         _ = textual.widgets.Tabs, textual.widgets.ContentSwitcher  # imported at first use
         return [resolve(tab.pane) for tab in self.tabs]
 
-    async def _mount_panes(self, body: Widget, classes: Sequence[type[Pane]], settings: Settings) -> None:
+    async def _mount_panes(self, body: Widget, panes: Sequence[Pane]) -> None:
         """One pane at a time: keys are heard between two of them, and styling them all at once takes 60 ms."""
         from textual.widgets import ContentSwitcher
 
         left, right = Vertical(id="left"), ContentSwitcher(id="right")
         side = Vertical(FittedLine(id="right-title", classes="pane-title"), right, id="right-side")
         await body.mount(left, side)
-        for tab, kind in zip(self.tabs, classes, strict=True):
-            pane = kind.made_for(settings, id=pane_id(tab.name))
+        for tab, pane in zip(self.tabs, panes, strict=True):
             if tab.side == "right":
                 await right.add_content(pane, set_current=right.current is None)
             elif tab.number:

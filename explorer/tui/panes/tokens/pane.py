@@ -56,7 +56,7 @@ class TokenPane(Pane):
         return pane
 
     def compose(self) -> ComposeResult:
-        yield from self.views.face.widgets(self.empty_hint)
+        yield from self.views.face.widgets(self.selection.loading or self.empty_hint)
 
     @property
     def table(self) -> TokenTable:
