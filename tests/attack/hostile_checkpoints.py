@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -110,8 +109,10 @@ def alter(folder: Path, random: Random) -> list[str]:
 
 
 def _alter_json(folder: Path, random: Random) -> str:
-    names = [name for name in KEYS if (folder / name).is_file()]
-    file = folder / random.choice([*names, "config.json"])
+    names = [name for name in KEYS if _is_plain(folder / name)]
+    if not names:
+        return "nothing"
+    file = folder / random.choice(names)
     try:
         content = json.loads(file.read_bytes())
     except (OSError, ValueError, RecursionError):
@@ -181,7 +182,7 @@ def _special_file(folder: Path, random: Random) -> str:
 
 
 def _header(folder: Path, random: Random) -> str:
-    files = sorted(file for file in folder.glob("*.safetensors") if file.is_file() and not file.is_symlink())
+    files = sorted(file for file in folder.glob("*.safetensors") if _is_plain(file))
     if not files:
         return "nothing"
     file = random.choice(files)
@@ -199,6 +200,8 @@ def _header(folder: Path, random: Random) -> str:
 
 def _tensor(folder: Path, random: Random) -> str:
     file = folder / "model.safetensors"
+    if not _is_plain(file):
+        return "nothing"
     try:
         tensors = load_file(file)
     except Exception:  # it was altered already
@@ -257,15 +260,16 @@ def _metadata(folder: Path, random: Random) -> str:
 
 
 def _files(folder: Path) -> list[Path]:
-    found = sorted(file for file in folder.iterdir() if file.is_file() and not file.is_symlink())
-    return found or [_new(folder / "config.json")]
+    found = sorted(filter(_is_plain, folder.iterdir()))
+    if not found:
+        found = [folder / f"more-{len(list(folder.iterdir()))}.json"]
+        found[0].touch()
+    return found
 
 
-def _new(file: Path) -> Path:
-    if file.is_symlink() or file.exists():
-        shutil.rmtree(file) if file.is_dir() and not file.is_symlink() else file.unlink()
-    file.touch()
-    return file
+def _is_plain(file: Path) -> bool:
+    """Whether it is a file that can be altered without waiting for ever."""
+    return file.is_file() and not file.is_symlink()
 
 
 _WAYS: tuple[Callable[[Path, Random], str], ...] = (

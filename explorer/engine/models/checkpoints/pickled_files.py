@@ -85,15 +85,24 @@ def _tensors_in(file: Path) -> dict[str, Tensor]:
         ) from error
     if not isinstance(loaded, dict):
         raise ModelError(f"{file.name} holds a {type(loaded).__name__}, and no tensors by name", hint=_SAVE_AGAIN)
-    found = {name: value for name, value in loaded.items() if isinstance(value, torch.Tensor)}
+    found = {name: value.detach() for name, value in loaded.items() if isinstance(value, torch.Tensor)}
     if strange := [name for name in found if not isinstance(name, str)]:
         raise ModelError(
             f"{file.name} holds tensors by {type(strange[0]).__name__} ({strange[0]!r} …), and not by name",
             hint=_SAVE_AGAIN,
         )
+    if packed := [name for name, tensor in found.items() if not _is_dense(tensor)]:
+        raise ModelError(f"{packed[0]} in {file.name} is sparse, quantised or without numbers", hint=_SAVE_AGAIN)
     if not found:
         raise _nothing_at_the_top(file.name, loaded)
     return found
+
+
+def _is_dense(tensor: Tensor) -> bool:
+    """Whether all numbers of the tensor are there, one after the other."""
+    import torch
+
+    return tensor.layout == torch.strided and tensor.device.type == "cpu" and not tensor.is_quantized
 
 
 def _nothing_at_the_top(name: str, loaded: dict[Any, Any]) -> ModelError:
