@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gc
 import os
+import signal
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
@@ -53,6 +54,9 @@ def _run_engine(words: Sequence[str]) -> int:
     if sys.stdin.isatty() or sys.stdout.isatty():
         parser.error("the engine speaks through a pipe, not to a terminal: it is for --engine, such as"
                      f" {PROGRAM} --engine 'ssh BOX {PROGRAM} engine'")  # fmt: skip
+    from explorer.engine.leash import end_with_client
+
+    end_with_client()
     from explorer.engine.server import main as serve
 
     serve()
@@ -99,6 +103,12 @@ def _has_terminal() -> bool:
     return False
 
 
+def _hear_interrupts() -> None:
+    """Let Ctrl+C stop what runs from here on as a `KeyboardInterrupt`; imports before were ended by it at once."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def _add_plugins() -> None:
     """Add the verbs of other packages; what is wrong with those left out is told on stderr."""
     from explorer.specs.plugins import add_plugins
@@ -122,6 +132,7 @@ def _run_verb(verb: Verb, words: Sequence[str]) -> int:
     from explorer.headless.run import run_verb, say_error
     from explorer.settings import read_settings
 
+    _hear_interrupts()
     parser = verb_parser(verb)
     given = parser.parse_args(words)
     given.verb = verb.name
@@ -138,6 +149,7 @@ def _run_session_verb(words: Sequence[str]) -> int:
     from explorer.headless.session_verbs import run_session_verb
 
     _add_plugins()
+    _hear_interrupts()
 
     def open_replay(path: Path, settings: Settings) -> int:
         if not _has_terminal():
@@ -176,6 +188,7 @@ def _run_explorer(words: Sequence[str]) -> int:
             opening = OpenResumed(path, tuple(given.sources))
         else:
             opening = OpenNew(chosen_path(given.session) if given.session else None)
+        _hear_interrupts()
         return Screens(settings, place).show(opening) if _has_terminal() else WRONG_USAGE
     except ExplorerError as error:
         _tell(error.line)

@@ -36,6 +36,7 @@ from explorer.specs.registry import spec_of
 
 FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
 LOG_LINES = 5
+_ENDING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "SIGQUIT") if hasattr(signal, name))
 STOPS_WITHIN = 2.0
 """Seconds that a request is waited for after Ctrl+C."""
 
@@ -185,16 +186,23 @@ def run_verb(verb: Verb, given: Namespace, settings: Settings, client: EngineCli
         session = _open_session(given, settings)
     except ExplorerError as error:
         return say_error(error)
-    status = _run(verb, given, settings, client, session)
-    if session is None:
-        return status
+    loss = ""
+    try:
+        status = _run(verb, given, settings, client, session)
+    finally:  # also where the output cannot be written
+        if session is not None:
+            loss = _close(session)
+    return status or (FAILED if loss else 0)
+
+
+def _close(session: SessionWriter) -> str:
+    """What of the session could not be written in the end; said on stderr."""
     if session.unwritten:
         session.flush()
-    loss = session.loss()
-    if loss and not sys.stderr.closed:
+    if loss := session.loss():
         _say(loss)
     session.close()
-    return status or (FAILED if loss else 0)
+    return loss
 
 
 def _open_session(given: Namespace, settings: Settings) -> SessionWriter | None:
@@ -217,7 +225,8 @@ def _say_kept(request: AnyRequest, reached: Progress | None) -> None:
 
 @contextmanager
 def _ended_like_interrupted() -> Iterator[list[int]]:
-    """A TERM (of `timeout`, of a job's end) stops a run as Ctrl+C does; the list then holds its number."""
+    """A TERM (of `timeout`, of a job's end), HUP or QUIT stops a run as Ctrl+C does; the list then holds its number.
+    What was ignored (`nohup`) stays so."""
     received: list[int] = []
 
     def interrupt(number: int, frame: object) -> None:
@@ -229,11 +238,15 @@ def _ended_like_interrupted() -> Iterator[list[int]]:
     if threading.current_thread() is not threading.main_thread():
         yield received
         return
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = {number: signal.getsignal(number) for number in _ENDING}
+    for number in _ENDING:
+        if before[number] is not signal.SIG_IGN:
+            signal.signal(number, interrupt)
     try:
         yield received
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number in _ENDING:
+            signal.signal(number, before[number])
 
 
 def _run(verb: Verb, given: Namespace, settings: Settings, client: EngineClient, session: SessionWriter | None) -> int:
@@ -244,11 +257,8 @@ def _run(verb: Verb, given: Namespace, settings: Settings, client: EngineClient,
     except ExplorerError as error:
         return say_error(error)
     except KeyboardInterrupt:
-        print("glitch-explore: stopped", file=sys.stderr)
+        _say("stopped")
         return 128 + received[0] if received else INTERRUPTED
-    except BrokenPipeError:  # `glitch-explore tokens … | head`
-        sys.stderr.close()
-        return 0
     return 0
 
 

@@ -103,9 +103,6 @@ def run_session_verb(words: Sequence[str], make_client: MakeClient, open_replay:
     except KeyboardInterrupt:
         print("glitch-explore: stopped", file=sys.stderr)
         return INTERRUPTED
-    except BrokenPipeError:  # `glitch-explore session schema | head`
-        sys.stderr.close()
-        return 0
     return status
 
 

@@ -139,6 +139,13 @@ def test_a_config_that_asks_for_endless_layers_is_refused(model: Path, setting: 
         Roster().load(str(model))
 
 
+def test_a_config_that_asks_for_endless_labels_is_refused(model: Path) -> None:
+    config = json.loads((model / "config.json").read_text()) | {"num_labels": 10**12}
+    (model / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ModelError, match=r"1,000,000,000,000 labels: more than the limit of 100,000"):
+        Roster().load(str(model))
+
+
 def test_a_million_tensors_are_refused(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("explorer.engine.models.checkpoints.weight_files.MOST_TENSORS", 1000)
     entry = {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]}

@@ -44,6 +44,8 @@ MOST_EXPERTS = 8_192
 """In one layer. Switch-C has 2,048."""
 MOST_PARTS = 100_000
 """Experts in all layers. Switch-C has 30,720, Kimi K2 23,424."""
+MOST_LABELS = 100_000
+"""Of a classifier: transformers makes a name for each, also where the model is none. ImageNet-21k has 21,843."""
 DEEPEST = 64
 """Objects and lists within each other in a JSON file. Configurations of several models in one have eight."""
 _LAYERS = ("layers", "layer", "blocks", "depth")
@@ -118,10 +120,11 @@ def refuse_depth(value: Any, file: Path) -> None:
 
 
 def refuse_many_parts(config: Mapping[str, Any], name: str) -> None:
-    """Raise `ModelError` where a config asks for so many layers or experts that building them takes hours."""
+    """Raise `ModelError` where a config asks for so many layers, experts or labels that making them takes hours."""
     layers, experts = _most(config, _LAYERS), _most(config, ("experts",))
     refuse_more(layers, MOST_LAYERS, f"{name} asks for {{}} layers")
     refuse_more(experts, MOST_EXPERTS, f"{name} asks for {{}} experts in a layer")
+    refuse_more(_most(config, ("num_labels",)), MOST_LABELS, f"{name} asks for {{}} labels")
     refuse_more(layers * experts, MOST_PARTS, f"{name} asks for {{}} experts in all layers")
 
 
