@@ -17,5 +17,10 @@ class ExplorerError(Exception):
         return self.message if not self.hint else f"{self.message.rstrip('.')}. {self.hint}"
 
 
+def one_line(error: BaseException) -> str:
+    """What an error of a library says, as one line of at most 300 characters; its kind where it says nothing."""
+    return " ".join(str(error).split())[:300] or type(error).__name__
+
+
 class UsageError(ExplorerError):
     """What was asked makes no sense, whatever the model: the command line exits with 2."""

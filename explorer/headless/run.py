@@ -224,7 +224,7 @@ def _say_kept(request: AnyRequest, reached: Progress | None) -> None:
 
 
 @contextmanager
-def _ended_like_interrupted() -> Iterator[list[int]]:
+def ended_like_interrupted() -> Iterator[list[int]]:
     """A TERM (of `timeout`, of a job's end), HUP or QUIT stops a run as Ctrl+C does; the list then holds its number.
     What was ignored (`nohup`) stays so."""
     received: list[int] = []
@@ -251,7 +251,7 @@ def _ended_like_interrupted() -> Iterator[list[int]]:
 
 def _run(verb: Verb, given: Namespace, settings: Settings, client: EngineClient, session: SessionWriter | None) -> int:
     try:
-        with _ended_like_interrupted() as received:
+        with ended_like_interrupted() as received:
             asyncio.run(converse(verb, given, settings, client, session))
         sys.stdout.flush()
     except ExplorerError as error:

@@ -13,7 +13,7 @@ from typing import Any
 from rich.text import Text
 
 from explorer.base.errors import ExplorerError
-from explorer.headless.run import INTERRUPTED, say_error
+from explorer.headless.run import INTERRUPTED, ended_like_interrupted, say_error
 from explorer.headless.session_check import check_session
 from explorer.headless.session_diff import print_diff
 from explorer.headless.session_output import make_console, make_table
@@ -96,13 +96,14 @@ def run_session_verb(words: Sequence[str], make_client: MakeClient, open_replay:
     if given.verb == "replay" and bool(given.file) == given.list:
         parser.error("replay needs FILE, or --list")
     try:
-        status = _run(given, make_client, open_replay)
+        with ended_like_interrupted() as received:
+            status = _run(given, make_client, open_replay)
         sys.stdout.flush()
     except ExplorerError as error:
         return say_error(error)
     except KeyboardInterrupt:
         print("glitch-explore: stopped", file=sys.stderr)
-        return INTERRUPTED
+        return 128 + received[0] if received else INTERRUPTED
     return status
 
 

@@ -7,6 +7,7 @@ import io
 import os
 import shlex
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -168,3 +169,65 @@ def test_an_engine_whose_client_is_gone_ends_before_it_has_imported_its_librarie
     _, imported = engine.communicate(timeout=60)  # closes stdin
     assert engine.returncode == 0
     assert b" transformers\n" not in imported
+
+
+def _disk_is_full(descriptor: int) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("session", "report", "first-look", "-o", "{}/x.html"),
+        ("session", "report", "first-look", "-o", "{}/x.md"),
+        ("verify", "zoo:mynah", "--token-ids", "907", "--definitions", "plain", "--export", "{}/x.csv"),
+        ("prove", "zoo:mynah", "--token-id", "907", "--export", "{}/x.jsonl"),
+    ],
+    ids=lambda words: " ".join(words[:1]),
+)
+def test_a_file_that_cannot_be_written_whole_leaves_nothing(
+    words: tuple[str, ...],
+    start: Callable[..., int],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("explorer.base.files.os.fsync", _disk_is_full)
+    place = tmp_path / "out"
+    place.mkdir()
+    quietly = () if words[0] == "session" else ("--quiet",)
+    assert start(io.StringIO(), *(word.format(place) for word in words), *quietly) == 1
+    said = capsys.readouterr().err
+    assert "No space left on device" in said
+    assert said.count("\n") == 1
+    assert list(place.iterdir()) == []
+
+
+@pytest.mark.parametrize("verb", ["prove", "speakable"])
+def test_proofs_that_cannot_be_kept_are_a_failure(
+    verb: str, start: Callable[..., int], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def is_full(connection: object, entries: object) -> None:
+        error = sqlite3.OperationalError("database or disk is full")
+        error.sqlite_errorname = "SQLITE_FULL"
+        raise error
+
+    monkeypatch.setattr("explorer.engine.answers.cache._insert", is_full)
+    assert start(io.StringIO(), verb, "zoo:mynah", "--token-id", "11,12", "--quiet") == 1
+    said = capsys.readouterr().err
+    assert "cannot be written: No space left on device. Make room" in said
+    assert said.count("\n") == 1
+
+
+def test_a_state_folder_that_cannot_be_written_is_one_line(
+    start: Callable[..., int], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("XDG_CACHE_HOME", "XDG_STATE_HOME"):
+        monkeypatch.setenv(name, "/proc/nowhere")
+    words = ("zoo:mynah", "--token-ids", "907", "--definitions", "plain", "--controls", "0")
+    assert start(io.StringIO(), "verify", *words) == 1
+    said = capsys.readouterr().err
+    assert "cannot be written" in said
+    assert said.count("\n") == 1
+    assert start(io.StringIO(), "tokens", "zoo:mynah", "--top", "3") == 0
+    assert capsys.readouterr().err == ""

@@ -31,6 +31,7 @@ APPLICATION = 0x47584331
 """Stands in the header of each of our databases."""
 PATIENCE = 10.0
 """Seconds to wait for another program's transaction."""
+_ROOM = "Make room, or set XDG_CACHE_HOME to a folder that can be written."
 SCHEMA = "CREATE TABLE kept (id INTEGER PRIMARY KEY, crc INTEGER NOT NULL, content BLOB NOT NULL)"
 DAMAGE = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_IOERR_SHORT_READ", "SQLITE_ERROR", "SQLITE_FORMAT")
 """Names of errors that say that the file is none of ours, or not any more. All statements are constant, so that
@@ -161,7 +162,7 @@ class Cache:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._lock = os.open(self.path.with_name(f"{self.path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o644)
         except OSError as error:
-            raise ExplorerError(f"{self.path.name} cannot be written: {error.strerror}", hint="Make room.") from error
+            raise ExplorerError(f"{self.path.name} cannot be written: {error.strerror}", hint=_ROOM) from error
         self.is_alone = lock_open_file(self._lock)
 
     def _move_aside(self) -> bool:
@@ -199,7 +200,7 @@ class Cache:
         number = next((number for known, number in REASONS.items() if kind.startswith(known)), None)
         reason = str(error) if number is None else os.strerror(number)
         done = "written" if self._write else "read"
-        return ExplorerError(f"{name} cannot be {done}: {reason}", hint="Make room." if self._write else "")
+        return ExplorerError(f"{name} cannot be {done}: {reason}", hint=_ROOM if self._write else "")
 
 
 def _is_ours(connection: sqlite3.Connection) -> bool:

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType
 
+from explorer.base.errors import one_line
 from explorer.engine.models.checkpoints.gguf_place import MAGIC
 from explorer.engine.models.checkpoints.limits import MOST_TENSORS, MOST_TOKENS, check_file, refuse_more
 from explorer.engine.models.checkpoints.weight_files import StoredTensor
@@ -94,7 +95,7 @@ def read_gguf_header(file: Path) -> GgufHeader:
     except FileNotFoundError as error:
         raise ModelError(f"there is no file {file}", hint="Check the path.") from error
     except (OSError, ValueError) as error:
-        raise ModelError(f"{file.name} cannot be read: {error}", hint=_AGAIN) from error
+        raise ModelError(f"{file.name} cannot be read: {one_line(error)}", hint=_AGAIN) from error
 
 
 def _read(file: Path, mapped: mmap.mmap) -> GgufHeader:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from explorer.base.errors import one_line
 from explorer.engine.models.checkpoints.limits import check_file, check_folder, refuse_depth
 from explorer.engine.models.errors import ModelError
 
@@ -57,7 +58,7 @@ def load_tokenizer(directory: Path) -> PreTrainedTokenizerFast:
         raise
     except Exception as error:  # the tokenizers library raises bare Exception for files it cannot read
         raise ModelError(
-            f"the tokenizer in {directory.name} cannot be read: {_one_line(error)}",
+            f"the tokenizer in {directory.name} cannot be read: {one_line(error)}",
             hint="A tokenizer.json or tokenizer.model that is whole is needed.",
         ) from error
 
@@ -132,7 +133,7 @@ def read_chat_template(directory: Path, config: dict[str, Any]) -> Any:
     try:
         own = file.read_text(encoding="utf-8") if file.is_file() else None
     except (OSError, ValueError) as error:
-        raise ModelError(f"{file} cannot be read: {_one_line(error)}", hint="Download or copy it again.") from error
+        raise ModelError(f"{file} cannot be read: {one_line(error)}", hint="Download or copy it again.") from error
     found = own or config.get("chat_template") or read_json(directory / "chat_template.json").get("chat_template")
     if not isinstance(found, list):
         return found if isinstance(found, str) else None
@@ -222,12 +223,8 @@ def read_json(file: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, RecursionError) as error:
-        raise ModelError(f"{file} cannot be read: {_one_line(error)}", hint="Download or copy it again.") from error
+        raise ModelError(f"{file} cannot be read: {one_line(error)}", hint="Download or copy it again.") from error
     if not isinstance(value, dict):
         raise ModelError(f"{file} is no JSON object", hint="Download or copy it again.")
     refuse_depth(value, file)
     return value
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:300] or type(error).__name__

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Protocol
 
 import msgspec
 
+from explorer.base.errors import one_line
 from explorer.engine.models.checkpoints.limits import MOST_TENSORS, check_file, refuse_more
 from explorer.engine.models.checkpoints.typed_json import read_typed
 from explorer.engine.models.errors import ModelError
@@ -68,7 +69,7 @@ def read_header(file: Path) -> dict[str, StoredTensor]:
     except FileNotFoundError as error:
         raise ModelError(f"{file.name} is missing in {file.parent}", hint="Download the missing shard.") from error
     except (OSError, ValueError, msgspec.DecodeError, RecursionError) as error:
-        raise ModelError(f"{file.name} has a broken header: {error}", hint="Download it again.") from error
+        raise ModelError(f"{file.name} has a broken header: {one_line(error)}", hint="Download it again.") from error
     needed = max((tensor.end for tensor in tensors.values()), default=start)
     if needed > size:
         raise ModelError(f"{file.name} is cut short: {size:,} of {needed:,} bytes are there", hint="Download it again.")
@@ -166,7 +167,7 @@ class SafetensorsFiles:
             with safe_open(file, "pt") as tensors:
                 found: Tensor = tensors.get_tensor(name)
         except SafetensorError as error:
-            raise ModelError(f"{file.name} cannot be read: {error}", hint="Download it again.") from error
+            raise ModelError(f"{file.name} cannot be read: {one_line(error)}", hint="Download it again.") from error
         return found
 
     def n_elements(self) -> int:
