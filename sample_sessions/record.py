@@ -41,6 +41,9 @@ from training.real_models import FOLDER as REAL_MODELS, MODELS as REAL  # noqa: 
 
 FOLDER = Path(__file__).resolve().parent
 WINDOW = 30
+LOOK, READ = 2.0, 20.0
+"""Seconds before the next step that a reader looks at an answer, and characters of a note that one reads in a second:
+the times in the file are those of somebody who follows."""
 SMOLLM2 = REAL_MODELS / REAL["smollm2"].file
 """Worked out before the cache is moved; `make real` puts it there."""
 Kind = TypeVar("Kind")
@@ -53,9 +56,14 @@ class Tour:
         self.client = client
         self.writer = writer
         self.last = 0
+        self.pause = 0.0
+        """Seconds until the next thing is asked."""
+        self.shown: RankedTokens
+        """The first model's tokens, as the table first shows them."""
 
     async def ask(self, request: AnyRequest, kind: type[Kind]) -> Kind:
         """Ask the engine, record the step, and return the outcome, which must be of `kind`."""
+        await asyncio.sleep(self.pause)
         answered = await self.client.submit(request).answer
         self._record(request, answered.outcome, answered.seconds)
         if isinstance(answered.outcome, Failure) or not isinstance(answered.outcome, kind):
@@ -63,9 +71,11 @@ class Tour:
         return answered.outcome
 
     async def load(self, *sources: str) -> None:
-        """Load models."""
-        for source in sources:
-            await self.ask(LoadModel(source=source), ModelLoaded)
+        """Load models; the first one's tokens are shown as soon as there are any."""
+        for place, source in enumerate(sources):
+            loaded = await self.ask(LoadModel(source=source), ModelLoaded)
+            if not place:
+                self.shown = await self.view(loaded.info.name)
 
     async def view(self, model: str, *, cursor: int = 0, sort: str = "") -> RankedTokens:
         """A view of the token table with the cursor on a row."""
@@ -82,6 +92,7 @@ class Tour:
         about = self.last if token_id is None else None
         request = WriteNote(text=text, step=about, model=model, token_id=token_id, tags=tags)
         self._record(request, Noted(), 0.0, is_answer=False)
+        self.pause += len(text) / READ
 
     def mark(self, model: str, row: TokenRow) -> None:
         """Mark a token."""
@@ -94,7 +105,7 @@ class Tour:
         if not self.writer.append(step):
             raise SystemExit(self.writer.trouble)
         if is_answer:
-            self.last = step.number
+            self.last, self.pause = step.number, LOOK
 
 
 def said(text: str) -> str:
@@ -118,12 +129,12 @@ def is_whole_word(row: TokenRow) -> bool:
 
 async def first_look(tour: Tour) -> None:
     await tour.load("zoo:mynah")
+    ranked = tour.shown
     tour.note(
         "mynah is a small GPT-2 style model that comes with the program. It was trained here and never saw some "
         "of its own tokens, so we know what there is to find. Step on with the right arrow.",
         "tour",
     )
-    ranked = await tour.view("mynah")
     suspect = next(row for row in ranked.rows if is_whole_word(row))
     tour.note(
         f"The vocabulary, sorted by the indicator that a rule chose ({ranked.sort}). At this end stand tokens whose "
@@ -187,7 +198,6 @@ async def base_and_instruct(tour: Tour) -> None:
 async def tokens_that_cannot_be_said(tour: Tour) -> None:
     await tour.load("zoo:mynah", "zoo:starling")
     tour.note("Withheld tokens, asked for in several ways. Does the way of asking matter?", "tour")
-    await tour.view("mynah")
     withheld = [entry for entry in ground_truth("mynah")["withheld"] if entry["kind"] == "whimsical"][:3]
     for entry in withheld:
         token_id = entry["token_id"]
@@ -278,12 +288,12 @@ async def neighbourhood_walk(tour: Tour) -> None:
 async def a_real_model(tour: Tour) -> None:
     info = (await tour.ask(LoadModel(source=str(SMOLLM2)), ModelLoaded)).info
     model = info.name
+    ranked = await tour.view(model)
     tour.note(
         f"SmolLM2-135M-Instruct, a real model of {info.vocab_size:,} tokens, read from a GGUF file of 98 MB "
         f"({info.quantisation}). `make real` fetches it, to ask all of this again.",
         "tour",
     )
-    ranked = await tour.view(model)
     suspects = ranked.rows[:12]
     tour.note(
         f"{ranked.default_rule} The first twelve: {', '.join(said(row.text) for row in suspects)}.",

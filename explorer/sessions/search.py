@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -207,13 +207,14 @@ class SessionIndex:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return False
 
-    def notes_on_step(self, number: int) -> tuple[WriteNote, ...]:
-        """The notes on the step of that number, wherever they stand in the file."""
-        return self._notes(self._on_step.get(number, ()))
+    def notes_on_step(self, number: int, without: Container[int] = ()) -> tuple[WriteNote, ...]:
+        """The notes on the step of that number, wherever they stand in the file but at the places `without`."""
+        return self._notes([position for position in self._on_step.get(number, ()) if position not in without])
 
-    def notes_on_token(self, model: str, token_id: int) -> tuple[WriteNote, ...]:
-        """The notes on a token."""
-        return self._notes(self._on_token.get((model, token_id), ()))
+    def notes_on_token(self, model: str, token_id: int, before: int | None = None) -> tuple[WriteNote, ...]:
+        """The notes on a token; those before a position where one is given: later ones tell what is yet to come."""
+        positions = self._on_token.get((model, token_id), ())
+        return self._notes([position for position in positions if before is None or position < before])
 
     def _notes(self, positions: Iterator[int] | list[int] | tuple[int, ...]) -> tuple[WriteNote, ...]:
         requests = (self.session[position].request for position in positions)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from datetime import datetime
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -32,14 +34,14 @@ from explorer.tui.live.app import ExplorerApp
 from explorer.tui.replay.app import ReplayApp
 from explorer.tui.replay.chosen_steps import ChosenSteps
 from explorer.tui.replay.foot import Place, ReplayFoot, place_line
-from explorer.tui.replay.player import LONGEST_WAIT, pause_between
+from explorer.tui.replay.player import LEAST_WAIT, LONGEST_WAIT, pause_between, wait_for
 from explorer.tui.replay.situation import Situations
 from explorer.tui.shell.commands import REPLAY_COMMANDS
 from explorer.tui.shell.openings import OpenLive
 from tests.app_driver import SIZES, asked, on_screen, running, screen_text, settled, steps, until
 from tests.measuring import STALL, bursts, fastest, fastest_of
 from tests.replay_driver import at, rendered, replaying
-from tests.sessions.example_sessions import HOSTILE, exchanges, write_large_session, write_session
+from tests.sessions.example_sessions import HOSTILE, Exchange, exchanges, write_large_session, write_session
 
 SAMPLES = [listed.path for listed in sample_sessions()]
 
@@ -264,6 +266,47 @@ def test_the_recorded_pace_is_kept_and_long_pauses_are_cut() -> None:
     assert [pause_between(recorded, n, n + 1) for n in range(len(times))] == [2.5, LONGEST_WAIT, 0, 0, 0]
 
 
+def test_a_step_is_shown_long_enough_to_be_read() -> None:
+    assert wait_for(0.0, 1) == LEAST_WAIT >= 2
+    assert wait_for(4.0, 1) == 4.0
+    assert wait_for(0.0, 4) == LEAST_WAIT / 4
+    assert wait_for(0.0, 64) > 0
+
+
+async def test_a_search_goes_on_from_the_first_step_after_the_last(tmp_path: Path) -> None:
+    notes: list[Exchange] = [(WriteNote(text=text), Noted()) for text in ("one", "match a", "two", "match b", "three")]
+    async with replaying(write_session(tmp_path / "s.jsonl", notes)) as (app, pilot):
+        app.seeker.sought = Query(text="match")
+        for key, place in (("n", 1), ("n", 3), ("n", 1), ("N", 3), ("N", 1)):
+            await pilot.press(key)
+            await until(pilot, lambda place=place: app.current.position == place)  # type: ignore[misc]
+        app.current.jump(4)
+        await until(pilot, lambda: app.current.position == 4)
+        await pilot.press("n")
+        await until(pilot, lambda: "from the first step on" in screen_text(app))
+        assert app.current.position == 1
+
+
+async def test_each_note_of_a_sample_is_shown_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[str] = []
+    monkeypatch.setattr(ReplayFoot, "show_notes", lambda self, notes: shown.extend(note.text for note in notes))
+    async with replaying(next(path for path in SAMPLES if path.stem == "first-look")) as (app, pilot):
+        shown.clear()
+        for position in range(len(app.session)):
+            await at(app, pilot, position)
+        texts = [step.request.text for step in app.session if isinstance(step.request, WriteNote)]
+    assert shown == texts
+
+
+@pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.stem)
+def test_a_sample_shows_tokens_from_its_second_step_on_and_was_recorded_at_a_readers_pace(path: Path) -> None:
+    session = SessionFile(path).index_all()
+    assert isinstance(session[1].request, RankTokens)
+    answers = [step for step in session if not isinstance(step.request, WriteNote | MarkToken)]
+    times = [datetime.fromisoformat(step.at) for step in answers]
+    assert all((after - before).total_seconds() >= 2 for before, after in pairwise(times))
+
+
 @pytest.mark.parametrize("width", [20, 60, 80, 120])
 def test_the_place_fits_its_line(width: int) -> None:
     step = Step(number=12, at="2026-11-20T00:47:03Z", seconds=1, request=WriteNote(text="long " * 90), outcome=Noted())
@@ -330,7 +373,8 @@ async def longest_stall(app: ReplayApp, pilot: Pilot[None]) -> float:
     app.workspace.show_tab("session")
     await settled(pilot)
     async with bursts() as stalls:
-        app.seeker.seek(Query(text="nowhere to be found"), 1)
+        app.seeker.sought = Query(text="nowhere to be found")
+        app.seeker.search(1)
         await until(pilot, lambda: all(worker.is_finished for worker in app.workers if worker.group == "seek"))
     return max(stalls)
 

@@ -137,9 +137,9 @@ class CurrentStep:
             return ()  # its number is a guess: notes on the step of that number are about another
         index, selection = self._reading.index, self._stage.selection
         notes = [step.request] if isinstance(step.request, WriteNote) else []
-        notes += index.notes_on_step(step.number)
+        notes += index.notes_on_step(step.number, without=self._reading.notes_next(self.position))
         if selection.model is not None and selection.token is not None:
-            notes += index.notes_on_token(selection.model.name, selection.token.token_id)
+            notes += index.notes_on_token(selection.model.name, selection.token.token_id, before=self.position)
         return tuple(dict.fromkeys(notes))
 
     def show(self, doing: str = "") -> None:

@@ -16,7 +16,10 @@ from explorer.tui.shell.stage import Stage
 SPEEDS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
 LONGEST_WAIT = 10.0
 """Seconds between two steps at speed 1, at most: nobody wants to sit through a lunch break."""
+LEAST_WAIT = 2.5
+"""Seconds at speed 1 that a step is looked at, at least: a program asks faster than anybody reads."""
 SHORTEST_WAIT = 0.05
+"""Seconds at any speed."""
 
 
 class Player:
@@ -41,10 +44,12 @@ class Player:
         try:
             while True:
                 position = self._current.position
-                wait = pause_between(self._reading.session, position, position + 1) / self._current.speed
-                await asyncio.sleep(max(SHORTEST_WAIT, wait))
-                if not await self._seeker.find(self._current.only, 1):
+                upcoming = await self._seeker.next_position(1)
+                if upcoming is None:
                     break
+                pause = pause_between(self._reading.session, position, upcoming)
+                await asyncio.sleep(wait_for(pause, self._current.speed))
+                self._current.go_to(upcoming)
         finally:
             self._current.playing = False
             self._current.show()
@@ -54,6 +59,11 @@ class Player:
         current = self._current
         current.speed = SPEEDS[max(0, min(SPEEDS.index(current.speed) + by, len(SPEEDS) - 1))]
         current.show()
+
+
+def wait_for(pause: float, speed: float) -> float:
+    """Seconds that a step is shown that was recorded `pause` seconds before the next one."""
+    return max(SHORTEST_WAIT, max(LEAST_WAIT, pause) / speed)
 
 
 def pause_between(session: Sequence[Step], position: int, upcoming: int) -> float:

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 
+from explorer.base.records.notes import WriteNote
 from explorer.sessions.file.reader import SessionFile
 from explorer.sessions.search import SessionIndex
 from explorer.tui.replay.situation import Situations
@@ -44,6 +45,14 @@ class Reading:
                 tell()
             await asyncio.sleep(SLICE / 3)
         self.situations.take_in()
+
+    def notes_next(self, position: int) -> range:
+        """The places of the notes that follow the step at `position`, with nothing else between: they are steps of
+        their own, and the next that are shown."""
+        end = position + 1
+        while end < len(self.index) and self.index.fact(end).kind == WriteNote.__name__:
+            end += 1
+        return range(position + 1, end)
 
     async def read_until(self, position: int) -> int:
         """Wait until the step at `position` has been read, or the last one; which."""

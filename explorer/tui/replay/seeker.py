@@ -12,6 +12,9 @@ from explorer.tui.replay.reading import SLICE, Reading
 from explorer.tui.shell.guarded import run_guarded
 from explorer.tui.shell.stage import Stage
 
+_BEYOND = 1 << 60
+"""A place behind every step."""
+
 
 class Seeker:
     """Finds steps in slices between which keys are heard, and has them shown."""
@@ -23,31 +26,31 @@ class Seeker:
         self.sought = Query()
         """What was searched for last."""
 
-    def seek(self, query: Query, step: int) -> None:
-        """Go to the next step that `query` wants, forwards (`step` 1) or backwards (−1)."""
-        run_guarded(self._stage, partial(self._find_step, query, step), group="seek", exclusive=True)
-
-    async def _find_step(self, query: Query, step: int) -> None:
-        await self.find(query, step)
-
     def step_by(self, step: int) -> None:
-        """Go a step forwards or backwards among those that are gone through."""
-        self.seek(self._current.only, step)
+        """Go a step forwards (1) or backwards (−1) among those that are gone through."""
+        run_guarded(self._stage, partial(self._step_by, step), group="seek", exclusive=True)
 
-    async def find(self, query: Query, step: int) -> bool:
-        """Look for a step and show it; whether there was one."""
-        found = Found(None, self._current.position + step)
+    async def _step_by(self, step: int) -> None:
+        position = await self.next_position(step)
+        if position is None:
+            self._current.show("no such step after this one" if step > 0 else "no such step before this one")
+        else:
+            self._current.go_to(position)
+
+    async def next_position(self, step: int) -> int | None:
+        """The next of the steps that are gone through, which has been read; None: there is none."""
+        return await self._look(self._current.only, self._current.position + step, step)
+
+    async def _look(self, query: Query, start: int, step: int) -> int | None:
+        """The first step from `start` on that `query` wants, once it has been read; None: there is none."""
+        found = Found(None, start)
         begun = False
         while found.position is None and found.go_on is not None:
             if begun:
                 self._current.show("searching …")
                 await asyncio.sleep(SLICE / 3)
             found, begun = self._reading.index.find(query, found.go_on, step, SLICE), True
-        if found.position is None:
-            self._current.show("no such step after this one" if step > 0 else "no such step before this one")
-            return False
-        self._current.go_to(await self._reading.read_until(found.position))
-        return True
+        return None if found.position is None else await self._reading.read_until(found.position)
 
     def ask_step(self) -> None:
         """Ask for a step's number and go there."""
@@ -77,11 +80,24 @@ class Seeker:
             self.search(1)
 
     def search(self, step: int) -> None:
-        """Go to the next or the previous match of the search."""
+        """Go to the next or the previous match of the search; after the last one to the first."""
         if self.sought == Query():
             self._stage.remark("Search for something first: press /.")
         else:
-            self.seek(self.sought, step)
+            run_guarded(self._stage, partial(self._search, step), group="seek", exclusive=True)
+
+    async def _search(self, step: int) -> None:
+        here = self._current.position
+        found = await self._look(self.sought, here + step, step)
+        wrapped = found is None
+        if wrapped:
+            found = await self._look(self.sought, 0 if step > 0 else await self._reading.read_until(_BEYOND), step)
+        if found is None or found == here:
+            self._current.show("no such step" if found is None else "no such step besides this one")
+            return
+        self._current.go_to(found)
+        if wrapped:
+            self._current.show("from the first step on" if step > 0 else "from the last step back")
 
     def toggle_only_token(self) -> None:
         """Only steps about the selected token, or all again."""
