@@ -5,7 +5,9 @@ from __future__ import annotations
 import sys
 from argparse import Action, ArgumentParser
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
+
+from explorer.base.text import visible
 
 
 class WordParser(ArgumentParser):
@@ -18,6 +20,10 @@ class WordParser(ArgumentParser):
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """As argparse does, once each value is joined to its option."""
         return super().parse_known_args(self.join_values(sys.argv[1:] if args is None else args), namespace)
+
+    def error(self, message: str) -> NoReturn:
+        """Argparse's, with what it quotes of the words made safe for the terminal."""
+        super().error(visible(message, spaces=False))
 
     def join_values(self, words: Sequence[str]) -> list[str]:
         """The words, `--where -cat:special` written as `--where=-cat:special`."""
