@@ -24,6 +24,9 @@ from tests.hostile import HOSTILE, hostile_model
 FORBIDDEN = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2028\u2029\u2066-\u2069]")
 """Everything that moves a cursor or turns text round; newline alone ends the lines of a table."""
 
+ISOLATED = re.compile("\u2068[^\u2066-\u2069\u202a-\u202e\x00-\x1f]*\u2069")
+"""Text as written between isolates of our own, opened and closed on one line."""
+
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -89,7 +92,7 @@ async def test_every_pane_shows_every_hostile_token(
     def look() -> None:
         for strip in app.screen._compositor.render_strips():
             line = "".join(segment.text for segment in strip if not segment.control)
-            assert not FORBIDDEN.search(line), line
+            assert not FORBIDDEN.search(ISOLATED.sub("", line)), line
             assert cell_len(line) == size[0]
 
     async with on_screen(app, size) as pilot:

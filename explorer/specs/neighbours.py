@@ -195,6 +195,7 @@ def _with_settings(request: FindNeighbours, settings: Settings) -> FindNeighbour
 NEIGHBOURS = Tab(
     name="neighbours",
     title="Neighbours",
+    short_title="Neigh",
     pane="explorer.tui.panes.neighbours.pane:NeighboursPane",
     help="The nearest tokens of the selected one, listed and plotted.",
     number=4,

@@ -16,6 +16,7 @@ from explorer.base.records.unions import Cancelled
 from explorer.specs import (
     compare,
     inspect,
+    lineage,
     logprobs,
     models,
     neighbours,
@@ -40,6 +41,7 @@ _OURS: tuple[Spec[Any, Any], ...] = (
     *logprobs.SPECS,
     *neighbours.SPECS,
     *compare.SPECS,
+    *lineage.SPECS,
     *verification.SPECS,
     *self_test.SPECS,
     *speakability.SPECS,

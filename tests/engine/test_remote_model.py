@@ -15,6 +15,7 @@ import torch
 from explorer.base.errors import ExplorerError
 from explorer.base.records.compare import CompareTokens
 from explorer.base.records.inspect import FindToken, InspectToken, TokenDetail, TokenFound
+from explorer.base.records.lineage import FindLineage, Lineage
 from explorer.base.records.logprobs import LogprobTable, ReadLogprobs
 from explorer.base.records.models import (
     ListModels,
@@ -59,6 +60,9 @@ WITHHELD = 723
 MODEL = "faraway"
 VERIFY = Verify(model=MODEL, definitions=("glitchminer", "plain"), token_ids=(*range(300, 340), WITHHELD))
 TABLE = ReadLogprobs(models=(MODEL,), prompt="The cat", token_id=WITHHELD, token_is_target=True, top_of=MODEL)
+LINEAGE = FindLineage(
+    children=(MODEL,), bases=("mynah",), templates=(find_template("word-is"),), token_ids=tuple(range(900, 910))
+)
 NO_WEIGHTS = "faraway gives no embedding matrices, so it cannot answer this"
 PROOF = ProveSpeakability(model=MODEL)
 
@@ -74,6 +78,7 @@ CASES: list[tuple[Request, type | str]] = [
     (TABLE, LogprobTable),
     (FindNeighbours(model=MODEL, token_id=WITHHELD), NO_WEIGHTS),
     (CompareTokens(model=MODEL, token_ids=(3, WITHHELD)), NO_WEIGHTS),
+    (LINEAGE, Lineage),
     (VERIFY, VerificationResult),
     (Verify(model=MODEL), NO_WEIGHTS),
     (ReadVerdicts(of=VERIFY), VerdictColumns),

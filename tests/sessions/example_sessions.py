@@ -6,6 +6,7 @@ from pathlib import Path
 
 from explorer.base.records.compare import CompareTokens, KnownReplies, TokenComparison, TokenPair
 from explorer.base.records.inspect import InspectToken, PublishedFact, TokenDetail
+from explorer.base.records.lineage import BaseLogprob, Favourite, FindLineage, Lineage, LineagePair, Rung
 from explorer.base.records.logprobs import LogprobCell, LogprobColumn, LogprobTable, ReadLogprobs, TopToken
 from explorer.base.records.models import CatalogueEntry, ListModels, LoadModel, ModelCatalogue, ModelInfo, ModelLoaded
 from explorer.base.records.neighbours import FindNeighbours, Neighbour, Neighbourhood
@@ -39,7 +40,7 @@ from explorer.base.records.verification import (
     Verify,
 )
 from explorer.base.records.vocabulary import RankedTokens, RankTokens
-from explorer.base.templates import find_template
+from explorer.base.templates import Template, find_template
 from explorer.sessions.file.store import SessionWriter
 
 PLAIN = " the"
@@ -123,6 +124,21 @@ def comparison_exchange(text: str) -> Exchange:
     )
 
 
+def lineage_exchange(text: str) -> Exchange:
+    request = FindLineage(children=("mynah",), bases=("mynah",), templates=(Template(name=text, question="{token}"),))
+    rung = Rung(name="B1 r", null=text, p=1e-9, z=9.5, effect=0.5, fixed=9, tokens=20, said=text)
+    pair = LineagePair(
+        child="mynah", candidate="mynah", verdict="related", reason=text, r=0.5, r_low=0.25, r_high=0.75,
+        auc=1.0, z=9.5, p=1e-9, p_holm=1e-9, rung="B1 r", gate=text, tokens=20, outputs=300,
+        token_bytes=("6162",), own=(1.5,), others=(0.5,), rungs=(rung,),
+    )  # fmt: skip
+    said = BaseLogprob(base="mynah", logprob=-1.5, lift=2.0)
+    favourite = Favourite(
+        child="mynah", template=text, token=ref(text=text), output=ref(6, text), logprob=-0.5, bases=(said,)
+    )
+    return request, Lineage(pairs=(pair,), favourites=(favourite,), closest=(text,), notes=(text,))
+
+
 def exchanges(text: str = PLAIN) -> list[Exchange]:
     """One question and answer of each kind, with `text` wherever a text may stand."""
     ranking = RankedTokens(
@@ -148,6 +164,7 @@ def exchanges(text: str = PLAIN) -> list[Exchange]:
         (ReadLogprobs(models=("mynah",), prompt=text), logprob_table(-1.41, -15.0, float("-inf"), text=text)),
         (FindNeighbours(model="mynah", token_id=5), neighbourhood(text)),
         comparison_exchange(text),
+        lineage_exchange(text),
         (ListModels(), catalogue),
         *verification_exchanges(text),
         *list_exchanges(text),

@@ -10,6 +10,7 @@ import pytest
 import explorer
 from explorer.base.records.compare import CompareTokens, TokenComparison
 from explorer.base.records.inspect import FindToken, InspectToken, TokenDetail, TokenFound
+from explorer.base.records.lineage import FindLineage, Lineage, LineagePair
 from explorer.base.records.logprobs import LogprobColumn, LogprobTable, ReadLogprobs, TopToken
 from explorer.base.records.models import (
     CatalogueEntry,
@@ -119,6 +120,7 @@ REQUESTS: list[AnyRequest] = [
     ReadLogprobs(models=(HOSTILE, "b"), prompt=HOSTILE, token_id=742),
     FindNeighbours(model=HOSTILE, token_id=742),
     CompareTokens(model=HOSTILE, token_ids=(1, 2)),
+    FindLineage(children=(HOSTILE,), bases=("b", HOSTILE), templates=(TEMPLATES[0],)),
     MarkToken(model=HOSTILE, token_id=742, text=HOSTILE),
     WriteNote(text=HOSTILE, model=HOSTILE, token_id=742),
 ]
@@ -127,6 +129,16 @@ OUTCOMES: list[AnyOutcome] = [
     Cancelled(partial=REPEATED),
     ModelLoaded(info=INFO),
     ModelUnloaded(model=HOSTILE),
+    Lineage(
+        pairs=(
+            LineagePair(
+                child=HOSTILE, candidate=HOSTILE, verdict="related", reason=HOSTILE, gate=HOSTILE, tokens=9, outputs=9
+            ),
+        ),
+        favourites=(),
+        closest=(HOSTILE,),
+        notes=(HOSTILE,),
+    ),
     Roster(models=(INFO,), devices=()),
     ModelCatalogue(entries=(CatalogueEntry(source=HOSTILE, origin="zoo"),)),
     VocabularyColumns(

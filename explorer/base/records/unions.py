@@ -6,6 +6,7 @@ import math
 
 from explorer.base.records.compare import CompareTokens, TokenComparison
 from explorer.base.records.inspect import FindToken, InspectToken, TokenDetail, TokenFound
+from explorer.base.records.lineage import FindLineage, Lineage
 from explorer.base.records.logprobs import LogprobTable, ReadLogprobs
 from explorer.base.records.models import (
     ListModels,
@@ -64,6 +65,7 @@ AnyRequest = (
     | ReadLogprobs
     | FindNeighbours
     | CompareTokens
+    | FindLineage
     | Verify
     | ReadVerdicts
     | ReadEvidence
@@ -92,6 +94,7 @@ AnyOutcome = (
     | LogprobTable
     | Neighbourhood
     | TokenComparison
+    | Lineage
     | VerificationResult
     | VerdictColumns
     | VerdictEvidence

@@ -1,0 +1,274 @@
+"""Lineage: which base a model came from, with an exact null."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from explorer.base.numbers import format_logprob_and_percent
+from explorer.base.records.lineage import (
+    ALPHA,
+    CHOSEN,
+    FEWEST,
+    PROMPTS,
+    BaseLogprob,
+    Favourite,
+    FindLineage,
+    Lineage,
+    LineagePair,
+)
+from explorer.base.records.plain import to_plain
+from explorer.base.templates import find_template
+from explorer.specs.blocks import Block, Table, Words, count, number, prose, token_text
+from explorer.specs.command_line import Asked, Row, Verb, ids, names, whole
+from explorer.specs.spec import Spec, Tab
+
+HINT = (
+    f"B asks which loaded model the shown one comes from: what both say after {CHOSEN} tokens that were never trained, "
+    "against a null that holds for any data, tokenizer and recipe."
+)
+_MOST_FAVOURITES = 12
+"""Rows of favourites that are shown of one child and prompt."""
+
+
+# ── in words ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def describe(request: FindLineage) -> str:
+    """'find which of mynah, lyrebird mynah-instruct comes from'."""
+    children, bases = (", ".join(map(prose, each)) for each in (request.children, request.bases))
+    return f"find which of {bases} {children} comes from"
+
+
+def summarise(outcome: Lineage) -> str:
+    """Each child with what it is related to."""
+    said = []
+    for child in dict.fromkeys(pair.child for pair in outcome.pairs):
+        pairs = [pair for pair in outcome.pairs if pair.child == child]
+        related = [pair for pair in pairs if pair.verdict == "related"]
+        if related:
+            found = ", ".join(
+                f"{prose(pair.candidate)} (r {number(pair.r, 2)}, p {small(pair.p_holm)})" for pair in related
+            )
+        else:
+            found = "cannot tell" if any(pair.verdict == "cannot tell" for pair in pairs) else "none of these"
+        said.append(f"{prose(child)}: {found}")
+    return "; ".join(said)
+
+
+def small(p: float | None) -> str:
+    """A p-value: '4e-19', '0.083'."""
+    if p is None:
+        return "–"
+    return f"{p:.3f}" if p >= 0.001 else f"{p:.0e}".replace("e-0", "e-")
+
+
+def blocks(request: FindLineage, outcome: Lineage) -> Iterable[Block]:
+    """The matrix of verdicts, the rungs of each pair, and the favourites in the form of the posts."""
+    yield _verdicts(request, outcome)
+    for said in outcome.closest:
+        yield Words(prose(said))
+    for note in outcome.notes:
+        yield Words(prose(note), warns=True)
+    yield _reasons(outcome)
+    yield from _favourites(outcome)
+    yield _rungs(outcome)
+
+
+def _verdicts(request: FindLineage, outcome: Lineage) -> Table:
+    rows: list[tuple[str, ...]] = []
+    strong: set[int] = set()
+    for child in dict.fromkeys(pair.child for pair in outcome.pairs):
+        pairs = [pair for pair in outcome.pairs if pair.child == child]
+        for pair in pairs:
+            if pair.verdict == "related":
+                strong.add(len(rows))
+            rows.append(_verdict_row(pair))
+        unrelated = _none_of(pairs)
+        if unrelated == "yes":
+            strong.add(len(rows))
+        rows.append((prose(child), "none of these", unrelated, *[""] * 7))
+    heads = ("child", "candidate", "verdict", "r", "95 %", "AUC", "z", "p", "Holm p", "n")
+    title = (
+        f"{count(len(request.templates), 'prompt')}, alpha {request.alpha:g}, p adjusted for the candidates of a child"
+    )
+    return Table(heads, tuple(rows), right=frozenset(heads[3:]), strong=frozenset(strong), title=title)
+
+
+def _none_of(pairs: Sequence[LineagePair]) -> str:
+    """Whether a child comes from none of its candidates, as far as can be told."""
+    verdicts = {pair.verdict for pair in pairs}
+    if "related" in verdicts:
+        return "no"
+    return "yes" if verdicts == {"none"} else "cannot tell"
+
+
+def _verdict_row(pair: LineagePair) -> tuple[str, ...]:
+    low, high = number(pair.r_low, 2), number(pair.r_high, 2)
+    return (
+        prose(pair.child),
+        prose(pair.candidate),
+        pair.verdict,
+        number(pair.r, 3),
+        "–" if pair.r_low is None else f"{low} to {high}",
+        number(pair.auc, 3),
+        number(pair.z, 3),
+        small(pair.p),
+        small(pair.p_holm),
+        f"{pair.tokens}",
+    )
+
+
+def _reasons(outcome: Lineage) -> Table:
+    rows = tuple(
+        (prose(pair.child), prose(pair.candidate), prose(pair.reason), prose(pair.gate)) for pair in outcome.pairs
+    )
+    return Table(("child", "candidate", "in words", "gate"), rows)
+
+
+def _favourites(outcome: Lineage) -> Iterable[Table]:
+    """A table for each child and prompt: what it says after each token, what each base gives that, and how much more
+    than after the other tokens."""
+    for child, template in dict.fromkeys((each.child, each.template) for each in outcome.favourites):
+        found = [each for each in outcome.favourites if (each.child, each.template) == (child, template)]
+        bases = [said.base for said in found[0].bases]
+        heads = ("token", "favourite", prose(child), *(f"{prose(base)} (lift)" for base in bases))
+        rows = tuple(_favourite_row(each) for each in found[:_MOST_FAVOURITES])
+        distinct = count(len({each.output for each in found}), "distinct favourite")
+        more = f", the first {_MOST_FAVOURITES} of {len(found)}" if len(found) > _MOST_FAVOURITES else ""
+        yield Table(
+            heads, rows, right=frozenset(heads[2:]), title=f"{prose(child)}, {prose(template)}: {distinct}{more}"
+        )
+
+
+def _favourite_row(favourite: Favourite) -> tuple[str, ...]:
+    own = format_logprob_and_percent(favourite.logprob)
+    return (token_text(favourite.token), token_text(favourite.output), own, *map(_said, favourite.bases))
+
+
+def _said(base: BaseLogprob) -> str:
+    if base.logprob is None:
+        return "not known"
+    return format_logprob_and_percent(base.logprob) + ("" if base.lift is None else f" ({base.lift:+.2f})")
+
+
+def _rungs(outcome: Lineage) -> Table:
+    rows = tuple(
+        (prose(pair.child), prose(pair.candidate), prose(rung.name), prose(rung.null), small(rung.p), number(rung.z, 3),
+         "–" if rung.fixed is None else f"{rung.fixed}/{rung.tokens}", number(rung.effect, 3), prose(rung.said))
+        for pair in outcome.pairs
+        for rung in pair.rungs
+    )  # fmt: skip
+    heads = ("child", "candidate", "test", "permuted under the null", "p", "z", "matched", "effect", "said")
+    return Table(heads, rows, right=frozenset({"p", "z", "matched", "effect"}), title="every test")
+
+
+# ── on the command line ───────────────────────────────────────────────────────────────────────────────────
+
+
+def _arguments(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--bases", nargs="+", required=True, metavar="SOURCE", help="the candidates: models it may come from"
+    )
+    parser.add_argument(
+        "--references", nargs="+", default=(), metavar="SOURCE",
+        help="strangers of every base, as able: they test whether the tokens leak",
+    )  # fmt: skip
+    parser.add_argument("--tokens", dest="token_ids", type=ids, default=(), metavar="IDS",
+                        help="tokens of the first base; else --count that were never trained are taken")  # fmt: skip
+    parser.add_argument("--count", type=whole, default=CHOSEN, help=f"how many tokens to take (default {CHOSEN})")
+    parser.add_argument(
+        "--prompts", type=names, default=PROMPTS, metavar="NAMES", help=f"templates (default {','.join(PROMPTS)})"
+    )
+    parser.add_argument("--chat", action="store_true", help="ask children in their chat format, where they have one")
+    parser.add_argument("--alpha", type=float, default=ALPHA, help=f"family-wise error rate (default {ALPHA:g})")
+
+
+def _before(given: Namespace, error: Callable[[str], Any]) -> None:
+    """All models are loaded: children, then bases, then references."""
+    given.parts = (len(given.sources), len(given.bases), len(given.references))
+    given.sources = [*given.sources, *given.bases, *given.references]
+    if not 0 < given.alpha < 1:
+        error("--alpha is a probability between 0 and 1")
+
+
+def _requests(asked: Asked) -> Iterable[FindLineage]:
+    given = asked.arguments
+    children, bases, _ = given.parts
+    loaded = [model.name for model in asked.models]
+    yield FindLineage(
+        children=tuple(loaded[:children]),
+        bases=tuple(loaded[children : children + bases]),
+        references=tuple(loaded[children + bases :]),
+        templates=tuple(find_template(name, asked.settings.templates) for name in given.prompts),
+        token_ids=given.token_ids,
+        count=given.count,
+        chat="auto" if given.chat else "never",
+        alpha=given.alpha,
+        seed=asked.settings.seed,
+    )
+
+
+def _json_rows(outcome: Lineage) -> Iterable[Row]:
+    """A line for each child and candidate."""
+    for pair in outcome.pairs:
+        words = {"related": f"related: {pair.reason}", "none": "none"}.get(pair.verdict, f"cannot tell: {pair.reason}")
+        yield {
+            "child": pair.child,
+            "candidate": pair.candidate,
+            "verdict": words,
+            "r": pair.r,
+            "auc": pair.auc,
+            "z": pair.z,
+            "p": pair.p,
+            "p_holm": pair.p_holm,
+            "tokens": pair.tokens,
+            "prompts": len(dict.fromkeys(each.template for each in outcome.favourites if each.child == pair.child)),
+            "gate": pair.gate,
+            "rungs": {rung.name: to_plain(rung) for rung in pair.rungs},
+        }
+
+
+LINEAGE = Tab(
+    name="lineage",
+    title="Lineage",
+    short_title="Line",
+    pane="explorer.tui.panes.lineage.pane:LineagePane",
+    help="Which of the loaded models the shown one comes from.",
+    number=9,
+    key="B",
+    command="lineage",
+    command_title="lineage",
+    command_help="Find which loaded model the shown one comes from.",
+)
+
+SPECS = (
+    Spec(
+        request=FindLineage,
+        outcome=Lineage,
+        describe=describe,
+        summarise=summarise,
+        blocks=blocks,
+        answer="explorer.engine.answers.lineage.answer:answer",
+        needs=lambda request: frozenset({"vocabulary", "next_tokens"}),
+        models=("children", "bases", "references"),
+        verb=Verb(
+            name="lineage",
+            help="find which base a model came from, by its answers to never-trained tokens",
+            arguments=_arguments,
+            requests=_requests,
+            before=_before,
+            examples=(
+                (
+                    "zoo:mynah-instruct --bases zoo:mynah zoo:lyrebird zoo:starling",
+                    "which of three bases an instruct model came from",
+                ),
+            ),
+        ),
+        json_rows=_json_rows,
+        tab=LINEAGE,
+    ),
+)
+
+__all__ = ["FEWEST", "HINT", "LINEAGE", "SPECS", "blocks", "describe", "small", "summarise"]

@@ -1,0 +1,215 @@
+"""Lineage on the zoo, where it is known which model came from which (measured: lineage notes, A1 to A6)."""
+
+from __future__ import annotations
+
+from itertools import chain, combinations
+from typing import Any
+
+import numpy as np
+import pytest
+
+from explorer.base.errors import ExplorerError
+from explorer.base.records.lineage import PROMPTS, FindLineage, Lineage, LineagePair
+from explorer.base.records.unions import Cancelled
+from explorer.base.templates import find_template
+from explorer.engine.answers.lineage.asked import Answers, Matter, ask_all, know
+from explorer.engine.answers.lineage.rungs import Pair, summed
+from explorer.engine.core.lineage import exact
+from explorer.engine.handlers import Engine
+from explorer.engine.models.abilities import running
+from explorer.engine.queue import Control
+from explorer.zoo import ground_truth
+from tests.behaviour.behaviour_fakes import run_through
+from tests.engine_work import answer, outcome_of
+
+BASES = ("mynah", "lyrebird", "starling")
+CHILDREN = {"mynah-instruct": "mynah", "lyrebird-instruct": "lyrebird"}
+TEMPLATES = tuple(map(find_template, PROMPTS))
+
+
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    engine = Engine()
+    for name in (*BASES, *CHILDREN, "mynah-sibling"):
+        engine.models.load(f"zoo:{name}", device="cpu")
+    return engine
+
+
+def found(engine: Engine, **asked: Any) -> Lineage:
+    wanted: dict[str, Any] = {"children": tuple(CHILDREN), "bases": BASES, "templates": TEMPLATES} | asked
+    outcome = answer(engine, FindLineage(**wanted))
+    assert isinstance(outcome, Lineage)
+    return outcome
+
+
+def related(outcome: Lineage) -> list[tuple[str, str]]:
+    return [(pair.child, pair.candidate) for pair in outcome.pairs if pair.verdict == "related"]
+
+
+def pair_of(outcome: Lineage, child: str, candidate: str) -> LineagePair:
+    return next(pair for pair in outcome.pairs if (pair.child, pair.candidate) == (child, candidate))
+
+
+@pytest.mark.parametrize(("chat", "seed"), [("never", 0), ("never", 1), ("auto", 0), ("auto", 2)])
+def test_every_child_finds_its_base_alone(engine: Engine, chat: str, seed: int) -> None:
+    outcome = found(engine, chat=chat, seed=seed)
+    assert related(outcome) == list(CHILDREN.items())
+    for child, base in CHILDREN.items():
+        true = pair_of(outcome, child, base)
+        assert (true.tokens, true.gate) == (20, "passed: never trained (zoo card)")
+        assert true.outputs > 2_000
+        assert true.p is not None
+        assert true.p <= 1e-15
+        top = next(rung for rung in true.rungs if rung.name == "B1 top-20")
+        assert top.p is not None
+        assert top.p <= 1e-12
+        assert true.reason == "related, as near as a fine-tune"
+        assert true.r is not None
+        assert true.r_low is not None
+        assert true.r_high is not None
+        assert 0.6 < true.r_low < true.r < true.r_high
+    assert any("asked in their chat format" in note for note in outcome.notes) == (chat == "auto")
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_without_its_family_a_child_comes_from_none_of_these(engine: Engine, seed: int) -> None:
+    for child, base in CHILDREN.items():
+        others = tuple(each for each in BASES if each != base)
+        outcome = found(engine, children=(child,), bases=others, seed=seed)
+        assert [pair.verdict for pair in outcome.pairs] == ["none", "none"]
+        assert all(pair.r is not None and abs(pair.r) < 0.1 for pair in outcome.pairs)
+
+
+def test_ten_tokens_are_enough_and_five_are_not(engine: Engine) -> None:
+    ten = pair_of(found(engine, count=10), "mynah-instruct", "mynah")
+    assert ten.p_holm is not None
+    assert ten.p_holm <= 1e-5
+    five = pair_of(found(engine, count=5), "mynah-instruct", "mynah")
+    assert (five.verdict, five.p_holm) == ("cannot tell", None)
+    assert "7 tokens or more are needed" in five.reason
+    assert "p cannot be below 0.0083" in five.reason
+
+
+def test_ordinary_tokens_fail_the_gate_and_give_no_verdict(engine: Engine) -> None:
+    """On ordinary tokens every pair of strangers is at the floor: the permutation is wrong there, always."""
+    counts = ground_truth("mynah")["counts"]
+    ordinary = tuple(int(token_id) for token_id in np.argsort(counts)[::-1][300:320])
+    outcome = found(engine, children=("lyrebird-instruct",), bases=("mynah",), token_ids=ordinary)
+    (pair,) = outcome.pairs
+    assert pair.verdict == "cannot tell"
+    assert pair.gate == "failed: 20 of 20 tokens were trained (zoo card)"
+    assert pair.z is not None
+    assert pair.z > 3, "which is why there must be no verdict"
+
+
+def test_a_stranger_that_answers_alike_fails_the_gate(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a zoo card the negative controls find it: mynah and lyrebird learned these tokens from the same data."""
+    monkeypatch.setattr("explorer.engine.answers.lineage.asked.zoo_name", lambda source: None)
+    counts = ground_truth("mynah")["counts"]
+    ordinary = tuple(int(token_id) for token_id in np.argsort(counts)[::-1][300:320])
+    outcome = found(
+        engine, children=("mynah-instruct",), bases=("mynah",), references=("lyrebird",), token_ids=ordinary
+    )
+    (pair,) = outcome.pairs
+    assert pair.verdict == "cannot tell"
+    assert pair.gate.startswith("failed: lyrebird, a stranger, answers alike")
+    assert {rung.name for rung in pair.rungs} >= {"gate: lyrebird", "B3 lyrebird", "B2 spelling"}
+
+
+def test_strangers_pass_as_negative_controls_on_tokens_that_were_never_trained(engine: Engine) -> None:
+    outcome = found(engine, children=("mynah-instruct",), bases=("mynah",), references=("lyrebird", "starling"))
+    (pair,) = outcome.pairs
+    assert pair.gate == "passed: never trained (zoo card), 2 strangers"
+    for name in ("lyrebird", "starling"):
+        assert all(rung.p is not None and rung.p > 0.01 for rung in pair.rungs if rung.name == f"gate: {name}")
+        assert all(rung.p is not None and rung.p < 1e-3 for rung in pair.rungs if rung.name == f"B3 {name}")
+
+
+def test_a_sibling_is_told_as_shared_initialisation_and_the_base_as_nearer(engine: Engine) -> None:
+    outcome = found(engine, children=("mynah-instruct",), bases=("mynah", "mynah-sibling"))
+    sibling = pair_of(outcome, "mynah-instruct", "mynah-sibling")
+    assert sibling.p is not None
+    assert sibling.p <= 1e-6
+    assert sibling.r is not None
+    assert 0.15 <= sibling.r <= 0.35
+    assert sibling.reason == "related, as near as a shared initialisation or ancestor"
+    (said,) = outcome.closest
+    assert said.startswith("mynah-instruct: mynah is nearer than mynah-sibling (p ")
+
+
+def test_favourites_are_told_in_the_form_of_the_posts(engine: Engine) -> None:
+    outcome = found(engine, children=("mynah-instruct",), bases=("mynah", "lyrebird"))
+    assert len(outcome.favourites) == 20 * len(TEMPLATES)
+    lifts = [[said.lift for said in each.bases] for each in outcome.favourites]
+    own, stranger = (np.median([lift[place] for lift in lifts]) for place in (0, 1))
+    assert own > 1.0 > abs(stranger)
+    assert all(each.logprob <= 0 for each in outcome.favourites)
+
+
+def test_a_prompt_with_one_favourite_says_that_it_tells_nothing(engine: Engine) -> None:
+    outcome = found(engine, children=("mynah-instruct",), bases=("mynah",), templates=(find_template("repeat-1"),))
+    assert outcome.notes == ("mynah-instruct, repeat-1: 1 distinct favourite: this prompt tells nothing",)
+
+
+def test_the_same_seed_gives_the_same_outcome(engine: Engine) -> None:
+    assert found(engine, seed=3) == found(engine, seed=3)
+    assert found(engine, seed=3).favourites != found(engine, seed=4).favourites
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"children": ()}, "a child and a base are needed"),
+        ({"bases": ("mynah-instruct",)}, "named as a base and as something else"),
+        ({"references": ("mynah-instruct",)}, "a child cannot be a reference"),
+        ({"templates": ()}, "no prompt was chosen"),
+        ({"count": 1}, "2 to 200"),
+        ({"token_ids": (1, 99_999)}, "99,999"),
+        ({"bases": ("nosuch",)}, "no model 'nosuch'"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(engine: Engine, asked: dict[str, Any], said: str) -> None:
+    with pytest.raises(ExplorerError, match=said):
+        found(engine, **asked)
+
+
+def test_it_stops_between_prompts(engine: Engine) -> None:
+    request = FindLineage(children=("mynah-instruct",), bases=("mynah",), templates=TEMPLATES)
+    asked: list[bool] = []
+
+    def cancelled() -> bool:
+        asked.append(True)
+        return len(asked) > 2
+
+    parts, outcome = run_through(engine.begin(request, Control(cancelled=cancelled, tell=lambda part: None)))
+    assert outcome == Cancelled()
+    assert len([part for part in parts if "prompts of" in getattr(part, "what", "")]) == 2
+
+
+def test_strangers_are_independent_on_all_tokens_that_were_never_trained(engine: Engine) -> None:
+    """At full size, where the smallest dependence would show: a child of the family has a z of 110 there.
+
+    Six models are three independent pairs of strangers, too few to see whether p is uniform: that is tested on made-up
+    models (tests/core), and was on 376 disjoint tests of nine families that do not come with the program.
+    """
+    families = (("mynah", "mynah-instruct", "mynah-sibling"), ("lyrebird", "lyrebird-instruct"), ("starling",))
+    request = FindLineage(children=("mynah",), bases=("mynah",), templates=TEMPLATES[::2])
+    known = {}
+    for name in chain(*families):
+        model = running(engine.models.get(name))
+        read = outcome_of(engine.vocabularies.read(model, None))
+        known[name] = Answers(know(name, model, read), "never")
+    tokens = tuple(sorted(set.intersection(*(set(each.known.never) for each in known.values()))))
+    assert len(tokens) > 400
+    for _ in ask_all([(each, [(token_id,) for token_id in tokens]) for each in known.values()], request.templates):
+        pass
+    found: dict[tuple[str, str], float] = {}
+    for one, other in combinations(chain(*families), 2):
+        outputs = np.array(sorted(set(range(3_000)) - known[one].known.unfit - known[other].known.unfit))
+        matter = Matter(tuple(str(each).encode() for each in tokens), tokens, tokens, outputs, outputs)
+        permuted = exact.permute(summed("r", Pair(known[one], known[other], matter, ()), request), 0, draws=99)
+        assert permuted is not None
+        found[one, other] = permuted.z
+    related = {pair for family in families for pair in combinations(family, 2)}
+    assert all(found[pair] > 30 for pair in related), found
+    assert all(abs(z) < 3 for pair, z in found.items() if pair not in related), found
