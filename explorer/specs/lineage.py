@@ -6,6 +6,8 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+import msgspec
+
 from explorer.base.numbers import format_logprob_and_percent
 from explorer.base.records.lineage import (
     ALPHA,
@@ -66,14 +68,22 @@ def small(p: float | None) -> str:
 
 def blocks(request: FindLineage, outcome: Lineage) -> Iterable[Block]:
     """The matrix of verdicts, the rungs of each pair, and the favourites in the form of the posts."""
-    yield _verdicts(request, outcome)
+    yield _less_child(_verdicts(request, outcome), request)
     for said in outcome.closest:
         yield Words(prose(said))
     for note in outcome.notes:
         yield Words(prose(note), warns=True)
-    yield _reasons(outcome)
+    yield _less_child(_reasons(outcome), request)
     yield from _favourites(outcome)
-    yield _rungs(outcome)
+    yield _less_child(_rungs(outcome), request)
+
+
+def _less_child(table: Table, request: FindLineage) -> Table:
+    """Without the column that names the child, where there is one alone: its name then stands in the title."""
+    if len(request.children) > 1:
+        return table
+    title = f"{prose(request.children[0])}: {table.title}" if table.title else prose(request.children[0])
+    return msgspec.structs.replace(table, heads=table.heads[1:], rows=tuple(row[1:] for row in table.rows), title=title)
 
 
 def _verdicts(request: FindLineage, outcome: Lineage) -> Table:
