@@ -120,7 +120,11 @@ class Asking:
             self._front.force()
         elif stopped := self._runs.cancel():
             self._front.remark(f"Stopping {stopped} request{'s' if stopped > 1 else ''}.")
-        elif not self._workspace.token_pane.table.has_focus:
+        elif self._workspace.is_open:
+            self._free_keys()
+
+    def _free_keys(self) -> None:
+        if not self._workspace.token_pane.table.has_focus:
             self._workspace.show_tab("tokens")
         else:
             self._workspace.token_pane.commands.clear_filter()

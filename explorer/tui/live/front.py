@@ -31,7 +31,7 @@ class LiveFront:
     @property
     def bar(self) -> ModelBar:
         """The line that shows models and engine, whatever dialogue stands before it."""
-        return self._app.screen_stack[0].query_one(ModelBar)
+        return self._app.default_screen.query_one(ModelBar)
 
     def select(self, **changes: object) -> None:
         """Change what is selected."""

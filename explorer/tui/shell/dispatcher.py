@@ -94,7 +94,7 @@ class Dispatcher:
         from explorer.tui.screens.help import HelpScreen
         from explorer.tui.shell.pane_keys import pane_groups
 
-        panes = self._app.screen_stack[0].query(Pane)
+        panes = self._app.default_screen.query(Pane)
         self._app.push_screen(HelpScreen(self.keys, self.commands, pane_groups(panes, REGISTRY.tabs())))
 
     def is_ready(self, action: str, parameters: tuple[object, ...], *, is_open: bool) -> bool:

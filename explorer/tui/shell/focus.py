@@ -33,7 +33,7 @@ class FocusShown:
 
     @property
     def _screen(self) -> Widget:
-        return self._app.screen_stack[0]
+        return self._app.default_screen
 
     @property
     def _tabs(self) -> Tabs:

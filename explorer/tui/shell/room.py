@@ -36,7 +36,7 @@ class Room:
     def share(self) -> None:
         """Divide the window as it is now."""
         # Not by classes: that would style all that is inside again, which takes 40 ms.
-        screen, is_zoomed = self._app.screen_stack[0], self.is_zoomed
+        screen, is_zoomed = self._app.default_screen, self.is_zoomed
         left, right = screen.query_one("#left"), screen.query_one("#right-side")
         tokens, detail = screen.query_one("#tokens-pane"), screen.query_one("#detail-pane")
         detail_title, right_title = screen.query_one("#detail-title"), screen.query_one("#right-title")
@@ -71,11 +71,11 @@ class Room:
         self.share()
 
     def _move_split(self, step: int) -> None:
-        now = round(100 * self._app.screen_stack[0].query_one("#left").outer_size.width / self._app.size.width)
+        now = round(100 * self._app.default_screen.query_one("#left").outer_size.width / self._app.size.width)
         self._split = max(_LEAST, min(_MOST, now + step * _STEP))
 
     def _grow_details(self, step: int) -> None:
-        screen = self._app.screen_stack[0]
+        screen = self._app.default_screen
         most = screen.query_one("#left").size.height - 2 * _FEWEST
         now = screen.query_one("#detail-pane").outer_size.height
         self._rows = max(_FEWEST, min(most, now + step * _ROWS))

@@ -73,14 +73,15 @@ class Workspace:
         from textual.widgets import Tab, Tabs
 
         row = Tabs(*(Tab(Content(label), id=name) for name, label in self.labels().items()), id="tabs")
-        await self._app.query("#opening, #tabs-to-come").remove()
-        await self._app.mount(row, after="#bar")
-        await self._app.mount(KeyLine())
+        screen = self._app.default_screen  # not the one with the keys: that may be a box by now
+        await screen.query("#opening, #tabs-to-come").remove()
+        await screen.mount(row, after="#bar")
+        await screen.mount(KeyLine())
         panes = [kind.made_for(settings, id=pane_id(tab.name)) for tab, kind in zip(self.tabs, classes, strict=True)]
         for pane in panes:
             pane.set_reactive(Pane.selection, selection)
-        await self._mount_panes(self._app.query_one("#body"), panes)
-        self.panes = list(self._app.query(Pane))
+        await self._mount_panes(screen.query_one("#body"), panes)
+        self.panes = list(screen.query(Pane))
         self._show_right(next(tab for tab in self.tabs if tab.side == "right"))
         self.focus.begin()
 
@@ -114,7 +115,7 @@ class Workspace:
 
     def pane(self, name: str) -> Pane:
         """The pane of a tab."""
-        return cast("Pane", self._app.screen_stack[0].query_one(f"#{pane_id(name)}"))
+        return cast("Pane", self._app.default_screen.query_one(f"#{pane_id(name)}"))
 
     @property
     def token_pane(self) -> TokenPane:
@@ -179,7 +180,7 @@ class Workspace:
             return
         for name, selector in (("detail", "#detail-title"), (self.focus.right, "#right-title")):
             tab = next(tab for tab in self.tabs if tab.name == name)
-            title = self._app.screen_stack[0].query_one(selector, FittedLine)
+            title = self._app.default_screen.query_one(selector, FittedLine)
             title.say(*pane_titles(tab, self.pane(name).selection, self._selection))
 
     # ── what is in sight ──
@@ -196,7 +197,7 @@ class Workspace:
         self.pane(name).focus_content()
 
     def _show_right(self, tab: Tab) -> None:
-        screen = self._app.screen_stack[0]
+        screen = self._app.default_screen
         cast("ContentSwitcher", screen.query_one("#right")).current = pane_id(tab.name)
         self.focus.right = tab.name
         self._name_subjects()
@@ -211,7 +212,7 @@ class Workspace:
         if self.is_open:
             from textual.widgets import Tab, Tabs
 
-            tabs = self._app.screen_stack[0].query_one("#tabs", Tabs)
+            tabs = self._app.default_screen.query_one("#tabs", Tabs)
             for name, label in tab_labels(self.tabs, width).items():
                 tab = tabs.query_one(f"#{name}", Tab)
                 if tab.label_text != label:
