@@ -35,7 +35,7 @@ def test_keys_that_there_are_not(key: str) -> None:
 
 
 def test_what_is_wrong_with_the_table_is_said_line_by_line() -> None:
-    keys = {"halp": "f9", "help": "ctrl+nothing", "quit": "m", "play": "space", "filter": "/"}
+    keys = {"halp": "f10", "help": "ctrl+nothing", "quit": "m", "play": "space", "filter": "/"}
     assert key_problems(keys, COMMANDS, REPLAY_COMMANDS) == [
         "Settings, [keys]: there is no command 'halp'.",
         "Settings, [keys]: help: there is no key 'ctrl+nothing'.",
@@ -46,17 +46,17 @@ def test_what_is_wrong_with_the_table_is_said_line_by_line() -> None:
 
 
 def test_names_of_earlier_releases_are_understood() -> None:
-    names = without_aliases({"certify": "f6", "show_speaking": "f7", "unused": "f8", "help": "f9"})
+    names = without_aliases({"certify": "f6", "show_speaking": "f7", "unused": "f8", "help": "f10"})
     assert set(names) <= {command.name for command in COMMANDS}
-    assert list(names.values()) == ["f6", "f7", "f8", "f9"]
+    assert list(names.values()) == ["f6", "f7", "f8", "f10"]
 
 
 async def test_errors_in_the_table_are_told_at_the_start_and_the_rest_holds(engine: Engine, tmp_path: Path) -> None:
-    settings = Settings(models=(), keys={"halp": "f9", "help": "f9"})
+    settings = Settings(models=(), keys={"halp": "f10", "help": "f10"})
     app = ExplorerApp(DirectClient(engine), SessionWriter(tmp_path / "s.jsonl"), settings)  # type: ignore[arg-type]
     async with on_screen(app) as pilot:
         await until(pilot, lambda: any("there is no command 'halp'" in note.message for note in app._notifications))
-        await pilot.press("f9")
+        await pilot.press("f10")
         await until(pilot, lambda: len(app.screen_stack) == 2)
 
 

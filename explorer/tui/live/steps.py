@@ -129,9 +129,9 @@ class Steps:
     def list_written(self, steps: Sequence[Step], trouble: str) -> None:
         """List steps once they are on disk: what is listed is kept. Those that could not be written are listed too."""
         pane = self._workspace.session_pane
+        self.writing -= len(steps)
         for step in steps:
             pane.add(step)
-        self.writing -= len(steps)
         pane.set_writing(self.writing)
         self.show_trouble(trouble)
 
