@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -72,28 +72,42 @@ def _flat(matrix: VerdictMatrix, places: Sequence[int]) -> tuple[list[str], list
 
 def as_csv(matrix: VerdictMatrix, places: Sequence[int]) -> str:
     """A header and a line a token."""
-    columns, rows = _flat(matrix, places)
+    return csv_of(*_flat(matrix, places))
+
+
+def csv_of(columns: Sequence[str], rows: Sequence[dict[str, Any]]) -> str:
+    """A header and a line a row. A text that a spreadsheet would take for a formula has an apostrophe before it."""
     out = io.StringIO(newline="")
     writer = csv.DictWriter(out, columns)  # with \r\n: else a token that is \r would not be quoted
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({name: _no_formula(value) for name, value in row.items()} for row in rows)
     return out.getvalue()
+
+
+def _no_formula(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and value.lstrip("\t\r\n")[:1] in tuple("=+-@") else value
 
 
 def as_parquet(matrix: VerdictMatrix, places: Sequence[int]) -> bytes:
     """The columns of the CSV, typed. Raises `ExplorerError` where pyarrow is not installed."""
+    columns, rows = _flat(matrix, places)
+    verdicts = {definition.name for definition in matrix.definitions}
+    texts = {"token_bytes", "text", "category", *verdicts}
+    types = {name: "string" if name in texts else "float32" for name in columns} | {"token_id": "int32"}
+    return parquet_of(rows, types)
+
+
+def parquet_of(rows: list[dict[str, Any]], types: Mapping[str, str]) -> bytes:
+    """`rows` with a column for each name in `types`, which holds pyarrow's names of types.
+
+    Raises `ExplorerError` where pyarrow is not installed.
+    """
     try:
         import pyarrow as arrow  # type: ignore[import-untyped]
         from pyarrow import parquet
     except ImportError as error:
         raise ExplorerError("Parquet needs pyarrow, which is not installed", hint="pip install pyarrow") from error
-    columns, rows = _flat(matrix, places)
-    verdicts = {definition.name for definition in matrix.definitions}
-    texts = {"token_bytes", "text", "category", *verdicts}
-    types = {name: arrow.string() if name in texts else arrow.float32() for name in columns} | {
-        "token_id": arrow.int32()
-    }
-    schema = arrow.schema([(name, types[name]) for name in columns])
+    schema = arrow.schema([(name, getattr(arrow, kind)()) for name, kind in types.items()])
     out = arrow.BufferOutputStream()
     parquet.write_table(arrow.Table.from_pylist(rows, schema=schema), out)
     content: bytes = out.getvalue().to_pybytes()
@@ -109,14 +123,14 @@ def as_markdown(matrix: VerdictMatrix, places: Sequence[int]) -> str:
         cells = [matrix.cell(name, place) for name in names]
         said = [cell.verdict if cell.value is None else f"{cell.verdict} {cell.value:.3g}" for cell in cells]
         number = f"{matrix.indicators[matrix.main_indicator][place]:.5g}"
-        token = _in_markdown(visible_bytes(matrix.token_bytes(place)))
+        token = in_markdown(visible_bytes(matrix.token_bytes(place)))
         lines.append(
             "| " + " | ".join([str(matrix.token_ids[place]), token, matrix.category(place), number, *said]) + " |"
         )
     return "\n".join(lines) + "\n"
 
 
-def _in_markdown(shown: str) -> str:
+def in_markdown(shown: str) -> str:
     """A token as code in a table cell, whatever backquotes and bars it holds."""
     fence = "`" * (1 + max((len(run) for run in shown.replace("`", " ` ").split() if set(run) == {"`"}), default=0))
     while fence in shown:
@@ -192,9 +206,13 @@ def write_export(matrix: VerdictMatrix, places: Sequence[int], path: Path, form:
     Raises `ExplorerError` for an unknown form and where the file cannot be written; then there is no part of it.
     """
     form = form_of(path, form)
-    content = FORMATS[form](matrix, places)
+    write_content(path, FORMATS[form](matrix, places))
+    return form
+
+
+def write_content(path: Path, content: Content) -> None:
+    """Write a whole file. Raises `ExplorerError` where it cannot be written; then there is no part of it."""
     try:
         write_whole(path, [content if isinstance(content, bytes) else content.encode()])
     except OSError as error:
         raise ExplorerError(f"{path.name} cannot be written: {error.strerror}", hint="Name another place.") from error
-    return form

@@ -269,7 +269,7 @@ async def test_marked_tokens_are_exported_tested_or_not(engine: Engine, tmp_path
         token_id = app.selection.token.token_id
         await pilot.press("space")
         await until(pilot, lambda: bool(app.selection.marked))
-        await pilot.press("e")
+        await pilot.press("E")
         await until(pilot, lambda: len(app.screen_stack) == 2)
         path = tmp_path / f"marked{suffix}"
         app.screen.query_one(Input).value = str(path)

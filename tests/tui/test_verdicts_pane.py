@@ -143,7 +143,7 @@ async def test_sorting_by_a_definition_is_not_recorded_and_export_writes_what_is
 ) -> None:
     async with running(engine, tmp_path, (120, 40), MYNAH) as (app, pilot):
         pane = app.query_one(VerdictsPane)
-        await pilot.press("e")
+        await pilot.press("6", "e")
         await until(pilot, lambda: any("nothing to export" in note.message for note in app._notifications))
         ask_quickly(pane)
         await pilot.press("v")
@@ -158,7 +158,12 @@ async def test_sorting_by_a_definition_is_not_recorded_and_export_writes_what_is
         app.screen.query_one(Input).post_message(events.Paste(str(target)))
         await pilot.press("enter")
         shown = len(pane.query_one(MatrixList).listed.places)
-        await until(pilot, lambda: any(f"{shown} shown tokens written" in note.message for note in app._notifications))
+        await until(
+            pilot,
+            lambda: any(
+                f"The {shown} shown tokens: written to {target}" in note.message for note in app._notifications
+            ),
+        )
         with target.open(newline="") as file:
             written = list(csv.DictReader(file))
         assert len(written) == shown > 0

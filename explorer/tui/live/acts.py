@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from explorer.tui.live.exporting import Exports
 from explorer.tui.shell.dispatcher import Act, ask_acts
 from explorer.tui.shell.guarded import run_guarded
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 def acts_of(app: ExplorerApp) -> dict[str, Act]:
     """The acts by the command's name."""
     asking, dialogues, models = app.asking, app.dialogues, app.models
+    exports = Exports(app)
     return {
         **ask_acts(app.workspace.tabs, asking.run_pane),
         "filter": asking.open_filter,
@@ -28,7 +30,8 @@ def acts_of(app: ExplorerApp) -> dict[str, Act]:
         "back": partial(app.jumps.step, -1),
         "forward": partial(app.jumps.step, 1),
         "inspect": asking.inspect,
-        "export": dialogues.open_export,
+        "export": exports.open_shown,
+        "export_marked": exports.open_marked,
         "pause": asking.pause,
         "cancel": asking.cancel,
         "models": dialogues.open_models,

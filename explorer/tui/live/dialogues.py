@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from explorer.base.errors import ExplorerError
 from explorer.base.records.models import ListModels, ModelCatalogue
@@ -22,7 +22,6 @@ from explorer.tui.shell.messages import Ask
 
 if TYPE_CHECKING:
     from explorer.tui.live.app import ExplorerApp
-    from explorer.tui.panes.verdicts.pane import VerdictsPane
     from explorer.tui.screens.models import ModelChoice, ModelsScreen
 
 
@@ -96,28 +95,6 @@ class Dialogues:
             app.runs.ask(ReadVocabulary(model=model.name, unused_ids=chosen.ids), record=False)
 
     # ── files and notes ──
-
-    def open_export(self) -> None:
-        """Write the marked tokens with their verdicts to a file, else those that the matrix shows."""
-        self._open("export", self._export)
-
-    async def _export(self) -> None:
-        app = self._app
-        pane = cast("VerdictsPane", app.workspace.pane("verdicts"))
-        model = app.selection.model
-        vocabulary = app.models.vocabularies.get(model.name) if model is not None and app.selection.marked else None
-        if vocabulary is None and pane.body.listed.matrix is None:
-            app.remark("There is nothing to export yet: space marks tokens, v tests them.", problem=True)
-            return
-        name = await self._ask("Export the tokens to", ".csv .parquet .md .jsonl .bias.json .ban.json")
-        if name:
-            from explorer.tui.panes.verdicts.exporting import export_tokens
-
-            listed = pane.body.listed
-            try:
-                app.remark(await export_tokens(listed, pane.selection, vocabulary, Path(name).expanduser()))
-            except ExplorerError as error:
-                app.remark(error.line, problem=True)
 
     async def _ask(self, question: str, placeholder: str) -> str | None:
         from explorer.tui.screens.ask_line import AskLine

@@ -10,10 +10,11 @@ from textual.content import Content
 from textual.widgets import Static
 
 from explorer.base.records.record import Failure, Progress
-from explorer.base.records.unions import AnyPart, AnyRequest, Cancelled, Step
+from explorer.base.records.unions import AnyOutcome, AnyPart, AnyRequest, Cancelled, Step
 from explorer.specs.blocks import Block
 from explorer.specs.registry import describe, spec_of
 from explorer.tui.panes.base import Pane, failure_text
+from explorer.tui.panes.takeaway import Takeaway, of_outcomes
 from explorer.tui.widgets.block_lines import block_lines
 from explorer.tui.widgets.lines_view import LinesView
 
@@ -35,6 +36,8 @@ class BlocksPane(Pane):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._blocks: tuple[Block, ...] = ()
+        self._found: list[tuple[AnyRequest, AnyOutcome]] = []
+        """What is shown, and how it was asked; one or none."""
 
     def compose(self) -> ComposeResult:
         yield Static(Content.styled(self.hint, "$foreground-muted"))
@@ -55,10 +58,15 @@ class BlocksPane(Pane):
             self._say("cancelled")
         else:
             spec = spec_of(step.request)
+            self._found = [(step.request, step.outcome)]
             self._say(f"{describe(step.request)}: {spec.summarise(step.outcome)}")
             self._set_blocks(tuple(spec.blocks(step.request, step.outcome)))
 
+    def takeaway(self) -> Takeaway | None:
+        return of_outcomes("what the pane shows", self._found)
+
     def clear(self) -> None:
+        self._found = []
         self._say(self.hint)
         self._set_blocks(())
 

@@ -70,9 +70,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("mark", "space", "mark", "Mark or unmark the token.", "Tokens", True),
     Command("inspect", "i", "inspect", "Record everything known of the token (Enter does the same).", "Tokens"),
     *tab_commands(TABS),
-    Command(
-        "export", "e", "export", "Export the marked tokens, or those of the verification matrix, to a file.", "Ask"
-    ),
+    Command("export", "e", "export", "Export what the pane with the keys shows to a file.", "Ask"),
+    Command("export_marked", "E", "export marked", "Export the marked tokens with their verdicts to a file.", "Ask"),
     Command("pause", "p", "pause", "Pause a run over many tokens, or resume it.", "Ask"),
     Command("cancel", "escape", "cancel", "Cancel what is running; leave a box or a pane; clear the filter.", "Ask"),
     Command("models", "m", "models", "Load, unload and choose models.", "Models", True),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from textual.app import App
+from textual.screen import Screen
 from textual.widget import Widget
 
 from explorer.tui.panes.base import Pane
@@ -39,8 +40,15 @@ class FocusShown:
     def _tabs(self) -> Tabs:
         return cast("Tabs", self._screen.query_one("#tabs"))
 
+    @property
+    def pane(self) -> Pane:
+        """The pane with the keys; where nothing has them, the one that had them last."""
+        screen = cast("Screen[object]", self._screen)
+        name = self.right if self._room.part == "right" else self._room.part
+        return _pane_of(screen.focused) or screen.query_one(f"#{name}-pane", Pane)
+
     def _follow(self, focused: Widget | None) -> None:
-        pane = next((each for each in focused.ancestors_with_self if isinstance(each, Pane)), None) if focused else None
+        pane = _pane_of(focused)
         if pane is not None:
             self._room.part = part_of(pane)
             self.mark_tabs()
@@ -56,6 +64,11 @@ class FocusShown:
                 tabs.active = active
         for tab in tabs.query("Tab"):
             tab.set_class(tab.id == self.right, "-shown")
+
+
+def _pane_of(focused: Widget | None) -> Pane | None:
+    above = () if focused is None else focused.ancestors_with_self
+    return next((each for each in above if isinstance(each, Pane)), None)
 
 
 def part_of(pane: Pane) -> Part:

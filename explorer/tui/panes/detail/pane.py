@@ -8,12 +8,14 @@ from textual.content import Content
 from textual.widgets import Static
 
 from explorer.base.records.inspect import InspectToken, TokenDetail
+from explorer.base.records.plain import to_plain
 from explorer.base.records.record import Failure
 from explorer.base.records.tokens import TokenRow
 from explorer.base.records.unions import AnyRequest, Cancelled, Step
 from explorer.base.text import visible
 from explorer.tui.panes.base import Pane, failure_text
 from explorer.tui.panes.detail.lines import detail_lines
+from explorer.tui.panes.takeaway import Takeaway
 from explorer.tui.shell.messages import Selection
 
 _EMPTY = "No token yet. The one under the cursor of the table is shown here; press i to record all of it."
@@ -63,6 +65,12 @@ class DetailPane(Pane):
         self._row, self._detail, self._unanswered = self.selection.token, None, "…"
         self._asked.clear()
         self._draw()
+
+    def takeaway(self) -> Takeaway | None:
+        if self._row is None:
+            return None
+        row: dict[str, object] = to_plain(self._row)
+        return Takeaway(f"token {self._row.token_id}", lambda _: [row])
 
     def show_asked(self, request: AnyRequest) -> None:
         """Remember what was asked live: its answer may come when the user is elsewhere."""

@@ -22,6 +22,7 @@ from explorer.tui.panes.base import Pane, Showing
 from explorer.tui.panes.logprobs.form import LogprobForm, LogprobOptions
 from explorer.tui.panes.logprobs.table_view import TableView
 from explorer.tui.panes.logprobs.view import LogprobView
+from explorer.tui.panes.takeaway import Takeaway, of_outcomes
 from explorer.tui.shell.messages import Remark, Selection
 from explorer.tui.widgets.option_line import Submitted
 
@@ -127,6 +128,12 @@ class LogprobsPane(Pane):
         self._readings.clear()
         self._subject = (None, "")
         self._update()
+
+    def takeaway(self) -> Takeaway | None:
+        reading = self._current()
+        if reading is None or reading.table is None:
+            return None
+        return of_outcomes("the table of log-probabilities", [(reading.request, reading.table)])
 
     def restore(self, showing: Showing) -> None:
         request = showing.steps[-1].request

@@ -19,6 +19,7 @@ from explorer.tui.panes.base import Pane, Showing, failure_text
 from explorer.tui.panes.neighbours import view
 from explorer.tui.panes.neighbours.body import NeighbourBody
 from explorer.tui.panes.neighbours.form import NeighbourForm
+from explorer.tui.panes.takeaway import Takeaway, of_outcomes
 from explorer.tui.shell.messages import Selection, ViewSettled
 from explorer.tui.widgets.heading import Heading
 from explorer.tui.widgets.option_line import FormError, Submitted
@@ -111,6 +112,11 @@ class NeighboursPane(Pane):
         self._record = self._request = None
         self._heading.say("")
         self._body.clear()
+
+    def takeaway(self) -> Takeaway | None:
+        if self._record is None or self._request is None:
+            return None
+        return of_outcomes("the neighbours of a token", [(self._request, self._record)])
 
     def restore(self, showing: Showing) -> None:
         request = showing.steps[-1].request

@@ -20,7 +20,8 @@ from explorer.tui.panes.asking import NONE_TICKED, key_lines
 from explorer.tui.panes.base import Pane, Showing
 from explorer.tui.panes.repeat_back.attempts import Attempts
 from explorer.tui.panes.repeat_back.form import RepeatForm, RepeatOptions
-from explorer.tui.panes.repeat_back.lines import attempt_lines
+from explorer.tui.panes.repeat_back.lines import Attempt, attempt_lines
+from explorer.tui.panes.takeaway import Takeaway, of_outcomes
 from explorer.tui.shell.messages import Remark, Selection
 from explorer.tui.widgets.lines_view import LinesView
 from explorer.tui.widgets.option_line import Submitted, Ticks
@@ -100,6 +101,10 @@ class RepeatBackPane(Pane):
         self._form.untick(())
         self._view.redraw()
 
+    def takeaway(self) -> Takeaway | None:
+        found = [(each.request, each.result) for each in self._shown() if each.result is not None]
+        return of_outcomes("the replies", found)
+
     def restore(self, showing: Showing) -> None:
         """Who was loaded and was not asked is not ticked."""
         request = showing.steps[-1].request
@@ -143,10 +148,12 @@ class RepeatBackPane(Pane):
 
     # ── drawing ───────────────────────────────────────────────────────────────────────────────────────────
 
-    def _draw(self, width: int) -> Sequence[Content]:
+    def _shown(self) -> list[Attempt]:
         models = [model.name for model in self.selection.roster.models]
-        attempts = self._attempts.shown(models, self._form.template_name)
-        if attempts:
+        return self._attempts.shown(models, self._form.template_name)
+
+    def _draw(self, width: int) -> Sequence[Content]:
+        if attempts := self._shown():
             return attempt_lines(attempts, width, ids=self._ids, whole=self._whole)
         token, loading = self.selection.token, self.selection.loading
         if token is None:

@@ -62,6 +62,11 @@ class Known:
         self._answers.clear()
         self._runs.clear()
 
+    def answers(self, place: Place) -> list[Answer]:
+        """The answers about a token, in the order of the modes."""
+        answers = self._answers.get(place, {})
+        return [answers[key] for key in sorted(answers, key=_order)]
+
     def lines(self, place: Place, width: int) -> list[Line]:
         """The answers about a token; what runs told of one that was not asked about by itself; none at all."""
         answers = self._answers.get(place)

@@ -15,6 +15,7 @@ from explorer.tui.panes.speakability.form import SpeakForm
 from explorer.tui.panes.speakability.known import Place
 from explorer.tui.panes.speakability.lines import Line, contents
 from explorer.tui.panes.speakability.shown import HINT, ShownProofs
+from explorer.tui.panes.takeaway import Takeaway
 from explorer.tui.shell.messages import ColumnsFound, NeighbourOpened, Selection
 from explorer.tui.widgets.heading import Heading
 from explorer.tui.widgets.option_line import FormError, Submitted
@@ -64,6 +65,9 @@ class SpeakabilityPane(Pane):
         """Enter in a text field asks."""
         event.stop()
         self.run_default()
+
+    def takeaway(self) -> Takeaway | None:
+        return self.shown.takeaway()
 
     def restore(self, showing: Showing) -> None:
         """Every mode that was asked at one press is chosen."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from explorer.base.records.speakability import ProveSpeakability, SpeakabilityResult
+from explorer.base.records.speakability import ProveSpeakability, ReadCertificates, SpeakabilityResult
+from explorer.tui.panes.speakability.exporting import hard_rows, proof_rows
 from explorer.tui.panes.speakability.known import Known, Place
 from explorer.tui.panes.speakability.lines import Line, prose, summary_lines
+from explorer.tui.panes.takeaway import Takeaway
 
 HINT = (
     "Can the selected token be the argmax of the logits? Press a to prove it either way, in every mode. "
@@ -20,13 +22,15 @@ class ShownProofs:
         self.problem = ""
         """The last error, above the answers."""
         self._summary: SpeakabilityResult | None = None
+        self._run: ProveSpeakability | None = None
+        """What the summary answers."""
         self._token: Place | None = None
         """Whose answers are on display; None: the summary of a run."""
 
     def take(self, request: ProveSpeakability, result: SpeakabilityResult, selected: Place | None) -> None:
         """Show the outcome of a request: of the tokens asked about the `selected` one, else the first."""
         if request.token_ids is None:
-            self._summary, self._token = result, None
+            self._summary, self._run, self._token = result, request, None
             return
         self.known.take(result)
         if result.rows:
@@ -56,6 +60,15 @@ class ShownProofs:
         if self._token is not None:
             return self._token[0]
         return self._summary.model if self._summary is not None else ""
+
+    def takeaway(self) -> Takeaway | None:
+        """The proofs about the token on display, or every token of the run that is hard to speak or not proved."""
+        if self._token is not None and (answers := self.known.answers(self._token)):
+            rows = [row for answer in answers for row in proof_rows(answer.row, answer.result)]
+            return Takeaway("the proofs about a token", lambda _: rows)
+        if self._summary is None or self._run is None:
+            return None
+        return Takeaway("the hard-to-speak and unspeakable tokens", hard_rows, ReadCertificates(of=self._run))
 
     def lines(self, width: int) -> list[Line]:
         """All of it, in lines of at most `width` cells."""

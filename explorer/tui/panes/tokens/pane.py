@@ -17,7 +17,9 @@ from explorer.base.records.vocabulary import RankedTokens, RankTokens, ReadVocab
 from explorer.base.text import visible
 from explorer.settings import Settings
 from explorer.tui.panes.base import Pane
+from explorer.tui.panes.takeaway import Takeaway
 from explorer.tui.panes.tokens.commands import ViewCommands
+from explorer.tui.panes.tokens.exporting import takeaway_of
 from explorer.tui.panes.tokens.table import TokenTable
 from explorer.tui.shell.messages import Selection, TokenSelected
 
@@ -86,6 +88,10 @@ class TokenPane(Pane):
         """The token under the cursor this moment, whether or not it has come to rest; None where no row is shown."""
         token_id, view = self.table.token_id, self.views.view
         return None if view is None or token_id is None else view.rows.row(token_id)
+
+    def takeaway(self) -> Takeaway | None:
+        view = self.views.view
+        return None if view is None else takeaway_of(view, self.table.drawing.added)
 
     def run_default(self) -> None:
         """Read the vocabulary of the selected model."""

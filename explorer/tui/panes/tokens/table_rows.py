@@ -79,6 +79,9 @@ class TokenRows(Protocol):
     def written(self, token_id: int) -> str:
         """The same with combining vowels and right-to-left letters as they are written."""
 
+    def token_bytes(self, token_id: int) -> bytes:
+        """The token's exact bytes."""
+
     def text(self, token_id: int) -> str:
         """The token as it is: not for a screen."""
 
@@ -148,6 +151,9 @@ class LoadedRows:
     def written(self, token_id: int) -> str:
         return visible_bytes(self.columns.token_bytes(token_id), native=True)
 
+    def token_bytes(self, token_id: int) -> bytes:
+        return self.columns.token_bytes(token_id)
+
     def text(self, token_id: int) -> str:
         return self.columns.text(token_id)
 
@@ -204,6 +210,9 @@ class ReplayedRows:
 
     def written(self, token_id: int) -> str:
         return visible_bytes(bytes.fromhex(self._rows[token_id].token_bytes), native=True)
+
+    def token_bytes(self, token_id: int) -> bytes:
+        return bytes.fromhex(self._rows[token_id].token_bytes)
 
     def text(self, token_id: int) -> str:
         return self._rows[token_id].text

@@ -1,31 +1,40 @@
-"""What the Verdicts pane writes into files."""
+"""What the Verdicts pane writes into files, and the marked tokens with their verdicts."""
 
 from __future__ import annotations
 
-import asyncio
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from explorer.base.records.unions import Step
 from explorer.base.records.vocabulary import VocabularyColumns
-from explorer.tables.exports import write_export
-from explorer.tables.verdicts import matrix_of_tokens
+from explorer.tables.exports import rows_of, write_export
+from explorer.tables.verdicts import VerdictMatrix, matrix_of_tokens
+from explorer.tui.panes.takeaway import Takeaway
 from explorer.tui.panes.verdicts.matrix import ListedMatrix
 from explorer.tui.shell.messages import Selection
 
 
-async def export_tokens(listed: ListedMatrix, selection: Selection, vocabulary: Step | None, path: Path) -> str:
-    """Write the marked tokens of the `vocabulary`, tested or not, or those that are `listed` where that is None, to
-    `path` in the form that its ending says; what was done, in words. Raises `ExplorerError` where that fails."""
-    matrix, places = listed.matrix, listed.places
-    if vocabulary is not None and isinstance(columns := vocabulary.outcome, VocabularyColumns):
-        tested = matrix if matrix is not None and matrix.model == columns.model else None
-        source = selection.model.source if selection.model is not None else ""
-        matrix = matrix_of_tokens(columns, source, sorted(selection.marked), tested)
-        places = np.arange(len(matrix))
-    assert matrix is not None, "nothing was tested"
-    form = await asyncio.to_thread(partial(write_export, matrix, places.tolist(), path))
-    kind = "marked" if vocabulary is not None else "shown"
-    return f"{len(places):,} {kind} tokens written to {path.name} ({form})."
+def takeaway_of(listed: ListedMatrix) -> Takeaway | None:
+    """The tokens that the matrix lists; None where nothing was tested."""
+    if listed.matrix is None:
+        return None
+    return _takeaway(listed.matrix, listed.places.tolist(), "shown")
+
+
+def takeaway_of_marks(listed: ListedMatrix, selection: Selection, vocabulary: Step) -> Takeaway | None:
+    """The marked tokens of the `vocabulary`, tested or not; None where it was not read."""
+    columns, tested = vocabulary.outcome, listed.matrix
+    if not isinstance(columns, VocabularyColumns):
+        return None
+    source = selection.model.source if selection.model is not None else ""
+    known = tested if tested is not None and tested.model == columns.model else None
+    matrix = matrix_of_tokens(columns, source, sorted(selection.marked), known)
+    return _takeaway(matrix, np.arange(len(matrix)).tolist(), "marked")
+
+
+def _takeaway(matrix: VerdictMatrix, places: list[int], kind: str) -> Takeaway:
+    def write(path: Path) -> None:
+        write_export(matrix, places, path)
+
+    return Takeaway(f"the {len(places):,} {kind} tokens", lambda _: rows_of(matrix, places), write=write)

@@ -21,8 +21,10 @@ from explorer.base.records.verification import (
     Verify,
 )
 from explorer.tui.panes.base import Pane, Showing, failure_text, run_paused, run_progress
+from explorer.tui.panes.takeaway import Takeaway
 from explorer.tui.panes.verdicts import view
 from explorer.tui.panes.verdicts.body import SweepBody
+from explorer.tui.panes.verdicts.exporting import takeaway_of
 from explorer.tui.panes.verdicts.form import VerdictForm
 from explorer.tui.panes.verdicts.sweep import ShownSweep
 from explorer.tui.panes.verdicts.telling import ColumnTeller
@@ -78,6 +80,9 @@ class VerdictsPane(Pane):
         """Enter in a text field asks."""
         event.stop()
         self.run_default()
+
+    def takeaway(self) -> Takeaway | None:
+        return takeaway_of(self.body.listed)
 
     def restore(self, showing: Showing) -> None:
         request = showing.steps[-1].request

@@ -1,0 +1,115 @@
+"""What the panes show goes into files, in the order shown."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from explorer.base.errors import ExplorerError, UsageError
+from explorer.base.records.neighbours import FindNeighbours, Neighbourhood
+from explorer.base.records.speakability import ProveSpeakability, SpeakabilityResult
+from explorer.engine.handlers import Engine
+from explorer.tables.row_exports import as_tsv, write_rows
+from explorer.tui.live.app import ExplorerApp
+from tests.app_driver import asked, running, settled, until
+
+ROWS = [
+    {"token_id": 7, "text": "=1+1", "indicators": {"norm": 0.5}, "ids": [1, 2], "said": None},
+    {"token_id": 9, "text": "a\tb|`", "indicators": {"norm": "inf"}, "is_new": True},
+]
+
+
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    return Engine()
+
+
+async def export(app: ExplorerApp, pilot: Pilot[None], path: Path) -> None:
+    """Press `e`, name the file, and wait for the message with its full path."""
+    await pilot.press("e")
+    await until(pilot, lambda: len(app.screen_stack) == 2)
+    app.screen.query_one(Input).value = str(path)
+    await pilot.press("enter")
+    await until(pilot, lambda: any(f"written to {path}" in note.message for note in app._notifications))
+
+
+def test_rows_without_nesting_in_every_form(tmp_path: Path) -> None:
+    table = tmp_path / "rows.csv"
+    assert write_rows(iter(ROWS), table) == 2
+    with table.open(newline="") as file:
+        first, second = csv.DictReader(file)
+    assert first == {
+        "token_id": "7", "text": "'=1+1", "indicators.norm": "0.5", "ids": "[1, 2]", "said": "", "is_new": ""
+    }  # fmt: skip
+    assert (second["text"], second["indicators.norm"], second["is_new"]) == ("a\tb|`", "inf", "True")
+    write_rows(ROWS, tmp_path / "rows.jsonl")
+    assert [json.loads(line) for line in (tmp_path / "rows.jsonl").read_text().splitlines()] == ROWS
+    write_rows(ROWS, tmp_path / "rows.md")
+    assert "`` a\\tb\\|` ``" in (tmp_path / "rows.md").read_text()
+    write_rows(ROWS, tmp_path / "rows.ban.json")
+    assert json.loads((tmp_path / "rows.ban.json").read_text()) == [7, 9]
+    assert as_tsv(ROWS).splitlines()[2] == "9\ta\\tb|`\tinf\t\t\tTrue"
+
+
+def test_parquet_has_typed_columns(tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet", reason="pyarrow is not installed")
+    write_rows(ROWS, tmp_path / "rows.parquet")
+    table = parquet.read_table(tmp_path / "rows.parquet")
+    assert table.column("token_id").to_pylist() == [7, 9]
+    assert table.column("indicators.norm").to_pylist() == ["0.5", "inf"]
+    assert table.column("is_new").to_pylist() == [None, True]
+
+
+def test_parquet_without_pyarrow_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
+    with pytest.raises(ExplorerError, match="pyarrow, which is not installed"):
+        write_rows(ROWS, tmp_path / "rows.parquet")
+    assert not list(tmp_path.iterdir())
+
+
+def test_rows_that_are_no_tokens_make_no_ban_list(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="not tokens"):
+        write_rows([{"model": "mynah"}], tmp_path / "rows.ban.json")
+
+
+async def test_the_filtered_table_and_the_neighbours_are_exported_as_shown(engine: Engine, tmp_path: Path) -> None:
+    async with running(engine, tmp_path, models=("zoo:mynah",)) as (app, pilot):
+        await pilot.press("slash", *"an", "enter")
+        await settled(pilot)
+        view = app.workspace.token_pane.views.view
+        assert view is not None
+        assert 1 < len(view.rows) < view.total
+        await export(app, pilot, tmp_path / "table.csv")
+        with (tmp_path / "table.csv").open(newline="") as file:
+            written = list(csv.DictReader(file))
+        assert [int(row["token_id"]) for row in written] == [view.rows.token_at(at) for at in range(len(view.rows))]
+        assert all("an" in row["text"].lower() for row in written)
+        assert {"token_bytes", "category", *view.rows.indicators} <= set(written[0])
+        await pilot.press("n")
+        await until(pilot, lambda: len(asked(app, FindNeighbours)) == 1)
+        await export(app, pilot, tmp_path / "near.jsonl")
+        found = asked(app, FindNeighbours)[0].outcome
+        assert isinstance(found, Neighbourhood)
+        lines = [json.loads(line) for line in (tmp_path / "near.jsonl").read_text().splitlines()]
+        assert [line["token_id"] for line in lines] == [each.token.token_id for each in found.neighbours]
+
+
+async def test_all_that_is_hard_to_speak_is_exported(engine: Engine, tmp_path: Path) -> None:
+    async with running(engine, tmp_path, models=("zoo:mynah",)) as (app, pilot):
+        pane = app.workspace.pane("speakability")
+        app.workspace.show_tab("speakability")
+        pane.ask(ProveSpeakability(model="mynah", mode="own_direction", rows=5))
+        await until(pilot, lambda: len(asked(app, ProveSpeakability)) == 1 and not app.runs.running)
+        result = asked(app, ProveSpeakability)[0].outcome
+        assert isinstance(result, SpeakabilityResult)
+        assert len(result.rows) == 5 < result.hard
+        await export(app, pilot, tmp_path / "hard.csv")
+    with (tmp_path / "hard.csv").open(newline="") as file:
+        written = list(csv.DictReader(file))
+    assert len(written) == result.hard
+    assert all(row["own_direction_winner"] != row["token_id"] for row in written)
