@@ -63,7 +63,7 @@ def test_every_child_finds_its_base_alone(engine: Engine, chat: str, seed: int) 
         top = next(rung for rung in true.rungs if rung.name == "B1 top-20")
         assert top.p is not None
         assert top.p <= 1e-12
-        assert true.reason == "related, as near as a fine-tune"
+        assert true.reason == "as near as a fine-tune"
         assert true.r is not None
         assert true.r_low is not None
         assert true.r_high is not None
@@ -119,7 +119,7 @@ def test_a_stranger_that_answers_alike_fails_the_gate(engine: Engine, monkeypatc
 def test_strangers_pass_as_negative_controls_on_tokens_that_were_never_trained(engine: Engine) -> None:
     outcome = found(engine, children=("mynah-instruct",), bases=("mynah",), references=("lyrebird", "starling"))
     (pair,) = outcome.pairs
-    assert pair.gate == "passed: never trained (zoo card), 2 strangers"
+    assert pair.gate == "passed: never trained (zoo card), 2 strangers independent"
     for name in ("lyrebird", "starling"):
         assert all(rung.p is not None and rung.p > 0.01 for rung in pair.rungs if rung.name == f"gate: {name}")
         assert all(rung.p is not None and rung.p < 1e-3 for rung in pair.rungs if rung.name == f"B3 {name}")
@@ -132,7 +132,7 @@ def test_a_sibling_is_told_as_shared_initialisation_and_the_base_as_nearer(engin
     assert sibling.p <= 1e-6
     assert sibling.r is not None
     assert 0.15 <= sibling.r <= 0.35
-    assert sibling.reason == "related, as near as a shared initialisation or ancestor"
+    assert sibling.reason == "as near as a shared initialisation or ancestor"
     (said,) = outcome.closest
     assert said.startswith("mynah-instruct: mynah is nearer than mynah-sibling (p ")
 

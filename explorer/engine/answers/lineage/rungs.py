@@ -215,7 +215,8 @@ def _judge_gate(pair: Pair, rungs: Sequence[Rung]) -> Gate:
     sure = "never trained (zoo card)" if known.certain else f"spelling p {spelling.p:.2g}" if spelling.p else ""
     if not sure:
         return Gate(False, "failed: nothing tells whether the tokens were never trained", may_lead=False)
-    controls = f", {len(rungs) - 1} strangers" if len(rungs) > 1 else ""
+    strange = len(rungs) - 1
+    controls = f", {strange} stranger{'s' * (strange > 1)} independent" if strange else ""
     return Gate(True, f"passed: {sure}{controls}", may_lead=True)
 
 

@@ -56,7 +56,7 @@ def _word(tested: Tested, rung: Rung | None, holm: float | None, missing: str, a
         verdict = "related" if holm <= alpha else "none"
         level = "how near is not known" if mean is None else next(words for least, words in LEVELS if mean >= least)
         by = "" if tested.gate.passed else " by spelling-controlled differences, for the tokens leak"
-        reason = f"related, {level}{by}" if verdict == "related" else f"not related to it{by}"
+        reason = f"{level}{by}" if verdict == "related" else f"not related to it{by}"
     low, high = interval(own, 0) if len(own) else (None, None)
     lead = tested.rung(f"B1 {pair.lead}")
     n = len(tested.matrix)
