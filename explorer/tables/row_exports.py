@@ -46,10 +46,11 @@ def _flat(row: Row, before: str = "") -> Row:
     return found
 
 
-def as_tsv(rows: Sequence[Row]) -> str:
-    """A heading and a line a row, to be pasted; tabs, line breaks and control characters of a text are escaped."""
+def as_tsv(rows: Sequence[Row], *, heading: bool = True) -> str:
+    """A `heading` and a line a row, to be pasted; tabs, line breaks and control characters of a text are escaped."""
     columns, flat = flatten(rows)
-    lines = [columns, *([_cell(row.get(name)) for name in columns] for row in flat)]
+    lines = [columns] if heading else []
+    lines += [[_cell(row.get(name)) for name in columns] for row in flat]
     return "\n".join("\t".join(line) for line in lines)
 
 

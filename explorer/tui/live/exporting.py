@@ -28,8 +28,9 @@ class Exports:
 
     def open_shown(self) -> None:
         """Export what the pane with the keys shows."""
-        pane = self._app.workspace.focus.pane
-        self._open(pane.takeaway(), "This pane shows nothing to export yet.")
+        from explorer.tui.panes.takeaway import takeaway_of
+
+        self._open(takeaway_of(self._app.workspace.focus.pane), "This pane shows nothing to export yet.")
 
     def open_marked(self) -> None:
         """Export the marked tokens with their verdicts, tested or not."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import ClassVar, Self
 
 from textual.reactive import reactive
 from textual.widget import Widget
@@ -15,9 +15,6 @@ from explorer.base.records.unions import AnyPart, AnyRequest, Step
 from explorer.settings import Settings
 from explorer.tui.shell.guarded import Guarded
 from explorer.tui.shell.messages import Ask, Selection
-
-if TYPE_CHECKING:
-    from explorer.tui.panes.takeaway import Takeaway
 
 
 @dataclass(frozen=True)
@@ -70,10 +67,6 @@ class Pane(Guarded, Widget):
 
     def show(self, step: Step) -> None:
         """The outcome of a request arrived, live or replayed: `Failure` and `Cancelled` among them."""
-
-    def takeaway(self) -> Takeaway | None:
-        """What it shows, to be exported; None: nothing that makes a file."""
-        return None
 
     def overhear(self, step: Step) -> None:
         """A step came that another pane shows."""

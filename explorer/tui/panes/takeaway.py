@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from explorer.base.records.unions import AnyOutcome, AnyRequest
 from explorer.specs.registry import spec_of
@@ -26,6 +26,23 @@ class Takeaway:
     """What must be asked of the engine first; None: the pane has it all."""
     write: Callable[[Path], None] | None = None
     """Writes a file of its own form in place of the rows' form."""
+    row: Callable[[int], Row | None] | None = None
+    """The row under the cursor of the list with the keys; None: a list's line is copied as it is written."""
+    text: Callable[[], str] | None = None
+    """What is copied in place of a table, where words say it better."""
+
+
+@runtime_checkable
+class GivesAway(Protocol):
+    """A pane whose contents can be exported and copied."""
+
+    def takeaway(self) -> Takeaway | None:
+        """What it shows now; None: nothing yet."""
+
+
+def takeaway_of(pane: object) -> Takeaway | None:
+    """What a pane shows now; None: nothing that makes a file."""
+    return pane.takeaway() if isinstance(pane, GivesAway) else None
 
 
 @dataclass(frozen=True)
@@ -37,8 +54,22 @@ class Clip:
     text: str
 
 
-def of_outcomes(what: str, steps: Sequence[tuple[AnyRequest, AnyOutcome]]) -> Takeaway | None:
-    """The rows that the command line writes of these outcomes as JSON; None where there is no outcome."""
+def of_outcomes(
+    what: str,
+    steps: Sequence[tuple[AnyRequest, AnyOutcome]],
+    *,
+    is_list: bool = False,
+    text: Callable[[], str] | None = None,
+) -> Takeaway | None:
+    """The rows that the command line writes of these outcomes as JSON; None where there is no outcome. `is_list`: each
+    is a row of the pane's list."""
     if not steps:
         return None
-    return Takeaway(what, lambda _: [row for request, found in steps for row in spec_of(request).json_rows(found)])
+
+    def rows(_: AnyOutcome | None = None) -> list[Row]:
+        return [row for request, found in steps for row in spec_of(request).json_rows(found)]
+
+    def row(place: int) -> Row | None:
+        return next(iter(rows()[place : place + 1]), None)
+
+    return Takeaway(what, rows, row=row if is_list else None, text=text)

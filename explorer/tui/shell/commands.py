@@ -72,6 +72,8 @@ COMMANDS: tuple[Command, ...] = (
     *tab_commands(TABS),
     Command("export", "e", "export", "Export what the pane with the keys shows to a file.", "Ask"),
     Command("export_marked", "E", "export marked", "Export the marked tokens with their verdicts to a file.", "Ask"),
+    Command("copy", "y", "copy", "Copy the row or line under the cursor, or the replies or proofs shown.", "Ask"),
+    Command("copy_token", "Y", "copy token", "Copy the text of the token under the cursor.", "Ask"),
     Command("pause", "p", "pause", "Pause a run over many tokens, or resume it.", "Ask"),
     Command("cancel", "escape", "cancel", "Cancel what is running; leave a box or a pane; clear the filter.", "Ask"),
     Command("models", "m", "models", "Load, unload and choose models.", "Models", True),

@@ -70,7 +70,7 @@ class DetailPane(Pane):
         if self._row is None:
             return None
         row: dict[str, object] = to_plain(self._row)
-        return Takeaway(f"token {self._row.token_id}", lambda _: [row])
+        return Takeaway(f"token {self._row.token_id}", lambda _: [row], row=lambda _: row)
 
     def show_asked(self, request: AnyRequest) -> None:
         """Remember what was asked live: its answer may come when the user is elsewhere."""

@@ -116,7 +116,7 @@ class NeighboursPane(Pane):
     def takeaway(self) -> Takeaway | None:
         if self._record is None or self._request is None:
             return None
-        return of_outcomes("the neighbours of a token", [(self._request, self._record)])
+        return of_outcomes("the neighbours of a token", [(self._request, self._record)], is_list=True)
 
     def restore(self, showing: Showing) -> None:
         request = showing.steps[-1].request

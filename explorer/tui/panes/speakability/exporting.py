@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,6 +21,11 @@ def proof_rows(row: SpeakabilityRow, result: SpeakabilityResult) -> list[Row]:
         model=result.model, mode=result.mode, bias=result.bias, folded=result.folded, digest=result.digest, rows=(row,)
     )
     return list(certificate_rows(outcome))
+
+
+def as_lines(rows: list[Row]) -> str:
+    """A JSON object a line."""
+    return "\n".join(json.dumps(row) for row in rows)
 
 
 def hard_rows(outcome: AnyOutcome | None) -> Iterator[Row]:

@@ -14,10 +14,15 @@ from explorer.tui.panes.tokens.table_rows import TokenRows
 from explorer.tui.panes.tokens.views import View
 
 
-def takeaway_of(view: View, added: Mapping[str, AddedColumn]) -> Takeaway:
-    """All tokens that the filter lets through; of a replayed view those that the session holds."""
+def takeaway_of(view: View, added: Mapping[str, AddedColumn], token_id: int | None) -> Takeaway:
+    """All tokens that the filter lets through, the cursor on `token_id`; of a replayed view those that the session
+    holds."""
     columns = dict(added)
-    return Takeaway(f"the {len(view.rows):,} tokens of the table", lambda _: table_rows(view.rows, columns))
+    return Takeaway(
+        f"the {len(view.rows):,} tokens of the table",
+        lambda _: table_rows(view.rows, columns),
+        row=lambda _: None if token_id is None else _row(view.rows, token_id, columns),
+    )
 
 
 def table_rows(rows: TokenRows, added: Mapping[str, AddedColumn]) -> Iterator[dict[str, Any]]:
@@ -25,12 +30,16 @@ def table_rows(rows: TokenRows, added: Mapping[str, AddedColumn]) -> Iterator[di
     for position in range(len(rows)):
         token_id = rows.token_at(position)
         if token_id is not None:
-            token_bytes = rows.token_bytes(token_id)
-            numbers = {name: _number(rows.value(name, token_id)) for name in rows.indicators}
-            flags = {name: rows.has_flag(name, token_id) for name in rows.flags}
-            told = {name: column.show(token_id) for name, column in added.items()}
-            named = {"token_id": token_id, "token_bytes": token_bytes.hex(), "text": rows.text(token_id)}
-            yield {**named, "category": rows.category(token_id), **numbers, **flags, **told}
+            yield _row(rows, token_id, added)
+
+
+def _row(rows: TokenRows, token_id: int, added: Mapping[str, AddedColumn]) -> dict[str, Any]:
+    numbers = {name: _number(rows.value(name, token_id)) for name in rows.indicators}
+    flags = {name: rows.has_flag(name, token_id) for name in rows.flags}
+    told = {name: column.show(token_id) for name, column in added.items()}
+    token_bytes = rows.token_bytes(token_id)
+    named = {"token_id": token_id, "token_bytes": token_bytes.hex(), "text": rows.text(token_id)}
+    return {**named, "category": rows.category(token_id), **numbers, **flags, **told}
 
 
 def _number(value: float) -> float | None:

@@ -16,6 +16,8 @@ from explorer.base.records.vocabulary import RankedTokens, RankTokens, ReadVocab
 from explorer.base.text import visible
 from explorer.tables.table import AddedColumn, TableError
 from explorer.tui.panes.base import Pane
+from explorer.tui.panes.takeaway import Takeaway
+from explorer.tui.panes.tokens.exporting import takeaway_of
 from explorer.tui.panes.tokens.face import TokenFace
 from explorer.tui.panes.tokens.history import Place
 from explorer.tui.panes.tokens.recorded import RecordedView
@@ -66,6 +68,11 @@ class ViewKeeper:
         self.wanted, self.added = RankTokens(model=""), {}
         self.face.boxes.show_filter("", can_type=self.maker is not None)
         self.show_hint(text)
+
+    def takeaway(self) -> Takeaway | None:
+        """The rows of the view, to be exported."""
+        table = self.face.table
+        return None if self.view is None else takeaway_of(self.view, table.drawing.added, table.token_id)
 
     # ── what is wanted ──
 

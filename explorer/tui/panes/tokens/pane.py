@@ -19,7 +19,6 @@ from explorer.settings import Settings
 from explorer.tui.panes.base import Pane
 from explorer.tui.panes.takeaway import Takeaway
 from explorer.tui.panes.tokens.commands import ViewCommands
-from explorer.tui.panes.tokens.exporting import takeaway_of
 from explorer.tui.panes.tokens.table import TokenTable
 from explorer.tui.shell.messages import Selection, TokenSelected
 
@@ -81,8 +80,9 @@ class TokenPane(Pane):
             marked = token_id not in self.selection.marked
             row = view.rows.row(token_id)
             told = row.token_bytes if "\ufffd" in row.text else ""
-            model = view.request.model
-            self.ask(MarkToken(model=model, token_id=token_id, text=row.text, token_bytes=told, marked=marked))
+            self.ask(
+                MarkToken(model=view.request.model, token_id=token_id, text=row.text, token_bytes=told, marked=marked)
+            )
 
     def row_under_cursor(self) -> TokenRow | None:
         """The token under the cursor this moment, whether or not it has come to rest; None where no row is shown."""
@@ -90,8 +90,7 @@ class TokenPane(Pane):
         return None if view is None or token_id is None else view.rows.row(token_id)
 
     def takeaway(self) -> Takeaway | None:
-        view = self.views.view
-        return None if view is None else takeaway_of(view, self.table.drawing.added)
+        return self.views.takeaway()
 
     def run_default(self) -> None:
         """Read the vocabulary of the selected model."""

@@ -10,7 +10,7 @@ from explorer.base.records.unions import Step
 from explorer.base.records.vocabulary import VocabularyColumns
 from explorer.tables.exports import rows_of, write_export
 from explorer.tables.verdicts import VerdictMatrix, matrix_of_tokens
-from explorer.tui.panes.takeaway import Takeaway
+from explorer.tui.panes.takeaway import Row, Takeaway
 from explorer.tui.panes.verdicts.matrix import ListedMatrix
 from explorer.tui.shell.messages import Selection
 
@@ -37,4 +37,7 @@ def _takeaway(matrix: VerdictMatrix, places: list[int], kind: str) -> Takeaway:
     def write(path: Path) -> None:
         write_export(matrix, places, path)
 
-    return Takeaway(f"the {len(places):,} {kind} tokens", lambda _: rows_of(matrix, places), write=write)
+    def row(place: int) -> Row | None:
+        return next(iter(rows_of(matrix, places[place : place + 1])), None)
+
+    return Takeaway(f"the {len(places):,} {kind} tokens", lambda _: rows_of(matrix, places), write=write, row=row)
