@@ -17,7 +17,6 @@ from explorer.base.records.vocabulary import RankedTokens, RankTokens, ReadVocab
 from explorer.base.text import visible
 from explorer.settings import Settings
 from explorer.tui.panes.base import Pane
-from explorer.tui.panes.takeaway import Takeaway
 from explorer.tui.panes.tokens.commands import ViewCommands
 from explorer.tui.panes.tokens.table import TokenTable
 from explorer.tui.shell.messages import Selection, TokenSelected
@@ -48,6 +47,7 @@ class TokenPane(Pane):
         super().__init__(id=id)
         self.commands = ViewCommands(self)
         self.views = self.commands.views
+        self.takeaway = self.views.takeaway
 
     @classmethod
     def made_for(cls, settings: Settings, *, id: str) -> Self:
@@ -75,22 +75,17 @@ class TokenPane(Pane):
 
     def toggle_mark(self) -> None:
         """Ask for the token under the cursor to be marked, or unmarked."""
-        token_id, view = self.table.token_id, self.views.view
-        if token_id is not None and view is not None:
-            marked = token_id not in self.selection.marked
-            row = view.rows.row(token_id)
+        row, view = self.row_under_cursor(), self.views.view
+        if row is not None and view is not None:
+            marked = row.token_id not in self.selection.marked
             told = row.token_bytes if "\ufffd" in row.text else ""
-            self.ask(
-                MarkToken(model=view.request.model, token_id=token_id, text=row.text, token_bytes=told, marked=marked)
-            )
+            model = view.request.model
+            self.ask(MarkToken(model=model, token_id=row.token_id, text=row.text, token_bytes=told, marked=marked))
 
     def row_under_cursor(self) -> TokenRow | None:
         """The token under the cursor this moment, whether or not it has come to rest; None where no row is shown."""
         token_id, view = self.table.token_id, self.views.view
         return None if view is None or token_id is None else view.rows.row(token_id)
-
-    def takeaway(self) -> Takeaway | None:
-        return self.views.takeaway()
 
     def run_default(self) -> None:
         """Read the vocabulary of the selected model."""
