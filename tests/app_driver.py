@@ -59,9 +59,14 @@ async def running(
     session = SessionWriter(folder / "session.jsonl")
     app = ExplorerApp(DirectClient(engine), session, Settings(models=models))  # type: ignore[arg-type]
     async with on_screen(app, size) as pilot:
-        await until(pilot, lambda: app.selection.token is not None and not app.runs.running)
+        await until(pilot, lambda: _is_filled(app, models) and not app.runs.running)
         await settled(pilot)
         yield app, pilot
+
+
+def _is_filled(app: ExplorerApp, models: tuple[str, ...]) -> bool:
+    """Whether the panes are open and, where models are loaded, the table shows one's tokens."""
+    return app.is_open and (not models or app.selection.token is not None)
 
 
 @asynccontextmanager

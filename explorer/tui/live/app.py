@@ -22,8 +22,9 @@ from explorer.tui.live.recorder import SessionRecorder
 from explorer.tui.live.runs import Runs
 from explorer.tui.live.start import Start
 from explorer.tui.live.steps import Steps
-from explorer.tui.shell.guarded import guard_call, run_guarded
+from explorer.tui.shell.guarded import guard_call
 from explorer.tui.shell.messages import Answered, Ask, NeighbourOpened, StepOpened, TokenSelected, ViewSettled
+from explorer.tui.shell.opening import open_after_paint
 from explorer.tui.shell.openings import OpenReplay
 from explorer.tui.shell.stage import Stage
 
@@ -66,8 +67,7 @@ class ExplorerApp(Stage):
     async def on_mount(self) -> None:
         self.ending.heed_signals()
         self.recorder.start()
-        # Not in the screen's own pump: it would draw nothing until all panes are there, and then everything at once.
-        self.call_after_refresh(run_guarded, self, self.start.begin, group="open")
+        open_after_paint(self, self.start.begin)
 
     async def finish(self) -> None:
         """Everything is on disk, the engine told; no model is waited for. During a replay it keeps its models."""

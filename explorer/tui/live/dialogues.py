@@ -58,21 +58,24 @@ class Dialogues:
         if choice.request is not None:
             app.models.load(choice.request)
         elif choice.action == "retry":
-            app.models.load(app.models.failures[choice.source].request)
+            if (failed := app.models.failures.get(choice.source)) is not None:
+                app.models.load(failed.request)
         elif choice.action == "dismiss":
             app.models.dismiss(choice.source)
         elif choice.action == "unload":
             app.models.unload(choice.model)
-        else:
-            app.models.choose(next(info for info in app.selection.roster.models if info.name == choice.model))
+        else:  # none where it was unloaded while the dialogue was open
+            for info in app.selection.roster.models:
+                if info.name == choice.model:
+                    app.models.choose(info)
 
     async def _fill_catalogue(self, screen: ModelsScreen) -> None:
         """What else could be loaded, as soon as the engine says so."""
         outcome = (await self._app.client.ask(ListModels())).outcome
-        if isinstance(outcome, ModelCatalogue) and screen.is_current:
-            screen.show_catalogue(outcome)
+        # The answer may be there before the screen is, or after it: this waits for it, and does nothing after it.
+        if isinstance(outcome, ModelCatalogue):
+            screen.call_later(screen.show_catalogue, outcome)
         elif isinstance(outcome, Failure):
-            # A stopped engine fails at once, before the screen is there: this waits for it.
             screen.call_later(screen.show_problem, ExplorerError(outcome.message, outcome.hint).line)
 
     def open_reference(self) -> None:

@@ -13,6 +13,7 @@ from textual.widgets import Static
 from explorer.base.errors import ExplorerError
 from explorer.base.records.models import LoadModel
 from explorer.tui.live.front import say_loading
+from explorer.tui.shell.opening import hear_commands, open_panes
 
 if TYPE_CHECKING:
     from explorer.sessions.file.reader import SessionFile
@@ -57,12 +58,13 @@ class Start:
 
     async def _open_panes(self) -> None:
         app = self._app
-        await app.open_panes()
+        await open_panes(app)
         app.workspace.session_pane.set_file(app.session.path)
         if app.session.recovered:
             app.remark(f"{app.session.path.name}: {app.session.recovered}", problem=True)
         tab = "tokens" if self._before is None else await self._resume(self._before)
         app.workspace.show_tab(tab)
+        hear_commands(app)
         app.steps.take_early()
 
     async def _resume(self, before: SessionFile) -> str:

@@ -27,6 +27,7 @@ class Screen(Protocol):
 
     settings: Settings
     marks: defaultdict[str, set[int]]
+    is_open: bool
 
     def select(self, **changes: object) -> None:
         """Change what is selected."""
@@ -108,7 +109,7 @@ class Steps:
 
     def take(self, message: Answered) -> None:
         """Record and show a step; before there are panes, keep it for later."""
-        if not self._workspace.is_open:
+        if not self._screen.is_open:
             self._early.append(message)
             return
         step = message.step

@@ -20,6 +20,7 @@ from explorer.tui.replay.seeker import Seeker
 from explorer.tui.shell.commands import REPLAY_COMMANDS, Command
 from explorer.tui.shell.guarded import run_guarded
 from explorer.tui.shell.messages import Answered, Ask, NeighbourOpened, StepOpened, TokenSelected
+from explorer.tui.shell.opening import hear_commands, open_after_paint, open_panes
 from explorer.tui.shell.openings import OpenLive
 from explorer.tui.shell.stage import Stage
 from explorer.tui.widgets.lines_view import LinesView
@@ -49,8 +50,7 @@ class ReplayApp(Stage):
     async def on_mount(self) -> None:
         self.ending.heed_signals()
         self.query_one(ModelBar).set_engine("none")
-        # Not in the screen's own pump: it would draw nothing until all panes are there, and then everything at once.
-        self.call_after_refresh(run_guarded, self, partial(_begin, self), group="open")
+        open_after_paint(self, partial(_begin, self))
 
     def action_arrow(self, step: int) -> None:
         self.seeker.step_by(step)
@@ -93,9 +93,10 @@ def _leaves_arrows(focused: Widget | None) -> bool:
 
 async def _begin(app: ReplayApp) -> None:
     """Open the panes and show the first step, then read the rest of the file."""
-    await app.open_panes()
+    await open_panes(app)
     app.current.begin()
     app.current.show()
+    hear_commands(app)
     if app.ending.then is not None:
         app.remark("q goes back to the explorer.")
     run_guarded(app, partial(_read_on, app), group="read")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Generic, TypeVar
+from collections.abc import Callable
+from functools import partial
+from typing import Any, ClassVar, Generic, TypeVar
 
+from textual._callback import invoke
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -11,7 +14,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from explorer.tui.shell.guarded import Guarded
+from explorer.tui.shell.guarded import Guarded, is_there
 
 Result = TypeVar("Result")
 
@@ -56,3 +59,12 @@ class Dialog(Guarded, ModalScreen[Result], Generic[Result]):
     def action_leave(self) -> None:
         """Close without a result."""
         self.dismiss(None)
+
+    def call_after_refresh(self, callback: Callable[..., Any], *args: Any, **kwargs: Any) -> bool:
+        """As Textual has it, but not once this screen has gone: the screen below would do it, look for widgets in vain,
+        and forget what others want done after it."""
+        return super().call_after_refresh(self._call_if_there, partial(callback, *args, **kwargs))
+
+    async def _call_if_there(self, call: Callable[[], Any]) -> None:
+        if is_there(self):
+            await invoke(call)

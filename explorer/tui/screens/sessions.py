@@ -16,6 +16,7 @@ from textual.widgets import Static
 from explorer.base.text import visible
 from explorer.sessions.file.recent import Listed, sample_sessions, sessions_in
 from explorer.tui.screens.dialog import Dialog
+from explorer.tui.shell.guarded import run_guarded
 from explorer.tui.shell.openings import Opening, OpenReplay, OpenResumed
 from explorer.tui.widgets.row_list import RowList
 
@@ -52,12 +53,16 @@ class SessionsScreen(Dialog[Opening]):
         yield RowList(id="sessions-list", empty="looking …")
         yield Static(Content(""), id="sessions-problem")
 
-    async def on_mount(self) -> None:
-        rows = self.query_one(RowList)
-        rows.focus()
+    def on_mount(self) -> None:
+        self.query_one(RowList).focus()
+        run_guarded(self, self._list_sessions)
+
+    async def _list_sessions(self) -> None:
+        """Beside the handling of keys: there may be many files, and esc closes meanwhile."""
         recent = await asyncio.to_thread(sessions_in, self._folder, MOST)
         samples = await asyncio.to_thread(sample_sessions)
         self._listed = (*(listed for listed in recent if listed.path != self._current), *samples)
+        rows = self.query_one(RowList)
         rows.show_empty("No session was recorded yet.")
         rows.show_rows([session_row(listed) for listed in self._listed])
 

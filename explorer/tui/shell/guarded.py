@@ -13,10 +13,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from textual.app import App
-from textual.dom import DOMNode
+from textual._context import NoActiveAppError
+from textual.app import App, ScreenStackError
+from textual.css.query import NoMatches
+from textual.dom import DOMNode, NoScreen
 from textual.message import Message
 from textual.message_pump import MessagePump
+from textual.widget import Widget
 from textual.worker import Worker, WorkerFailed
 
 Work = Callable[[], Awaitable[None]]
@@ -31,19 +34,31 @@ class Guarded(MessagePump):
         try:
             await super()._dispatch_message(message)
         except Exception as error:
-            self.app._handle_exception(error)
+            report_error(self, error)
+
+
+def report_error(node: MessagePump, error: Exception) -> None:
+    """Hand `error`, in the work of `node`, to the App; not where that is about to go and misses its widgets, as a box
+    that was closed before it was filled."""
+    if is_there(node) or not is_look_up(error):
+        node.app._handle_exception(error)
+
+
+def is_there(node: MessagePump) -> bool:
+    """Whether `node` is on the screen, and not about to be taken off it."""
+    return node.is_attached and not (isinstance(node, Widget) and node._pruning)
 
 
 def run_guarded(node: DOMNode, work: Work, *, group: str = "default", exclusive: bool = False) -> Worker[None]:
     """Run `work` as a worker of `node`; an error in it is reported. `exclusive`: earlier work of the group is ended."""
-    return node.run_worker(partial(_guard, node.app, work), group=group, exclusive=exclusive)
+    return node.run_worker(partial(_guard, node, work), group=group, exclusive=exclusive)
 
 
-async def _guard(app: App[Any], work: Work) -> None:
+async def _guard(node: DOMNode, work: Work) -> None:
     try:
         await work()
     except Exception as error:
-        app._handle_exception(error)
+        report_error(node, error)
 
 
 def guard_call(app: App[Any], function: Callable[..., None]) -> Callable[..., None]:
@@ -89,6 +104,11 @@ def describe_defect(error: Exception) -> Defect:
     said = " ".join(str(cause).split())
     summary = f"{type(cause).__name__}: {said}" if said else type(cause).__name__
     return Defect(summary, "".join(traceback.format_exception(cause)))
+
+
+def is_look_up(error: Exception) -> bool:
+    """Whether a widget or a screen was looked for that is not there."""
+    return isinstance(error, NoMatches | NoScreen | ScreenStackError | NoActiveAppError)
 
 
 def prevents_drawing(error: Exception) -> bool:

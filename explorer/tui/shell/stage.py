@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -19,31 +18,22 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from explorer.settings import Settings
-from explorer.specs.registry import REGISTRY
 from explorer.tui.shell.anchoring import anchoring
 from explorer.tui.shell.commands import COMMANDS, TABS, Command
 from explorer.tui.shell.dispatcher import Dispatcher
 from explorer.tui.shell.ending import Ending
-from explorer.tui.shell.guarded import Guarded, prevents_drawing
+from explorer.tui.shell.guarded import Guarded, is_look_up, prevents_drawing
 from explorer.tui.shell.looks import Looks, ramp_defaults
 from explorer.tui.shell.messages import ColumnsFound, Remark, Selection
 from explorer.tui.shell.notices import Notices
 from explorer.tui.shell.palette import offer_columns, offer_looks
 from explorer.tui.shell.room import NARROW
-from explorer.tui.shell.sweeper import PERIOD, begin_sweeping, sweep
 from explorer.tui.shell.workspace import Workspace
 from explorer.tui.widgets.guard import ControlGuard
 from explorer.tui.widgets.model_bar import ModelBar
 
 if TYPE_CHECKING:
     from textual.widgets import Tabs
-
-
-def find_plugins() -> tuple[str, ...]:
-    """Add the verbs of other packages to the registry; what was wrong with those left out, one line each."""
-    from explorer.specs.plugins import add_plugins  # brings importlib.metadata: not before the first paint
-
-    return add_plugins()
 
 
 class GuardedScreen(Guarded, Screen[None]):
@@ -69,6 +59,9 @@ class Stage(Guarded, App[None]):
         self.marks: defaultdict[str, set[int]] = defaultdict(set)
         """Marked ids, by model."""
         self.is_open = False
+        """Whether every command can be carried out: the panes are there, with what they show at first."""
+        self.is_painted = False
+        """Whether there is a screen that can show a notice."""
         self.notices = Notices(self)
         self.workspace = Workspace(self, TABS)
         self.ending = Ending(self, self.finish)
@@ -94,21 +87,6 @@ class Stage(Guarded, App[None]):
     def compose_foot(self) -> Iterable[Widget]:
         """What stands between the panes and the footer."""
         return ()
-
-    async def open_panes(self) -> None:
-        """Mount the panes; until then only a few commands can be given."""
-        for problem in await asyncio.to_thread(find_plugins):
-            self.remark(problem, problem=True)
-        self.dispatcher.add_tabs(self.workspace.add_tabs(REGISTRY.tabs()), self.workspace.show_tab, self.ask_of_token)
-        await self.workspace.open(self.settings, self.selection)
-        self.looks.read_all()
-        self.is_open = True
-        begin_sweeping()
-        self.set_interval(PERIOD, sweep)
-        self.select()
-        self.refresh_bindings()
-        for problem in self.dispatcher.key_problems():
-            self.remark(problem, problem=True)
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """No control character reaches the terminal, whichever widget drew it."""
@@ -158,9 +136,9 @@ class Stage(Guarded, App[None]):
 
     def _handle_exception(self, error: Exception) -> None:
         """An unexpected error is told and the program continues; where no notice could be seen, it ends."""
-        if self.is_open and self._running and not prevents_drawing(error):
+        if self.is_painted and self._running and not prevents_drawing(error):
             self.notices.report(error)
-        else:
+        elif not (self._exit and is_look_up(error)):  # at its end the program takes the widgets away
             super()._handle_exception(error)
 
     @on(Remark)

@@ -1,0 +1,58 @@
+"""From the first paint to panes that take commands."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from textual.app import App
+
+from explorer.specs.registry import REGISTRY
+from explorer.tui.shell.guarded import Work, run_guarded
+from explorer.tui.shell.sweeper import PERIOD, begin_sweeping, sweep
+
+if TYPE_CHECKING:
+    from explorer.tui.shell.stage import Stage
+
+
+def find_plugins() -> tuple[str, ...]:
+    """Add the verbs of other packages to the registry; what was wrong with those left out, one line each."""
+    from explorer.specs.plugins import add_plugins  # brings importlib.metadata: not before the first paint
+
+    return add_plugins()
+
+
+def open_after_paint(stage: Stage, begin: Work) -> None:
+    """Have `begin` open the panes after the first paint; where it fails there is nothing to use: the program ends."""
+
+    async def opening() -> None:
+        stage.is_painted = True
+        try:
+            await begin()
+        except Exception as error:
+            App._handle_exception(stage, error)
+
+    # Not in the screen's own pump: it would draw nothing until all panes are there, and then everything at once.
+    stage.call_after_refresh(run_guarded, stage, opening, group="open")
+
+
+async def open_panes(stage: Stage) -> None:
+    """Mount the panes."""
+    for problem in await asyncio.to_thread(find_plugins):
+        stage.remark(problem, problem=True)
+    workspace = stage.workspace
+    stage.dispatcher.add_tabs(workspace.add_tabs(REGISTRY.tabs()), workspace.show_tab, stage.ask_of_token)
+    await workspace.open(stage.settings, stage.selection)
+    stage.looks.read_all()
+    begin_sweeping()
+    stage.set_interval(PERIOD, sweep)
+    stage.select()
+
+
+def hear_commands(stage: Stage) -> None:
+    """The panes show what they show at first; before this only a few commands can be given."""
+    stage.is_open = True
+    stage.workspace.name_tabs(stage.size.width)
+    stage.refresh_bindings()
+    for problem in stage.dispatcher.key_problems():
+        stage.remark(problem, problem=True)
