@@ -91,6 +91,14 @@ class Asking:
             request = InspectToken(model=selection.model.name, token_id=selection.token.token_id)
             self._runs.ask(request, record=record, latest="" if record else "details")
 
+    def run_all(self, tab: str) -> None:
+        """Show a tab and have its pane ask about every token."""
+        if self._client.state == "stopped":
+            self._front.remark("The engine has stopped: ctrl+r starts it again.", problem=True)
+        else:
+            self._workspace.show_tab(tab)
+            self._workspace.pane(tab).run_all()
+
     def run_pane(self, tab: str) -> None:
         """Show a tab and have its pane ask about the token under the cursor."""
         self._workspace.show_tab(tab)

@@ -53,7 +53,9 @@ class Exports:
     async def _export(self, found: Takeaway) -> None:
         from explorer.tui.screens.ask_line import AskLine
 
-        name = await self._app.push_screen_wait(AskLine(f"Export {found.what} to", placeholder=_SUFFIXES))
+        offered = offered_name(self._app.workspace.focus.pane.id or "", Path.cwd())
+        question = AskLine(f"Export {found.what} to", initial=offered, placeholder=_SUFFIXES)
+        name = await self._app.push_screen_wait(question)
         if not name:
             return
         path = Path(name).expanduser().absolute()
@@ -83,3 +85,10 @@ class Exports:
         if isinstance(outcome, Failure):
             raise ExplorerError(outcome.message, hint=outcome.hint)
         return outcome
+
+
+def offered_name(pane: str, folder: Path) -> str:
+    """A name that no file in `folder` has: `speakability.csv`, `speakability-2.csv`."""
+    stem = pane.removesuffix("-pane") or "export"
+    names = (f"{stem}{suffix}.csv" for suffix in ("", *(f"-{number}" for number in range(2, 1000))))
+    return next((name for name in names if not (folder / name).exists()), "")

@@ -70,6 +70,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("mark", "space", "mark", "Mark or unmark the token.", "Tokens", True),
     Command("inspect", "i", "inspect", "Record everything known of the token (Enter does the same).", "Tokens"),
     *tab_commands(TABS),
+    Command("prove_all", "A", "prove all", "Prove of every token whether it can be the argmax of the logits.", "Ask"),
     Command("export", "e", "export", "Export what the pane with the keys shows to a file.", "Ask"),
     Command("export_marked", "E", "export marked", "Export the marked tokens with their verdicts to a file.", "Ask"),
     Command("copy", "y", "copy", "Copy the row or line under the cursor, or the replies or proofs shown.", "Ask"),

@@ -48,6 +48,10 @@ class SpeakForm(Guarded, Widget):
             yield Choice(("folded", "raw"), value="folded", id="weights")
             yield Choice(("no solid angle", "solid angle"), value="no solid angle", id="angle")
 
+    def choose_all(self) -> None:
+        """All tokens, whatever was chosen."""
+        self.query_one("#which", Choice).choose(WHICH[-1])
+
     def requests(self, selection: Selection) -> list[ProveSpeakability]:
         """One for each mode; 'every mode' of a whole vocabulary is the ball. Raises `FormError` where there is none."""
         model, token, which = selection.model, selection.token, self.query_one("#which", Choice).chosen
