@@ -31,7 +31,7 @@ def acts_of(app: ExplorerApp) -> dict[str, Act]:
         "back": partial(app.jumps.step, -1),
         "forward": partial(app.jumps.step, 1),
         "inspect": asking.inspect,
-        "prove_all": partial(asking.run_all, "speakability"),
+        "prove_all": asking.prove_all,
         "export": exports.open_shown,
         "export_marked": exports.open_marked,
         "copy": copying.copy_line,

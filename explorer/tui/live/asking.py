@@ -91,13 +91,13 @@ class Asking:
             request = InspectToken(model=selection.model.name, token_id=selection.token.token_id)
             self._runs.ask(request, record=record, latest="" if record else "details")
 
-    def run_all(self, tab: str) -> None:
-        """Show a tab and have its pane ask about every token."""
-        if self._client.state == "stopped":
-            self._front.remark("The engine has stopped: ctrl+r starts it again.", problem=True)
-        else:
-            self._workspace.show_tab(tab)
-            self._workspace.pane(tab).run_all()
+    def prove_all(self) -> None:
+        """Show the Prove pane and have it prove every token."""
+        from explorer.tui.panes.speakability.form import SpeakForm  # there since the panes were opened
+
+        self._workspace.show_tab("speakability")
+        self._workspace.pane("speakability").query_one(SpeakForm).choose_all()
+        self.run_pane("speakability")
 
     def run_pane(self, tab: str) -> None:
         """Show a tab and have its pane ask about the token under the cursor."""

@@ -59,9 +59,6 @@ class Pane(Guarded, Widget):
     def run_default(self) -> None:
         """Ask what this pane asks of the selected token (its command's key was pressed)."""
 
-    def run_all(self) -> None:
-        """Ask about every token of the vocabulary, where the pane can."""
-
     def show_asked(self, request: AnyRequest) -> None:
         """`request` was sent to the engine; show that something is under way."""
 

@@ -60,10 +60,6 @@ class SpeakabilityPane(Pane):
         for request in requests:
             self.ask(request)
 
-    def run_all(self) -> None:
-        self.query_one(SpeakForm).choose_all()
-        self.run_default()
-
     @on(Submitted)
     def run_as_set(self, event: Submitted) -> None:
         """Enter in a text field asks."""
