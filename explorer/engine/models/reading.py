@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -74,8 +75,9 @@ class Wish:
             self.located.directory, source, runs=runs, allow_pickle=self.allow_pickle, choice=self.choice
         )
 
+    @cached_property
     def key(self) -> str:
-        """See `fingerprint`."""
+        """See `fingerprint`: of the files as they are before anything is read of them."""
         asked = (self.source.weights_only, str(self.dtype), str(self.device), self.allow_pickle, self.choice.source)
         here = find_gguf(self.located.directory) or (self.located.directory,)
         return fingerprint([*here, *filter(None, [self.choice.directory])], asked)
@@ -86,8 +88,7 @@ def read_again(wish: Wish, name: str) -> Loaded | None:
 
     Its vocabulary, matrices and weights are read when they are needed.
     """
-    key = wish.key()
-    info = recall(_KEPT, key, ModelInfo)
+    info = recall(_KEPT, wish.key, ModelInfo)
     if info is None:
         return None
     day = (wish.choice.day or date.today().isoformat()) if info.chat_day else ""
@@ -95,7 +96,7 @@ def read_again(wish: Wish, name: str) -> Loaded | None:
         info, name=name, source=str(wish.source), revision=wish.located.revision, chat_day=day
     )
     model: Loaded = LocalModel(wish.files(), info) if info.can_run else EmbeddingsOnly(wish.files(), info)
-    model.kept_as = key
+    model.kept_as = wish.key
     return model
 
 
@@ -104,7 +105,7 @@ def keep_for_later(wish: Wish, model: Loaded) -> None:
     need not run at once."""
     if model.info.vocab_size <= FEW or is_adapter(wish.located.directory):
         return
-    model.kept_as = wish.key()
+    model.kept_as = wish.key
     if isinstance(model, EmbeddingsOnly) or not model.is_filled:
         remember(_KEPT, model.kept_as, model.info)
 
