@@ -51,6 +51,12 @@ def replaced(path: Path) -> Iterator[Path]:
     sync_folder(target.parent)
 
 
+def free_name(folder: Path, stem: str, suffix: str) -> Path:
+    """The first of `stem.suffix`, `stem-2.suffix`, … that `folder` does not hold."""
+    names = (folder / f"{stem}{number}{suffix}" for number in ("", *(f"-{n}" for n in range(2, 1000))))
+    return next(path for path in names if not path.exists())
+
+
 def sync_folder(folder: Path) -> None:
     """A new file's name must survive a power loss too; file systems that cannot sync a folder need not."""
     with contextlib.suppress(OSError):

@@ -23,7 +23,7 @@ from types import TracebackType
 from typing import Self
 
 from explorer.base.errors import ExplorerError
-from explorer.base.files import lock_open_file
+from explorer.base.files import free_name, lock_open_file
 
 Entry = tuple[int | None, bytes]
 """A number and what is kept under it; None: the next free number."""
@@ -170,8 +170,7 @@ class Cache:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
-        names = (f"{self.path.name}.damaged{number}" for number in ("", *(f"-{n}" for n in range(2, 1000))))
-        name = next(name for name in names if not self.path.with_name(name).exists())
+        name = free_name(self.path.parent, f"{self.path.name}.damaged", "").name
         self.note = f"{self.path.name} was damaged: it was moved to {name}, and what it held is found again"
         try:
             for part in ("-journal", "-wal", "-shm", ""):  # journals first, so that no new database is taken for theirs

@@ -15,7 +15,7 @@ import msgspec
 
 from explorer import __version__
 from explorer.base.errors import ExplorerError
-from explorer.base.files import replaced
+from explorer.base.files import free_name, replaced
 from explorer.base.records.plain import dump_json
 from explorer.base.records.record import Record
 from explorer.base.records.unions import AnyOutcome, AnyRequest, Step
@@ -50,8 +50,7 @@ def now() -> str:
 def new_session_path(folder: Path) -> Path:
     """A fresh file name in `folder`, by date and time; numbered where that exists."""
     stem = datetime.now(UTC).strftime("%Y-%m-%d_%H%M%S")
-    candidates = (folder / f"{stem}{suffix}{SUFFIX}" for suffix in ("", *(f"-{n}" for n in range(2, 1000))))
-    return next(path for path in candidates if not path.exists())
+    return free_name(folder, stem, SUFFIX)
 
 
 def chosen_path(text: str) -> Path:

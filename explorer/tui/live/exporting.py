@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from explorer.base.errors import ExplorerError
+from explorer.base.files import free_name
 from explorer.base.records.record import Failure
 from explorer.base.records.unions import AnyOutcome
 from explorer.base.text import visible
@@ -53,7 +54,8 @@ class Exports:
     async def _export(self, found: Takeaway) -> None:
         from explorer.tui.screens.ask_line import AskLine
 
-        offered = offered_name(self._app.workspace.focus.pane.id or "", Path.cwd())
+        stem = (self._app.workspace.focus.pane.id or "export").removesuffix("-pane")
+        offered = free_name(Path.cwd(), stem, ".csv").name
         question = AskLine(f"Export {found.what} to", initial=offered, placeholder=_SUFFIXES)
         name = await self._app.push_screen_wait(question)
         if not name:
@@ -85,10 +87,3 @@ class Exports:
         if isinstance(outcome, Failure):
             raise ExplorerError(outcome.message, hint=outcome.hint)
         return outcome
-
-
-def offered_name(pane: str, folder: Path) -> str:
-    """A name that no file in `folder` has: `speakability.csv`, `speakability-2.csv`."""
-    stem = pane.removesuffix("-pane") or "export"
-    names = (f"{stem}{suffix}.csv" for suffix in ("", *(f"-{number}" for number in range(2, 1000))))
-    return next((name for name in names if not (folder / name).exists()), "")
