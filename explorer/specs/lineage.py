@@ -12,7 +12,6 @@ from explorer.base.numbers import format_logprob_and_percent
 from explorer.base.records.lineage import (
     ALPHA,
     CHOSEN,
-    FEWEST,
     PROMPTS,
     BaseLogprob,
     Favourite,
@@ -280,5 +279,3 @@ SPECS = (
         tab=LINEAGE,
     ),
 )
-
-__all__ = ["FEWEST", "HINT", "LINEAGE", "SPECS", "blocks", "describe", "small", "summarise"]

@@ -52,11 +52,12 @@ def answer(engine: Holdings, request: FindLineage, control: Control) -> Work:
         if control.cancelled():
             return Cancelled()
         yield part
-    pairs = {
-        key: Pair(answers[key[1]], answers[key[0]], matter, _references(request, key[1], answers))
-        for key, matter in matters.items()
+    tested = {
+        (child, base): try_rungs(
+            Pair(answers[base], answers[child], matter, _references(request, base, answers)), request
+        )
+        for (child, base), matter in matters.items()
     }
-    tested = {key: try_rungs(pair, request) for key, pair in pairs.items()}
     if control.cancelled():
         return Cancelled()
     judged: list[LineagePair] = []
@@ -68,7 +69,7 @@ def answer(engine: Holdings, request: FindLineage, control: Control) -> Work:
     return Lineage(
         pairs=tuple(judged),
         favourites=tuple(favourites),
-        closest=tuple(closer(judged, pairs, request)),
+        closest=tuple(closer(judged, tested, request)),
         notes=tuple(_notes(request, favourites, answers)),
     )
 

@@ -13,6 +13,7 @@ from explorer.base.records.record import Progress
 from explorer.base.records.repeat_back import Chat
 from explorer.base.records.vocabulary import TWIN
 from explorer.base.templates import Template
+from explorer.engine.answers.reference import LOOKS_TRAINED
 from explorer.engine.answers.vocabulary import Read, zoo_name
 from explorer.engine.behaviour.batching import rows_at_once
 from explorer.engine.behaviour.prompts import check_context, fill_template
@@ -54,7 +55,7 @@ def know(name: str, model: GeneratesReplies, read: Read) -> Known:
     if withheld is not None and certain:
         never = frozenset(np.flatnonzero(withheld).tolist())
     else:
-        never = frozenset(each.token_id for each in read.sent.unused if "looks trained" not in each.reason)
+        never = frozenset(each.token_id for each in read.sent.unused if LOOKS_TRAINED not in each.reason)
     aside = np.flatnonzero(set_aside(columns.categories, read.sent.unused)).tolist()
     little = columns.flags.get("under_trained", np.zeros(columns.vocab_size, dtype=np.bool_))
     alike = frozenset(each.token_id for each in read.sent.unused if each.reason.startswith(TWIN))

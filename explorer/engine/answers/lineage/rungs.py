@@ -81,7 +81,7 @@ def try_rungs(pair: Pair, request: FindLineage) -> Tested:
     lead = summed(pair.lead, pair, request)
     rungs = [_permutation(f"B1 {pair.lead}", lead, request, float(own.mean()) if len(own) else None)]
     rungs += [_permutation(f"B1 {name}", summed(name, pair, request), request) for name in OTHERS if name != pair.lead]
-    rungs += [*gate_rungs, _spelling_controlled(pair, request), *_reference_controlled(pair, request)]
+    rungs += [*gate_rungs, _spelling_controlled(pair, request), *_reference_controlled(pair, own, request)]
     return Tested(pair, gate, tuple(rungs), lead, own)
 
 
@@ -100,16 +100,19 @@ def interval(own: Float64[np.ndarray, " tokens"], seed: int) -> tuple[float, flo
     return float(low), float(high)
 
 
-def closer(judged: Sequence[LineagePair], pairs: dict[tuple[str, str], Pair], request: FindLineage) -> Iterator[str]:
+def closer(judged: Sequence[LineagePair], tested: dict[tuple[str, str], Tested], request: FindLineage) -> Iterator[str]:
     """Of two candidates that a child is related to, the nearer one, by the signs of the differences token by token."""
     for child in request.children:
         related = [each for each in judged if each.child == child and each.verdict == "related"]
         for place, one in enumerate(related):
             for other in related[place + 1 :]:
-                first, second = (pairs[child, each.candidate] for each in (one, other))
-                if first.matter.tokens != second.matter.tokens or {first.lead, second.lead} != {"r"}:
+                first, second = (tested[child, each.candidate] for each in (one, other))
+                if (
+                    first.pair.matter.tokens != second.pair.matter.tokens
+                    or not len(first.own_r) == len(second.own_r) > 0
+                ):
                     continue
-                apart = _own_r(first, request) - _own_r(second, request)
+                apart = first.own_r - second.own_r
                 p = min(1.0, 2 * min(exact.flip_signs(apart, request.seed), exact.flip_signs(-apart, request.seed)))
                 near, far = (one, other) if apart.mean() > 0 else (other, one)
                 said = "nearer than" if p <= request.alpha else "not told apart from"
@@ -252,9 +255,8 @@ def _spelling_controlled(pair: Pair, request: FindLineage) -> Rung:
     return Rung(name="B2 spelling", null=_SIGNS, p=p, effect=float(mean.mean()), tokens=len(places))
 
 
-def _reference_controlled(pair: Pair, request: FindLineage) -> Iterator[Rung]:
+def _reference_controlled(pair: Pair, own: Float64[np.ndarray, " known"], request: FindLineage) -> Iterator[Rung]:
     """B3: is the child nearer to the candidate than to strangers that speak as well?"""
-    own = _own_r(pair, request)
     for reference in pair.references if len(own) else ():
         swapped = _against(reference, Pair(pair.child, reference, _turned(pair.matter), ()))
         if swapped is None:
