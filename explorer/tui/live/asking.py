@@ -95,7 +95,6 @@ class Asking:
         """Show the Prove pane and have it prove every token."""
         from explorer.tui.panes.speakability.form import SpeakForm  # there since the panes were opened
 
-        self._workspace.show_tab("speakability")
         self._workspace.pane("speakability").query_one(SpeakForm).choose_all()
         self.run_pane("speakability")
 
