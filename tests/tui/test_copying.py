@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from textual.pilot import Pilot
@@ -23,10 +24,11 @@ def engine() -> Engine:
 
 async def copy(app: ExplorerApp, pilot: Pilot[None], key: str = "y") -> str:
     """Press the key; what was copied."""
-    before = len(app._notifications)
-    await pilot.press(key)
-    await until(pilot, lambda: len(app._notifications) > before)
-    assert [note.message for note in app._notifications][-1].startswith("Copied ")
+    told: list[str] = []
+    with patch.object(app, "notify", side_effect=lambda message, **_: told.append(str(message))):  # notices go by time
+        await pilot.press(key)
+        await until(pilot, lambda: bool(told))
+    assert told[-1].startswith("Copied ")
     return app.clipboard
 
 
