@@ -69,3 +69,8 @@ def test_on_a_terminal_the_line_is_written_over_unless_rows_are_printed() -> Non
     assert shown.getvalue().startswith("\r1 of 4 shards")
     assert "\n" not in shown.getvalue()
     assert hidden.getvalue() == ""
+
+
+def test_what_is_counted_stands_in_a_rate() -> None:
+    assert format_rate(491.2, "tokens") == "491 tokens/s"
+    assert format_rate(0.05, "tokens") == "3 tokens/min"

@@ -22,12 +22,14 @@ def find_pace(part: Progress, elapsed: float = 0.0) -> tuple[float, float | None
     return rate, max(0, part.total - part.done) / rate
 
 
-def format_rate(rate: float) -> str:
-    """`312/s`, `4.22/s`, `3.56/min`, `2/h`: in the unit in which it is at least 1, and never `0/s`."""
+def format_rate(rate: float, what: str = "") -> str:
+    """`312/s`, `4.22/s`, `3.56/min`, `2/h`, with `what` `312 tokens/s`: in the unit in which it is at least 1, and
+    never `0/s`."""
+    counted = f" {what}" if what else ""
     for per, unit in ((1, "s"), (_MINUTE, "min"), (_HOUR, "h"), (_DAY, "d")):
         if rate * per >= 1 or unit == "d":
             number = rate * per
-            return f"{number:,.0f}/{unit}" if number >= 100 else f"{number:.3g}/{unit}"
+            return (f"{number:,.0f}" if number >= 100 else f"{number:.3g}") + f"{counted}/{unit}"
     raise AssertionError("the last unit takes every rate")
 
 

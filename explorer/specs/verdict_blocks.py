@@ -54,7 +54,7 @@ def work_words(outcome: VerificationResult) -> str:
         f"{outcome.answered:,} prompts answered",
         skipped,
         f"{outcome.reused:,} answers from disk",
-        f"{format_rate(outcome.tokens_per_second).replace('/', ' tokens/')}" if outcome.tokens_per_second else "",
+        format_rate(outcome.tokens_per_second, "tokens") if outcome.tokens_per_second else "",
         prose(outcome.how),
     )
     return f"{prose(outcome.model)}: " + ", ".join(fact for fact in facts if fact)

@@ -8,6 +8,7 @@ from textwrap import wrap
 
 from textual.content import Content
 
+from explorer.base.pace import format_rate
 from explorer.base.records.speakability import (
     ProofCheck,
     Speakability,
@@ -159,7 +160,8 @@ def summary_lines(result: SpeakabilityResult, width: int) -> list[Line]:
     told = f"{result.hard:,} of {result.tokens:,} are hard to speak: another token wins along their own row"
     lines += prose(told, width, 1)
     lines += [line for words in lost_words(result) for line in prose(words, width, 1)]
-    work = f"{result.reused:,} were on disk" + (f"; {result.tokens_per_second:,.0f} tokens/s" * (bool(result.tokens)))
+    rate = f"; {format_rate(result.tokens_per_second, 'tokens')}" if result.tokens_per_second else ""
+    work = f"{result.reused:,} were on disk{rate}"
     lines += [*prose(work, width, 1), *(line for note in result.notes for line in prose(note, width, 1))]
     lines += [Line(Content("")), Line(Content.styled(_head(width), "bold"))]
     return lines + [_listed(row, width) for row in result.rows]

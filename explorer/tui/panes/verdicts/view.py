@@ -81,7 +81,7 @@ def summary_text(result: VerificationResult) -> str:
     """How much was tested, how fast, which controls fail, and what the marks mean."""
     facts = [f"{result.tokens:,} tokens tested"]
     if result.tokens_per_second:
-        facts.append(format_rate(result.tokens_per_second).replace("/", " tokens/"))
+        facts.append(format_rate(result.tokens_per_second, "tokens"))
     if result.how:
         facts.append(result.how)
     if result.skipped:
