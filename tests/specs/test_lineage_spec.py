@@ -7,7 +7,7 @@ import pytest
 from explorer.base.records.lineage import PROMPTS, FindLineage, Lineage, LineagePair, Verdict
 from explorer.base.templates import find_template
 from explorer.specs.blocks import Table
-from explorer.specs.lineage import blocks, small, summarise
+from explorer.specs.lineage_blocks import blocks, small, summarise
 
 TEMPLATES = tuple(map(find_template, PROMPTS))
 
