@@ -7,6 +7,7 @@ from typing import cast
 from explorer.base.records.models import Ability, LoadModel, Roster
 from explorer.base.records.record import Progress
 from explorer.base.records.unions import AnyRequest
+from explorer.engine.answers.lineage.kept import KeptAnswers
 from explorer.engine.answers.models import devices_to_load
 from explorer.engine.answers.speakability.unembedding import Unembeddings
 from explorer.engine.answers.vocabulary import VocabularyReader
@@ -27,6 +28,7 @@ class Engine:
         self.models = roster or ModelRoster()
         self.vocabularies = VocabularyReader()
         self.unembeddings = Unembeddings()
+        self.said = KeptAnswers()
 
     def begin(self, request: AnyRequest, control: Control) -> Work:
         """The generator that answers `request`.

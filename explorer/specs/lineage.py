@@ -14,6 +14,7 @@ from explorer.base.records.lineage import (
     Lineage,
 )
 from explorer.base.records.plain import to_plain
+from explorer.base.records.tokens import INDICATORS
 from explorer.base.templates import find_template
 from explorer.specs.command_line import Asked, Row, Verb, ids, names, whole
 from explorer.specs.lineage_blocks import blocks, describe, summarise
@@ -39,6 +40,8 @@ def _arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--tokens", dest="token_ids", type=ids, default=(), metavar="IDS",
                         help="tokens of the first base; else --count that were never trained are taken")  # fmt: skip
     parser.add_argument("--count", type=whole, default=CHOSEN, help=f"how many tokens to take (default {CHOSEN})")
+    parser.add_argument("--indicator", choices=INDICATORS, default="", metavar="NAME",
+                        help="take the ordinary tokens with its least values; the gate judges them")  # fmt: skip
     parser.add_argument(
         "--prompts", type=names, default=PROMPTS, metavar="NAMES", help=f"templates (default {','.join(PROMPTS)})"
     )
@@ -65,6 +68,7 @@ def _requests(asked: Asked) -> Iterable[FindLineage]:
         templates=tuple(find_template(name, asked.settings.templates) for name in given.prompts),
         token_ids=given.token_ids,
         count=given.count,
+        indicator=given.indicator,
         chat="auto" if given.chat else "never",
         alpha=given.alpha,
         seed=asked.settings.seed,

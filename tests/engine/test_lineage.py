@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import chain, combinations
 from typing import Any
 
@@ -9,15 +10,16 @@ import numpy as np
 import pytest
 
 from explorer.base.errors import ExplorerError
-from explorer.base.records.lineage import PROMPTS, FindLineage, Lineage, LineagePair
+from explorer.base.records.lineage import PROMPTS, FindLineage, Lineage, LineagePair, LineagePart
 from explorer.base.records.unions import Cancelled
 from explorer.base.templates import find_template
 from explorer.engine.answers.lineage.asked import Answers, Matter, ask_all, know
+from explorer.engine.answers.lineage.kept import KeptAnswers
 from explorer.engine.answers.lineage.rungs import Pair, summed
 from explorer.engine.core.lineage import exact
 from explorer.engine.handlers import Engine
-from explorer.engine.models.abilities import running
-from explorer.engine.queue import Control
+from explorer.engine.models.abilities import Continuation, running
+from explorer.engine.queue import Control, Work
 from explorer.zoo import ground_truth
 from tests.behaviour.behaviour_fakes import run_through
 from tests.engine_work import answer, outcome_of
@@ -40,6 +42,15 @@ def found(engine: Engine, **asked: Any) -> Lineage:
     outcome = answer(engine, FindLineage(**wanted))
     assert isinstance(outcome, Lineage)
     return outcome
+
+
+def yield_into(parts: list[object], work: Work) -> object:
+    """The outcome of `work`; its parts are in `parts` as soon as they come."""
+    while True:
+        try:
+            parts.append(next(work))
+        except StopIteration as ended:
+            return ended.value
 
 
 def related(outcome: Lineage) -> list[tuple[str, str]]:
@@ -184,6 +195,63 @@ def test_it_stops_between_prompts(engine: Engine) -> None:
     parts, outcome = run_through(engine.begin(request, Control(cancelled=cancelled, tell=lambda part: None)))
     assert outcome == Cancelled()
     assert len([part for part in parts if "prompts of" in getattr(part, "what", "")]) == 2
+
+
+def test_a_stopped_question_keeps_the_children_that_were_done_and_goes_on_where_it_was(engine: Engine) -> None:
+    engine.said.make_room(())
+    request = FindLineage(children=tuple(CHILDREN), bases=("mynah",), templates=TEMPLATES)
+    parts: list[object] = []
+    work = engine.begin(request, Control(cancelled=lambda: any(isinstance(p, LineagePart) for p in parts), tell=print))
+    stopped = yield_into(parts, work)
+    assert isinstance(stopped, Cancelled)
+    assert isinstance(stopped.partial, Lineage)
+    assert [(pair.child, pair.verdict) for pair in stopped.partial.pairs] == [("mynah-instruct", "related")]
+    asked: list[int] = []
+    model = running(engine.models.get("mynah"))
+    with pytest.MonkeyPatch.context() as patched:
+        start = model.start
+
+        def counting(prompts: Sequence[Sequence[int]]) -> Continuation:
+            asked.append(len(prompts))
+            return start(prompts)
+
+        patched.setattr(model, "start", counting)
+        whole = found(engine, bases=("mynah",))
+    assert whole.pairs[:1] == stopped.partial.pairs
+    assert sum(asked) == 0, "the base has said all of it before"
+
+
+def test_what_was_said_makes_room_for_other_models(engine: Engine) -> None:
+    model, other = (running(engine.models.get(name)) for name in ("mynah", "lyrebird"))
+    kept = KeptAnswers(most_bytes=100)
+    template = TEMPLATES[0]
+    kept.of(model, "never").rows[template, (1,)] = np.zeros(50, dtype=np.float32)
+    kept.make_room([other])
+    assert kept.of(model, "never").rows == {}
+    kept.of(other, "never").rows[template, (1,)] = np.zeros(20, dtype=np.float32)
+    kept.make_room([model])
+    assert list(kept.of(other, "never").rows) == [(template, (1,))]
+
+
+def test_p_falls_as_tokens_are_added(engine: Engine) -> None:
+    true, stranger = found(engine, children=("mynah-instruct",), bases=("mynah", "lyrebird")).pairs
+    assert len(true.falling) == 19
+    assert true.falling[0] > true.falling[4] > true.falling[-1]
+    assert true.falling[-1] < 1e-15
+    assert min(stranger.falling) > 0.001
+
+
+def test_ordinary_tokens_that_look_least_trained_are_asked_about_where_an_indicator_is_named(engine: Engine) -> None:
+    (pair,) = found(engine, children=("mynah-instruct",), bases=("mynah",), indicator="input_norm").pairs
+    assert pair.tokens == 20
+    columns = outcome_of(engine.vocabularies.read(running(engine.models.get("mynah")), None)).columns
+    usable = columns.is_candidate & ~columns.is_reference
+    least = np.argsort(np.where(usable, columns.indicators["input_norm"], np.inf), kind="stable")[:20]
+    vocabulary = running(engine.models.get("mynah")).vocabulary
+    assert pair.token_bytes == tuple(vocabulary.token_bytes(int(each)).hex() for each in least)
+    never = set(np.flatnonzero(columns.flags["withheld"]).tolist())
+    assert set(least.tolist()) <= never, "so that the gate lets them pass"
+    assert (pair.verdict, pair.gate) == ("related", "passed: never trained (zoo card)")
 
 
 def test_strangers_are_independent_on_all_tokens_that_were_never_trained(engine: Engine) -> None:

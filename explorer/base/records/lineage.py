@@ -31,6 +31,8 @@ class FindLineage(Request, kw_only=True):
     token_ids: tuple[int, ...] = ()
     """Of the first base; empty: `count` tokens that no base or child was trained on, as far as is known."""
     count: int = CHOSEN
+    indicator: str = ""
+    """Instead: the `count` ordinary tokens of a base with its least values. The gate tells whether they leak."""
     chat: Chat = "never"
     """Whether children with a chat template are asked in it. Two models are best compared in one format."""
     alpha: float = ALPHA
@@ -92,6 +94,8 @@ class LineagePair(Record, kw_only=True):
     others: tuple[float, ...] = ()
     """Its mean with the other tokens."""
     rungs: tuple[Rung, ...] = ()
+    falling: tuple[float, ...] = ()
+    """p of the leading statistic with the first 2, 3, … tokens: how it falls as tokens are added."""
 
 
 class BaseLogprob(Record, kw_only=True):
@@ -113,6 +117,13 @@ class Favourite(Record, kw_only=True):
     output: TokenRef
     logprob: float
     bases: tuple[BaseLogprob, ...]
+
+
+class LineagePart(Record, kw_only=True):
+    """All that was found of one child, while others are still asked."""
+
+    pairs: tuple[LineagePair, ...]
+    favourites: tuple[Favourite, ...]
 
 
 class Lineage(Outcome, kw_only=True):

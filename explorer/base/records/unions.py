@@ -6,7 +6,7 @@ import math
 
 from explorer.base.records.compare import CompareTokens, TokenComparison
 from explorer.base.records.inspect import FindToken, InspectToken, TokenDetail, TokenFound
-from explorer.base.records.lineage import FindLineage, Lineage
+from explorer.base.records.lineage import FindLineage, Lineage, LineagePart
 from explorer.base.records.logprobs import LogprobTable, ReadLogprobs
 from explorer.base.records.models import (
     ListModels,
@@ -48,7 +48,7 @@ from explorer.base.records.vocabulary import RankedTokens, RankTokens, ReadVocab
 class Cancelled(Outcome, kw_only=True):
     """The user stopped the request; `partial` is what had been gathered, if anything."""
 
-    partial: RepeatBackResult | LogprobTable | VerificationResult | SpeakabilityResult | None = None
+    partial: RepeatBackResult | LogprobTable | VerificationResult | SpeakabilityResult | Lineage | None = None
 
 
 AnyRequest = (
@@ -106,7 +106,7 @@ AnyOutcome = (
 )
 
 
-AnyPart = Progress | ReplyPart | VerdictPart | SpeakabilityPart
+AnyPart = Progress | ReplyPart | VerdictPart | SpeakabilityPart | LineagePart
 
 
 class Step(Record, kw_only=True, tag_field="kind", tag=True):

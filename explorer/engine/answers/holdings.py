@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from explorer.engine.answers.lineage.kept import KeptAnswers
     from explorer.engine.answers.speakability.unembedding import Unembeddings
     from explorer.engine.answers.vocabulary import VocabularyReader
     from explorer.engine.models.roster import Roster
@@ -16,3 +17,4 @@ class Holdings(Protocol):
     models: Roster
     vocabularies: VocabularyReader
     unembeddings: Unembeddings
+    said: KeptAnswers

@@ -6,11 +6,12 @@ and no fatherhood: a child can be nearer to a sister than to its base.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 
 import numpy as np
 
-from explorer.base.records.lineage import MOST, BaseLogprob, Favourite, FindLineage, Lineage, LineagePair
+from explorer.base.records.lineage import MOST, BaseLogprob, Favourite, FindLineage, Lineage, LineagePart
+from explorer.base.records.record import Progress
 from explorer.base.records.unions import Cancelled
 from explorer.base.templates import Template
 from explorer.engine.answers.holdings import Holdings
@@ -23,7 +24,7 @@ from explorer.engine.answers.lineage.asked import (
     know,
     other_spelling,
 )
-from explorer.engine.answers.lineage.rungs import Pair, closer, try_rungs
+from explorer.engine.answers.lineage.rungs import Pair, Tested, closer, try_rungs
 from explorer.engine.answers.lineage.verdict import judge
 from explorer.engine.behaviour.errors import BehaviourError
 from explorer.engine.behaviour.prompts import check_token_id
@@ -35,42 +36,54 @@ def answer(engine: Holdings, request: FindLineage, control: Control) -> Work:
     """The lineage of the children. Raises `BehaviourError` where the request makes no sense, `ModelError` as models
     do."""
     _check_request(request)
-    known: dict[str, Known] = {}
-    for name in dict.fromkeys((*request.children, *request.bases, *request.references)):
-        model = running(engine.models.get(name))
-        known[name] = know(name, model, (yield from engine.vocabularies.read(model, None)))
-    named = _named(known[request.bases[0]], request)
-    answers = {
-        name: Answers(each, request.chat if name in request.children else "never") for name, each in known.items()
-    }
-    matters = {
-        (child, base): choose_matter(known[base], known[child], request, named)
-        for child in request.children
-        for base in request.bases
-    }
-    for part in ask_all(_wanted(request, answers, matters), request.templates):
-        if control.cancelled():
-            return Cancelled()
-        yield part
-    tested = {
-        (child, base): try_rungs(
-            Pair(answers[base], answers[child], matter, _references(request, base, answers)), request
-        )
-        for (child, base), matter in matters.items()
-    }
-    if control.cancelled():
-        return Cancelled()
-    judged: list[LineagePair] = []
+    answers = yield from _get_ready(engine, request)
+    named = _named(answers[request.bases[0]].known, request)
+    tested: dict[tuple[str, str], Tested] = {}
+    found = LineagePart(pairs=(), favourites=())
     for child in request.children:
-        judged += judge([tested[child, base] for base in request.bases], request.alpha)
-    favourites = [
-        favourite for child in request.children for favourite in _favourites(child, request, answers, matters)
-    ]
+        matters = {
+            base: choose_matter(answers[base].known, answers[child].known, request, named) for base in request.bases
+        }
+        for part in ask_all(_wanted(child, request, answers, matters), request.templates):
+            if control.cancelled():
+                return Cancelled(partial=_result(found, tested, request, answers) if found.pairs else None)
+            yield part
+        for base, matter in matters.items():
+            pair = Pair(answers[base], answers[child], matter, _references(request, base, answers))
+            tested[child, base] = try_rungs(pair, request)
+        new = LineagePart(
+            pairs=tuple(judge([tested[child, base] for base in request.bases], request)),
+            favourites=tuple(_favourites(child, request, answers, matters)),
+        )
+        found = LineagePart(pairs=found.pairs + new.pairs, favourites=found.favourites + new.favourites)
+        yield new
+    return _result(found, tested, request, answers)
+
+
+def _get_ready(engine: Holdings, request: FindLineage) -> Generator[Progress, None, dict[str, Answers]]:
+    """Each model with what is known of its tokens, and what it said before."""
+    names = dict.fromkeys((*request.children, *request.bases, *request.references))
+    models = {name: running(engine.models.get(name)) for name in names}
+    engine.said.make_room(models.values())
+    answers: dict[str, Answers] = {}
+    for name, model in models.items():
+        known = know(name, model, (yield from engine.vocabularies.read(model, None)), request.indicator)
+        chat = request.chat if name in request.children else "never"
+        answers[name] = Answers(known, chat, engine.said.of(model, chat))
+    return answers
+
+
+def _result(
+    found: LineagePart,
+    tested: dict[tuple[str, str], Tested],
+    request: FindLineage,
+    answers: dict[str, Answers],
+) -> Lineage:
     return Lineage(
-        pairs=tuple(judged),
-        favourites=tuple(favourites),
-        closest=tuple(closer(judged, tested, request)),
-        notes=tuple(_notes(request, favourites, answers)),
+        pairs=found.pairs,
+        favourites=found.favourites,
+        closest=tuple(closer(found.pairs, tested, request)),
+        notes=tuple(_notes(request, found.favourites, answers)),
     )
 
 
@@ -98,11 +111,11 @@ def _references(request: FindLineage, base: str, answers: dict[str, Answers]) ->
 
 
 def _wanted(
-    request: FindLineage, answers: dict[str, Answers], matters: dict[tuple[str, str], Matter]
+    child: str, request: FindLineage, answers: dict[str, Answers], matters: dict[str, Matter]
 ) -> list[tuple[Answers, Sequence[tuple[int, ...]]]]:
     """What each model is asked about: its tokens of every pair, and of candidates also how else they are written."""
     slots: dict[str, dict[tuple[int, ...], None]] = {name: {} for name in answers}
-    for (child, base), matter in matters.items():
+    for base, matter in matters.items():
         slots[child] |= dict.fromkeys((token_id,) for token_id in matter.child_tokens)
         slots[base] |= dict.fromkeys((token_id,) for token_id in matter.candidate_tokens)
         spelled = (other_spelling(answers[base].known, token_id) for token_id in matter.candidate_tokens)
@@ -114,10 +127,10 @@ def _wanted(
 
 
 def _favourites(
-    child: str, request: FindLineage, answers: dict[str, Answers], matters: dict[tuple[str, str], Matter]
+    child: str, request: FindLineage, answers: dict[str, Answers], matters: dict[str, Matter]
 ) -> list[Favourite]:
     """The child's likeliest output after each token, in the post's form, and what each base says of it."""
-    matter = matters[child, request.bases[0]]
+    matter = matters[request.bases[0]]
     asked, vocabulary = answers[child], answers[child].known.model.vocabulary
     found: list[Favourite] = []
     for template in request.templates if matter.tokens else ():
@@ -125,7 +138,7 @@ def _favourites(
         for token_id, row in zip(matter.child_tokens, own, strict=True):
             output = int(row.argmax())
             said = [
-                _said_by(answers[base], template, matters[child, base], vocabulary.token_bytes(output), token_id)
+                _said_by(answers[base], template, matters[base], vocabulary.token_bytes(output), token_id)
                 for base in request.bases
             ]
             found.append(

@@ -38,7 +38,7 @@ class Known:
     certain: bool
     """Whether that is known of every token (a zoo card), and not only suspected."""
     suspects: tuple[int, ...]
-    """Ordinary tokens by the default indicator, those that look least trained first."""
+    """Ordinary tokens by an indicator, those that look least trained first."""
     unfit: frozenset[int]
     """Tokens that are no output to compare: never trained, special, padding."""
 
@@ -47,8 +47,9 @@ class Known:
         return self.model.vocabulary.find(token)
 
 
-def know(name: str, model: GeneratesReplies, read: Read) -> Known:
-    """What the zoo card, or else the reference tokens that look untrained, say of a model."""
+def know(name: str, model: GeneratesReplies, read: Read, indicator: str = "") -> Known:
+    """What the zoo card, or else the reference tokens that look untrained, say of a model; `indicator` tells the
+    suspects, the default one where none is named."""
     columns = read.columns
     withheld = columns.flags.get("withheld")
     certain = withheld is not None and zoo_name(model.info.source) is not None
@@ -60,16 +61,17 @@ def know(name: str, model: GeneratesReplies, read: Read) -> Known:
     little = columns.flags.get("under_trained", np.zeros(columns.vocab_size, dtype=np.bool_))
     alike = frozenset(each.token_id for each in read.sent.unused if each.reason.startswith(TWIN))
     unfit = never | frozenset(aside) | frozenset(np.flatnonzero(little).tolist())
-    return Known(name, model, never, alike, certain, _suspects(read), unfit)
+    return Known(name, model, never, alike, certain, _suspects(read, indicator), unfit)
 
 
-def _suspects(read: Read) -> tuple[int, ...]:
-    """The `SUSPECTED` candidates at the low end of the default indicator; none where there are no indicators."""
+def _suspects(read: Read, indicator: str) -> tuple[int, ...]:
+    """The `SUSPECTED` candidates at the low end of an indicator; none where the model has none of that name."""
     columns = read.columns
-    if not read.sent.default_indicator:
+    values = columns.indicators.get(indicator or read.sent.default_indicator)
+    if values is None:
         return ()
     usable = columns.is_candidate & ~columns.is_reference
-    values = np.where(usable, columns.indicators[read.sent.default_indicator], np.inf)
+    values = np.where(usable, values, np.inf)
     order = np.argsort(values, kind="stable")[:SUSPECTED]
     return tuple(order[np.isfinite(values[order])].tolist())
 
@@ -86,8 +88,8 @@ class Matter:
 
 
 def choose_matter(candidate: Known, child: Known, request: FindLineage, named: Sequence[bytes]) -> Matter:
-    """The tokens that were named, or by the seed some that neither was trained on, or, where too few are known, those
-    that look least trained in the candidate; each must be one token of both.
+    """The tokens that were named, or by the seed some that neither was trained on, or, where an indicator was named or
+    too few are known, those that look least trained in the candidate; each must be one token of both.
 
     Outputs are strings that are one token of both, without the tokens themselves and without any that was never
     trained: renaming those must not rename outputs.
@@ -103,7 +105,7 @@ def choose_matter(candidate: Known, child: Known, request: FindLineage, named: S
         )
         order = np.random.default_rng(request.seed).permutation(len(both))
         tokens = [both[place] for place in order[: request.count]]
-        if len(both) < FEWEST:
+        if request.indicator or len(both) < FEWEST:
             suspected = (candidate.model.vocabulary.token_bytes(each) for each in candidate.suspects)
             tokens = [token for token in suspected if token in shared][: request.count]
     places = [shared[token] for token in tokens]
@@ -143,19 +145,31 @@ def _shared(candidate: Known, child: Known) -> dict[bytes, tuple[int, int]]:
 
 
 @dataclass
+class Told:
+    """What one model said in one format."""
+
+    rows: dict[tuple[Template, tuple[int, ...]], Float32[np.ndarray, " vocab"]] = field(default_factory=dict)
+    """By template and the ids in the slot."""
+    bounded: bool = False
+    """Whether some log-probabilities are only known to be at most so much."""
+
+
+@dataclass
 class Answers:
     """What one model says after prompts with tokens in their slot: asked once, whatever it is compared with."""
 
     known: Known
     chat: Chat
-    told: dict[tuple[str, tuple[int, ...]], Float32[np.ndarray, " vocab"]] = field(default_factory=dict)
-    """By template and the ids in the slot."""
-    bounded: bool = False
-    """Whether some log-probabilities are only known to be at most so much."""
+    told: Told = field(default_factory=Told)
+
+    @property
+    def bounded(self) -> bool:
+        """Whether some log-probabilities are only known to be at most so much."""
+        return self.told.bounded
 
     def ask(self, template: Template, slots: Sequence[tuple[int, ...]]) -> None:
         """Ask about what has not been asked."""
-        new = [slot for slot in dict.fromkeys(slots) if (template.name, slot) not in self.told]
+        new = [slot for slot in dict.fromkeys(slots) if (template, slot) not in self.told.rows]
         model = self.known.model
         prompts = [fill_template(model.vocabulary, template, slot, self.chat) for slot in new]
         for prompt in prompts:
@@ -166,15 +180,15 @@ class Answers:
             some = prompts[first : first + rows]
             targets = np.tile(every, (len(some), 1))
             told = model.start([prompt.ids for prompt in some]).read(Wanted(targets=targets))
-            self.bounded |= not bool(told.exact.all())
+            self.told.bounded |= not bool(told.exact.all())
             for slot, logprobs, exact in zip(new[first : first + rows], told.logprobs, told.exact, strict=True):
-                self.told[template.name, slot] = np.where(exact, logprobs, np.float32(-np.inf))
+                self.told.rows[template, slot] = np.where(exact, logprobs, np.float32(-np.inf))
 
     def rows(
         self, template: Template, slots: Sequence[tuple[int, ...]], outputs: Int64[np.ndarray, " outputs"]
     ) -> Float32[np.ndarray, "tokens outputs"]:
         """The log-probabilities of `outputs` after each slot."""
-        return np.stack([self.told[template.name, slot][outputs] for slot in slots])
+        return np.stack([self.told.rows[template, slot][outputs] for slot in slots])
 
 
 def ask_all(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from explorer.base.records.lineage import FEWEST, LineagePair, Rung, Verdict
+from explorer.base.records.lineage import FEWEST, FindLineage, LineagePair, Rung, Verdict
 from explorer.engine.answers.lineage.rungs import Tested, interval
 from explorer.engine.core.lineage import exact
 
@@ -14,13 +14,13 @@ LEVELS = ((0.6, "as near as a fine-tune"), (0.1, "as near as a shared initialisa
 """Least mean r and what it is like. Taken from the zoo, and from one sibling: words for a level, no classification."""
 
 
-def judge(candidates: Sequence[Tested], alpha: float) -> list[LineagePair]:
+def judge(candidates: Sequence[Tested], request: FindLineage) -> list[LineagePair]:
     """The candidates of one child, their p-values adjusted for each other by Holm's method."""
     leading = [_leading(tested) for tested in candidates]
     places = [place for place, (rung, _) in enumerate(leading) if rung is not None and rung.p is not None]
     adjusted = dict(zip(places, exact.holm([_p(leading[place][0]) for place in places]), strict=True))
     return [
-        _word(tested, leading[place][0], adjusted.get(place), leading[place][1], alpha)
+        _word(tested, leading[place][0], adjusted.get(place), leading[place][1], request)
         for place, tested in enumerate(candidates)
     ]
 
@@ -47,13 +47,13 @@ def _p(rung: Rung | None) -> float:
     return rung.p
 
 
-def _word(tested: Tested, rung: Rung | None, holm: float | None, missing: str, alpha: float) -> LineagePair:
+def _word(tested: Tested, rung: Rung | None, holm: float | None, missing: str, request: FindLineage) -> LineagePair:
     pair, own = tested.pair, tested.own_r
     verdict: Verdict = "cannot tell"
     reason = missing
     mean = float(own.mean()) if len(own) else None
     if rung is not None and holm is not None:
-        verdict = "related" if holm <= alpha else "none"
+        verdict = "related" if holm <= request.alpha else "none"
         level = "how near is not known" if mean is None else next(words for least, words in LEVELS if mean >= least)
         by = "" if tested.gate.passed else " by spelling-controlled differences, for the tokens leak"
         reason = f"{level}{by}" if verdict == "related" else f"not related to it{by}"
@@ -82,4 +82,5 @@ def _word(tested: Tested, rung: Rung | None, holm: float | None, missing: str, a
         own=tuple(own_similarity.tolist()),
         others=tuple(others.tolist()),
         rungs=tested.rungs,
+        falling=tuple(exact.falling(tested.matrix, request.seed)),
     )

@@ -117,6 +117,16 @@ def combine(*p_values: float) -> float:
     return min(1.0, len(p_values) * min(p_values))
 
 
+def falling(matrix: Matrix, seed: int, draws: int = 999) -> list[float]:
+    """p of permutation and matching with the first 2, 3, … tokens; 1 where those tell nothing. Matching reaches below
+    what so few draws can."""
+    found = []
+    for n in range(2, len(matrix) + 1):
+        permuted, matched = permute(matrix[:n, :n], seed, draws), match(matrix[:n, :n], seed)
+        found.append(1.0 if permuted is None or matched is None else combine(permuted.p, matched.p))
+    return found
+
+
 def area_under_curve(matrix: Matrix) -> float:
     """P(the answer to the own token is nearer than that to another one), ties half: 0.5 under the null."""
     n, own = len(matrix), np.diag(matrix)[None, :]
