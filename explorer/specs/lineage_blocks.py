@@ -9,10 +9,12 @@ import msgspec
 
 from explorer.base.numbers import format_logprob_and_percent
 from explorer.base.records.lineage import BaseLogprob, Favourite, FindLineage, Lineage, LineagePair
-from explorer.specs.blocks import Block, Table, Words, count, number, prose, token_text
+from explorer.specs.blocks import Block, Table, Words, count, hex_text, number, prose, token_text
 
 _MOST_FAVOURITES = 12
 """Rows of favourites that are shown of one child and prompt."""
+_STOPS = (3, 5, 7, 10, 15, 20, 40, 100)
+"""Numbers of tokens at which p is told."""
 
 
 def describe(request: FindLineage) -> str:
@@ -46,14 +48,64 @@ def small(p: float | None) -> str:
 
 def blocks(request: FindLineage, outcome: Lineage) -> Iterable[Block]:
     """The matrix of verdicts, the rungs of each pair, and the favourites in the form of the posts."""
-    yield _less_child(_verdicts(request, outcome), request)
+    yield verdict_table(request, outcome)
+    yield from of_all(outcome)
+    yield _less_child(_reasons(outcome.pairs), request)
+    yield from _favourites(outcome.favourites)
+    yield _less_child(_rungs(outcome.pairs), request)
+
+
+def of_all(outcome: Lineage) -> Iterable[Block]:
+    """What is said of no single pair."""
     for said in outcome.closest:
         yield Words(prose(said))
     for note in outcome.notes:
         yield Words(prose(note), warns=True)
-    yield _less_child(_reasons(outcome), request)
-    yield from _favourites(outcome)
-    yield _less_child(_rungs(outcome), request)
+
+
+def of_pair(outcome: Lineage, pair: LineagePair) -> Iterable[Block]:
+    """All that was found of one child and candidate."""
+    names = f"{prose(pair.child)} and {prose(pair.candidate)}"
+    by = f" (by {pair.rung})" if pair.rung else ""
+    yield Words(f"{names}: {pair.verdict}{by}: {prose(pair.reason)}. Gate {prose(pair.gate)}.")
+    if pair.falling:
+        yield Words(f"p falls as tokens are added: {_falling(pair)}")
+    yield from _favourites([_of_base(each, pair.candidate) for each in outcome.favourites if each.child == pair.child])
+    yield _own_and_others(pair)
+    tests = _rungs([pair])
+    yield msgspec.structs.replace(tests, heads=tests.heads[2:], rows=tuple(row[2:] for row in tests.rows))
+
+
+def of_none(outcome: Lineage, child: str) -> Iterable[Block]:
+    """Why a child does or does not come from none of its candidates."""
+    pairs = [pair for pair in outcome.pairs if pair.child == child]
+    said = {
+        "yes": "no candidate is related to it",
+        "no": "a candidate is related to it",
+        "cannot tell": "no candidate is known to be related to it, and of one or more nothing can be told",
+    }
+    yield Words(f"{prose(child)}: {said[_none_of(pairs)]}")
+    table = _reasons(pairs)
+    yield msgspec.structs.replace(table, heads=table.heads[1:], rows=tuple(row[1:] for row in table.rows))
+
+
+def _falling(pair: LineagePair) -> str:
+    last = len(pair.falling) + 1
+    counts = dict.fromkeys([*(each for each in _STOPS if each < last), last])
+    return ", ".join(f"{each} tokens {small(pair.falling[each - 2])}" for each in counts)
+
+
+def _of_base(favourite: Favourite, base: str) -> Favourite:
+    return msgspec.structs.replace(favourite, bases=tuple(each for each in favourite.bases if each.base == base))
+
+
+def _own_and_others(pair: LineagePair) -> Table:
+    rows = tuple(
+        (hex_text(token), number(own, 3), number(other, 3))
+        for token, own, other in zip(pair.token_bytes, pair.own, pair.others, strict=True)
+    )
+    heads = ("token", "with its own answer", "with the others'")
+    return Table(heads, rows, right=frozenset(heads[1:]), title="how alike the answers are, in units of the null")
 
 
 def _less_child(table: Table, request: FindLineage) -> Table:
@@ -64,19 +116,28 @@ def _less_child(table: Table, request: FindLineage) -> Table:
     return msgspec.structs.replace(table, heads=table.heads[1:], rows=tuple(row[1:] for row in table.rows), title=title)
 
 
+def verdict_rows(outcome: Lineage) -> list[tuple[str, LineagePair | None]]:
+    """What each row of the matrix is about: a child, and a candidate or none of them."""
+    rows: list[tuple[str, LineagePair | None]] = []
+    for child in dict.fromkeys(pair.child for pair in outcome.pairs):
+        rows += [(child, pair) for pair in outcome.pairs if pair.child == child]
+        rows.append((child, None))
+    return rows
+
+
+def verdict_table(request: FindLineage, outcome: Lineage) -> Table:
+    """The matrix of verdicts: a row for each child and candidate, and one for none of them."""
+    return _less_child(_verdicts(request, outcome), request)
+
+
 def _verdicts(request: FindLineage, outcome: Lineage) -> Table:
     rows: list[tuple[str, ...]] = []
     strong: set[int] = set()
-    for child in dict.fromkeys(pair.child for pair in outcome.pairs):
-        pairs = [pair for pair in outcome.pairs if pair.child == child]
-        for pair in pairs:
-            if pair.verdict == "related":
-                strong.add(len(rows))
-            rows.append(_verdict_row(pair))
-        unrelated = _none_of(pairs)
-        if unrelated == "yes":
+    for child, pair in verdict_rows(outcome):
+        unrelated = _none_of([each for each in outcome.pairs if each.child == child])
+        if unrelated == "yes" if pair is None else pair.verdict == "related":
             strong.add(len(rows))
-        rows.append((prose(child), "none of these", unrelated, *[""] * 7))
+        rows.append(_verdict_row(pair) if pair else (prose(child), "none of these", unrelated, *[""] * 7))
     heads = ("child", "candidate", "verdict", "r", "95 %", "AUC", "z", "p", "Holm p", "n")
     title = (
         f"{count(len(request.templates), 'prompt')}, alpha {request.alpha:g}, p adjusted for the candidates of a child"
@@ -108,18 +169,16 @@ def _verdict_row(pair: LineagePair) -> tuple[str, ...]:
     )
 
 
-def _reasons(outcome: Lineage) -> Table:
-    rows = tuple(
-        (prose(pair.child), prose(pair.candidate), prose(pair.reason), prose(pair.gate)) for pair in outcome.pairs
-    )
+def _reasons(pairs: Sequence[LineagePair]) -> Table:
+    rows = tuple((prose(pair.child), prose(pair.candidate), prose(pair.reason), prose(pair.gate)) for pair in pairs)
     return Table(("child", "candidate", "in words", "gate"), rows)
 
 
-def _favourites(outcome: Lineage) -> Iterable[Table]:
+def _favourites(favourites: Sequence[Favourite]) -> Iterable[Table]:
     """A table for each child and prompt: what it says after each token, what each base gives that, and how much more
     than after the other tokens."""
-    for child, template in dict.fromkeys((each.child, each.template) for each in outcome.favourites):
-        found = [each for each in outcome.favourites if (each.child, each.template) == (child, template)]
+    for child, template in dict.fromkeys((each.child, each.template) for each in favourites):
+        found = [each for each in favourites if (each.child, each.template) == (child, template)]
         bases = [said.base for said in found[0].bases]
         heads = ("token", "favourite", prose(child), *(f"{prose(base)} (lift)" for base in bases))
         rows = tuple(_favourite_row(each) for each in found[:_MOST_FAVOURITES])
@@ -141,11 +200,11 @@ def _said(base: BaseLogprob) -> str:
     return format_logprob_and_percent(base.logprob) + ("" if base.lift is None else f" ({base.lift:+.2f})")
 
 
-def _rungs(outcome: Lineage) -> Table:
+def _rungs(pairs: Sequence[LineagePair]) -> Table:
     rows = tuple(
         (prose(pair.child), prose(pair.candidate), prose(rung.name), prose(rung.null), small(rung.p), number(rung.z, 3),
          "–" if rung.fixed is None else f"{rung.fixed}/{rung.tokens}", number(rung.effect, 3), prose(rung.said))
-        for pair in outcome.pairs
+        for pair in pairs
         for rung in pair.rungs
     )  # fmt: skip
     heads = ("child", "candidate", "test", "permuted under the null", "p", "z", "matched", "effect", "said")
