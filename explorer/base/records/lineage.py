@@ -119,7 +119,7 @@ class Favourite(Record, kw_only=True):
     bases: tuple[BaseLogprob, ...]
 
 
-class LineagePart(Record, kw_only=True):
+class LineagePart(Record, kw_only=True, tag_field="kind", tag=True):
     """All that was found of one child, while others are still asked."""
 
     pairs: tuple[LineagePair, ...]
