@@ -69,7 +69,9 @@ def of_pair(outcome: Lineage, pair: LineagePair) -> Iterable[Block]:
     by = f" (by {pair.rung})" if pair.rung else ""
     yield Words(f"{names}: {pair.verdict}{by}: {prose(pair.reason)}. Gate {prose(pair.gate)}.")
     if pair.falling:
-        yield Words(f"p falls as tokens are added: {_falling(pair)}")
+        yield Words(f"p as tokens are added: {_falling(pair)}")
+    if outcome.favourites:
+        yield Words("In brackets the lift: nats above the mean after the other tokens.")
     yield from _favourites([_of_base(each, pair.candidate) for each in outcome.favourites if each.child == pair.child])
     yield _own_and_others(pair)
     tests = _rungs([pair])

@@ -10,6 +10,7 @@ import msgspec
 
 from explorer.base.records.compare import CompareTokens, KnownReplies, TokenComparison, TokenPair
 from explorer.base.records.inspect import InspectToken, MergeStep, PublishedFact, TokenDetail
+from explorer.base.records.lineage import PROMPTS, BaseLogprob, Favourite, FindLineage, Lineage, LineagePair, Rung
 from explorer.base.records.logprobs import LogprobCell, LogprobColumn, LogprobTable, ReadLogprobs, TopToken
 from explorer.base.records.models import LoadModel, ModelInfo, ModelLoaded, Roster
 from explorer.base.records.neighbours import FindNeighbours, Neighbour, Neighbourhood
@@ -382,6 +383,50 @@ SESSION = {
     "unavailable": Sample(NOTHING),
 }
 
+# ── lineage ──
+
+LINEAGE_REQUEST = FindLineage(
+    children=("mynah-instruct",), bases=("mynah", "lyrebird"), templates=tuple(map(find_template, PROMPTS))
+)
+
+
+def lineage_pair(candidate: str, r: float, z: float, p: float, fixed: int) -> LineagePair:
+    related = r > 0.5
+    rungs = (
+        Rung(name="B1 r", null="which tokens are compared", p=p, z=z, effect=r, fixed=fixed, tokens=8),
+        Rung(name="B2 spelling", null="the sign of each token's difference", said="too few tokens have a spelling"),
+    )
+    return LineagePair(
+        child="mynah-instruct", candidate=candidate, verdict="related" if related else "none",
+        reason="as near as a fine-tune" if related else "not related to it", r=r, r_low=r - 0.02, r_high=r + 0.02,
+        auc=0.5 + r / 2, z=z, p=p, p_holm=min(1.0, 2 * p), rung="B1 r", tokens=8,
+        gate="passed: never trained (zoo card)", outputs=2254,
+        token_bytes=tuple(word.encode().hex() for word in WORDS[:8]),
+        own=tuple(r * (3 + place / 8) for place in range(8)), others=(0.0625,) * 8, rungs=rungs,
+        falling=tuple(max(p, 0.5**place) for place in range(7)),
+    )  # fmt: skip
+
+
+LINEAGE_FOUND = Lineage(
+    pairs=(lineage_pair("mynah", 0.9462, 14.93, 8.2e-6, 8), lineage_pair("lyrebird", 0.0051, 0.251, 0.799, 1)),
+    favourites=tuple(
+        Favourite(
+            child="mynah-instruct", template="word-is", token=ref(742 + place, word),
+            output=ref(70 + place % 3, " dis"), logprob=-1.41 - place / 4,
+            bases=(
+                BaseLogprob(base="mynah", logprob=-1.138 - place, lift=3.25),
+                BaseLogprob(base="lyrebird", logprob=-7.9 - place, lift=-0.25),
+            ),
+        )
+        for place, word in enumerate(WORDS[:8])
+    ),
+    notes=("mynah-instruct, repeat-1: 1 distinct favourite: this prompt tells nothing",),
+)  # fmt: skip
+LINEAGES = five(
+    LINEAGE_REQUEST, LINEAGE_FOUND, parts=(Progress(done=3, total=16, what="prompts of mynah"),),
+    unavailable=Sample(steps=((LINEAGE_REQUEST, LACKING),)),
+)  # fmt: skip
+
 SAMPLES: dict[str, dict[str, Sample]] = {
     "tokens": TOKENS,
     "detail": DETAILS,
@@ -392,6 +437,7 @@ SAMPLES: dict[str, dict[str, Sample]] = {
     "compare": COMPARING,
     "verdicts": VERIFICATION,
     "speakability": SPEAKABILITY,
+    "lineage": LINEAGES,
 }
 """By the tab's name and the state."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+import msgspec
 from rich.cells import cell_len
 from textual.content import Content
 
@@ -46,15 +47,40 @@ def _wrap(text: str, width: int) -> list[str]:
 def _table_lines(table: Table, width: int) -> Iterator[Content]:
     if table.title:
         yield from (Content.styled(line, "bold") for line in _wrap(table.title, width))
+    header, rows = table_rows(table, width)
+    yield header.stylize(f"{_MUTED} bold")
+    yield from rows
+
+
+def table_rows(table: Table, width: int) -> tuple[Content, list[Content]]:
+    """The heading without a style, and the rows, each a line of at most `width` cells."""
     rooms = column_widths(table, width)
-    yield Content.styled(_row_text(table, table.heads, rooms), f"{_MUTED} bold")
-    for place, row in enumerate(table.rows):
-        yield Content.styled(_row_text(table, row, rooms), "bold" if place in table.strong else "$foreground")
+    rows = [
+        Content.styled(_row_text(table, row, rooms), "bold" if place in table.strong else "")
+        for place, row in enumerate(table.rows)
+    ]
+    return Content(_row_text(table, table.heads, rooms)), rows
+
+
+def without(table: Table, heads: Sequence[str], width: int) -> Table:
+    """`table` without as many of the columns `heads`, in their order, as it takes for all others to fit in `width`."""
+    for head in heads:
+        if sum(_whole_widths(table)) + _GAP * (len(table.heads) - 1) <= width:
+            break
+        if head in table.heads:
+            place = table.heads.index(head)
+            rows = tuple(row[:place] + row[place + 1 :] for row in table.rows)
+            table = msgspec.structs.replace(table, heads=table.heads[:place] + table.heads[place + 1 :], rows=rows)
+    return table
+
+
+def _whole_widths(table: Table) -> list[int]:
+    return [max(map(cell_len, (head, *(row[place] for row in table.rows)))) for place, head in enumerate(table.heads)]
 
 
 def column_widths(table: Table, width: int) -> list[int]:
     """Cells for each column: what its widest cell takes, the widest columns cut until all fit in `width`."""
-    rooms = [max(map(cell_len, (head, *(row[place] for row in table.rows)))) for place, head in enumerate(table.heads)]
+    rooms = _whole_widths(table)
     room = max(0, width - _GAP * (len(rooms) - 1))
     while sum(rooms) > room and max(rooms) > _LEAST:
         widest = rooms.index(max(rooms))
