@@ -223,6 +223,9 @@ class EngineClient:
         except FrameError as error:
             reason = str(error)
             _kill(process)
+        except Exception as error:  # of a record (a plug-in's too) or of a listener: whoever waits must hear of it
+            reason = f"an answer could not be taken: {type(error).__name__}: {error}"
+            _kill(process)
         status = await process.wait()
         if self._is_forced:
             reason = FORCED

@@ -138,6 +138,22 @@ async def test_an_engine_in_a_call_that_hears_nothing_is_forced_and_what_was_can
     await client.stop()
 
 
+async def test_an_answer_that_the_program_cannot_take_ends_the_engine_and_not_the_waiting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def break_down(body: bytes) -> None:
+        raise TypeError("all Struct types must be tagged")
+
+    client = EngineClient()
+    monkeypatch.setattr("explorer.pipe.client.unpack_for_client", break_down)
+    pending = client.submit(ListModels())
+    await client.start()
+    outcome = (await asyncio.wait_for(pending.answer, ENDS_WITHIN)).outcome
+    assert isinstance(outcome, Failure)
+    assert "an answer could not be taken: TypeError: all Struct types must be tagged" in outcome.message
+    assert state_of(client) == "stopped"
+
+
 async def test_the_last_words_of_a_child_are_waited_for() -> None:
     client = EngineClient(("sh", "-c", "exec >&-; (sleep 0.1; echo ssh: permission denied >&2) & exit 255"))
     await client.start()
