@@ -67,15 +67,17 @@ def of_pair(outcome: Lineage, pair: LineagePair) -> Iterable[Block]:
     """All that was found of one child and candidate."""
     names = f"{prose(pair.child)} and {prose(pair.candidate)}"
     by = f" (by {pair.rung})" if pair.rung else ""
-    yield Words(f"{names}: {pair.verdict}{by}: {prose(pair.reason)}. Gate {prose(pair.gate)}.")
+    yield Words(f"{names}: {pair.verdict}{by}: {prose(pair.reason)}. Gate: {prose(pair.gate)}.")
     if pair.falling:
         yield Words(f"p as tokens are added: {_falling(pair)}")
     if outcome.favourites:
         yield Words("In brackets the lift: nats above the mean after the other tokens.")
     yield from _favourites([_of_base(each, pair.candidate) for each in outcome.favourites if each.child == pair.child])
-    yield _own_and_others(pair)
+    if pair.own:
+        yield _own_and_others(pair)
     tests = _rungs([pair])
-    yield msgspec.structs.replace(tests, heads=tests.heads[2:], rows=tuple(row[2:] for row in tests.rows))
+    if tests.rows:
+        yield msgspec.structs.replace(tests, heads=tests.heads[2:], rows=tuple(row[2:] for row in tests.rows))
 
 
 def of_none(outcome: Lineage, child: str) -> Iterable[Block]:
