@@ -12,9 +12,9 @@ from explorer.base.records.logprobs import ReadLogprobs
 from explorer.base.records.neighbours import FindNeighbours, Neighbourhood
 from explorer.base.records.repeat_back import RepeatBack, RepeatBackResult
 from explorer.engine.handlers import Engine
-from explorer.tui.live.app import ExplorerApp
-from explorer.tui.live.copying import MOST_BYTES, Copying
-from tests.app_driver import asked, running, until
+from explorer.tui.shell.copying import MOST_BYTES
+from explorer.tui.shell.stage import Stage
+from tests.app_driver import asked, running, settled, until
 
 
 @pytest.fixture(scope="module")
@@ -22,11 +22,13 @@ def engine() -> Engine:
     return Engine()
 
 
-async def copy(app: ExplorerApp, pilot: Pilot[None], key: str = "y") -> str:
-    """Press the key; what was copied."""
+async def copy(app: Stage, pilot: Pilot[None], *keys: str) -> str:
+    """Press the keys (`y` where none is named); what was copied."""
     told: list[str] = []
     with patch.object(app, "notify", side_effect=lambda message, **_: told.append(str(message))):  # notices go by time
-        await pilot.press(key)
+        for key in keys or ("y",):
+            await pilot.press(key)
+            await settled(pilot)
         await until(pilot, lambda: bool(told))
     assert told[-1].startswith("Copied ")
     return app.clipboard
@@ -39,7 +41,7 @@ async def test_rows_replies_and_tokens_are_copied(engine: Engine, tmp_path: Path
         cells = (await copy(app, pilot)).split("\t")
         assert cells[:2] == [str(token.token_id), token.token_bytes]
         assert "\n" not in app.clipboard
-        written = await copy(app, pilot, "Y")
+        written = await copy(app, pilot, "Y", "enter")
         assert written == token.text or not token.text.isprintable()
         await pilot.press("n")
         await until(pilot, lambda: len(asked(app, FindNeighbours)) == 1)
@@ -65,6 +67,6 @@ async def test_nothing_and_too_much_are_not_copied(engine: Engine, tmp_path: Pat
     async with running(engine, tmp_path, models=("zoo:mynah",)) as (app, pilot):
         await pilot.press("2", "y")
         await until(pilot, lambda: any("nothing to copy" in note.message for note in app._notifications))
-        Copying(app).copy_text("a" * (MOST_BYTES + 1), "it")
+        app.copying.copy_text("a" * (MOST_BYTES + 1), "it")
         await until(pilot, lambda: any("Too much to copy" in note.message for note in app._notifications))
         assert app.clipboard == ""

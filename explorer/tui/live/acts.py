@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from explorer.tui.live.copying import Copying
 from explorer.tui.live.exporting import Exports
 from explorer.tui.shell.dispatcher import Act, ask_acts
 from explorer.tui.shell.guarded import run_guarded
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 def acts_of(app: ExplorerApp) -> dict[str, Act]:
     """The acts by the command's name."""
     asking, dialogues, models = app.asking, app.dialogues, app.models
-    exports, copying = Exports(app), Copying(app)
+    exports = Exports(app)
     return {
         **ask_acts(app.workspace.tabs, asking.run_pane),
         "filter": asking.open_filter,
@@ -34,8 +33,6 @@ def acts_of(app: ExplorerApp) -> dict[str, Act]:
         "prove_all": asking.prove_all,
         "export": exports.open_shown,
         "export_marked": exports.open_marked,
-        "copy": copying.copy_line,
-        "copy_token": copying.copy_token,
         "pause": asking.pause,
         "cancel": asking.cancel,
         "models": dialogues.open_models,

@@ -4,14 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from explorer.base.records.unions import AnyOutcome, AnyRequest
+from explorer.base.text import visible
 from explorer.specs.registry import spec_of
 
 Row = dict[str, Any]
 Rows = Callable[[AnyOutcome | None], Iterable[Row]]
+
+
+@dataclass(frozen=True)
+class Clip:
+    """What can be copied."""
+
+    what: str
+    """In words, to stand behind 'Copied'; safe to show."""
+    make: Callable[[], str]
+    """The text. It is made in a thread, when it is copied."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +42,8 @@ class Takeaway:
     """The row under the cursor of the list with the keys; None: a list's line is copied as it is written."""
     text: Callable[[], str] | None = None
     """What is copied in place of a table, where words say it better."""
+    clips: Callable[[], Sequence[Clip]] = tuple
+    """What else can be copied: prompts, replies, numbers, certificates."""
 
 
 @runtime_checkable
@@ -45,21 +59,13 @@ def takeaway_of(pane: object) -> Takeaway | None:
     return pane.takeaway() if isinstance(pane, GivesAway) else None
 
 
-@dataclass(frozen=True)
-class Clip:
-    """What `y` copies."""
-
-    what: str
-    """In words, to stand behind 'Copied'; safe to show."""
-    text: str
-
-
 def of_outcomes(
     what: str,
     steps: Sequence[tuple[AnyRequest, AnyOutcome]],
     *,
     is_list: bool = False,
     text: Callable[[], str] | None = None,
+    clips: Callable[[], Sequence[Clip]] = tuple,
 ) -> Takeaway | None:
     """The rows that the command line writes of these outcomes as JSON; None where there is no outcome. `is_list`: each
     is a row of the pane's list."""
@@ -72,4 +78,18 @@ def of_outcomes(
     def row(place: int) -> Row | None:
         return next(iter(rows()[place : place + 1]), None)
 
-    return Takeaway(what, rows, row=row if is_list else None, text=text)
+    return Takeaway(what, rows, row=row if is_list else None, text=text, clips=clips)
+
+
+def prompt_clip(model: str, prompt: str) -> Clip:
+    """The prompt that a model read."""
+    return Clip(f"the prompt of {visible(model, spaces=False)}", partial(as_it_is, prompt))
+
+
+def as_it_is(text: str) -> str:
+    """`text` with its line breaks, character for character; what could control a terminal is escaped all the same."""
+    return "\n".join(map(_line_as_it_is, text.split("\n")))
+
+
+def _line_as_it_is(line: str) -> str:
+    return "".join(each if each.isprintable() or each == "\t" else visible(each, spaces=False) for each in line)

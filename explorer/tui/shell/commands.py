@@ -73,8 +73,14 @@ COMMANDS: tuple[Command, ...] = (
     Command("prove_all", "A", "prove all", "Prove of every token whether it can be the argmax of the logits.", "Ask"),
     Command("export", "e", "export", "Export what the pane with the keys shows to a file.", "Ask"),
     Command("export_marked", "E", "export marked", "Export the marked tokens with their verdicts to a file.", "Ask"),
-    Command("copy", "y", "copy", "Copy the row or line under the cursor, or the replies or proofs shown.", "Ask"),
-    Command("copy_token", "Y", "copy token", "Copy the text of the token under the cursor.", "Ask"),
+    Command(
+        *("copy", "y", "copy", "Copy the text selected with the mouse, the row under the cursor, or all of the pane."),
+        group="Ask",
+    ),
+    Command(
+        *("copy_as", "Y", "copy as", "Choose what to copy: token, id, row, a number, prompt, reply, certificate."),
+        group="Ask",
+    ),
     Command("pause", "p", "pause", "Pause a run over many tokens, or resume it.", "Ask"),
     Command("cancel", "escape", "cancel", "Cancel what is running; leave a box or a pane; clear the filter.", "Ask"),
     Command("models", "m", "models", "Load, unload and choose models.", "Models", True),

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import events, on
+from textual.actions import SkipAction
 from textual.app import App, ComposeResult, SystemCommand
 from textual.containers import Horizontal
 from textual.filter import LineFilter
@@ -19,7 +20,9 @@ from textual.widgets import Static
 
 from explorer.settings import Settings
 from explorer.tui.shell.anchoring import anchoring
+from explorer.tui.shell.clipboard import SystemClipboard
 from explorer.tui.shell.commands import COMMANDS, TABS, Command
+from explorer.tui.shell.copying import Copying, copy_acts
 from explorer.tui.shell.dispatcher import Dispatcher
 from explorer.tui.shell.ending import Ending
 from explorer.tui.shell.guarded import Guarded, is_look_up, prevents_drawing
@@ -38,6 +41,11 @@ if TYPE_CHECKING:
 
 class GuardedScreen(Guarded, Screen[None]):
     """The screen with the panes: an error while it is handled does not end it."""
+
+    def action_copy_text(self) -> None:
+        """Copy what is selected with the mouse (ctrl+c)."""
+        if not cast("Stage", self.app).copying.copy_selected():
+            raise SkipAction
 
 
 class Stage(Guarded, App[None]):
@@ -63,6 +71,8 @@ class Stage(Guarded, App[None]):
         self.is_painted = False
         """Whether there is a screen that can show a notice."""
         self.notices = Notices(self)
+        self.clipboard_here = SystemClipboard(self)
+        self.copying = Copying(self)
         self.workspace = Workspace(self, TABS)
         self.ending = Ending(self, self.finish)
         self.looks = Looks(self, settings, settings_path, self.notices.remark)
@@ -70,7 +80,7 @@ class Stage(Guarded, App[None]):
         self.dispatcher = Dispatcher(self, settings.keys, super().on_event)
         self.dispatcher.offers += [partial(offer, self) for offer in (offer_columns, offer_looks)]
         acts = {"theme": self.looks.show_next, "defect": self.notices.show_last_defect, "quit": self.ending.quit}
-        self.dispatcher.add(self.commands, acts | self.workspace.acts)
+        self.dispatcher.add(self.commands, acts | self.workspace.acts | copy_acts(self.copying))
         self._control_guard = ControlGuard()  # one and the same: every line keeps what it made of the line
 
     def get_default_screen(self) -> Screen[None]:
@@ -114,6 +124,11 @@ class Stage(Guarded, App[None]):
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         return self.dispatcher.palette()
+
+    def copy_to_clipboard(self, text: str) -> None:
+        """Through the terminal, and into the clipboard of this machine's desktop where there is one."""
+        super().copy_to_clipboard(text)
+        self.clipboard_here.put(text)
 
     def select(self, **changes: object) -> None:
         """Change what is selected; every pane is told."""

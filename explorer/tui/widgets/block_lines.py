@@ -10,6 +10,7 @@ from textual.content import Content
 
 from explorer.specs.blocks import Block, Plot, Quote, Table, Words
 from explorer.tui.widgets.cutting import cut_numbers, padded
+from explorer.tui.widgets.selecting import BAR
 
 _MUTED = "$foreground-muted"
 _GAP = 2
@@ -34,7 +35,7 @@ def _lines_of(block: Words | Quote | Table, width: int) -> Iterator[Content]:
             style = "$warning" if warns else "$foreground"
             yield from (Content.styled(line, style) for line in _wrap(text, width))
         case Quote(text=text):
-            yield from (Content.styled(f"│ {line}", _MUTED) for line in _wrap(text, width - 2))
+            yield from (Content.styled(f"{BAR}{line}", _MUTED) for line in _wrap(text, width - 2))
         case Table():
             yield from _table_lines(block, width)
 

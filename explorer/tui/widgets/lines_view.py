@@ -8,9 +8,11 @@ from textual import events
 from textual.content import Content
 from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
+from textual.selection import Selection
 from textual.strip import Strip
 
 from explorer.tui.shell.guarded import Guarded
+from explorer.tui.widgets.selecting import has_changed, mark_selected, selected_text, span_in
 from explorer.tui.widgets.soon import Soon
 
 Draw = Callable[[int], Sequence[Content]]
@@ -22,7 +24,10 @@ REDRAW_SECONDS = 0.05
 
 
 class LinesView(Guarded, ScrollView, can_focus=True):
-    """Shows `draw(width)`; only lines that changed are painted again (a slow SSH link sees few bytes)."""
+    """Shows `draw(width)`; only lines that changed are painted again (a slow SSH link sees few bytes).
+
+    Text in it is selected with the mouse; where other text comes to stand there, nothing is selected any more.
+    """
 
     DEFAULT_CSS = """
     LinesView {
@@ -40,6 +45,7 @@ class LinesView(Guarded, ScrollView, can_focus=True):
         self._lines: Sequence[Content] = ()
         self._strips: dict[int, tuple[Content, Strip]] = {}
         """What was painted, by line."""
+        self._selected: Selection | None = None
         self._soon = Soon(self, REDRAW_SECONDS, self.redraw)
 
     @property
@@ -54,6 +60,8 @@ class LinesView(Guarded, ScrollView, can_focus=True):
         if width <= 0:
             return
         old, self._lines = self._lines, self._draw(width)
+        if self._selected is not None and has_changed(old, self._lines, self._selected):
+            self.screen.clear_selection()
         size = Size(width, len(self._lines))
         if len(old) != len(self._lines) or size != self.virtual_size:
             self._strips.clear()
@@ -81,16 +89,26 @@ class LinesView(Guarded, ScrollView, can_focus=True):
     def on_resize(self, event: events.Resize) -> None:
         self.redraw()
 
+    def get_selection(self, selection: Selection) -> tuple[str, str] | None:
+        return selected_text(self._lines, selection), "\n"
+
+    def selection_updated(self, selection: Selection | None) -> None:
+        """Paint those lines again of which more or less is selected now."""
+        old, self._selected = self._selected, selection
+        for line in [line for line in self._strips if span_in(old, line) != span_in(selection, line)]:
+            del self._strips[line]
+            self.refresh(Region(0, line - self.scroll_offset.y, self.size.width, 1))
+
     def render_line(self, y: int) -> Strip:
         width = self.scrollable_content_region.width
         base = self.visual_style
         line = y + self.scroll_offset.y
         if line >= len(self._lines):
-            return Strip.blank(width, base.rich_style)
+            return Strip.blank(width, base.rich_style).apply_offsets(0, line)
         if (painted := self._strips.get(line)) is not None:
             return painted[1]
         content = self._lines[line]
-        shown = content.truncate(width, ellipsis=True)
-        strip = Strip(shown.render_segments(base)).adjust_cell_length(width, base.rich_style)
+        shown = mark_selected(content.truncate(width, ellipsis=True), self._selected, line, self)
+        strip = Strip(shown.render_segments(base)).adjust_cell_length(width, base.rich_style).apply_offsets(0, line)
         self._strips[line] = (content, strip)
         return strip

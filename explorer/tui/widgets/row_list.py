@@ -89,6 +89,8 @@ class RowList(Guarded, ScrollView, can_focus=True):
     }
     """
 
+    ALLOW_SELECT = False
+    """The mouse moves the cursor; its row is copied by a key."""
     cursor: reactive[int] = reactive(0, repaint=False)
 
     class Highlighted(Message):

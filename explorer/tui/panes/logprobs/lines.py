@@ -24,6 +24,7 @@ from explorer.tui.panes.logprobs.table_view import TableView, row_order
 from explorer.tui.panes.logprobs.turned import turned_lines
 from explorer.tui.widgets.number_columns import logprob_texts
 from explorer.tui.widgets.prompt_lines import MUTED, fit, prompt_lines, template_form, token_in_slot, token_text
+from explorer.tui.widgets.selecting import BAR
 
 _TARGET_CELLS = (8, 18)
 """Least and most cells of the column of targets."""
@@ -65,7 +66,7 @@ def _prompts(view: TableView, width: int) -> list[Content]:
         if token is None and request.token_id is not None:
             token = token_in_slot(prompt, form, request.token_id)
         prose = prompt_lines(prompt, form, token, width - 2, _SHORT_PROMPT)
-        lines += [Content.styled("│ ", MUTED) + line for line in prose]
+        lines += [Content.styled(BAR, MUTED) + line for line in prose]
     notes = [note for column in view.table.columns for note in _notes(column)]
     if view.stopped:
         notes.append("■ cancelled: the models not asked yet are missing")

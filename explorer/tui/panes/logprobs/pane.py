@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar, Self
 
 from textual import on
@@ -19,6 +20,7 @@ from explorer.base.text import visible
 from explorer.settings import Settings
 from explorer.tui.panes.asking import NONE_TICKED, failure_lines, key_lines
 from explorer.tui.panes.base import Pane, Showing
+from explorer.tui.panes.logprobs.copying import table_clips
 from explorer.tui.panes.logprobs.form import LogprobForm, LogprobOptions
 from explorer.tui.panes.logprobs.table_view import TableView
 from explorer.tui.panes.logprobs.view import LogprobView
@@ -133,7 +135,8 @@ class LogprobsPane(Pane):
         reading = self._current()
         if reading is None or reading.table is None:
             return None
-        return of_outcomes("the table of log-probabilities", [(reading.request, reading.table)])
+        found, clips = [(reading.request, reading.table)], partial(table_clips, self._view.view)
+        return of_outcomes("the table of log-probabilities", found, clips=clips)
 
     def restore(self, showing: Showing) -> None:
         request = showing.steps[-1].request

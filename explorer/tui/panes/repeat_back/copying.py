@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 
 from explorer.base.records.repeat_back import RepeatBackResult
 from explorer.base.text import visible
+from explorer.tui.panes.takeaway import Clip, as_it_is, prompt_clip
+
+_BEGINNING = 40
+"""Characters of a reply that tell it from the others."""
 
 
 def replies_text(results: Sequence[RepeatBackResult]) -> str:
@@ -15,6 +20,20 @@ def replies_text(results: Sequence[RepeatBackResult]) -> str:
         lines += [f"model: {_line(result.model)}", f"prompt: {_line(result.probe.prompt)}"]
         lines += [f"reply {reply.sample}: {_line(reply.reply)} ({reply.outcome})" for reply in result.probe.replies]
     return "\n".join(lines)
+
+
+def reply_clips(results: Sequence[RepeatBackResult]) -> list[Clip]:
+    """Each model's prompt and each of its replies, controls left out, word for word."""
+    return [clip for result in results for clip in _clips_of(result)]
+
+
+def _clips_of(result: RepeatBackResult) -> Iterator[Clip]:
+    yield prompt_clip(result.model, result.probe.prompt)
+    for reply in result.probe.replies:
+        said = _line(reply.reply)
+        beginning = said if len(said) <= _BEGINNING else said[:_BEGINNING] + "…"
+        what = f"reply {reply.sample} of {_line(result.model)}, '{beginning}'"
+        yield Clip(what, partial(as_it_is, reply.reply))
 
 
 def _line(text: str) -> str:

@@ -27,6 +27,7 @@ from explorer.tui.widgets.prompt_lines import (
     template_form,
     token_text,
 )
+from explorer.tui.widgets.selecting import BAR
 
 SIGNS: dict[ReplyClass, tuple[str, str]] = {
     "exact": ("✓", "$success"),
@@ -162,10 +163,10 @@ def _prompt(attempt: Attempt) -> str:
 def _prompt_block(attempt: Attempt, prompt: str, width: int, most: int | None) -> list[Content]:
     form = template_form(attempt.request.template)
     lines = prompt_lines(prompt, form, attempt.token, width - 2, most)
-    block = [Content.styled("│ ", MUTED) + line for line in lines]
+    block = [Content.styled(BAR, MUTED) + line for line in lines]
     if attempt.result is not None and not attempt.result.probe.reencodes:
         note = "! this prompt's text would encode to other ids; the model read the token's own id"
-        block += [Content.styled("│ ", MUTED) + line for line in Content.styled(note, "$warning").wrap(width - 2)]
+        block += [Content.styled(BAR, MUTED) + line for line in Content.styled(note, "$warning").wrap(width - 2)]
     return block
 
 

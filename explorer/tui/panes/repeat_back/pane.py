@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import ClassVar, Self
 
 from textual import on
@@ -19,7 +20,7 @@ from explorer.settings import Settings
 from explorer.tui.panes.asking import NONE_TICKED, key_lines
 from explorer.tui.panes.base import Pane, Showing
 from explorer.tui.panes.repeat_back.attempts import Attempts
-from explorer.tui.panes.repeat_back.copying import replies_text
+from explorer.tui.panes.repeat_back.copying import replies_text, reply_clips
 from explorer.tui.panes.repeat_back.form import RepeatForm, RepeatOptions
 from explorer.tui.panes.repeat_back.lines import Attempt, attempt_lines
 from explorer.tui.panes.takeaway import Takeaway, of_outcomes
@@ -104,7 +105,9 @@ class RepeatBackPane(Pane):
 
     def takeaway(self) -> Takeaway | None:
         found = [(each.request, each.result) for each in self._shown() if each.result is not None]
-        return of_outcomes("the replies", found, text=lambda: replies_text([result for _, result in found]))
+        results = [result for _, result in found]
+        clips = partial(reply_clips, results)
+        return of_outcomes("the replies", found, text=partial(replies_text, results), clips=clips)
 
     def restore(self, showing: Showing) -> None:
         """Who was loaded and was not asked is not ticked."""

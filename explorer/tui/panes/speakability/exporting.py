@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -11,6 +12,7 @@ import msgspec
 from explorer.base.records.speakability import Certificates, SpeakabilityResult, SpeakabilityRow
 from explorer.base.records.unions import AnyOutcome
 from explorer.specs.certificate_exports import certificate_rows
+from explorer.tui.panes.takeaway import Clip
 
 Row = dict[str, Any]
 
@@ -26,6 +28,18 @@ def proof_rows(row: SpeakabilityRow, result: SpeakabilityResult) -> list[Row]:
 def as_lines(rows: list[Row]) -> str:
     """A JSON object a line."""
     return "\n".join(json.dumps(row) for row in rows)
+
+
+def proof_clips(rows: list[Row]) -> list[Clip]:
+    """Each proof's certificate, and its margin."""
+    clips: list[Clip] = []
+    for row in rows:
+        asked = f"{row['mode'].replace('_', ' ')}, {row['verdict']}"
+        if row["certificate"]:
+            clips.append(Clip(f"the certificate: {asked}", partial(json.dumps, row["certificate"])))
+        if row["margin"] is not None:
+            clips.append(Clip(f"the margin: {asked}, {row['margin']}", partial(str, row["margin"])))
+    return clips
 
 
 def hard_rows(outcome: AnyOutcome | None) -> Iterator[Row]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from explorer.base.records.speakability import ProveSpeakability, ReadCertificates, SpeakabilityResult
-from explorer.tui.panes.speakability.exporting import as_lines, hard_rows, proof_rows
+from explorer.tui.panes.speakability.exporting import as_lines, hard_rows, proof_clips, proof_rows
 from explorer.tui.panes.speakability.known import Known, Place
 from explorer.tui.panes.speakability.lines import Line, prose, summary_lines
 from explorer.tui.panes.takeaway import Takeaway
@@ -65,7 +67,8 @@ class ShownProofs:
         """The proofs about the token on display, or every token of the run that is hard to speak or not proved."""
         if self._token is not None and (answers := self.known.answers(self._token)):
             rows = [row for answer in answers for row in proof_rows(answer.row, answer.result)]
-            return Takeaway("the proofs about a token", lambda _: rows, text=lambda: as_lines(rows))
+            text, clips = partial(as_lines, rows), partial(proof_clips, rows)
+            return Takeaway("the proofs about a token", lambda _: rows, text=text, clips=clips)
         if self._summary is None or self._run is None:
             return None
         return Takeaway("the hard-to-speak and unspeakable tokens", hard_rows, ReadCertificates(of=self._run))

@@ -40,6 +40,7 @@ class TokenTable(Guarded, ScrollView, can_focus=True):
         Binding("enter", "open", "open", show=False),
     ]
 
+    ALLOW_SELECT = False
     DEFAULT_CSS = TABLE_CSS
     COMPONENT_CLASSES: ClassVar[set[str]] = set(PARTS)
 
