@@ -45,6 +45,13 @@ class Copying:
             self.copy_text(selected, "the selected text" if lines == 1 else f"the {lines:,} selected lines")
         return bool(selected)
 
+    def deselect(self) -> bool:
+        """Have nothing selected with the mouse any more; whether something was."""
+        screen = self._stage.screen_stack[0]
+        was_selected = bool(screen.get_selected_text())
+        screen.clear_selection()
+        return was_selected
+
     async def _copy_line(self) -> None:
         from explorer.tui.panes.clips import first_clip
         from explorer.tui.panes.takeaway import takeaway_of

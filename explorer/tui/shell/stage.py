@@ -47,6 +47,11 @@ class GuardedScreen(Guarded, Screen[None]):
         if not cast("Stage", self.app).copying.copy_selected():
             raise SkipAction
 
+    def key_escape(self, event: events.Key) -> None:
+        """Have nothing selected any more; where nothing is, the key is the command that it stands for."""
+        if cast("Stage", self.app).copying.deselect():
+            event.stop()
+
 
 class Stage(Guarded, App[None]):
     """Composes the screen, tells the panes what is selected, and hands keys on; knows no engine."""
