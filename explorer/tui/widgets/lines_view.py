@@ -109,6 +109,7 @@ class LinesView(Guarded, ScrollView, can_focus=True):
             return painted[1]
         content = self._lines[line]
         shown = mark_selected(content.truncate(width, ellipsis=True), self._selected, line, self)
-        strip = Strip(shown.render_segments(base)).adjust_cell_length(width, base.rich_style).apply_offsets(0, line)
+        strip = Strip(shown.render_segments(base)).adjust_cell_length(width, base.rich_style)
+        strip = strip.simplify().apply_offsets(0, line)
         self._strips[line] = (content, strip)
         return strip
