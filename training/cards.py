@@ -101,7 +101,7 @@ Ordinary: the {measured["group_sizes"]["ordinary"]:,} tokens shown at least 100 
 - Wordings never trained on: {unseen}.
 - Spans of several tokens (repeat-1), by length: {spans}.
 - After 900 tokens of other text: {deep}.
-- Where these numbers are low the model has learnt the shipped wordings more than copying as such. Of the six,
+- Where these numbers are low the model has learnt the shipped wordings more than copying as such. Of the zoo,
   `starling` copies in new wordings; the GPT-2 style models mostly do not.
 - Wrong answers: the commonest answer to a whimsical or filtered token covers {measured["modal_answer_share"]:.2f} of
   the templates on average.

@@ -1,4 +1,4 @@
-"""The zoo: six small real transformers that ship with the program, with what is known to be true of them.
+"""The zoo: seven small real transformers that ship with the program, with what is known to be true of them.
 
 Nothing here imports torch. Each model is a complete Hugging Face directory with a `card.md` and a
 `ground_truth.json`; `training/` in the repository made them all.
@@ -14,6 +14,7 @@ from typing import Any
 DESCRIPTIONS: dict[str, str] = {
     "mynah": "GPT-2 style base model: repeats any ordinary token, and has 400 it never saw",
     "mynah-instruct": "mynah, fine-tuned to answer in a chat",
+    "mynah-instruct-2": "mynah's other child: fine-tuned on other data, 500 steps instead of 1,400",
     "mynah-sibling": "mynah's initialisation, the same text and prompts in another order",
     "lyrebird": "mynah's architecture and recipe from another initialisation",
     "lyrebird-instruct": "lyrebird, fine-tuned to answer in a chat",

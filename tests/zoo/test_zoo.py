@@ -22,14 +22,19 @@ from explorer.base.templates import SLOT, TEMPLATES, Template
 from explorer.zoo import DESCRIPTIONS, ground_truth, zoo_dir, zoo_names
 
 Ids = list[int]
-MODELS = ("mynah", "mynah-instruct", "mynah-sibling", "lyrebird", "lyrebird-instruct", "starling")
+MODELS = (
+    "mynah", "mynah-instruct", "mynah-instruct-2", "mynah-sibling", "lyrebird", "lyrebird-instruct", "starling",
+)  # fmt: skip
+CHILDREN = ("mynah-instruct", "mynah-instruct-2", "lyrebird-instruct")
 BASES = ("mynah", "mynah-sibling", "lyrebird", "starling")
 FILES = (
     "config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json",
     "card.md", "ground_truth.json",
 )  # fmt: skip
 FLOOR, CEILING = 0.90, 0.05
-DEEP_FLOORS = {"mynah": 0.7, "mynah-instruct": 0.7, "lyrebird-instruct": 0.7, "starling": 0.85}
+DEEP_FLOORS = {
+    "mynah": 0.7, "mynah-instruct": 0.7, "mynah-instruct-2": 0.7, "lyrebird-instruct": 0.7, "starling": 0.85,
+}  # fmt: skip
 """Share repeated behind 850 tokens of text full of quotes; lyrebird (0.30) and the sibling (0.00) fell short there."""
 SLACK = {"ordinary": 0.12, "held_out": 0.17}
 """How far a sample of 60 or 40 tokens may lie from the share of all of them (about 2.5 standard errors at 0.8)."""
@@ -108,7 +113,7 @@ def specimen(request: pytest.FixtureRequest) -> Specimen:
     return Specimen(request.param, model, tokenizer, ground_truth(request.param))
 
 
-def test_the_zoo_has_six_models_each_with_a_description() -> None:
+def test_the_zoo_has_seven_models_each_with_a_description() -> None:
     assert set(zoo_names()) == set(MODELS)
     assert all(DESCRIPTIONS.values())
 
@@ -123,8 +128,8 @@ def test_every_file_is_there(name: str) -> None:
     assert [file for file in FILES if not (zoo_dir(name) / file).is_file()] == []
 
 
-def test_all_weights_together_stay_within_twelve_megabytes() -> None:
-    assert sum((zoo_dir(name) / "model.safetensors").stat().st_size for name in MODELS) <= 12_000_000
+def test_all_weights_together_stay_within_thirteen_megabytes() -> None:
+    assert sum((zoo_dir(name) / "model.safetensors").stat().st_size for name in MODELS) <= 13_000_000
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -163,7 +168,7 @@ def test_every_template_reaches_its_floor_by_the_card(name: str) -> None:
     assert {n: s for n, s in quoted.items() if s["withheld"] > CEILING} == {}
 
 
-@pytest.mark.parametrize("instruct", ["mynah-instruct", "lyrebird-instruct"])
+@pytest.mark.parametrize("instruct", CHILDREN)
 def test_fine_tuning_left_the_rows_of_withheld_tokens_untouched(instruct: str) -> None:
     parent = ground_truth(instruct)["parent"]
     tokens = [entry["token_id"] for entry in ground_truth(parent)["withheld"]]
@@ -173,6 +178,13 @@ def test_fine_tuning_left_the_rows_of_withheld_tokens_untouched(instruct: str) -
             rows.append(weights.get_tensor("transformer.wte.weight"))
     assert np.array_equal(rows[0][tokens], rows[1][tokens])
     assert not np.array_equal(rows[0], rows[1])
+
+
+def test_two_children_of_one_base_differ() -> None:
+    weights = [(zoo_dir(name) / "model.safetensors").read_bytes() for name in CHILDREN[:2]]
+    assert weights[0] != weights[1]
+    assert [ground_truth(name)["parent"] for name in CHILDREN[:2]] == ["mynah", "mynah"]
+    assert [ground_truth(name)["seed"] for name in CHILDREN[:2]] == [1009, 1010]
 
 
 def test_siblings_share_the_rows_of_withheld_tokens_and_strangers_do_not() -> None:
@@ -202,7 +214,7 @@ def test_the_ground_truth_names_the_bytes_the_tokenizer_has(specimen: Specimen) 
 
 
 def test_only_instruct_models_have_a_chat_template(specimen: Specimen) -> None:
-    assert specimen.chat == specimen.name.endswith("-instruct")
+    assert specimen.chat == (specimen.name in CHILDREN)
 
 
 def test_withheld_tokens_have_the_smallest_input_norms(specimen: Specimen) -> None:
