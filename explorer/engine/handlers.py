@@ -14,6 +14,7 @@ from explorer.engine.answers.vocabulary import VocabularyReader
 from explorer.engine.models.abilities import lacks
 from explorer.engine.models.errors import ModelError
 from explorer.engine.models.local import LocalModel
+from explorer.engine.models.placement import devices_of
 from explorer.engine.models.roster import Roster as ModelRoster
 from explorer.engine.queue import Control, Job, Work
 from explorer.specs.registry import REGISTRY, models_of, resolve
@@ -62,7 +63,8 @@ class Engine:
         if isinstance(request, LoadModel):
             return frozenset(map(resource_of, devices_to_load(request)))
         try:
-            devices = {self.models.get(name).info.device for name in models_of(request)}
+            held = (self.models.get(name).info.device for name in models_of(request))
+            devices = {device for spelled in held for device in devices_of(spelled)}
         except ModelError:
             return frozenset()
         return frozenset(map(resource_of, devices)) or frozenset({"cpu"})

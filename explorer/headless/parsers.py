@@ -66,7 +66,9 @@ def _add_common(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--dtype", choices=("auto", "float32", "bfloat16", "float16"), help="number type of the weights (default auto)"
     )
-    parser.add_argument("--device", metavar="D", help="auto, cpu, cuda, cuda:1 … (default auto)")
+    parser.add_argument(
+        "--device", metavar="D", help="auto (several GPUs where one has no room), cpu, cuda, cuda:1 … (default auto)"
+    )
     parser.add_argument("--allow-pickle", action="store_true", default=None, help="read .bin checkpoints, weights only")
     parser.add_argument(
         "--tokenizer", metavar="DIR", help="use the tokenizer of this folder or hub id, for sources that have none"

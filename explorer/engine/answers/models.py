@@ -53,7 +53,8 @@ def devices_to_load(request: LoadModel) -> frozenset[str]:
         weights_only = parse_source(request.source).weights_only
         device = choose_device("cpu" if weights_only else request.device)
         if weights_only or choose_dtype(request.dtype, device) == torch.float32:
-            return frozenset({str(device)})
+            gpus = [each for each in local_devices() if each != "cpu"]
+            return frozenset(gpus if request.device == "auto" and len(gpus) > 1 and not weights_only else {str(device)})
     except ModelError:
         return frozenset({"cpu"})
     return frozenset({str(device), *local_devices()})

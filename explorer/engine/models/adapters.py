@@ -77,7 +77,7 @@ class _Merged:
     embeddings: Embeddings
     merged: PreTrainedModel
 
-    def fill(self, dtype: torch.dtype, device: torch.device) -> PreTrainedModel:
+    def fill(self, dtype: torch.dtype) -> PreTrainedModel:
         """It is already there."""
         return self.merged
 

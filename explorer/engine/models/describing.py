@@ -55,13 +55,13 @@ def describe_checkpoint(
     )
 
 
-def describe_running(checkpoint: ModelInfo, hf: PreTrainedModel, dtype: torch.dtype, device: torch.device) -> ModelInfo:
+def describe_running(checkpoint: ModelInfo, hf: PreTrainedModel, dtype: torch.dtype, device: str) -> ModelInfo:
     """A model that runs in `dtype` on `device`; `hf` may be its skeleton, on the meta device and in another dtype."""
     tensors = [*hf.parameters(), *hf.buffers()]
     return msgspec.structs.replace(
         checkpoint,
         dtype=spell_dtype(dtype),
-        device=str(device),
+        device=device,
         n_parameters=sum(parameter.numel() for parameter in hf.parameters()),
         memory_bytes=sum(_bytes_held(tensor, dtype) for tensor in tensors),
         abilities=ABILITIES,

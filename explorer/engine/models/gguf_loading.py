@@ -72,9 +72,9 @@ class GgufModelFiles:
     def vocabulary(self) -> Vocabulary:
         return _read_vocabulary(self.weights, self._choice)
 
-    def fill(self, dtype: torch.dtype, device: torch.device) -> PreTrainedModel:
+    def fill(self, dtype: torch.dtype) -> PreTrainedModel:
         """See `ModelFiles`."""
-        return _fill(self.weights, self.architecture, dtype, self.matrices).to(device).eval()
+        return _fill(self.weights, self.architecture, dtype, self.matrices)
 
     def describe(self, *, name: str, revision: str) -> ModelInfo:
         """What metadata, matrices and tokenizer tell."""

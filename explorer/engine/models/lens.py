@@ -18,6 +18,7 @@ from torch import Tensor
 from explorer.engine.models.abilities import HasHidden
 from explorer.engine.models.errors import ModelError
 from explorer.engine.models.out_of_memory import out_of_memory_as_failure
+from explorer.engine.models.placement import is_spread
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -59,6 +60,11 @@ def residuals(model: HasHidden, token_ids: Sequence[int]) -> Float[Tensor, "laye
 
 def _bridge(model: HasHidden, hf: PreTrainedModel) -> Any:
     """TransformerLens around `hf`, a copy of the model's."""
+    if is_spread(model.hf):
+        raise ModelError(
+            f"{model.info.name} is spread over {model.info.device}, and TransformerLens wants one device",
+            hint="Load it on one device: --device cpu, or a smaller dtype.",
+        )
     from transformer_lens.model_bridge import TransformerBridge
     from transformer_lens.model_bridge.sources.transformers import source
 

@@ -19,6 +19,7 @@ from explorer.engine.models.describing import describe_checkpoint, describe_matr
 from explorer.engine.models.errors import ModelError
 from explorer.engine.models.filling import fill_model
 from explorer.engine.models.local import EmbeddingsOnly, LocalModel, ModelFiles
+from explorer.engine.models.placement import devices_of
 from explorer.engine.models.source import OWN_TOKENIZER, Progress, TokenizerChoice
 from explorer.engine.models.vocabulary import Vocabulary
 
@@ -107,10 +108,9 @@ class DirectoryFiles:
     def vocabulary(self) -> Vocabulary:
         return Vocabulary.from_directory(self.directory, self.embeddings.input.shape[0], self._choice)
 
-    def fill(self, dtype: torch.dtype, device: torch.device) -> PreTrainedModel:
+    def fill(self, dtype: torch.dtype) -> PreTrainedModel:
         """See `ModelFiles`."""
-        hf = fill_model(self.architecture, self.weights, dtype, self.directory.name)
-        return hf.to(device).eval()
+        return fill_model(self.architecture, self.weights, dtype, self.directory.name)
 
     def describe(self, *, name: str, revision: str) -> ModelInfo:
         """What config, matrices and tokenizer tell."""
@@ -162,13 +162,13 @@ def begin_model(
     What waits: more than `AT_ONCE` bytes in float32 on the CPU. Any other dtype becomes torch's default while
     transformers builds, so that nothing else may run meanwhile. `skeleton`: None where it does not tell the size.
     """
-    chosen_device = choose_device(device)
+    spread_over = devices_of(device)
+    chosen_device = choose_device(spread_over[0])
     chosen_dtype = choose_dtype(dtype, chosen_device)
-    base = msgspec.structs.replace(
-        base, weights_digest=digest, dtype=spell_dtype(chosen_dtype), device=str(chosen_device)
-    )
+    spelled = str(chosen_device) if len(spread_over) == 1 else device
+    base = msgspec.structs.replace(base, weights_digest=digest, dtype=spell_dtype(chosen_dtype), device=spelled)
     if skeleton is not None and chosen_dtype == torch.float32 and chosen_device.type == "cpu":
-        info = describe_running(base, skeleton, chosen_dtype, chosen_device)
+        info = describe_running(base, skeleton, chosen_dtype, spelled)
         if info.memory_bytes > AT_ONCE:
             return LocalModel(files, info)
     return LocalModel(files, base).fill()

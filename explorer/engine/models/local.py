@@ -16,8 +16,9 @@ from explorer.engine.models.abilities import Continuation, Embeddings, Prefix
 from explorer.engine.models.decoding import Batch, CachedPrefix, Decoding, GroupedBatches, Runner, join_batches
 from explorer.engine.models.describing import describe_running
 from explorer.engine.models.errors import ModelError
-from explorer.engine.models.memory import free_memory, refuse_misfit
+from explorer.engine.models.memory import free_memory, refuse_misfit, together
 from explorer.engine.models.out_of_memory import out_of_memory_as_failure
+from explorer.engine.models.placement import devices_of, put
 from explorer.engine.models.probing import ordinary_ids, probe
 from explorer.engine.models.vocabulary import Vocabulary
 
@@ -39,8 +40,8 @@ class ModelFiles(Protocol):
     @property
     def embeddings(self) -> Embeddings: ...
 
-    def fill(self, dtype: torch.dtype, device: torch.device) -> PreTrainedModel:
-        """The transformers model with the weights in it, ready to run. Raises `ModelError` where they do not fit it."""
+    def fill(self, dtype: torch.dtype) -> PreTrainedModel:
+        """The transformers model with the weights in it, on the CPU. Raises `ModelError` where they do not fit it."""
 
 
 class Held:
@@ -105,10 +106,11 @@ class LocalModel(Held):
         """
         with self._filling:
             if self._filled is None:
-                device, dtype = torch.device(self.info.device), getattr(torch, self.info.dtype)
-                refuse_misfit(free_memory(str(device)), self.info.memory_bytes, self.info.name, self.info.dtype, device)
-                with out_of_memory_as_failure(device, f"the weights of {self.info.name}"):
-                    hf = self.files.fill(dtype, device)
+                device, dtype = self.info.device, getattr(torch, self.info.dtype)
+                rooms = {each: free_memory(each) for each in devices_of(device)}
+                refuse_misfit(together(rooms.values()), self.info.memory_bytes, self.info.name, self.info.dtype, device)
+                with out_of_memory_as_failure(torch.device(next(iter(rooms))), f"the weights of {self.info.name}"):
+                    hf = put(self.files.fill(dtype), device, {each: room.free for each, room in rooms.items()}).eval()
                 self._filled = self._probed(hf)
                 self._info = describe_running(self.info, hf, dtype, device)
         return self

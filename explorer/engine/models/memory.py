@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 import psutil
@@ -37,6 +38,12 @@ def free_memory(device: str) -> Memory:
     if limit is not None and limit < total:
         total, available = limit, min(available, max(limit - taken, 0))
     return Memory(used=psutil.Process().memory_info().rss, free=available, total=total)
+
+
+def together(memories: Iterable[Memory]) -> Memory:
+    """Of several devices."""
+    used, free, total = (sum(each) for each in zip(*map(astuple, memories), strict=True))
+    return Memory(used=used, free=free, total=total)
 
 
 def local_devices() -> tuple[str, ...]:

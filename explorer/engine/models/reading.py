@@ -38,7 +38,8 @@ class Wish:
     source: Source
     dtype: torch.dtype
     """Of matrices alone, the one that they are dequantised to where they must be."""
-    device: torch.device
+    device: str
+    """One, or several GPUs: `cuda:0+cuda:1`."""
     allow_pickle: bool
     choice: TokenizerChoice
 
@@ -48,7 +49,7 @@ class Wish:
         origin: dict[str, Any] = {"name": name, "source": str(self.source), "revision": self.located.revision}
         origin["choice"] = self.choice
         if not self.source.weights_only:
-            origin |= {"dtype": spell_dtype(self.dtype), "device": str(self.device), "progress": progress}
+            origin |= {"dtype": spell_dtype(self.dtype), "device": self.device, "progress": progress}
         if files := find_gguf(place):
             from explorer.engine.models.gguf_loading import load_gguf, load_gguf_embeddings
 
@@ -78,7 +79,7 @@ class Wish:
     @cached_property
     def key(self) -> str:
         """See `fingerprint`: of the files as they are before anything is read of them."""
-        asked = (self.source.weights_only, str(self.dtype), str(self.device), self.allow_pickle, self.choice.source)
+        asked = (self.source.weights_only, str(self.dtype), self.device, self.allow_pickle, self.choice.source)
         here = find_gguf(self.located.directory) or (self.located.directory,)
         return fingerprint([*here, *filter(None, [self.choice.directory])], asked)
 

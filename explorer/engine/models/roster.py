@@ -18,8 +18,9 @@ from explorer.engine.models.errors import ModelError
 from explorer.engine.models.loading import DtypeChoice, choose_device, choose_dtype
 from explorer.engine.models.local import LocalModel
 from explorer.engine.models.locate import locate, locate_tokenizer
-from explorer.engine.models.memory import Memory, free_memory, local_devices, refuse_misfit
+from explorer.engine.models.memory import Memory, free_memory, local_devices, refuse_misfit, together
 from explorer.engine.models.out_of_memory import release_memory
+from explorer.engine.models.placement import choose_gpus, devices_of
 from explorer.engine.models.reading import Loaded, Wish, keep_for_later, read_again
 from explorer.engine.models.source import Progress, Source, parse_source
 
@@ -65,16 +66,18 @@ class Roster:
         if (known := self._known(key, chat_day)) is not None:
             return known
         located = locate(parsed, allow_pickle=allow_pickle, progress=progress)
-        wish = Wish(located, parsed, wanted, chosen, allow_pickle, choice)
+        wish = Wish(located, parsed, wanted, str(chosen), allow_pickle, choice)
         with self._reserving(parsed, spelled) as name:
+            if device == "auto" and len(gpus := self._gpus()) > 1 and not parsed.weights_only:
+                wish = replace(wish, device=choose_gpus(wish.memory_needed(), gpus, name, spelled))
             model = read_again(wish, name)
             if model is None:
-                self._refuse_misfit(wish.memory_needed(), name, wanted, chosen)
+                self._refuse_misfit(wish.memory_needed(), name, wish)
                 model = wish.load(name, progress)
                 keep_for_later(wish, model)
             else:
                 needed = model.info.memory_bytes * isinstance(model, LocalModel)
-                self._refuse_misfit(needed, name, wanted, chosen)
+                self._refuse_misfit(needed, name, wish)
             self.add(model)
             with self._lock:
                 self._asked[*key, model.info.chat_day] = model
@@ -162,14 +165,18 @@ class Roster:
         names += [f"{names[-1]}-{number}" for number in range(2, len(taken) + 3)]
         return next(name for name in names if name not in taken)
 
-    def _refuse_misfit(self, needed: int, name: str, dtype: torch.dtype, device: torch.device) -> None:
-        """Raise `ModelError` where the bytes `needed` in `dtype` are more than the device's free memory, less what the
-        models there will take that have not run yet."""
-        memory = self._measure(str(device))
+    def _gpus(self) -> dict[str, Memory]:
+        """The memory of every GPU."""
+        return {device: self._measure(device) for device in local_devices() if device != "cpu"}
+
+    def _refuse_misfit(self, needed: int, name: str, wish: Wish) -> None:
+        """Raise `ModelError` where the bytes `needed` are more than the device's free memory, less what the models
+        there will take that have not run yet."""
+        memory = together(self._measure(device) for device in devices_of(wish.device))
         promised = sum(
             model.info.memory_bytes
             for model in self._now().values()
-            if isinstance(model, LocalModel) and not model.is_filled and model.info.device == str(device)
+            if isinstance(model, LocalModel) and not model.is_filled and model.info.device == wish.device
         )
         left = replace(memory, free=max(memory.free - promised, 0))
-        refuse_misfit(left, needed, name, spell_dtype(dtype), device)
+        refuse_misfit(left, needed, name, spell_dtype(wish.dtype), wish.device)
