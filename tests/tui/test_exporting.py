@@ -5,19 +5,27 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
+from xml.etree import ElementTree
 
+import msgspec
 import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
 from explorer.base.errors import ExplorerError, UsageError
 from explorer.base.records.neighbours import FindNeighbours, Neighbourhood
+from explorer.base.records.repeat_back import RepeatBack, RepeatBackResult
 from explorer.base.records.speakability import ProveSpeakability, SpeakabilityResult
 from explorer.engine.handlers import Engine
+from explorer.sessions.file.recent import sample_sessions
+from explorer.sessions.report.svg import plot_picture
+from explorer.specs.neighbours import plot
 from explorer.tables.row_exports import as_tsv, write_rows
-from explorer.tui.live.app import ExplorerApp
-from tests.app_driver import asked, running, settled, until
+from explorer.tui.shell.stage import Stage
+from tests.app_driver import asked, running, settled, steps, until
+from tests.replay_driver import at, replaying
 
+SAMPLES = {listed.path.stem: listed.path for listed in sample_sessions()}
 ROWS = [
     {"token_id": 7, "text": "=1+1", "indicators": {"norm": 0.5}, "ids": [1, 2], "said": None},
     {"token_id": 9, "text": "a\tb|`", "indicators": {"norm": "inf"}, "is_new": True},
@@ -29,13 +37,14 @@ def engine() -> Engine:
     return Engine()
 
 
-async def export(app: ExplorerApp, pilot: Pilot[None], path: Path) -> None:
-    """Press `e`, name the file, and wait for the message with its full path."""
+async def export(app: Stage, pilot: Pilot[None], path: Path, told: str = "") -> None:
+    """Press `e`, name the file, and wait for the message with its full path, or for what is `told` in its place."""
     await pilot.press("e")
     await until(pilot, lambda: len(app.screen_stack) == 2)
     app.screen.query_one(Input).value = str(path)
     await pilot.press("enter")
-    await until(pilot, lambda: any(f"written to {path}" in note.message for note in app._notifications))
+    words = told or f"written to {path}"
+    await until(pilot, lambda: any(words in note.message for note in app._notifications))
 
 
 def test_rows_without_nesting_in_every_form(tmp_path: Path) -> None:
@@ -97,6 +106,67 @@ async def test_the_filtered_table_and_the_neighbours_are_exported_as_shown(engin
         assert isinstance(found, Neighbourhood)
         lines = [json.loads(line) for line in (tmp_path / "near.jsonl").read_text().splitlines()]
         assert [line["token_id"] for line in lines] == [each.token.token_id for each in found.neighbours]
+        await export(app, pilot, tmp_path / "near.svg")
+        picture = (tmp_path / "near.svg").read_text()
+        assert picture == plot_picture(
+            plot(FindNeighbours(model="mynah", token_id=found.subject.token.token_id), found)
+        )
+        root = ElementTree.fromstring(picture)
+        assert root.tag == "{http://www.w3.org/2000/svg}svg"
+        assert len(root.findall("{*}circle")) == 1 + len(found.neighbours)
+        await pilot.press("5")
+        await export(app, pilot, tmp_path / "none.svg", "shows no plot")
+        assert not (tmp_path / "none.svg").exists()
+        await export(app, pilot, tmp_path / "steps.csv")
+        with (tmp_path / "steps.csv").open(newline="") as file:
+            written = list(csv.DictReader(file))
+        assert [int(row["step"]) for row in written] == [step.number for step in steps(app)]
+        assert {"RankTokens", "FindNeighbours"} <= {row["kind"] for row in written}
+
+
+async def test_the_plot_is_saved_from_the_palette(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with replaying(SAMPLES["neighbourhood-walk"]) as (app, pilot):
+        found = [place for place, step in enumerate(app.session) if isinstance(step.request, FindNeighbours)]
+        await at(app, pilot, found[-1])
+        await pilot.press("1")
+        titles = [command.title for command in app.get_system_commands(app.screen)]
+        assert "Save the plot" not in titles
+        await pilot.press("4")
+        save = next(each for each in app.get_system_commands(app.screen) if each.title == "Save the plot")
+        save.callback()
+        await until(pilot, lambda: (tmp_path / "neighbours.svg").exists())
+        assert "<circle" in (tmp_path / "neighbours.svg").read_text()
+
+
+async def test_a_replay_gives_away_what_it_shows(tmp_path: Path) -> None:
+    async with replaying(SAMPLES["cannot-be-said"]) as (app, pilot):
+        shown = list(app.session)
+        await at(app, pilot, next(at for at, step in enumerate(shown) if isinstance(step.request, RepeatBack)))
+        await pilot.press("2")
+        await export(app, pilot, tmp_path / "replies.jsonl")
+        result = shown[app.current.position].outcome
+        assert isinstance(result, RepeatBackResult)
+        lines = [json.loads(line) for line in (tmp_path / "replies.jsonl").read_text().splitlines()]
+        assert {line["model"] for line in lines} == {result.model}
+        await pilot.press("Y")
+        await until(pilot, lambda: len(app.screen_stack) == 2)
+        await pilot.press("4")
+        await until(pilot, lambda: app.clipboard == result.probe.prompt)
+        await pilot.press("5", "y")
+        await until(pilot, lambda: app.clipboard.startswith(f"{shown[app.current.position].number}\t"))
+        await export(app, pilot, tmp_path / "steps.jsonl")
+        assert len((tmp_path / "steps.jsonl").read_text().splitlines()) == len(shown)
+
+
+async def test_a_replay_says_what_its_file_does_not_hold(tmp_path: Path) -> None:
+    async with replaying(SAMPLES["a-real-model"]) as (app, pilot):
+        shown = list(app.session)
+        proved = next(step for step in shown if isinstance(step.request, ProveSpeakability))
+        sweep = msgspec.structs.replace(proved.request, token_ids=None)
+        app.workspace.show_tab("speakability")
+        app.workspace.pane("speakability").show(msgspec.structs.replace(proved, request=sweep))
+        await export(app, pilot, tmp_path / "hard.csv", "not in the session's file")
 
 
 async def test_all_that_is_hard_to_speak_is_exported(engine: Engine, tmp_path: Path) -> None:

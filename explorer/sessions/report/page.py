@@ -20,7 +20,7 @@ from explorer.base.files import write_whole
 from explorer.sessions.file.reader import SessionFile
 from explorer.sessions.report.markdown import markdown_report
 from explorer.sessions.report.section import header_facts, models_of_session, section_of, title_of
-from explorer.sessions.report.svg import plot_svg
+from explorer.sessions.report.svg import ON_WHITE, plot_svg, style_of
 from explorer.specs.blocks import Plot, Quote, Words
 from explorer.specs.models import models_table
 
@@ -71,5 +71,6 @@ def _template() -> Template:
     kinds = {"words": Words, "quote": Quote, "plot": Plot}
     for name, kind in kinds.items():
         environment.tests[name] = lambda block, kind=kind: isinstance(block, kind)
+    environment.globals["svg_style"] = Markup(style_of({name: f"var(--{name})" for name in ON_WHITE}).lstrip())
     environment.filters["svg"] = lambda plot: Markup(plot_svg(plot))
     return environment.get_template("page.html.jinja")

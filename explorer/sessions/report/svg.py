@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
+from string import Template
 
 from explorer.specs.blocks import Plot, Point, ramp_step
 
@@ -17,11 +18,38 @@ CHARACTER = 7.0
 LABEL = 22
 """Characters of a label; the list beside the picture has the whole token."""
 
+_STYLE = Template("""
+svg .frame { fill: $wash; stroke: $line; }
+svg text { font: 11.5px ui-monospace, "DejaVu Sans Mono", monospace; fill: $ink; }
+svg .axis { font-size: 10.5px; fill: $dim; }
+svg circle { stroke: $paper; } svg .subject { stroke: $ink; stroke-width: 3; }
+""")
+ON_WHITE = {"wash": "#f5f7f9", "line": "#d9e0e7", "ink": "#1d2733", "dim": "#667585", "paper": "#fff"}
+
 Box = tuple[float, float, float, float]
 
 
 def plot_svg(plot: Plot) -> str:
-    """The picture as one `<svg>` element; every text in it is escaped, and it holds no script and no link."""
+    """The picture as one `<svg>` element of a page; every text in it is escaped, and it holds no script and no link."""
+    return f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(plot.title)}">{_drawn(plot)}</svg>'
+
+
+def plot_picture(plot: Plot) -> str:
+    """The picture as a file of its own: with its colours and its title."""
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}" viewBox="0 0 {WIDTH} {HEIGHT}">'
+        f"<title>{escape(plot.title)}</title><style>{style_of(ON_WHITE)}</style>"
+        f'{_drawn(plot)}<text class="axis" x="12" y="18">{escape(plot.title)}</text></svg>\n'
+    )
+
+
+def style_of(colours: Mapping[str, str]) -> str:
+    """The rules of CSS that a plot needs, in the colours `wash`, `line`, `ink`, `dim` and `paper`."""
+    return _STYLE.substitute(colours)
+
+
+def _drawn(plot: Plot) -> str:
+    """What is in the picture."""
     places = _places(plot.points)
     marks = [_mark(point, place, plot.colour_range) for point, place in zip(plot.points, places, strict=True)]
     axes = f"{plot.x_axis} · {plot.y_axis}"
@@ -30,10 +58,9 @@ def plot_svg(plot: Plot) -> str:
         low, middle, high = plot.colour_range
         scale = f" · colour: {plot.colour}, ≤{low:.4g} (dark) – {middle:.4g} – ≥{high:.4g} (light)"
     return (
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(plot.title)}">'
         f'<rect class="frame" x="1" y="1" width="{WIDTH - 2}" height="{HEIGHT - 2}" rx="6"/>'
         f"{''.join(marks)}{''.join(_labels(plot.points, places))}"
-        f'<text class="axis" x="12" y="{HEIGHT - 12}">{escape(axes + scale)}</text></svg>'
+        f'<text class="axis" x="12" y="{HEIGHT - 12}">{escape(axes + scale)}</text>'
     )
 
 

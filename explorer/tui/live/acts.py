@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from explorer.tui.live.exporting import Exports
+from explorer.tui.live.marked import export_marked
 from explorer.tui.shell.dispatcher import Act, ask_acts
 from explorer.tui.shell.guarded import run_guarded
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 def acts_of(app: ExplorerApp) -> dict[str, Act]:
     """The acts by the command's name."""
     asking, dialogues, models = app.asking, app.dialogues, app.models
-    exports = Exports(app)
     return {
         **ask_acts(app.workspace.tabs, asking.run_pane),
         "filter": asking.open_filter,
@@ -31,8 +30,7 @@ def acts_of(app: ExplorerApp) -> dict[str, Act]:
         "forward": partial(app.jumps.step, 1),
         "inspect": asking.inspect,
         "prove_all": asking.prove_all,
-        "export": exports.open_shown,
-        "export_marked": exports.open_marked,
+        "export_marked": partial(export_marked, app),
         "pause": asking.pause,
         "cancel": asking.cancel,
         "models": dialogues.open_models,

@@ -59,6 +59,7 @@ class ExplorerApp(Stage):
         self.dialogues = Dialogues(self)
         self.steps = Steps(session, self.recorder, self.runs, self.models, self.workspace, self)
         self.ask_of_token = self.asking.run_pane
+        self.exports.ask = client.ask
         self.dispatcher.add((), acts_of(self))
         self.dispatcher.offers.append(lambda: offer_models(self.models, self.selection))
         heard = (self.steps.greet, self.models.use_roster, self.models.note_stop)

@@ -10,6 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from explorer.base.records.unions import AnyOutcome, AnyRequest
 from explorer.base.text import visible
+from explorer.specs.blocks import Plot
 from explorer.specs.registry import spec_of
 
 Row = dict[str, Any]
@@ -44,6 +45,8 @@ class Takeaway:
     """What is copied in place of a table, where words say it better."""
     clips: Callable[[], Sequence[Clip]] = tuple
     """What else can be copied: prompts, replies, numbers, certificates."""
+    plot: Callable[[], Plot] | None = None
+    """The plot that the pane draws, for a picture."""
 
 
 @runtime_checkable
@@ -66,6 +69,7 @@ def of_outcomes(
     is_list: bool = False,
     text: Callable[[], str] | None = None,
     clips: Callable[[], Sequence[Clip]] = tuple,
+    plot: Callable[[], Plot] | None = None,
 ) -> Takeaway | None:
     """The rows that the command line writes of these outcomes as JSON; None where there is no outcome. `is_list`: each
     is a row of the pane's list."""
@@ -78,7 +82,7 @@ def of_outcomes(
     def row(place: int) -> Row | None:
         return next(iter(rows()[place : place + 1]), None)
 
-    return Takeaway(what, rows, row=row if is_list else None, text=text, clips=clips)
+    return Takeaway(what, rows, row=row if is_list else None, text=text, clips=clips, plot=plot)
 
 
 def prompt_clip(model: str, prompt: str) -> Clip:

@@ -104,7 +104,17 @@ COMMANDS: tuple[Command, ...] = (
     Command("quit", "q", "quit", "Quit. The session file is always complete.", "Help", True),
 )
 
-SHARED = (*(command.name for command in show_commands(TABS)), "zoom", "theme", "defect", "help", "quit")
+SHARED = (
+    *(command.name for command in show_commands(TABS)),
+    "export",
+    "copy",
+    "copy_as",
+    "zoom",
+    "theme",
+    "defect",
+    "help",
+    "quit",
+)
 """Commands that a replay has too."""
 
 REPLAY_COMMANDS: tuple[Command, ...] = (

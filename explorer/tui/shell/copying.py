@@ -8,13 +8,13 @@ machine's desktop, where there is one.
 from __future__ import annotations
 
 import asyncio
-from functools import partial
 from typing import TYPE_CHECKING
 
 from explorer.tui.shell.guarded import run_guarded
 
 if TYPE_CHECKING:
     from explorer.tui.panes.takeaway import Clip
+    from explorer.tui.shell.dispatcher import Act
     from explorer.tui.shell.stage import Stage
 
 MOST_BYTES = 56_000
@@ -26,6 +26,11 @@ class Copying:
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
+
+    @property
+    def acts(self) -> dict[str, Act]:
+        """What the commands do that copy."""
+        return {"copy": self.copy_line, "copy_as": self.copy_as}
 
     def copy_line(self) -> None:
         """Copy what is selected with the mouse, else what is under the cursor, of a pane without a cursor all that it
@@ -87,8 +92,3 @@ class Copying:
             return
         self._stage.copy_to_clipboard(text)
         self._stage.remark(f"Copied {what}.")
-
-
-def copy_acts(copying: Copying) -> dict[str, partial[None]]:
-    """What the commands do that copy."""
-    return {"copy": partial(copying.copy_line), "copy_as": partial(copying.copy_as)}

@@ -29,6 +29,13 @@ def offer_looks(stage: Stage) -> Iterator[SystemCommand]:
     )
 
 
+def offer_plot(stage: Stage) -> Iterator[SystemCommand]:
+    """The plot of the pane with the keys, where it has one."""
+    if stage.is_open and stage.exports.has_plot():
+        said = "Write the pane's plot as an SVG picture into the current folder."
+        yield SystemCommand("Save the plot", said, stage.exports.save_plot)
+
+
 def offer_columns(stage: Stage) -> Iterator[SystemCommand]:
     """Each column of the token table by name, to sort by."""
     if stage.is_open:

@@ -22,14 +22,15 @@ from explorer.settings import Settings
 from explorer.tui.shell.anchoring import anchoring
 from explorer.tui.shell.clipboard import SystemClipboard
 from explorer.tui.shell.commands import COMMANDS, TABS, Command
-from explorer.tui.shell.copying import Copying, copy_acts
-from explorer.tui.shell.dispatcher import Dispatcher
+from explorer.tui.shell.copying import Copying
+from explorer.tui.shell.dispatcher import Act, Dispatcher
 from explorer.tui.shell.ending import Ending
+from explorer.tui.shell.exporting import Exports
 from explorer.tui.shell.guarded import Guarded, is_look_up, prevents_drawing
 from explorer.tui.shell.looks import Looks, ramp_defaults
 from explorer.tui.shell.messages import ColumnsFound, Remark, Selection
 from explorer.tui.shell.notices import Notices
-from explorer.tui.shell.palette import offer_columns, offer_looks
+from explorer.tui.shell.palette import offer_columns, offer_looks, offer_plot
 from explorer.tui.shell.room import NARROW
 from explorer.tui.shell.workspace import Workspace
 from explorer.tui.widgets.guard import ControlGuard
@@ -78,14 +79,20 @@ class Stage(Guarded, App[None]):
         self.notices = Notices(self)
         self.clipboard_here = SystemClipboard(self)
         self.copying = Copying(self)
+        self.exports = Exports(self)
         self.workspace = Workspace(self, TABS)
         self.ending = Ending(self, self.finish)
         self.looks = Looks(self, settings, settings_path, self.notices.remark)
         self.looks.use_chosen()
         self.dispatcher = Dispatcher(self, settings.keys, super().on_event)
-        self.dispatcher.offers += [partial(offer, self) for offer in (offer_columns, offer_looks)]
-        acts = {"theme": self.looks.show_next, "defect": self.notices.show_last_defect, "quit": self.ending.quit}
-        self.dispatcher.add(self.commands, acts | self.workspace.acts | copy_acts(self.copying))
+        self.dispatcher.offers += [partial(offer, self) for offer in (offer_columns, offer_looks, offer_plot)]
+        acts: dict[str, Act] = {
+            "theme": self.looks.show_next,
+            "defect": self.notices.show_last_defect,
+            "quit": self.ending.quit,
+        }
+        acts |= self.copying.acts | {"export": self.exports.open_shown}
+        self.dispatcher.add(self.commands, acts | self.workspace.acts)
         self._control_guard = ControlGuard()  # one and the same: every line keeps what it made of the line
 
     def get_default_screen(self) -> Screen[None]:

@@ -10,6 +10,8 @@ from textual.content import Content
 from textual.widgets import Static
 
 from explorer.base.records.neighbours import FindNeighbours, Neighbourhood
+from explorer.specs import neighbours
+from explorer.specs.blocks import Plot
 from explorer.tui.panes.neighbours import view
 from explorer.tui.shell.guarded import Guarded
 from explorer.tui.shell.messages import NeighbourOpened
@@ -64,6 +66,12 @@ class NeighbourBody(Guarded, Container):
         self.query_one(RowList).show_rows(())
         self.query_one(PlotView).show(None)
         self.query_one("#neighbour-legend", Static).update(Content(""))
+
+    def plot(self) -> Plot:
+        """What is drawn, for a picture. There is a neighbourhood on display."""
+        assert self._request is not None
+        assert self._record is not None
+        return neighbours.plot(self._request, self._record)
 
     def _show_list(self, cursor: int | None = None) -> None:
         rows = self.query_one(RowList)

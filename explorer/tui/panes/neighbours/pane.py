@@ -116,7 +116,8 @@ class NeighboursPane(Pane):
     def takeaway(self) -> Takeaway | None:
         if self._record is None or self._request is None:
             return None
-        return of_outcomes("the neighbours of a token", [(self._request, self._record)], is_list=True)
+        found = [(self._request, self._record)]
+        return of_outcomes("the neighbours of a token", found, is_list=True, plot=self._body.plot)
 
     def restore(self, showing: Showing) -> None:
         request = showing.steps[-1].request

@@ -16,7 +16,9 @@ from explorer.base.records.unions import Step
 from explorer.base.text import visible
 from explorer.sessions.file.reader import is_damaged
 from explorer.tui.panes.base import Pane
+from explorer.tui.panes.session.exporting import takeaway_of
 from explorer.tui.panes.session.rows import Folds, ListedSteps, StepRows, step_in_full
+from explorer.tui.panes.takeaway import Takeaway
 from explorer.tui.shell.messages import StepOpened
 from explorer.tui.widgets.row_list import RowList
 
@@ -136,6 +138,9 @@ class SessionPane(Pane):
         self._problem = text
         self._show_heading()
 
+    def takeaway(self) -> Takeaway | None:
+        return takeaway_of(self._steps, self._step_at_cursor)
+
     def _count(self, step: Step) -> None:
         match step.request:
             case WriteNote() if not is_damaged(step):
@@ -154,8 +159,10 @@ class SessionPane(Pane):
     def _show_outcome(self) -> None:
         """What came back of the step under the cursor, in full."""
         if self._steps:
-            step = self._steps[self._place_at(self.query_one(RowList).cursor)]
-            self.query_one("#session-outcome", Static).update(step_in_full(step))
+            self.query_one("#session-outcome", Static).update(step_in_full(self._step_at_cursor()))
+
+    def _step_at_cursor(self) -> Step:
+        return self._steps[self._place_at(self.query_one(RowList).cursor)]
 
     def _place_at(self, line: int) -> int:
         """The step that a line stands for: the one pointed at, or the last of those that share it."""
