@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from explorer.base.records.lineage_children import Bifurcation, Collapse
 from explorer.base.records.record import Outcome, Record, Request
 from explorer.base.records.repeat_back import Chat
 from explorer.base.records.tokens import TokenRef
@@ -133,3 +134,7 @@ class Lineage(Outcome, kw_only=True):
     closest: tuple[str, ...] = ()
     """In words: where a child is related to several candidates, which is the closest."""
     notes: tuple[str, ...] = ()
+    bifurcations: tuple[Bifurcation, ...] = ()
+    """Of every two children, for each base that both are related to."""
+    collapses: tuple[Collapse, ...] = ()
+    """Of each child and what it is related to."""

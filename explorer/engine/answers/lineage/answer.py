@@ -24,6 +24,7 @@ from explorer.engine.answers.lineage.asked import (
     know,
     other_spelling,
 )
+from explorer.engine.answers.lineage.children import plan_children
 from explorer.engine.answers.lineage.rungs import Pair, Tested, closer, try_rungs
 from explorer.engine.answers.lineage.verdict import judge
 from explorer.engine.behaviour.errors import BehaviourError
@@ -57,7 +58,13 @@ def answer(engine: Holdings, request: FindLineage, control: Control) -> Work:
         )
         found = LineagePart(pairs=found.pairs + new.pairs, favourites=found.favourites + new.favourites)
         yield new
-    return _result(found, tested, request, answers)
+    result = _result(found, tested, request, answers)
+    plan = plan_children(result, tested, request)
+    for part in ask_all(plan.wanted(), request.templates):
+        if control.cancelled():
+            return Cancelled(partial=result)
+        yield part
+    return plan.finish(result, request)
 
 
 def _get_ready(engine: Holdings, request: FindLineage) -> Generator[Progress, None, dict[str, Answers]]:

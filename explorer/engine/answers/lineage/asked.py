@@ -6,7 +6,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from jaxtyping import Float32, Int64
+from jaxtyping import Bool, Float32, Int64
 
 from explorer.base.records.lineage import FEWEST, FindLineage
 from explorer.base.records.record import Progress
@@ -14,7 +14,7 @@ from explorer.base.records.repeat_back import Chat
 from explorer.base.records.vocabulary import TWIN
 from explorer.base.templates import Template
 from explorer.engine.answers.reference import LOOKS_TRAINED
-from explorer.engine.answers.vocabulary import Read, zoo_name
+from explorer.engine.answers.vocabulary import Read, unsuspected, zoo_name
 from explorer.engine.behaviour.batching import rows_at_once
 from explorer.engine.behaviour.prompts import check_context, fill_template
 from explorer.engine.models.abilities import GeneratesReplies
@@ -41,6 +41,8 @@ class Known:
     """Ordinary tokens by an indicator, those that look least trained first."""
     unfit: frozenset[int]
     """Tokens that are no output to compare: never trained, special, padding."""
+    ordinary: Bool[np.ndarray, " vocab"]
+    """Tokens that are ordinary for sure."""
 
     def find(self, token: bytes) -> int | None:
         """The id of a token by its exact bytes."""
@@ -61,7 +63,7 @@ def know(name: str, model: GeneratesReplies, read: Read, indicator: str = "") ->
     little = columns.flags.get("under_trained", np.zeros(columns.vocab_size, dtype=np.bool_))
     alike = frozenset(each.token_id for each in read.sent.unused if each.reason.startswith(TWIN))
     unfit = never | frozenset(aside) | frozenset(np.flatnonzero(little).tolist())
-    return Known(name, model, never, alike, certain, _suspects(read, indicator), unfit)
+    return Known(name, model, never, alike, certain, _suspects(read, indicator), unfit, unsuspected(read))
 
 
 def _suspects(read: Read, indicator: str) -> tuple[int, ...]:
