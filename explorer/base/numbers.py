@@ -52,3 +52,10 @@ def format_logprob_and_percent(logprob: float, *, at_most: bool = False) -> str:
 def format_entropy(entropy: float | None) -> str:
     """An entropy in nats: `2.317`; `–` where it is not known."""
     return "–" if entropy is None else format_logprob(entropy)
+
+
+def format_p(p: float | None) -> str:
+    """A p-value: '4e-19', '0.083'; a dash where there is none."""
+    if p is None:
+        return "–"
+    return f"{p:.3f}" if p >= 0.001 else f"{p:.0e}".replace("e-0", "e-")

@@ -12,7 +12,9 @@ from explorer.base.records.lineage import (
     PROMPTS,
     FindLineage,
     Lineage,
+    LineagePair,
 )
+from explorer.base.records.lineage_children import Bifurcation
 from explorer.base.records.plain import to_plain
 from explorer.base.records.tokens import INDICATORS
 from explorer.base.templates import find_template
@@ -92,7 +94,19 @@ def _json_rows(outcome: Lineage) -> Iterable[Row]:
             "prompts": len(dict.fromkeys(each.template for each in outcome.favourites if each.child == pair.child)),
             "gate": pair.gate,
             "rungs": {rung.name: to_plain(rung) for rung in pair.rungs},
+            "collapse": _collapse_of(outcome, pair),
+            "bifurcations": [to_plain(each) for each in outcome.bifurcations if _is_of(each, pair)],
         }
+
+
+def _collapse_of(outcome: Lineage, pair: LineagePair) -> Row | None:
+    """How the entropies of a pair differ; None where they were not asked for."""
+    found = (each for each in outcome.collapses if (each.child, each.base) == (pair.child, pair.candidate))
+    return next(map(to_plain, found), None)
+
+
+def _is_of(bifurcation: Bifurcation, pair: LineagePair) -> bool:
+    return bifurcation.base == pair.candidate and pair.child in bifurcation.children
 
 
 LINEAGE = Tab(

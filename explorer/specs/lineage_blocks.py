@@ -7,9 +7,10 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from explorer.base.numbers import format_logprob_and_percent
+from explorer.base.numbers import format_logprob_and_percent, format_p
 from explorer.base.records.lineage import BaseLogprob, Favourite, FindLineage, Lineage, LineagePair
 from explorer.specs.blocks import Block, Table, Words, count, hex_text, number, prose, token_text
+from explorer.specs.lineage_children import of_children
 
 _MOST_FAVOURITES = 12
 """Rows of favourites that are shown of one child and prompt."""
@@ -31,19 +32,12 @@ def summarise(outcome: Lineage) -> str:
         related = [pair for pair in pairs if pair.verdict == "related"]
         if related:
             found = ", ".join(
-                f"{prose(pair.candidate)} (r {number(pair.r, 2)}, p {small(pair.p_holm)})" for pair in related
+                f"{prose(pair.candidate)} (r {number(pair.r, 2)}, p {format_p(pair.p_holm)})" for pair in related
             )
         else:
             found = "cannot tell" if any(pair.verdict == "cannot tell" for pair in pairs) else "none of these"
         said.append(f"{prose(child)}: {found}")
     return "; ".join(said)
-
-
-def small(p: float | None) -> str:
-    """A p-value: '4e-19', '0.083'."""
-    if p is None:
-        return "–"
-    return f"{p:.3f}" if p >= 0.001 else f"{p:.0e}".replace("e-0", "e-")
 
 
 def blocks(request: FindLineage, outcome: Lineage) -> Iterable[Block]:
@@ -61,6 +55,7 @@ def of_all(outcome: Lineage) -> Iterable[Block]:
         yield Words(prose(said))
     for note in outcome.notes:
         yield Words(prose(note), warns=True)
+    yield from of_children(outcome)
 
 
 def of_pair(outcome: Lineage, pair: LineagePair) -> Iterable[Block]:
@@ -96,7 +91,7 @@ def of_none(outcome: Lineage, child: str) -> Iterable[Block]:
 def _falling(pair: LineagePair) -> str:
     last = len(pair.falling) + 1
     counts = dict.fromkeys([*(each for each in _STOPS if each < last), last])
-    return ", ".join(f"{each} tokens {small(pair.falling[each - 2])}" for each in counts)
+    return ", ".join(f"{each} tokens {format_p(pair.falling[each - 2])}" for each in counts)
 
 
 def _of_base(favourite: Favourite, base: str) -> Favourite:
@@ -167,8 +162,8 @@ def _verdict_row(pair: LineagePair) -> tuple[str, ...]:
         "–" if pair.r_low is None else f"{low} to {high}",
         number(pair.auc, 3),
         number(pair.z, 3),
-        small(pair.p),
-        small(pair.p_holm),
+        format_p(pair.p),
+        format_p(pair.p_holm),
         f"{pair.tokens}",
     )
 
@@ -206,8 +201,9 @@ def _said(base: BaseLogprob) -> str:
 
 def _rungs(pairs: Sequence[LineagePair]) -> Table:
     rows = tuple(
-        (prose(pair.child), prose(pair.candidate), prose(rung.name), prose(rung.null), small(rung.p), number(rung.z, 3),
-         "–" if rung.fixed is None else f"{rung.fixed}/{rung.tokens}", number(rung.effect, 3), prose(rung.said))
+        (prose(pair.child), prose(pair.candidate), prose(rung.name), prose(rung.null), format_p(rung.p),
+         number(rung.z, 3), "–" if rung.fixed is None else f"{rung.fixed}/{rung.tokens}",
+         number(rung.effect, 3), prose(rung.said))
         for pair in pairs
         for rung in pair.rungs
     )  # fmt: skip

@@ -31,9 +31,9 @@ def _bifurcation(found: Bifurcation) -> Iterator[Block]:
         yield Words(f"bifurcation of {first} and {second}{of_base} {prose(found.said)}")
         return
     yield Words(
-        f"bifurcation: in {found.apart} of {count(found.cells, 'cell')} (a token in a prompt) {first} and {second} say two"
-        f" different attractors{of_base}, in {found.same} the same one; by chance {number(found.null, 2)} would differ"
-        f" (p {format_p(found.p)}); {number(found.attractors, 2)} attractors a cell"
+        f"bifurcation: in {found.apart} of {count(found.cells, 'cell')} (a token in a prompt) {first} and {second} say "
+        f"different attractors{of_base}, by chance in {number(found.null, 2)} (p {format_p(found.p)}); in {found.same} "
+        f"they say the same one; the base has {number(found.attractors, 2)} a cell"
     )
     if found.forks:
         yield _forks(found)
@@ -54,9 +54,17 @@ def _branches(fork: Fork) -> Iterator[tuple[str, ...]]:
 
 
 def _collapses(outcome: Lineage) -> Table:
-    heads = ("child", "related to", "entropy", "after the tokens", "after controls", "difference, 95 %", "surer than 99 %")
+    heads = (
+        "child",
+        "related to",
+        "entropy",
+        "after the tokens",
+        "after controls",
+        "difference, 95 %",
+        "surer than 99 %",
+    )
     rows = tuple(map(_collapse_row, (each for each in outcome.collapses if not each.said)))
-    title = f"entropy against what it is related to, in nats; collapse: {COLLAPSED:g} less than on controls, or more so"
+    title = f"entropy less that of what it is related to, in nats; collapse: {COLLAPSED:g} or more below controls"
     return Table(heads, rows, right=frozenset(heads[3:]), title=title)
 
 

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from explorer.base.numbers import format_p
 from explorer.base.records.lineage import PROMPTS, FindLineage, Lineage, LineagePair, Verdict
+from explorer.base.records.lineage_children import Bifurcation, Branch, Collapse, Fork
+from explorer.base.records.tokens import TokenRef
 from explorer.base.templates import find_template
-from explorer.specs.blocks import Table
-from explorer.specs.lineage_blocks import blocks, small, summarise
+from explorer.specs.blocks import Table, Words
+from explorer.specs.lineage_blocks import blocks, summarise
+from explorer.specs.lineage_children import of_children
+from explorer.specs.registry import spec_of
 
 TEMPLATES = tuple(map(find_template, PROMPTS))
 
@@ -63,4 +68,54 @@ def test_several_children_have_a_column() -> None:
     ("p", "text"), [(None, "–"), (0.0833, "0.083"), (4.1e-19, "4e-19"), (1e-5, "1e-5"), (1.0, "1.000")]
 )
 def test_small_p_values_keep_their_size(p: float | None, text: str) -> None:
-    assert small(p) == text
+    assert format_p(p) == text
+
+
+def parted(said: str = "") -> Lineage:
+    word, other = (TokenRef(token_id=each, token_bytes=text.hex(), text="") for each, text in enumerate((b" a", b" b")))
+    branches = (
+        Branch(child="one", output=word, logprob=-0.5, base_logprob=-1.0, sister_logprob=-3.0),
+        Branch(child="other", output=other, logprob=-0.7, base_logprob=-1.2, sister_logprob=-4.0),
+    )
+    fork = Fork(template="word-is", token=word, branches=branches)
+    found = Bifurcation(
+        base="base-0", children=("one", "other"), cells=80, attractors=5.7, same=14, apart=17, null=4.45, p=1e-5,
+        forks=(fork,) * 5,
+    )  # fmt: skip
+    if said:
+        found = Bifurcation(base="", children=("one", "other"), said=said)
+    surer = Collapse(
+        child="one", base="base-0", verdict="collapse", tokens=-3.77, controls=-0.68, low=-3.51, high=-2.64,
+        sure_base=0.0, sure_child=0.29, counted=20,
+    )  # fmt: skip
+    pairs = (*outcome("related", child="one").pairs, *outcome("related", child="other").pairs)
+    return Lineage(pairs=pairs, favourites=(), bifurcations=(found,), collapses=(surer,))
+
+
+def test_where_two_children_part_is_told_beside_chance() -> None:
+    words, cells, entropies = of_children(parted())
+    assert isinstance(words, Words)
+    assert "in 17 of 80 cells (a token in a prompt) one and other say different attractors of base-0" in words.text
+    assert "by chance in 4.5 (p 1e-5); in 14 they say the same one" in words.text
+    assert isinstance(cells, Table)
+    assert cells.title == "the 4 surest of 17 cells in which two children of one base part"
+    assert cells.rows[:2] == (
+        ("·a", "word-is", "one", "·a", "-0.5000 / 60.65%", "-1.000 / 36.79%", "-3.000 / 4.979%"),
+        ("·a", "word-is", "other", "·b", "-0.7000 / 49.66%", "-1.200 / 30.12%", "-4.000 / 1.832%"),
+    )
+    assert isinstance(entropies, Table)
+    assert entropies.rows == (("one", "base-0", "collapse", "-3.77", "-0.68", "-3.51 to -2.64", "29% (0%)"),)
+
+
+def test_children_that_are_not_compared_say_why() -> None:
+    words = next(iter(of_children(parted("not asked: they are strangers"))))
+    assert words == Words("bifurcation of one and other not asked: they are strangers")
+
+
+def test_json_tells_children_with_their_pair() -> None:
+    request = FindLineage(children=("one", "other"), bases=("base-0",), templates=TEMPLATES)
+    rows = list(spec_of(request).json_rows(parted()))
+    assert [row["child"] for row in rows] == ["one", "other"]
+    assert [row["bifurcations"][0]["apart"] for row in rows] == [17, 17]
+    assert rows[0]["collapse"]["verdict"] == "collapse"
+    assert rows[1]["collapse"] is None

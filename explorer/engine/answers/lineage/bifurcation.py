@@ -82,7 +82,7 @@ def find_bifurcation(triple: Triple, request: FindLineage) -> Bifurcation:
 
 
 def _triple(first: Tested, second: Tested) -> Triple:
-    """The first child's tokens, as far as the second has them: the null asks of the base alone that it never saw them."""
+    """The first child's tokens, as far as the second has them: the null asks only that the base never saw them."""
     one, other = first.pair, second.pair
     found = [other.child.known.find(token) for token in one.matter.tokens]
     places = [place for place, token_id in enumerate(found) if token_id is not None]
