@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from textual.color import Color
 from textual.content import Content
 from textual.geometry import Offset
 from textual.pilot import Pilot
@@ -71,6 +72,11 @@ async def test_prompts_replies_tables_and_details_are_selected(engine: Engine, t
         x, y = place_of(view, first)
         await drag(pilot, view, (x, y), (x, y + 1))
         assert app.screen.get_selected_text() == first[2:].rstrip()
+        cursor = Color.parse(app.theme_variables["block-cursor-background"]).rich_color
+        coloured = [
+            part.text for part in view.render_line(1) if part.style is not None and part.style.bgcolor == cursor
+        ]
+        assert "".join(coloured) == first[2:]
         assert app.clipboard == ""
         await pilot.press("y")
         assert app.clipboard == first[2:].rstrip()
@@ -83,6 +89,9 @@ async def test_prompts_replies_tables_and_details_are_selected(engine: Engine, t
         await drag(pilot, view, (x, y), (x, y + 1))
         await pilot.press("ctrl+c")
         assert app.clipboard == row.rstrip()
+        await pilot.press("5")
+        assert "selected" not in await selected(app, pilot), "another pane is seen now"
+        assert app.clipboard != row.rstrip()
         await pilot.press("l")
         await until(pilot, lambda: len(asked(app, ReadLogprobs)) == 1 and not app.runs.running)
         table = app.query_one("#table", LinesView)

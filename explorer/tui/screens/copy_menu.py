@@ -30,7 +30,7 @@ class CopyMenu(Dialog[Clip]):
     DEFAULT_CSS = """
     CopyMenu {
         & > #dialog-box { height: auto; max-height: 90%; }
-        & RowList { height: auto; max-height: 20; }
+        & RowList { height: auto; max-height: 70vh; }
     }
     """
 

@@ -44,7 +44,7 @@ class Copying:
 
     def copy_selected(self) -> bool:
         """Copy the text that is selected with the mouse; whether there is one."""
-        selected = self._stage.screen_stack[0].get_selected_text()
+        selected = self._selected
         if selected:
             lines = selected.count("\n") + 1
             self.copy_text(selected, "the selected text" if lines == 1 else f"the {lines:,} selected lines")
@@ -52,10 +52,16 @@ class Copying:
 
     def deselect(self) -> bool:
         """Have nothing selected with the mouse any more; whether something was."""
-        screen = self._stage.screen_stack[0]
-        was_selected = bool(screen.get_selected_text())
-        screen.clear_selection()
+        was_selected = bool(self._selected)
+        self._stage.screen_stack[0].clear_selection()
         return was_selected
+
+    @property
+    def _selected(self) -> str:
+        """The text that is seen to be selected: not what is in a pane that another tab hides."""
+        screen = self._stage.screen_stack[0]
+        is_seen = any(widget.is_on_screen for widget in screen.selections)
+        return (screen.get_selected_text() or "") if is_seen else ""
 
     async def _copy_line(self) -> None:
         from explorer.tui.panes.clips import first_clip

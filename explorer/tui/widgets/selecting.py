@@ -47,13 +47,18 @@ def has_changed(old: Sequence[Content], new: Sequence[Content], selection: Selec
 
 def mark_selected(line: Content, selection: Selection | None, y: int, view: Widget) -> Content:
     """Line `y` as it is drawn in `view`: with the screen's colours for what is selected."""
-    span = span_in(selection, y)
+    span = _copied_span(line.plain, selection, y)
     if span is None:
         return line
     return line.stylize(Style.from_styles(view.screen.get_component_styles("screen--selection")), *span)
 
 
+def _copied_span(line: str, selection: Selection | None, y: int) -> tuple[int, int | None] | None:
+    """As `span_in`, without the bar."""
+    span = span_in(selection, y)
+    return span if span is None or not line.startswith(BAR) else (max(span[0], len(BAR)), span[1])
+
+
 def _piece(line: str, selection: Selection, y: int) -> str:
-    start, end = span_in(selection, y) or (0, 0)
-    start = max(start, len(BAR)) if line.startswith(BAR) else start
+    start, end = _copied_span(line, selection, y) or (0, 0)
     return line[start:end].rstrip(" ")
