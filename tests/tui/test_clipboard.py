@@ -8,7 +8,9 @@ import time
 from pathlib import Path
 
 import pytest
+from textual.app import App
 
+from explorer.tui.shell import clipboard
 from explorer.tui.shell.clipboard import copy_by_child
 
 TEXT = "ab \u00e9 \u4e2d\nsecond line"
@@ -63,3 +65,30 @@ async def test_without_a_clipboard_nothing_is_said(
     await copy_by_child(TEXT)
     assert not (tmp_path / "run").exists()
     assert capfd.readouterr() == ("", "")
+
+
+class Seen(App[None]):
+    """As on a terminal: not in the way of a test."""
+
+    @property
+    def is_headless(self) -> bool:
+        return False
+
+
+@pytest.mark.parametrize(("kind", "expected"), [(Seen, ["two"]), (App, [])])
+async def test_the_last_text_is_put_there_and_none_by_a_test(
+    kind: type[App[None]], expected: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    got: list[str] = []
+
+    async def copy(text: str) -> None:
+        await asyncio.sleep(0)  # as a child takes its time: another text comes meanwhile
+        got.append(text)
+
+    monkeypatch.setattr(clipboard, "copy_by_child", copy)
+    app = kind()
+    async with app.run_test():
+        for text in ("one", "two"):
+            clipboard.SystemClipboard(app).put(text)
+        await app.workers.wait_for_complete(list(app.workers)[-1:])
+    assert got == expected

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from unittest.mock import patch
 
 import pytest
 from textual.pilot import Pilot
 
+from explorer.base.errors import ExplorerError
 from explorer.base.records.logprobs import LogprobTable, ReadLogprobs
 from explorer.base.records.neighbours import FindNeighbours, Neighbourhood
 from explorer.base.records.repeat_back import RepeatBack, RepeatBackResult
 from explorer.base.records.speakability import ProveSpeakability
 from explorer.engine.handlers import Engine
 from explorer.tui.live.app import ExplorerApp
-from explorer.tui.panes.takeaway import as_it_is
+from explorer.tui.panes.clips import whole_clip
+from explorer.tui.panes.takeaway import Takeaway, as_it_is
 from explorer.tui.shell.copying import MOST_BYTES
 from explorer.tui.shell.stage import Stage
 from explorer.tui.widgets.row_list import RowList
@@ -124,3 +127,17 @@ async def offered(app: ExplorerApp, pilot: Pilot[None]) -> list[str]:
 def test_what_controls_a_terminal_is_escaped_where_lines_are_kept() -> None:
     assert as_it_is("a\n\tb \u00e9") == "a\n\tb \u00e9"
     assert as_it_is("\x1b[2J\u202e\r") == "\\u{1b}[2J\\u{202e}\\r"
+
+
+def test_a_whole_vocabulary_is_not_made_into_one_text() -> None:
+    made: list[int] = []
+
+    def rows(_: object) -> Iterator[dict[str, int]]:
+        for token_id in range(262_144):
+            made.append(token_id)
+            yield {"token_id": token_id}
+
+    with pytest.raises(ExplorerError, match="too much to copy"):
+        whole_clip(Takeaway("the tokens", rows)).make()
+    assert len(made) < 6_000
+    assert whole_clip(Takeaway("the tokens", lambda _: [{"a": 1}, {"b": 2}])).make() == "a\tb\n1\t\n\t2"

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from itertools import islice
 from typing import Any
 
 from textual.widget import Widget
 
+from explorer.base.errors import ExplorerError
 from explorer.base.records.tokens import TokenRow
 from explorer.base.text import visible, visible_bytes
 from explorer.tui.panes.takeaway import Clip, Row, Takeaway
 from explorer.tui.widgets.row_list import RowList
+
+MOST_ROWS = 5_000
+"""That are made into one text; their least size is beyond what terminals take."""
 
 
 def first_clip(found: Takeaway | None, focused: Widget | None) -> Clip | None:
@@ -51,11 +56,19 @@ def row_at_cursor(found: Takeaway | None, focused: Widget | None) -> Row | None:
 
 def whole_clip(found: Takeaway) -> Clip:
     """All that the pane shows, as words or as rows."""
-    from explorer.tables.row_exports import as_tsv
-
     if found.text is not None:
         return Clip(found.what, found.text)
-    return Clip(f"{found.what}, with tabs", lambda: as_tsv(list(found.rows(None))))
+    return Clip(f"{found.what}, with tabs", partial(_as_tsv, found))
+
+
+def _as_tsv(found: Takeaway) -> str:
+    """All rows. Raises `ExplorerError` where there are more than any terminal takes: a table may have 262,144."""
+    from explorer.tables.row_exports import as_tsv
+
+    rows = list(islice(found.rows(None), MOST_ROWS + 1))
+    if len(rows) > MOST_ROWS:
+        raise ExplorerError(f"too much to copy: more than {MOST_ROWS:,} rows", hint="Press e to write a file.")
+    return as_tsv(rows)
 
 
 def _line_clip(found: Takeaway | None, focused: Widget | None) -> Clip | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from explorer.base.errors import ExplorerError
 from explorer.tui.shell.guarded import run_guarded
 
 if TYPE_CHECKING:
@@ -86,8 +87,13 @@ class Copying:
     async def _copy(self, clip: Clip | None) -> None:
         if clip is None:
             self._stage.remark("There is nothing to copy here yet.", problem=True)
+            return
+        try:
+            text = await asyncio.to_thread(clip.make)
+        except ExplorerError as error:
+            self._stage.remark(error.line, problem=True)
         else:
-            self.copy_text(await asyncio.to_thread(clip.make), clip.what)
+            self.copy_text(text, clip.what)
 
     def copy_text(self, text: str, what: str) -> None:
         """Put `text` on the clipboard, and say that it is `what`."""
