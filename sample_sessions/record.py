@@ -20,8 +20,9 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPOSITORY))
 
 from explorer.pipe.client import EngineClient  # noqa: E402
-from explorer.base.numbers import format_logprob_and_percent  # noqa: E402
+from explorer.base.numbers import format_logprob_and_percent, format_p  # noqa: E402
 from explorer.base.records.inspect import InspectToken, TokenDetail
+from explorer.base.records.lineage import PROMPTS, FindLineage, Lineage
 from explorer.base.records.logprobs import LogprobTable, ReadLogprobs
 from explorer.base.records.models import LoadModel, ModelLoaded
 from explorer.base.records.neighbours import FindNeighbours, Neighbourhood
@@ -332,11 +333,82 @@ async def a_real_model(tour: Tour) -> None:
     )
 
 
+async def which_base(tour: Tour) -> None:
+    bases = ("mynah", "lyrebird", "starling")
+    children = ("mynah-instruct", "mynah-instruct-2")
+    await tour.load(*(f"zoo:{name}" for name in (*bases, *children)))
+    tour.note(
+        "In the posts on SolidGoldMagikarp an instruct model's favourite first word after a glitch token betrayed which "
+        "base it was made from. Here are three bases and two children. Step on with the right arrow.",
+        "tour",
+    )
+    detail = await tour.ask(InspectToken(model="mynah", token_bytes=b"MetronomeJackdaw".hex()), TokenDetail)
+    suspect = detail.row
+    await tour.view("mynah", sort="id", cursor=suspect.token_id)
+    tour.mark("mynah", suspect)
+    tour.note(
+        f"{said(suspect.text)}, one of 40 such words, picked because it shows the effect well. The zoo's card says: "
+        f"{detail.ground_truth}.",
+        "tour",
+    )
+    replies = {
+        model: (await tour.repeat(model, suspect.token_id, "word-is", chat="never")).probe.replies[0]
+        for model in ("mynah", "mynah-instruct")
+    }
+    told = ", ".join(f"{model} says {said(reply.reply)} ({reply.outcome})" for model, reply in replies.items())
+    tour.note(f"Asked to repeat it: {told}.", "tour", "glitch")
+    template = find_template("word-is")
+    child, *_ = children
+    table = await tour.ask(
+        ReadLogprobs(
+            models=(child, *bases), template=template, token_id=suspect.token_id, top_k=1, chat="never"
+        ),
+        LogprobTable,
+    )
+    given = ", ".join(
+        f"{column.model} {format_logprob_and_percent(column.cells[0].logprob)}" for column in table.columns
+    )
+    tour.note(
+        f"The posts' table: {child}'s favourite next token after it is {said(table.targets[0])}. What each gives it: "
+        f"{given}. Suggestive at most: of three bases one is always the highest.",
+        "tour",
+    )
+    templates = tuple(map(find_template, PROMPTS))
+    lineage = await tour.ask(FindLineage(children=(child,), bases=bases, templates=templates), Lineage)
+    tour.note(
+        f"So ask about {lineage.pairs[0].tokens} such tokens in four prompts, and permute which token's answer is compared "
+        "with which: had the child been made without these weights, every permutation would be as likely, whatever data "
+        f"and recipe they share. {_verdicts(lineage)}",
+        "tour",
+    )
+    others = await tour.ask(FindLineage(children=(child,), bases=bases[1:], templates=templates), Lineage)
+    tour.note(f"Without its base among the candidates the answer is none of these. {_verdicts(others)}", "tour")
+    both = await tour.ask(FindLineage(children=children, bases=("mynah",), templates=templates, count=40), Lineage)
+    parted = both.bifurcations[0]
+    first, second = parted.forks[0].branches
+    tour.note(
+        f"text-davinci-002 said “dis” and -003 “dist”: two attractors of one base. mynah's two children do the same: in "
+        f"{parted.apart} of {parted.cells} cells (by chance {parted.null:.1f}, p {format_p(parted.p)}). After "
+        f"{said(parted.forks[0].token.text)} {first.child} says {said(first.output.text)}, to which mynah gives "
+        f"{format_logprob_and_percent(first.base_logprob)}, and {second.child} says {said(second.output.text)}, to which "
+        f"it gives {format_logprob_and_percent(second.base_logprob)}.",
+        "tour",
+        "bifurcation",
+    )
+
+
+def _verdicts(lineage: Lineage) -> str:
+    """Each candidate's verdict in a sentence."""
+    told = ", ".join(f"{pair.candidate} {pair.verdict} (p {format_p(pair.p_holm)})" for pair in lineage.pairs)
+    return f"{lineage.pairs[0].child}: {told}."
+
+
 TOURS: dict[str, tuple[str, Callable[[Tour], Awaitable[None]]]] = {
     "first-look": ("First look: a suspect, a test, a control", first_look),
     "base-and-instruct": ("Base and instruct models compared", base_and_instruct),
     "cannot-be-said": ("Tokens that cannot be said", tokens_that_cannot_be_said),
     "neighbourhood-walk": ("A walk through the neighbourhoods", neighbourhood_walk),
+    "which-base": ("Which base is it from? The story of the posts", which_base),
     "a-real-model": ("SmolLM2: glitch tokens of a real model", a_real_model),
 }
 

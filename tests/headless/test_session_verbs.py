@@ -160,11 +160,12 @@ def test_a_session_about_a_local_folder_is_checked_without_a_map(run: Run, tmp_p
     assert run("replay", str(file), "--check", "--model-map", f"mine={moved}")[0] == 0
 
 
-def test_the_four_tours_are_among_the_samples(run: Run) -> None:
+def test_the_tours_are_among_the_samples(run: Run) -> None:
     _, out, _ = run("replay", "--list", "--json")
     rows = [json.loads(line) for line in out.splitlines()]
     names = {Path(row["path"]).stem for row in rows}
-    assert {"first-look", "base-and-instruct", "cannot-be-said", "neighbourhood-walk", "a-real-model"} <= names
+    tours = {"first-look", "base-and-instruct", "cannot-be-said", "neighbourhood-walk", "a-real-model", "which-base"}
+    assert tours <= names
     assert all(row["title"] and row["steps"] and not row["problem"] for row in rows)
     assert run("replay", "--list")[1].count("\n") == len(rows) + 1
 
