@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Sequence
 from decimal import Decimal
 
 DIGITS = 4
+_NUMBER = re.compile(r"[-−+]?[\d,]+(\.\d+)?")
 AT_MOST = "≤ "
 """Before a number that is only known to be at most that."""
 
@@ -59,3 +62,16 @@ def format_p(p: float | None) -> str:
     if p is None:
         return "–"
     return f"{p:.3f}" if p >= 0.001 else f"{p:.0e}".replace("e-0", "e-")
+
+
+def align_decimals(texts: Sequence[str]) -> list[str]:
+    """Numbers padded on the right so that their points stand below each other; other texts as they are."""
+    numbers = [text for text in texts if _NUMBER.fullmatch(text)]
+    widest = max((_fraction(text) for text in numbers), default=0)
+    return [text + " " * (widest - _fraction(text)) if _NUMBER.fullmatch(text) else text for text in texts]
+
+
+def _fraction(text: str) -> int:
+    """Characters of a number from its point on."""
+    _, point, rest = text.partition(".")
+    return len(point + rest)

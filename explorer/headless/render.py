@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Iterable, Iterator
 
@@ -10,9 +9,9 @@ from rich.console import Console, RenderableType
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from explorer.base.numbers import align_decimals
 from explorer.specs.blocks import Block, Plot, Quote, Table, Words
 
-_NUMBER = re.compile(r"[-−+]?[\d,]+(\.\d+)?")
 UNCUT = 10_000
 """Cells: a pipe has no width, nothing is cut there."""
 
@@ -50,16 +49,3 @@ def _table(block: Table) -> RichTable:
     for row in zip(*columns, strict=True):
         table.add_row(*map(Text, row))
     return table
-
-
-def align_decimals(texts: list[str]) -> list[str]:
-    """Numbers padded on the right so that their points stand below each other; other texts as they are."""
-    numbers = [text for text in texts if _NUMBER.fullmatch(text)]
-    widest = max((_fraction(text) for text in numbers), default=0)
-    return [text + " " * (widest - _fraction(text)) if _NUMBER.fullmatch(text) else text for text in texts]
-
-
-def _fraction(text: str) -> int:
-    """Characters of a number from its point on."""
-    _, point, rest = text.partition(".")
-    return len(point + rest)

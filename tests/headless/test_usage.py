@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from explorer import cli
+from explorer.base.numbers import align_decimals
 from explorer.headless.completion import completion_of
 from explorer.headless.parsers import explorer_parser, verb_parser
-from explorer.headless.render import align_decimals
 from explorer.headless.session_verbs import session_parser
 from explorer.specs.registry import REGISTRY
 from tests.direct_client import Run

@@ -400,7 +400,7 @@ class TestPane:
             body = [line.plain.split()[0] for line in view.lines if line.plain.startswith(("·See", "·the", "Velvet"))]
             assert body[:3] == ["·the", "·See", "VelvetTurbine"]
             await pilot.press("enter", "enter", "F")
-            assert (view.view.sort, view.view.form) == (None, "full")
+            assert (view.view.sort, view.view.form) == (None, "paired"), "the full form is what is shown"
 
     async def test_a_step_from_a_file_is_shown_without_a_token_or_a_model(self) -> None:
         pane = LogprobsPane()

@@ -55,7 +55,8 @@ class Jumps:
     def to_neighbour(self, model: str, token_id: int) -> None:
         """Enter was pressed on a token of another pane."""
         self._to(Place(model, token_id))
-        self._workspace.show_tab("tokens")
+        if not self._workspace.token_pane.is_on_screen:
+            self._workspace.show_tab("tokens")
 
     def step(self, by: int) -> None:
         """Go back to the token before the last jump (−1), or forward again (1)."""

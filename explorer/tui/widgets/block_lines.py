@@ -8,6 +8,7 @@ import msgspec
 from rich.cells import cell_len
 from textual.content import Content
 
+from explorer.base.numbers import align_decimals
 from explorer.specs.blocks import Block, Plot, Quote, Table, Words
 from explorer.tui.widgets.cutting import cut_numbers, padded
 from explorer.tui.widgets.selecting import BAR
@@ -55,12 +56,24 @@ def _table_lines(table: Table, width: int) -> Iterator[Content]:
 
 def table_rows(table: Table, width: int) -> tuple[Content, list[Content]]:
     """The heading without a style, and the rows, each a line of at most `width` cells."""
+    table = _aligned(table)
     rooms = column_widths(table, width)
     rows = [
         Content.styled(_row_text(table, row, rooms), "bold" if place in table.strong else "")
         for place, row in enumerate(table.rows)
     ]
     return Content(_row_text(table, table.heads, rooms)), rows
+
+
+def _aligned(table: Table) -> Table:
+    """With the points of its numbers below one another."""
+    if not table.rows:
+        return table
+    columns = [
+        align_decimals(column) if head in table.right else column
+        for head, column in zip(table.heads, zip(*table.rows, strict=True), strict=True)
+    ]
+    return msgspec.structs.replace(table, rows=tuple(zip(*columns, strict=True)))
 
 
 def without(table: Table, heads: Sequence[str], width: int) -> Table:

@@ -11,6 +11,7 @@ from textual.content import Content
 from explorer.tui.panes.logprobs.cells import FORMS
 from explorer.tui.panes.logprobs.lines import table_lines
 from explorer.tui.panes.logprobs.table_view import SHAPES, TableView
+from explorer.tui.shell.messages import Remark
 from explorer.tui.widgets.lines_view import Draw, LinesView
 
 
@@ -81,10 +82,17 @@ class LogprobView(LinesView):
             self._change(reverse=True)
 
     def action_form(self) -> None:
-        """Go through the forms of a cell: as fits, logprob / prob and rank, logprob and rank, logprob."""
-        if self._view is not None:
-            forms = (None, *FORMS)
-            self._change(form=forms[(forms.index(self._view.form) + 1) % len(forms)])
+        """Go on to the next form of a cell that looks otherwise at this width; the first is the fullest that fits."""
+        if self._view is None:
+            return
+        forms = (None, *FORMS)
+        place, width = forms.index(self._view.form) + 1, self.scrollable_content_region.width
+        for form in (*forms[place:], *forms[:place]):
+            other = dataclasses.replace(self._view, form=form)
+            if any(not old.is_same(new) for old, new in zip(self.lines, table_lines(other, width), strict=False)):
+                self._change(form=form)
+                return
+        self.post_message(Remark("Nothing but this form fits here: z gives the pane more room."))
 
     def action_turn(self) -> None:
         """Models across; models down, one target at a time; models down, every target in turn."""

@@ -51,6 +51,11 @@ class NeighbourBody(Guarded, Container):
             yield PlotView(id="neighbour-plot")
             yield Static(Content(""), id="neighbour-legend")
 
+    @property
+    def cursor(self) -> int:
+        """The row of the list under its cursor."""
+        return self.query_one(RowList).cursor
+
     def show(self, request: FindNeighbours, record: Neighbourhood, colour: str, *, cursor: int | None = None) -> None:
         """Draw `record` in the colours of an indicator; the cursor stays on its row unless another is given."""
         self._request, self._record = msgspec.structs.replace(request, colour=colour), record

@@ -49,6 +49,8 @@ class NeighboursPane(Pane):
         """How `_record` was asked for, with the colour that the session knows of."""
         self._known: dict[tuple[str, int], Step] = {}
         """What was found, by model and token, the latest last: shown again when the token is selected again."""
+        self._rows: dict[tuple[str, int], int] = {}
+        """Where the cursor of the list was when another list took its place."""
         self._settling: Timer | None = None
         self._form = NeighbourForm(id="neighbour-options")
         self._heading = Heading(id="neighbour-heading")
@@ -88,27 +90,35 @@ class NeighboursPane(Pane):
         if isinstance(outcome, Neighbourhood) and isinstance(request, FindNeighbours):
             if outcome is self._record and request == self._request:  # the session has the new colour of what is shown
                 return
+            self._leave()
             self._record, self._request = outcome, request
             self._keep(step, (request.model, request.token_id))
             self._form.offer_colours(neighbours.colours(outcome))
             self._form.choose_colour(neighbours.colour_of(request, outcome))
-            self._show_record(cursor=0)
+            self._show_record(cursor=self._rows.get((request.model, request.token_id), 0))
         elif isinstance(outcome, Failure):
             self._heading.say(failure_text(outcome), problem=True)
         elif isinstance(outcome, Cancelled):
             self._heading.say("cancelled; n asks again")
 
+    def _leave(self) -> None:
+        """Remember where the cursor is."""
+        if self._request is not None:
+            self._rows[self._request.model, self._request.token_id] = self._body.cursor
+
     def _keep(self, step: Step, place: tuple[str, int]) -> None:
         self._known.pop(place, None)
         self._known[place] = step
         if len(self._known) > MOST_KEPT:
-            del self._known[next(iter(self._known))]
+            self._rows.pop(oldest := next(iter(self._known)), None)
+            del self._known[oldest]
 
     def forget_model(self, name: str) -> None:
         self._known = {place: step for place, step in self._known.items() if place[0] != name}
 
     def clear(self) -> None:
         self._known.clear()
+        self._rows.clear()
         self._record = self._request = None
         self._heading.say("")
         self._body.clear()
