@@ -8,6 +8,7 @@ from explorer.base.records.models import Ability, LoadModel, Roster
 from explorer.base.records.record import Progress
 from explorer.base.records.unions import AnyRequest
 from explorer.engine.answers.lineage.kept import KeptAnswers
+from explorer.engine.answers.maps.kept import MapKeeper
 from explorer.engine.answers.models import devices_to_load
 from explorer.engine.answers.speakability.unembedding import Unembeddings
 from explorer.engine.answers.vocabulary import VocabularyReader
@@ -30,6 +31,7 @@ class Engine:
         self.vocabularies = VocabularyReader()
         self.unembeddings = Unembeddings()
         self.said = KeptAnswers()
+        self.maps = MapKeeper()
 
     def begin(self, request: AnyRequest, control: Control) -> Work:
         """The generator that answers `request`.

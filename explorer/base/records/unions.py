@@ -8,6 +8,7 @@ from explorer.base.records.compare import CompareTokens, TokenComparison
 from explorer.base.records.inspect import FindToken, InspectToken, TokenDetail, TokenFound
 from explorer.base.records.lineage import FindLineage, Lineage, LineagePart
 from explorer.base.records.logprobs import LogprobTable, ReadLogprobs
+from explorer.base.records.maps import MapView, ReadMap, ViewMap, VocabularyMap
 from explorer.base.records.models import (
     ListModels,
     LoadModel,
@@ -65,6 +66,8 @@ AnyRequest = (
     | ReadLogprobs
     | FindNeighbours
     | CompareTokens
+    | ReadMap
+    | ViewMap
     | FindLineage
     | Verify
     | ReadVerdicts
@@ -94,6 +97,8 @@ AnyOutcome = (
     | LogprobTable
     | Neighbourhood
     | TokenComparison
+    | VocabularyMap
+    | MapView
     | Lineage
     | VerificationResult
     | VerdictColumns

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from explorer.engine.answers.lineage.kept import KeptAnswers
+    from explorer.engine.answers.maps.kept import MapKeeper
     from explorer.engine.answers.speakability.unembedding import Unembeddings
     from explorer.engine.answers.vocabulary import VocabularyReader
     from explorer.engine.models.roster import Roster
@@ -18,3 +19,4 @@ class Holdings(Protocol):
     vocabularies: VocabularyReader
     unembeddings: Unembeddings
     said: KeptAnswers
+    maps: MapKeeper

@@ -67,6 +67,7 @@ def answer_unload(engine: Holdings, request: UnloadModel, control: Control) -> W
     engine.models.unload(name)
     engine.vocabularies.forget(name)
     engine.unembeddings.forget()
+    engine.maps.forget(name)
     return ModelUnloaded(model=name)
 
 

@@ -1,0 +1,210 @@
+"""Maps: every token of a model on one plane, and views of it that a session can hold."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from explorer.base.records.neighbours import Space
+from explorer.base.records.record import Array, Outcome, Record, Request
+from explorer.base.records.tokens import Category, TokenRef
+
+PLANES: dict[str, str] = {
+    "reference": "cosine distance to the reference tokens × distance to the centroid (where there are reference tokens)",
+    "distance": "distance to the centroid × first principal component",
+    "cosine": "norm × cosine with the centroid",
+    "pca": "first × second principal component",
+    "radial": "true distance from a token (without one: from the centroid), at the angle of the two first components",
+}
+"""Every plane with a name, with its meaning, in the order in which they are proposed. Any two axes are a plane too:
+`pc3,pc4`, `input_norm,pc1`."""
+
+COMPONENT_AXES = tuple(f"pc{number}" for number in range(1, 9))
+MAP_AXES: dict[str, str] = {
+    **{name: f"coordinate along principal component {name[2:]} of the matrix" for name in COMPONENT_AXES},
+}
+"""Axes besides the indicators, with their meaning: computed when they are asked for."""
+
+GRID = (256, 128)
+"""Columns and rows of the cells in which a session keeps a view."""
+MOST_POINTS = 200
+"""Tokens that a view may name."""
+MOST_CELLS = 1 << 20
+"""Cells of a view; no session holds more."""
+
+COLOUR_STEPS = 7
+NO_COLOUR = 7
+"""Colour of a cell in which no token has a number."""
+
+Window = tuple[float, float, float, float]
+"""Least and greatest x, least and greatest y."""
+Role = Literal["subject", "marked", "named", "suspect", "reference"]
+"""Why a token of a view has a name: it was asked about, is marked, was asked for by its id, is one of those that the
+default indicator suspects most, or is a reference token."""
+
+
+class ReadMap(Request, kw_only=True):
+    """Where every token of a model lies on a plane. Never stands in a session file."""
+
+    model: str
+    plane: str = ""
+    """One of `PLANES`, or two axes with a comma between them; empty: the one proposed first."""
+    space: Space = "input"
+    """Whose rows: `input` W_E, `output` W_U. The reference tokens are always looked for in W_U."""
+    token_id: int | None = None
+    """For `radial`: from whom distances are; None: the centroid."""
+    seed: int = 0
+    """For `landmarks`: which tokens are the sample."""
+    colour: str = ""
+    """An axis whose numbers come too, to colour by; empty: none."""
+    unused_ids: tuple[int, ...] | None = None
+    """Reference tokens; None: found automatically."""
+
+
+class MapAxis(Record, kw_only=True):
+    name: str
+    """An indicator, one of `MAP_AXES`, or `x` and `y` of a plane whose axes are nothing by themselves."""
+    title: str
+    share: float | None = None
+    """Share of the rows' variance along it, where that is what it is."""
+
+
+class MapQuality(Record, kw_only=True):
+    """What a plane keeps of who is near to whom, by a sample of tokens."""
+
+    sample: int
+    trustworthiness: float
+    """1: who is among a token's 10 nearest on the plane is near it among the rows too; 0.5: by chance."""
+    recall: float
+    """Share of a token's 10 nearest rows that are among its 10 nearest on the plane."""
+    recall_100: float
+    """Share of a token's 10 nearest rows that are among its 100 nearest on the plane."""
+
+
+class VocabularyMap(Outcome, kw_only=True):
+    """A whole vocabulary on a plane, one entry per embedding row."""
+
+    model: str
+    plane: str
+    """The plane that was chosen, as in `ReadMap`."""
+    space: Space
+    x: Array
+    """float32 [vocab]; NaN for tokens that have no place."""
+    y: Array
+    x_axis: MapAxis
+    y_axis: MapAxis
+    digest: str
+    """SHA-256 of x and y (little-endian float32), first 32 hex digits."""
+    left_out: int
+    """Tokens without a place: padding, rows of zeros, NaN or infinity."""
+    quality: MapQuality | None = None
+    """Of planes that are made to keep neighbours."""
+    colour: str = ""
+    values: Array | None = None
+    """float32 [vocab], the numbers of `colour`."""
+    notes: tuple[str, ...] = ()
+
+
+class ViewMap(Request, kw_only=True):
+    """A view of a map: a window of a plane as cells, with some tokens named."""
+
+    model: str
+    plane: str = ""
+    """See `ReadMap`, also for the next fields."""
+    space: Space = "input"
+    token_id: int | None = None
+    """The subject; named on every plane."""
+    seed: int = 0
+    colour: str = ""
+    """Empty: the default indicator."""
+    window: Window | None = None
+    """None: all but the outermost thousandth on each side."""
+    named: tuple[int, ...] = ()
+    """Tokens to name, besides the subject."""
+    marked: tuple[int, ...] = ()
+    """Tokens to name as marked."""
+    suspects: int = 0
+    """How many of the tokens lowest by the default indicator to name."""
+    references: int = 0
+    """How many reference tokens to name at most."""
+    unused_ids: tuple[int, ...] | None = None
+
+    def problem(self) -> str:
+        named = len(self.named) + len(self.marked) + max(self.suspects, 0) + max(self.references, 0)
+        if named >= MOST_POINTS:
+            return f"{named} named tokens are too many: at most {MOST_POINTS - 1}"
+        return "" if self.window is None else window_problem(self.window)
+
+
+class MapPoint(Record, kw_only=True):
+    token: TokenRef
+    category: Category
+    role: Role
+    x: float
+    y: float
+    value: float | None = None
+    """Of the colour; None where it has no number."""
+
+
+class MapCells(Record, kw_only=True):
+    """A window in cells, as a session holds them; `explorer.tables.map_cells` packs and unpacks them."""
+
+    columns: int
+    rows: int
+    packed: bytes
+    """A byte a cell, top row first, packed by zlib: 0 nobody; else 1 + 8 · density + colour. Density d: 2^(d/2) tokens,
+    rounded. Colour 0 to 6: mean percentile rank of the cell's tokens in sevenths; 7: no token has a number."""
+
+    def problem(self) -> str:
+        if not (0 < self.columns and 0 < self.rows and self.columns * self.rows <= MOST_CELLS):
+            return f"{self.columns} × {self.rows} cells are not possible"
+        return "" if unpack_bytes(self) is not None else "the cells cannot be unpacked"
+
+
+class MapView(Outcome, kw_only=True):
+    model: str
+    plane: str
+    space: Space
+    x_axis: MapAxis
+    y_axis: MapAxis
+    window: Window
+    cells: MapCells
+    in_view: int
+    """Tokens inside the window."""
+    total: int
+    """Tokens that have a place."""
+    left_out: int
+    digest: str
+    """Of the whole map, see `VocabularyMap`."""
+    colour: str = ""
+    colour_edges: tuple[float, ...] = ()
+    """Six values that cut the tokens of the map into sevenths."""
+    points: tuple[MapPoint, ...] = ()
+    """The named tokens that have a place, inside the window or not."""
+    quality: MapQuality | None = None
+    notes: tuple[str, ...] = ()
+
+    def problem(self) -> str:
+        if not 0 <= self.in_view <= self.total:
+            return f"{self.in_view} of {self.total} tokens are not possible"
+        if len(self.colour_edges) not in (0, 6):
+            return f"{len(self.colour_edges)} edges do not make sevenths"
+        return window_problem(self.window)
+
+
+def window_problem(window: Window) -> str:
+    """Why this is no window, in one line; empty where it is one."""
+    left, right, bottom, top = window
+    finite = all(-1e300 < edge < 1e300 for edge in window)
+    return "" if finite and left < right and bottom < top else f"{window} is not a window"
+
+
+def unpack_bytes(cells: MapCells) -> bytes | None:
+    """The bytes of the cells; None where `packed` does not hold exactly that many."""
+    import zlib  # only where a map is shown or read
+
+    reader, wanted = zlib.decompressobj(), cells.columns * cells.rows
+    try:
+        unpacked = reader.decompress(cells.packed, wanted + 1)
+    except zlib.error:
+        return None
+    return unpacked if len(unpacked) == wanted else None

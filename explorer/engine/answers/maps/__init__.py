@@ -1,0 +1,1 @@
+"""Maps: a whole vocabulary on a plane."""

@@ -1,0 +1,102 @@
+"""A whole vocabulary on a plane, and views of it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Generator
+
+import numpy as np
+
+from explorer.base.records.maps import MapView, ReadMap, ViewMap, VocabularyMap
+from explorer.base.records.record import Array, Progress
+from explorer.base.records.unions import AnyOutcome, Cancelled
+from explorer.engine.answers.holdings import Holdings
+from explorer.engine.answers.maps.axes import Column, Source, axis_of
+from explorer.engine.answers.maps.kept import Telling
+from explorer.engine.answers.maps.planes import place_tokens, proposed_plane
+from explorer.engine.models.abilities import weights_of
+from explorer.engine.queue import Control, Work
+from explorer.tables.maps import make_view
+
+
+def answer_read(engine: Holdings, request: ReadMap, control: Control) -> Work:
+    """The whole map. Raises `UsageError` for a plane, axis or token that there is not."""
+    return (yield from _until_cancelled(find_map(engine, request), control))
+
+
+def answer_view(engine: Holdings, request: ViewMap, control: Control) -> Work:
+    """A view of the map. Raises `UsageError` likewise."""
+    return (yield from _until_cancelled(_find_view(engine, request), control))
+
+
+def _until_cancelled(work: Generator[Progress, None, AnyOutcome], control: Control) -> Work:
+    while not control.cancelled():
+        try:
+            part = next(work)
+        except StopIteration as finished:
+            outcome: AnyOutcome = finished.value
+            return outcome
+        yield part
+    work.close()
+    return Cancelled()
+
+
+def _find_view(engine: Holdings, request: ViewMap) -> Telling[MapView]:
+    read = yield from engine.vocabularies.read(engine.models.get(request.model), request.unused_ids)
+    colour = request.colour or read.sent.default_indicator
+    found = yield from find_map(engine, map_request(request, colour))
+    return make_view(found, read.columns, request)
+
+
+def map_request(request: ViewMap, colour: str) -> ReadMap:
+    """The whole map that a view is of."""
+    return ReadMap(
+        model=request.model,
+        plane=request.plane,
+        space=request.space,
+        token_id=request.token_id,
+        seed=request.seed,
+        colour=colour,
+        unused_ids=request.unused_ids,
+    )
+
+
+def find_map(engine: Holdings, request: ReadMap) -> Telling[VocabularyMap]:
+    """The whole map. Raises `UsageError` for a plane, axis or token that there is not."""
+    model = weights_of(engine.models.get(request.model))
+    read = yield from engine.vocabularies.read(model, request.unused_ids)
+    plane = request.plane or proposed_plane(read)
+    space = "output" if plane == "reference" else request.space
+    source = Source(model, read, space, engine.maps)
+    x_axis, y_axis, x, y = yield from place_tokens(source, plane, request)
+    x, y = _only_counted(source, x, y)
+    values = None
+    if request.colour:
+        _, values = yield from axis_of(source, request.colour)
+    return VocabularyMap(
+        model=model.info.name,
+        plane=plane,
+        space=space,
+        x=Array.of(x),
+        y=Array.of(y),
+        x_axis=x_axis,
+        y_axis=y_axis,
+        digest=_digest(x, y),
+        left_out=int(np.isnan(x).sum()),
+        colour=request.colour,
+        values=None if values is None else Array.of(values),
+        notes=read.sent.notes,
+    )
+
+
+def _only_counted(source: Source, x: Column, y: Column) -> tuple[Column, Column]:
+    """The places of the tokens that count and have a number on both axes; NaN for the others."""
+    placed = source.counted.numpy() & np.isfinite(x) & np.isfinite(y)
+    nowhere = np.float32(np.nan)
+    return np.where(placed, x, nowhere), np.where(placed, y, nowhere)
+
+
+def _digest(x: Column, y: Column) -> str:
+    content = hashlib.sha256(x.astype("<f4").tobytes())
+    content.update(y.astype("<f4").tobytes())
+    return content.hexdigest()[:32]

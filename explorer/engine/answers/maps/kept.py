@@ -1,0 +1,86 @@
+"""What maps are made of, computed once for each matrix: in memory while the engine runs, and on disk."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Generator, Sequence
+from typing import TypeVar, cast
+
+import msgspec
+
+from explorer.base.records.neighbours import Space
+from explorer.base.records.record import Progress
+from explorer.engine.kept import fingerprint, recall, remember
+from explorer.engine.models.abilities import HasWeights
+from explorer.engine.models.local import Held
+
+T = TypeVar("T")
+Kind = TypeVar("Kind", bound=msgspec.Struct)
+Telling = Generator[Progress, None, T]
+
+KEPT = 12
+"""Results kept in memory, the least recently used one given up first; the largest takes 24 MB at 262,144 tokens."""
+FORMAT = 1
+"""Raised when something is computed in another way, so that what is on disk is not taken for it."""
+_Key = tuple[str, str, Space, str, tuple[object, ...]]
+
+
+class MapKeeper:
+    """Gives what was computed of a matrix, or has it computed. May be used from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[_Key, msgspec.Struct] = OrderedDict()
+
+    def keep(
+        self,
+        model: HasWeights,
+        space: Space,
+        kind: type[Kind],
+        facts: Sequence[object],
+        compute: Callable[[], Telling[Kind]],
+    ) -> Telling[Kind]:
+        """What `compute` gives for this matrix and these `facts`: from memory, else from the disk, else computed."""
+        key = (model.info.name, model.info.weights_digest, space, kind.__name__, tuple(facts))
+        found = cast("Kind | None", self._kept.get(key))
+        on_disk = _disk_key(model, space, facts)
+        if found is None and on_disk:
+            found = recall(_folder(kind), on_disk, kind)
+        if found is None:
+            found = yield from compute()
+            if on_disk:
+                remember(_folder(kind), on_disk, found)
+        with self._lock:
+            self._kept[key] = found
+            self._kept.move_to_end(key)
+            while len(self._kept) > KEPT:
+                self._kept.popitem(last=False)
+        return found
+
+    def forget(self, name: str) -> None:
+        """Give up what was computed of a model that was unloaded."""
+        with self._lock:
+            for key in [key for key in self._kept if key[0] == name]:
+                del self._kept[key]
+
+
+def tell(work: Generator[int, None, T], total: int, what: str) -> Telling[T]:
+    """The result of `work`, with what it yields as progress."""
+    while True:
+        try:
+            done = next(work)
+        except StopIteration as finished:
+            return cast(T, finished.value)
+        yield Progress(done=done, total=total, what=what)
+
+
+def _folder(kind: type[msgspec.Struct]) -> str:
+    return f"maps/{kind.__name__.lower()}"
+
+
+def _disk_key(model: HasWeights, space: Space, facts: Sequence[object]) -> str:
+    """Empty where nothing of this model is kept on disk: small ones are measured in a moment."""
+    if not isinstance(model, Held) or not model.kept_as:
+        return ""
+    return fingerprint((), (model.kept_as, FORMAT, "input" if model.embeddings().tied else space, *facts))

@@ -1,0 +1,156 @@
+"""A cloud of tokens on a plane, counted in cells: what a screen draws, a session keeps and a report shows. NumPy only.
+
+At 262,144 tokens a whole map takes 6 ms in 236 x 136 cells, and finding the nearest token 1 ms.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from explorer.base.records.maps import COLOUR_STEPS, NO_COLOUR, MapCells, Window, unpack_bytes
+
+Column = npt.NDArray[np.float32]
+_TOKEN = float(1 << 30)
+"""What a token weighs in a cell's sum, beside its rank in 255ths: both sums come exactly out of one float64."""
+_RANK = 255
+_OUTERMOST = (0.05, 99.95)
+"""Percentiles between which everything is in a map's first window."""
+_NEAR = 0.25
+"""What lies beyond them by no more than this share of the space between them is in that window too."""
+_MARGIN = 0.02
+_DENSITIES = 30
+"""Steps of density that a packed cell can say."""
+
+
+def percentile_ranks(values: Column) -> Column:
+    """Where each value stands among all, float32 [n], 0 to 1, equal ones at their middle; NaN where there is none."""
+    ranks = np.full(len(values), np.nan, dtype=np.float32)
+    known = np.flatnonzero(~np.isnan(values))
+    if len(known):
+        order = known[np.argsort(values[known])]
+        ordered = values[order]
+        ends = np.flatnonzero(np.diff(ordered)) + 1
+        starts = np.concatenate([[0], ends])
+        sizes = np.diff(np.concatenate([starts, [len(ordered)]]))
+        ranks[order] = np.repeat((starts + sizes / 2) / len(ordered), sizes)
+    return ranks
+
+
+@dataclass(frozen=True)
+class Cells:
+    """A window in cells, the top row first."""
+
+    counts: npt.NDArray[np.int64]
+    """[rows, columns], tokens in each."""
+    ranks: npt.NDArray[np.float64]
+    """[rows, columns], mean rank of those that have one, 0 to 1; NaN where none has."""
+
+
+class Cloud:
+    """The tokens that have a place on a plane, in the order of their y, so that a window is a slice of them."""
+
+    def __init__(self, x: Column, y: Column, ranks: Column | None = None) -> None:
+        """`x`, `y` and `ranks` (0 to 1) are float32 [vocab]; NaN: no place, or no rank."""
+        placed = np.flatnonzero(np.isfinite(x) & np.isfinite(y))
+        self.token_ids: npt.NDArray[np.int64] = placed[np.argsort(y[placed], kind="stable")]
+        """int64 [n]"""
+        self.x, self.y = np.ascontiguousarray(x[self.token_ids]), np.ascontiguousarray(y[self.token_ids])
+        self.recolour(np.full(len(x), np.nan, dtype=np.float32) if ranks is None else ranks)
+
+    def recolour(self, ranks: Column) -> None:
+        """Take other ranks, [vocab]."""
+        steps = np.rint(ranks[self.token_ids].astype(np.float64) * _RANK)
+        self._unranked = np.isnan(steps)
+        self._has_unranked = bool(self._unranked.any())
+        self._weights = _TOKEN + np.where(self._unranked, 0.0, steps)
+
+    def whole_window(self) -> Window:
+        """A window with all tokens but those far from all others; its edges have 4 significant digits or so."""
+        left, right = _whole_span(self.x)
+        bottom, top = _whole_span(self.y)
+        return left, right, bottom, top
+
+    def cells(self, window: Window, columns: int, rows: int) -> Cells:
+        """The tokens inside a window, counted in cells."""
+        places, weights, unranked = self._places(window, columns, rows)
+        size = columns * rows
+        sums = np.bincount(places, weights=weights, minlength=size)
+        counts = np.floor(sums / _TOKEN)
+        ranked = counts - np.bincount(places[unranked], minlength=size) if unranked is not None else counts
+        with np.errstate(invalid="ignore"):
+            ranks = np.where(ranked > 0, (sums - counts * _TOKEN) / (_RANK * ranked), np.nan)
+        return Cells(counts.astype(np.int64).reshape(rows, columns), ranks.reshape(rows, columns))
+
+    def _places(
+        self, window: Window, columns: int, rows: int
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64], npt.NDArray[np.bool_] | None]:
+        """Of the tokens inside a window: their cells, their weights, and which have no rank (None: all have one)."""
+        left, right, bottom, top = window
+        first = np.searchsorted(self.y, np.float32(bottom))
+        last = np.searchsorted(self.y, np.float32(top), side="right")
+        across = (self.x[first:last] - np.float32(left)) * np.float32(columns / (right - left))
+        up = (np.float32(top) - self.y[first:last]) * np.float32(rows / (top - bottom))
+        column, row = np.minimum(across, np.float32(columns - 1)).astype(np.int64), up.astype(np.int64)
+        np.minimum(row, rows - 1, out=row)
+        cells = row * columns + column
+        weights, unranked = self._weights[first:last], self._unranked[first:last]
+        inside = (across >= 0) & (across <= columns)
+        if not inside.all():
+            cells, weights, unranked = cells[inside], weights[inside], unranked[inside]
+        return cells, weights, unranked if self._has_unranked else None
+
+    def nearest(self, x: float, y: float, window: Window, columns: float, rows: float) -> int | None:
+        """The token nearest to a point, where `columns` x `rows` equal units of the screen show `window`; of equally
+        near ones the lowest id. None where there are no tokens."""
+        left, right, bottom, top = window
+        across, up = columns / (right - left), rows / (top - bottom)
+        apart = ((self.x.astype(np.float64) - x) * across) ** 2 + ((self.y.astype(np.float64) - y) * up) ** 2
+        return int(self.token_ids[apart == apart.min()].min()) if len(apart) else None
+
+    def inside(self, window: Window) -> npt.NDArray[np.int64]:
+        """The ids of the tokens inside a window, edges included, rising: compared as float64, as a filter does."""
+        left, right, bottom, top = window
+        x, y = self.x.astype(np.float64), self.y.astype(np.float64)
+        return np.sort(self.token_ids[(x >= left) & (x <= right) & (y >= bottom) & (y <= top)])
+
+
+def _whole_span(values: Column) -> tuple[float, float]:
+    """The ends of an axis that show all values but those far from the others."""
+    if not len(values):
+        return 0.0, 1.0
+    exact = values.astype(np.float64)
+    low, high = np.percentile(exact, _OUTERMOST)
+    reach = _NEAR * (high - low)
+    near = exact[(exact >= low - reach) & (exact <= high + reach)]
+    low, high = float(near.min()), float(near.max())
+    margin = _MARGIN * (high - low) or 0.05 * abs(high) or 1.0
+    digit = 10.0 ** (np.floor(np.log10(margin)) - 1)
+    return float(np.floor((low - margin) / digit) * digit), float(np.ceil((high + margin) / digit) * digit)
+
+
+# ── as a session holds them ───────────────────────────────────────────────────────────────────────────────
+
+
+def pack_cells(cells: Cells) -> MapCells:
+    """The cells as a session holds them; see `MapCells.packed`."""
+    rows, columns = cells.counts.shape
+    density = np.minimum(_DENSITIES, np.rint(2 * np.log2(np.maximum(cells.counts, 1))))
+    colour = np.nan_to_num(np.minimum(COLOUR_STEPS - 1, cells.ranks * COLOUR_STEPS), nan=NO_COLOUR)
+    codes = np.where(cells.counts > 0, 1 + 8 * density + np.floor(colour), 0).astype(np.uint8)
+    return MapCells(columns=columns, rows=rows, packed=zlib.compress(codes.tobytes(), 9))
+
+
+def unpack_cells(packed: MapCells) -> Cells:
+    """Cells whose counts and ranks are those of the middle of their steps. Raises `ValueError` for a damaged pack."""
+    data = unpack_bytes(packed)
+    if data is None:
+        raise ValueError("the cells cannot be unpacked")
+    codes = np.frombuffer(data, dtype=np.uint8).astype(np.int64).reshape(packed.rows, packed.columns)
+    colour = (codes - 1) % 8
+    counts = np.where(codes > 0, np.rint(2.0 ** ((codes - 1) // 8 / 2)), 0).astype(np.int64)
+    known = (codes > 0) & (colour != NO_COLOUR)
+    return Cells(counts, np.where(known, (colour + 0.5) / COLOUR_STEPS, np.nan))
