@@ -49,6 +49,19 @@ class Point(msgspec.Struct, frozen=True):
     is_subject: bool = False
 
 
+class Density(msgspec.Struct, frozen=True):
+    """How many tokens lie where in a plane, in cells, and how they are coloured."""
+
+    columns: int
+    rows: int
+    codes: bytes
+    """A byte a cell, the top row first, as `explorer.base.records.maps.MapCells` says."""
+    window: tuple[float, float, float, float]
+    """Least and greatest x, least and greatest y of the cells."""
+    is_round: bool = False
+    """Whether a unit must be as long along x as along y."""
+
+
 class Plot(msgspec.Struct, frozen=True):
     """Points in a plane, the most important first."""
 
@@ -60,6 +73,10 @@ class Plot(msgspec.Struct, frozen=True):
     """What the colour shows; empty where it shows nothing."""
     colour_range: tuple[float, float, float] | None = None
     """The values at the dark end, in the middle and at the light end of the ramp."""
+    legend: str = ""
+    """What the colours mean, where they do not follow the values evenly."""
+    density: Density | None = None
+    """What lies behind the points; it decides which part of the plane is shown."""
 
 
 RAMP_STEPS = 7

@@ -128,8 +128,10 @@ def _whole_span(values: Column) -> tuple[float, float]:
     near = exact[(exact >= low - reach) & (exact <= high + reach)]
     low, high = float(near.min()), float(near.max())
     margin = _MARGIN * (high - low) or 0.05 * abs(high) or 1.0
-    digit = 10.0 ** (np.floor(np.log10(margin)) - 1)
-    return float(np.floor((low - margin) / digit) * digit), float(np.ceil((high + margin) / digit) * digit)
+    decimals = 1 - int(np.floor(np.log10(margin)))
+    digit = 10.0**-decimals
+    ends = np.floor((low - margin) / digit) * digit, np.ceil((high + margin) / digit) * digit
+    return round(float(ends[0]), decimals), round(float(ends[1]), decimals)
 
 
 # ── as a session holds them ───────────────────────────────────────────────────────────────────────────────

@@ -33,6 +33,7 @@ def test_every_verb_tells_the_quantisation(run: Run, quantised: Path, tmp_path: 
         "tokens": (),
         "inspect": ("--token", " the"),
         "neighbours": ("--token", " the"),
+        "map": ("--token", " the"),
         "repeat": ("--token", " the"),
         "logprobs": ("--prompt", "the mynah"),
     }

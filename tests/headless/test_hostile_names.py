@@ -97,6 +97,7 @@ WORKS = (
     ("logprobs", MODEL, MODEL, "--token-id", "40", "--plain", *PARROT),
     ("logprobs", MODEL, "--models-down", "--token-id", "40", "--plain", *PARROT),
     ("neighbours", MODEL, "--token-id", "40"),
+    ("map", MODEL, "--token-id", "40", "--export", "{}/m{h}.svg"),
     ("prove", MODEL, "--token-id", "40", "--export", "{}/c{h}.jsonl"),
     ("prove", MODEL, "--check", "{}/c{h}.jsonl"),
     ("verify", MODEL, "--token-ids", "40", "--definitions", "plain", "--plain", "--export", "{}/x{h}.csv"),

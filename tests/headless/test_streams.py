@@ -32,6 +32,7 @@ VERBS = (
     ("repeat", "zoo:mynah", "--token-id", "907"),
     ("logprobs", "zoo:mynah", "--template", "word-is", "--token-id", "907"),
     ("neighbours", "zoo:mynah", "--token-id", "907"),
+    ("map", "zoo:mynah", "--json"),
     ("prove", "zoo:mynah", "--token-id", "907", "--json", "--quiet"),
     ("verify", "zoo:mynah", "--token-ids", "907", "--definitions", "plain", "--controls", "0"),
     ("session", "schema"),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
 
 from explorer.base.records.compare import CompareTokens, KnownReplies, TokenComparison, TokenPair
 from explorer.base.records.inspect import InspectToken, PublishedFact, TokenDetail
 from explorer.base.records.lineage import BaseLogprob, Favourite, FindLineage, Lineage, LineagePair, Rung
 from explorer.base.records.logprobs import LogprobCell, LogprobColumn, LogprobTable, ReadLogprobs, TopToken
+from explorer.base.records.maps import MapAxis, MapCells, MapPoint, MapQuality, MapView, ViewMap
 from explorer.base.records.models import CatalogueEntry, ListModels, LoadModel, ModelCatalogue, ModelInfo, ModelLoaded
 from explorer.base.records.neighbours import FindNeighbours, Neighbour, Neighbourhood
 from explorer.base.records.notes import MarkToken, Noted, WriteNote
@@ -124,6 +126,19 @@ def comparison_exchange(text: str) -> Exchange:
     )
 
 
+def map_exchange(text: str) -> Exchange:
+    """A view of a map: four cells, two of them with tokens."""
+    named = MapPoint(token=ref(text=text), category="ok", role="subject", x=0.5, y=0.25, value=0.75)
+    view = MapView(
+        model="mynah", plane=text, space="input", x_axis=MapAxis(name=text, title=text),
+        y_axis=MapAxis(name="pc1", title=text, share=0.25), window=(0.0, 2.0, -1.0, 1.0),
+        cells=MapCells(columns=2, rows=2, packed=zlib.compress(bytes([0, 1, 9, 24]))), in_view=4, total=5, left_out=1,
+        digest="e" * 32, colour=text, colour_edges=(0.0, 0.25, 0.5, 1.0, 2.0, 4.0), points=(named,),
+        quality=MapQuality(sample=100, trustworthiness=0.75, recall=0.25, recall_100=0.5), notes=(text,),
+    )  # fmt: skip
+    return ViewMap(model="mynah", plane=text, token_id=5, colour=text), view
+
+
 def lineage_exchange(text: str) -> Exchange:
     request = FindLineage(children=("mynah",), bases=("mynah",), templates=(Template(name=text, question="{token}"),))
     rung = Rung(name="B1 r", null=text, p=1e-9, z=9.5, effect=0.5, fixed=9, tokens=20, said=text)
@@ -164,6 +179,7 @@ def exchanges(text: str = PLAIN) -> list[Exchange]:
         (ReadLogprobs(models=("mynah",), prompt=text), logprob_table(-1.41, -15.0, float("-inf"), text=text)),
         (FindNeighbours(model="mynah", token_id=5), neighbourhood(text)),
         comparison_exchange(text),
+        map_exchange(text),
         lineage_exchange(text),
         (ListModels(), catalogue),
         *verification_exchanges(text),

@@ -12,6 +12,7 @@ from explorer.base.records.compare import CompareTokens, TokenComparison
 from explorer.base.records.inspect import FindToken, InspectToken, TokenDetail, TokenFound
 from explorer.base.records.lineage import FindLineage, Lineage, LineagePair
 from explorer.base.records.logprobs import LogprobColumn, LogprobTable, ReadLogprobs, TopToken
+from explorer.base.records.maps import MapAxis, ReadMap, ViewMap, VocabularyMap
 from explorer.base.records.models import (
     CatalogueEntry,
     ListModels,
@@ -42,7 +43,7 @@ from explorer.base.records.verification import ReadVerdicts, VerdictColumns, Ver
 from explorer.base.records.vocabulary import RankedTokens, RankTokens, ReadVocabulary, VocabularyColumns
 from explorer.base.templates import TEMPLATES
 from explorer.specs.registry import describe, summarise
-from tests.sessions.example_sessions import speakability_exchanges, verification_exchanges
+from tests.sessions.example_sessions import map_exchange, speakability_exchanges, verification_exchanges
 
 HOSTILE = "[/foo] \x1b]52;c;aGk=\x07 \u202e \n\t"
 TOKEN = TokenRef(token_id=742, token_bytes=HOSTILE.encode().hex(), text=HOSTILE)
@@ -120,6 +121,8 @@ REQUESTS: list[AnyRequest] = [
     ReadLogprobs(models=(HOSTILE, "b"), prompt=HOSTILE, token_id=742),
     FindNeighbours(model=HOSTILE, token_id=742),
     CompareTokens(model=HOSTILE, token_ids=(1, 2)),
+    ReadMap(model=HOSTILE, plane=HOSTILE),
+    ViewMap(model=HOSTILE, plane=HOSTILE, token_id=742, colour=HOSTILE),
     FindLineage(children=(HOSTILE,), bases=("b", HOSTILE), templates=(TEMPLATES[0],)),
     MarkToken(model=HOSTILE, token_id=742, text=HOSTILE),
     WriteNote(text=HOSTILE, model=HOSTILE, token_id=742),
@@ -167,6 +170,18 @@ OUTCOMES: list[AnyOutcome] = [
         indicator_ranges={},
     ),
     TokenComparison(model=HOSTILE, rows=(ROW,), pairs=()),
+    VocabularyMap(
+        model=HOSTILE,
+        plane=HOSTILE,
+        space="input",
+        x=EMPTY,
+        y=EMPTY,
+        x_axis=MapAxis(name=HOSTILE, title=HOSTILE),
+        y_axis=MapAxis(name=HOSTILE, title=HOSTILE),
+        digest="",
+        left_out=1,
+    ),
+    map_exchange(HOSTILE)[1],
     Noted(),
     *(outcome for _, outcome in VERIFICATION),
     *(outcome for _, outcome in SPEAKING),

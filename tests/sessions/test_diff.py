@@ -26,8 +26,8 @@ def test_a_session_does_not_differ_from_itself() -> None:
     difference = diff_sessions(whole, whole)
     assert difference.is_none
     assert [type(pair.first.request).__name__ for pair in difference.pairs] == [
-        "RankTokens", "InspectToken", "RepeatBack", "ReadLogprobs", "FindNeighbours", "CompareTokens", "FindLineage",
-        "Verify", "ReadEvidence", "SelfTest", "MatchTokenList", "ProveSpeakability",
+        "RankTokens", "InspectToken", "RepeatBack", "ReadLogprobs", "FindNeighbours", "CompareTokens", "ViewMap",
+        "FindLineage", "Verify", "ReadEvidence", "SelfTest", "MatchTokenList", "ProveSpeakability",
     ]  # fmt: skip
     assert [pair.difference for pair in difference.models] == [""]
 

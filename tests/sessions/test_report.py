@@ -19,8 +19,9 @@ from explorer.base.records.record import Failure
 from explorer.sessions.file.reader import SessionFile
 from explorer.sessions.report.markdown import markdown_paragraph, markdown_text
 from explorer.sessions.report.page import html_report, write_report
-from explorer.sessions.report.svg import NO_VALUE, RAMP, plot_svg
 from explorer.specs.neighbours import plot
+from explorer.specs.picture import NO_VALUE, RAMP
+from explorer.specs.plot_svg import plot_svg
 from explorer.tui.panes.neighbours.view import GLYPHS, NO_VALUE_GLYPH, scatter
 from explorer.tui.widgets.plot import Palette
 from tests.sessions.example_sessions import HOSTILE, exchanges, neighbourhood, write_session
@@ -28,7 +29,7 @@ from tests.sessions.example_sessions import HOSTILE, exchanges, neighbourhood, w
 PLAIN_TAGS = {
     "html", "head", "meta", "title", "style", "body", "main", "header", "h1", "dl", "dt", "dd", "div", "table", "thead",
     "tbody", "tr", "th", "td", "nav", "ol", "li", "a", "section", "h2", "time", "p", "blockquote", "figure", "svg",
-    "rect", "circle", "text", "span", "footer", "caption",
+    "rect", "path", "circle", "text", "span", "footer", "caption",
 }  # fmt: skip
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]")
 

@@ -18,8 +18,8 @@ from explorer.base.records.repeat_back import RepeatBack, RepeatBackResult
 from explorer.base.records.speakability import ProveSpeakability, SpeakabilityResult
 from explorer.engine.handlers import Engine
 from explorer.sessions.file.recent import sample_sessions
-from explorer.sessions.report.svg import plot_picture
 from explorer.specs.neighbours import plot
+from explorer.specs.plot_svg import plot_picture
 from explorer.tables.row_exports import as_tsv, write_rows
 from explorer.tui.shell.stage import Stage
 from tests.app_driver import asked, running, settled, steps, until

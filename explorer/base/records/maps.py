@@ -9,7 +9,7 @@ from explorer.base.records.record import Array, Outcome, Record, Request
 from explorer.base.records.tokens import Category, TokenRef
 
 PLANES: dict[str, str] = {
-    "reference": "cosine distance to the reference tokens × distance to the centroid (where there are reference tokens)",
+    "reference": "cosine distance to the reference tokens × distance to the centroid (needs such tokens)",
     "distance": "distance to the centroid × first principal component",
     "cosine": "norm × cosine with the centroid",
     "pca": "first × second principal component",
@@ -155,7 +155,7 @@ class MapCells(Record, kw_only=True):
     rounded. Colour 0 to 6: mean percentile rank of the cell's tokens in sevenths; 7: no token has a number."""
 
     def problem(self) -> str:
-        if not (0 < self.columns and 0 < self.rows and self.columns * self.rows <= MOST_CELLS):
+        if not (self.columns > 0 and self.rows > 0 and self.columns * self.rows <= MOST_CELLS):
             return f"{self.columns} × {self.rows} cells are not possible"
         return "" if unpack_bytes(self) is not None else "the cells cannot be unpacked"
 

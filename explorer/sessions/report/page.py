@@ -20,9 +20,9 @@ from explorer.base.files import write_whole
 from explorer.sessions.file.reader import SessionFile
 from explorer.sessions.report.markdown import markdown_report
 from explorer.sessions.report.section import header_facts, models_of_session, section_of, title_of
-from explorer.sessions.report.svg import ON_WHITE, plot_svg, style_of
 from explorer.specs.blocks import Plot, Quote, Words
 from explorer.specs.models import models_table
+from explorer.specs.plot_svg import ON_WHITE, plot_svg, style_of
 
 CONTENTS_UP_TO = 400
 """Steps; the list of contents of a longer session would be a page nobody reads."""

@@ -86,7 +86,7 @@ class Exports:
             self._stage.remark(f"{words}: written to {visible(str(path), spaces=False)}")
 
     async def _write_plot(self, found: Takeaway, path: Path) -> None:
-        from explorer.sessions.report.svg import plot_picture
+        from explorer.specs.plot_svg import plot_picture
         from explorer.tables.exports import write_content
 
         if found.plot is None:

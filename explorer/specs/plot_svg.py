@@ -1,4 +1,4 @@
-"""A plot as an inline SVG picture: points, labels that do not overlap, a colour scale. Pure text."""
+"""A plot as an SVG picture: points, labels that do not overlap, a colour scale, density behind them. Pure text."""
 
 from __future__ import annotations
 
@@ -8,11 +8,9 @@ from html import escape
 from string import Template
 
 from explorer.specs.blocks import Plot, Point, ramp_step
+from explorer.specs.density_svg import Frame, density_svg
+from explorer.specs.picture import HEIGHT, MARGIN, NO_VALUE, RAMP, WIDTH
 
-WIDTH, HEIGHT, MARGIN = 720, 420, 40
-RAMP = ("#440154", "#443983", "#31688e", "#21918c", "#35b779", "#90d743", "#fde725")
-"""Viridis: even to the eye, and told apart by people who see colours otherwise."""
-NO_VALUE = "#8a8a8a"
 CHARACTER = 7.0
 """Width of a letter of a label, in units of the picture."""
 LABEL = 22
@@ -21,7 +19,7 @@ LABEL = 22
 _STYLE = Template("""
 svg .frame { fill: $wash; stroke: $line; }
 svg text { font: 11.5px ui-monospace, "DejaVu Sans Mono", monospace; fill: $ink; }
-svg .axis { font-size: 10.5px; fill: $dim; }
+svg .axis, svg .tick { font-size: 10.5px; fill: $dim; }
 svg circle { stroke: $paper; } svg .subject { stroke: $ink; stroke-width: 3; }
 """)
 ON_WHITE = {"wash": "#f5f7f9", "line": "#d9e0e7", "ink": "#1d2733", "dim": "#667585", "paper": "#fff"}
@@ -50,16 +48,19 @@ def style_of(colours: Mapping[str, str]) -> str:
 
 def _drawn(plot: Plot) -> str:
     """What is in the picture."""
-    places = _places(plot.points)
-    marks = [_mark(point, place, plot.colour_range) for point, place in zip(plot.points, places, strict=True)]
+    frame = None if plot.density is None else Frame.around(plot.density)
+    points = plot.points if frame is None else [point for point in plot.points if frame.shows(point)]
+    places = _places(points) if frame is None else [frame.place(point.x, point.y) for point in points]
+    marks = [_mark(point, place, plot.colour_range) for point, place in zip(points, places, strict=True)]
+    behind = "" if frame is None or plot.density is None else density_svg(plot.density, frame) + frame.ticks()
     axes = f"{plot.x_axis} · {plot.y_axis}"
-    scale = ""
-    if plot.colour and plot.colour_range is not None:
+    scale = f" · colour: {plot.legend}" if plot.legend else ""
+    if plot.colour and plot.colour_range is not None and not scale:
         low, middle, high = plot.colour_range
         scale = f" · colour: {plot.colour}, ≤{low:.4g} (dark) – {middle:.4g} – ≥{high:.4g} (light)"
     return (
         f'<rect class="frame" x="1" y="1" width="{WIDTH - 2}" height="{HEIGHT - 2}" rx="6"/>'
-        f"{''.join(marks)}{''.join(_labels(plot.points, places))}"
+        f"{behind}{''.join(marks)}{''.join(_labels(points, places))}"
         f'<text class="axis" x="12" y="{HEIGHT - 12}">{escape(axes + scale)}</text>'
     )
 

@@ -1,0 +1,157 @@
+"""What is said of maps: words, the picture as plain data, and rows."""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Iterable
+
+from explorer.base.records.maps import (
+    COLOUR_STEPS,
+    COMPONENT_AXES,
+    MapPoint,
+    MapQuality,
+    MapView,
+    ViewMap,
+    VocabularyMap,
+    unpack_bytes,
+)
+from explorer.specs.blocks import Block, Density, Plot, Point, Table, Words, count, number, prose, token_text
+from explorer.specs.command_line import Row
+
+MATRICES = {"input": "W_E", "output": "W_U"}
+ROUND = ("pca", "radial")
+"""Planes on which a unit is as long along x as along y."""
+
+
+def describe_view(request: ViewMap) -> str:
+    """'map the vocabulary of mynah, plane distance, around token 742, coloured by input_norm'."""
+    words = [f"map the vocabulary of {prose(request.model)}", plane_words(request.plane)]
+    words += [f"around token {request.token_id}"] if request.token_id is not None else []
+    words += [f"coloured by {prose(request.colour)}"] if request.colour else []
+    return ", ".join(words)
+
+
+def plane_words(plane: str) -> str:
+    """The plane by its name."""
+    return f"plane {prose(plane)}" if plane else "the plane proposed first"
+
+
+def summarise_view(outcome: MapView) -> str:
+    """The axes, and how many tokens are in view."""
+    axes = f"{prose(outcome.x_axis.title)} × {prose(outcome.y_axis.title)}"
+    return f"{axes}: {outcome.in_view:,} of {count(outcome.total, 'token')} in view"
+
+
+def summarise_map(outcome: VocabularyMap) -> str:
+    """The axes, and how many tokens have a place."""
+    placed = outcome.x.shape[0] - outcome.left_out
+    return f"{prose(outcome.x_axis.title)} × {prose(outcome.y_axis.title)}: {count(placed, 'token')}"
+
+
+def view_blocks(request: ViewMap, outcome: MapView) -> Iterable[Block]:
+    """What the plane keeps, the picture, and the named tokens."""
+    yield Words(prose(_said_of(outcome)))
+    if told := kept_words(outcome):
+        yield Words(told)
+    yield view_plot(outcome)
+    if outcome.points:
+        yield _points_table(outcome)
+    yield from (Words(prose(note), warns=True) for note in outcome.notes)
+
+
+def _said_of(outcome: MapView) -> str:
+    left_out = f"; {count(outcome.left_out, 'token')} without a place" if outcome.left_out else ""
+    plane = f"plane {outcome.plane} of {MATRICES[outcome.space]}"
+    return f"{outcome.model}: {plane}: {summarise_view(outcome)}{left_out}"
+
+
+def kept_words(outcome: MapView | VocabularyMap) -> str:
+    """How much of the rows' geometry the plane keeps, in one sentence; empty where neither axis can say it."""
+    if outcome.quality is not None:
+        return quality_words(outcome.quality)
+    shares = [axis.share for axis in (outcome.x_axis, outcome.y_axis) if axis.share is not None]
+    if not shares:
+        return ""
+    held = f"{100 * sum(shares):.1f} %"
+    axes = "The two axes hold" if len(shares) == 2 else "The component holds"
+    return f"{axes} {held} of the rows' variance: most of what is near or far is not in this plane."
+
+
+def quality_words(quality: MapQuality) -> str:
+    """What a plane that is made to keep neighbours does keep."""
+    return (
+        f"Of a token's 10 nearest rows {100 * quality.recall:.0f} % are among its 10 nearest here and "
+        f"{100 * quality.recall_100:.0f} % among its 100 nearest; trustworthiness {quality.trustworthiness:.3f} "
+        f"(sample of {quality.sample:,}). Distances between groups mean nothing."
+    )
+
+
+def view_plot(outcome: MapView) -> Plot:
+    """The picture: cells of the window, and the named tokens in it."""
+    codes = unpack_bytes(outcome.cells) or b""
+    density = Density(outcome.cells.columns, outcome.cells.rows, codes, outcome.window, is_round(outcome))
+    return Plot(
+        title=f"map of {prose(outcome.model)}, plane {prose(outcome.plane)}",
+        points=tuple(_point(point, outcome.colour_edges) for point in outcome.points),
+        x_axis=prose(outcome.x_axis.title),
+        y_axis=f"{prose(outcome.y_axis.title)} ↑",
+        colour=prose(outcome.colour),
+        colour_range=(0.0, 0.5, 1.0) if outcome.colour_edges else None,
+        legend=colour_words(outcome),
+        density=density if codes else None,
+    )
+
+
+def colour_words(outcome: MapView) -> str:
+    """What the seven colours mean."""
+    if not outcome.colour_edges:
+        return ""
+    low, *_, high = outcome.colour_edges
+    return f"{prose(outcome.colour)} by sevenths of the tokens, <{low:.4g} (dark) – ≥{high:.4g} (light)"
+
+
+def is_round(outcome: MapView | VocabularyMap) -> bool:
+    """Whether a unit must be as long along x as along y, so that distances look like what they are."""
+    both = outcome.x_axis.name in COMPONENT_AXES and outcome.y_axis.name in COMPONENT_AXES
+    return both or outcome.plane in ROUND
+
+
+def colour_step(value: float | None, edges: tuple[float, ...]) -> int | None:
+    """In which seventh of the tokens a value lies, 0 to 6; None where there is nothing to tell."""
+    return None if value is None or value != value or not edges else bisect.bisect_right(edges, value)
+
+
+def _point(point: MapPoint, edges: tuple[float, ...]) -> Point:
+    step = colour_step(point.value, edges)
+    return Point(
+        x=point.x,
+        y=point.y,
+        label=token_text(point.token),
+        detail=f"id {point.token.token_id} · {point.role} · ({point.x:.4g}, {point.y:.4g})",
+        value=None if step is None else (step + 0.5) / COLOUR_STEPS,
+        is_subject=point.role == "subject",
+    )
+
+
+def _points_table(outcome: MapView) -> Table:
+    colour = (prose(outcome.colour),) if outcome.colour else ()
+    heads = ("id", "token", "category", "why named", "x", "y", *colour)
+    rows = tuple(
+        (str(point.token.token_id), token_text(point.token), point.category, point.role, number(point.x),
+         number(point.y), *(number(point.value) for _ in colour))
+        for point in outcome.points
+    )  # fmt: skip
+    strong = frozenset(place for place, point in enumerate(outcome.points) if point.role == "subject")
+    return Table(heads, rows, frozenset({"id", "x", "y", *colour}), strong, title="named tokens")
+
+
+def map_rows(outcome: VocabularyMap) -> Iterable[Row]:
+    """Every token that has a place: its id, where it lies, and its colour's number where one was asked for."""
+    x, y = outcome.x.numpy().tolist(), outcome.y.numpy().tolist()
+    values = None if outcome.values is None else outcome.values.numpy().tolist()
+    for token_id, (across, up) in enumerate(zip(x, y, strict=True)):
+        if across == across:  # NaN has no place
+            row = {"model": outcome.model, "token_id": token_id, "x": across, "y": up}
+            if values is not None:
+                row["value"] = values[token_id] if values[token_id] == values[token_id] else None
+            yield row

@@ -1,0 +1,232 @@
+"""Maps: a whole vocabulary on a plane, and views of it."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from explorer.base.errors import UsageError
+from explorer.base.records.maps import (
+    COMPONENT_AXES,
+    MAP_AXES,
+    PLANES,
+    MapView,
+    ReadMap,
+    ViewMap,
+    VocabularyMap,
+    Window,
+    window_problem,
+)
+from explorer.base.records.tokens import TokenRow, bare_row
+from explorer.specs.blocks import Block, prose
+from explorer.specs.command_line import Asked, Verb, add_token, at_least_none, ids
+from explorer.specs.comparing.agreement import Agreement, Comparison
+from explorer.specs.map_words import describe_view, map_rows, plane_words, summarise_map, summarise_view, view_blocks
+from explorer.specs.spec import Spec
+
+PICTURES = (".svg", ".png")
+SUSPECTS = 20
+REFERENCES = 20
+
+# ── in a session ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def subject_of(request: ViewMap, outcome: object) -> TokenRow | None:
+    """The token that the view is about."""
+    if not isinstance(outcome, MapView):
+        return None
+    found = next((point for point in outcome.points if point.role == "subject"), None)
+    return None if found is None else msgspec.structs.replace(bare_row(found.token), category=found.category)
+
+
+ELSEWHERE = 0.02
+"""Share of a view's tokens that may be in another cell: sums in another order move some over an edge."""
+PICTURE = 1e-3
+"""Share of the window by which a named token may be elsewhere."""
+
+
+def compare(request: ViewMap, recorded: MapView, live: MapView, comparison: Comparison) -> Agreement:
+    """The same map where the digests agree; else every word and number, the places and the cells nearly the same."""
+    if recorded.digest == live.digest and recorded == live:
+        return Agreement("")
+    apart = _parts_apart(recorded, live)
+    alike = msgspec.structs.replace(
+        recorded, cells=live.cells, digest=live.digest, in_view=live.in_view, window=live.window, points=live.points
+    )
+    return Agreement(comparison.difference(alike, live) or apart)
+
+
+def _parts_apart(recorded: MapView, live: MapView) -> str:
+    for name, was, came in zip(("left", "right", "bottom", "top"), recorded.window, live.window, strict=True):
+        if abs(was - came) > PICTURE * max(abs(edge) for edge in recorded.window):
+            return f"window, {name}: {was:.6g} was recorded, {came:.6g} came"
+    theirs = {point.token.token_id: point for point in live.points}
+    left, right, bottom, top = recorded.window
+    for point in recorded.points:
+        other = theirs.get(point.token.token_id)
+        if other is None:
+            return f"token {point.token.token_id} was named, and is not now"
+        if abs(point.x - other.x) > PICTURE * (right - left) or abs(point.y - other.y) > PICTURE * (top - bottom):
+            places = f"({point.x:.4g}, {point.y:.4g}) was recorded, ({other.x:.4g}, {other.y:.4g}) came"
+            return f"token {point.token.token_id}: {places}"
+    share = _share_elsewhere(recorded, live)
+    return f"{100 * share:.1f} % of the tokens are in another cell" if share > ELSEWHERE else ""
+
+
+def _share_elsewhere(recorded: MapView, live: MapView) -> float:
+    """Share of the tokens that are in one view's cells and not in the other's; 1 for other grids."""
+    from explorer.tables.map_cells import unpack_cells  # NumPy, only where something is compared
+
+    was, came = unpack_cells(recorded.cells).counts, unpack_cells(live.cells).counts
+    if was.shape != came.shape:
+        return 1.0
+    return float(abs(was - came).sum() / max(1, was.sum() + came.sum()))
+
+
+# ── on the command line ───────────────────────────────────────────────────────────────────────────────────
+
+
+def _window(text: str) -> Window:
+    try:
+        left, right, bottom, top = (float(part) for part in text.split(","))
+    except ValueError as error:
+        raise ArgumentTypeError(f"'{text}' is not four numbers: write LEFT,RIGHT,BOTTOM,TOP") from error
+    if problem := window_problem((left, right, bottom, top)):
+        raise ArgumentTypeError(problem)
+    return left, right, bottom, top
+
+
+def _arguments(parser: ArgumentParser) -> None:
+    planes = "; ".join(f"{name}: {meaning}" for name, meaning in PLANES.items())
+    axes = f"indicators, {COMPONENT_AXES[0]} to {COMPONENT_AXES[-1]}" + "".join(
+        f", {name}" for name in MAP_AXES if name not in COMPONENT_AXES
+    )
+    parser.add_argument(
+        "--plane", default="", metavar="NAME",
+        help=f"{planes}; or two axes, X,Y, of {axes} (default: reference where there is one, else distance)",
+    )  # fmt: skip
+    add_token(parser, required=False)
+    parser.add_argument("--colour", default="", metavar="NAME", help="an axis to colour by (default: the indicator)")
+    parser.add_argument("--space", choices=("input", "output"), default="input", help="rows of W_E (default), or W_U")
+    parser.add_argument("--window", type=_window, metavar="L,R,B,T", help="only this part: LEFT,RIGHT,BOTTOM,TOP")
+    parser.add_argument("--name", type=ids, default=(), metavar="IDS", help="tokens to name: 907, or 5,9-12")
+    parser.add_argument(
+        "--suspects", type=at_least_none, default=SUSPECTS, metavar="N",
+        help=f"name the N tokens lowest by the default indicator (default {SUSPECTS})",
+    )  # fmt: skip
+    parser.add_argument("--unused-ids", type=ids, metavar="IDS", help="ids of the reference tokens: 5,9-12")
+    parser.add_argument(
+        "--export", metavar="FILE",
+        help="write the picture (.svg, .png), or every token with its place (.parquet, .csv, .jsonl)",
+    )  # fmt: skip
+
+
+def _before(given: Namespace, wrong: Callable[[str], Any]) -> None:
+    """A file that cannot be written is refused before anything is computed."""
+    if given.export and Path(given.export).suffix.lower() not in PICTURES:
+        from explorer.tables.exports import form_of
+
+        if form_of(Path(given.export)) not in ("csv", "parquet", "jsonl", "markdown"):
+            raise UsageError(
+                f"{Path(given.export).name} is no form of a map", hint="End it with .svg, .png or .parquet."
+            )
+
+
+def _requests(asked: Asked) -> Iterable[ViewMap | ReadMap]:
+    """The view, unless only the rows are asked for and nothing is recorded; the whole map for rows and most files."""
+    given = asked.arguments
+    for model, token_id in zip(asked.models, asked.token_ids, strict=True):
+        view = ViewMap(
+            model=model.name,
+            plane=given.plane,
+            space=given.space,
+            token_id=token_id,
+            seed=asked.settings.seed,
+            colour=given.colour,
+            window=given.window,
+            named=given.name,
+            suspects=given.suspects,
+            references=REFERENCES,
+            unused_ids=given.unused_ids,
+        )
+        suffix = Path(given.export or "").suffix.lower()
+        if not given.json or given.session or suffix == ".svg":
+            yield view
+        if given.json or suffix not in ("", ".svg"):
+            yield ReadMap(
+                model=model.name,
+                plane=given.plane,
+                space=given.space,
+                token_id=token_id,
+                seed=asked.settings.seed,
+                colour=given.colour,
+                unused_ids=given.unused_ids,
+            )
+
+
+def _printed(given: Namespace, request: Any, outcome: Any) -> Iterable[Block]:
+    return view_blocks(request, outcome) if isinstance(outcome, MapView) else ()
+
+
+def _export(given: Namespace, request: Any, outcome: Any) -> None:
+    """Write the file that `--export` names, one a model."""
+    if not given.export:
+        return
+    path = Path(given.export)
+    if len(given.sources) > 1:
+        path = path.with_stem(f"{path.stem}-{outcome.model}")
+    if (path.suffix.lower() == ".svg") != isinstance(outcome, MapView):
+        return
+    from explorer.specs.map_files import write_map  # NumPy
+
+    print(f"{write_map(outcome, path)} written to {prose(path.name)}", file=sys.stderr)
+
+
+SPECS = (
+    Spec(
+        request=ReadMap,
+        outcome=VocabularyMap,
+        describe=lambda request: f"read the map of {prose(request.model)}, {plane_words(request.plane)}",
+        summarise=summarise_map,
+        answer="explorer.engine.answers.maps.answer:answer_read",
+        needs=lambda request: frozenset({"vocabulary", "weights"}),
+        token="token_id",
+        recorded=False,
+        json_rows=map_rows,
+    ),
+    Spec(
+        request=ViewMap,
+        outcome=MapView,
+        describe=describe_view,
+        summarise=summarise_view,
+        blocks=view_blocks,
+        answer="explorer.engine.answers.maps.answer:answer_view",
+        needs=lambda request: frozenset({"vocabulary", "weights"}),
+        token="token_id",
+        subject=subject_of,
+        compare=compare,
+        verb=Verb(
+            name="map",
+            help="map the whole vocabulary on a plane",
+            arguments=_arguments,
+            before=_before,
+            requests=_requests,
+            token="each",
+            blocks=_printed,
+            after=_export,
+            examples=(
+                (
+                    "zoo:mynah --plane distance --export map.svg",
+                    "every token by centroid distance and PC1, as a picture",
+                ),
+                ("zoo:mynah --plane pc1,pc2 --json", "one object a token: token_id, x, y"),
+            ),
+        ),
+        selects_model=True,
+    ),
+)

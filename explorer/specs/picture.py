@@ -1,0 +1,8 @@
+"""Sizes and colours of pictures in reports and files."""
+
+from __future__ import annotations
+
+WIDTH, HEIGHT, MARGIN = 720, 420, 40
+RAMP = ("#440154", "#443983", "#31688e", "#21918c", "#35b779", "#90d743", "#fde725")
+"""Viridis: even to the eye, and told apart by people who see colours otherwise."""
+NO_VALUE = "#8a8a8a"

@@ -1,0 +1,184 @@
+"""Maps of whole vocabularies: planes against the indicators and rows they are made of, and views a session can hold."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+
+from explorer.base.errors import ExplorerError, UsageError
+from explorer.base.records.maps import PLANES, MapView, ReadMap, ViewMap, VocabularyMap
+from explorer.base.records.plain import dump_json, load_json
+from explorer.base.records.unions import Cancelled
+from explorer.base.records.vocabulary import ReadVocabulary, VocabularyColumns
+from explorer.engine.handlers import Engine
+from explorer.engine.models.abilities import weights_of
+from explorer.engine.queue import Control
+from explorer.specs.comparing.agreement import Comparison
+from explorer.specs.maps import compare
+from explorer.specs.registry import spec_of
+from explorer.tables.map_cells import Cloud, unpack_cells
+from tests.behaviour.behaviour_fakes import run_through
+from tests.engine_work import answer
+
+BYTES = 20_000
+"""A view in a session, at most."""
+
+
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    made = Engine()
+    made.models.load("zoo:mynah")
+    made.models.load("zoo:starling")
+    return made
+
+
+def ask(engine: Engine, plane: str, model: str = "mynah", **more: Any) -> VocabularyMap:
+    found = answer(engine, ReadMap(model=model, plane=plane, **more))
+    assert isinstance(found, VocabularyMap)
+    return found
+
+
+def view(engine: Engine, plane: str, **more: Any) -> MapView:
+    found = answer(engine, ViewMap(model="mynah", plane=plane, **more))
+    assert isinstance(found, MapView)
+    return found
+
+
+def indicators(engine: Engine, model: str = "mynah") -> dict[str, np.ndarray]:
+    found = answer(engine, ReadVocabulary(model=model))
+    assert isinstance(found, VocabularyColumns)
+    return {name: column.numpy() for name, column in found.indicators.items()}
+
+
+def test_a_plane_of_indicators_is_those_of_the_table(engine: Engine) -> None:
+    columns = indicators(engine)
+    found = ask(engine, "output_norm,unused_l2_distance")
+    assert np.array_equal(found.x.numpy(), columns["output_norm"])
+    assert np.array_equal(found.y.numpy(), columns["unused_l2_distance"])
+    assert (found.x_axis.name, found.y_axis.name, found.left_out) == ("output_norm", "unused_l2_distance", 0)
+
+
+@pytest.mark.parametrize("plane", [name for name in PLANES if name not in ("landmarks", "neighbours")])
+def test_every_named_plane_places_every_token_that_counts(engine: Engine, plane: str) -> None:
+    found = ask(engine, plane, model="starling")
+    x, y = found.x.numpy(), found.y.numpy()
+    assert found.plane == plane
+    size = weights_of(engine.models.get("starling")).vocabulary
+    assert np.isfinite(x[: size.tokenizer_size]).all()
+    assert np.isnan(x[size.tokenizer_size :]).all()
+    assert np.array_equal(np.isnan(x), np.isnan(y))
+    assert found.left_out == size.size - size.tokenizer_size > 0
+
+
+def test_the_plane_proposed_first_follows_the_default_indicator(engine: Engine) -> None:
+    found = answer(engine, ReadVocabulary(model="mynah"))
+    assert isinstance(found, VocabularyColumns)
+    by_reference = found.default_indicator.startswith("unused_")
+    assert ask(engine, "").plane == ("reference" if by_reference else "distance")
+
+
+@pytest.mark.parametrize("token_id", [None, 907])
+def test_the_radial_plane_keeps_true_distances_from_its_middle(engine: Engine, token_id: int | None) -> None:
+    found = ask(engine, "radial", token_id=token_id)
+    rows = weights_of(engine.models.get("mynah")).embeddings().input.double().numpy()
+    middle = rows.mean(axis=0) if token_id is None else rows[token_id]
+    radius = np.hypot(found.x.numpy(), found.y.numpy())
+    assert radius == pytest.approx(np.linalg.norm(rows - middle, axis=1), rel=1e-5, abs=1e-6)
+    assert token_id is None or radius[token_id] == 0
+
+
+def test_components_say_their_share(engine: Engine) -> None:
+    found = ask(engine, "pca")
+    assert found.x_axis.share is not None
+    assert found.y_axis.share is not None
+    assert found.x_axis.share > found.y_axis.share > 0
+    x = found.x.numpy().astype(np.float64)
+    rows = weights_of(engine.models.get("mynah")).embeddings().input.double().numpy()
+    assert x.var() / rows.var(axis=0).sum() == pytest.approx(found.x_axis.share, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("plane", "said"),
+    [
+        ("beauty", "there is no plane 'beauty'"),
+        ("input_norm,", "there is no plane 'input_norm,'"),
+        ("input_norm,beauty", "'beauty' cannot be an axis"),
+        ("pc9,pc1", "'pc9' cannot be an axis"),
+        ("output_bias,pc1", "'output_bias' cannot be an axis: this model lacks it"),
+    ],
+)
+def test_what_is_no_plane_says_what_there_is(engine: Engine, plane: str, said: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        ask(engine, plane)
+    assert said in refused.value.message
+    assert "pca" in refused.value.hint or "pc1" in refused.value.hint
+
+
+def test_a_token_without_a_row_has_no_plane_around_it(engine: Engine) -> None:
+    for token_id in (3080, 10**6, -1):
+        with pytest.raises(ExplorerError, match="no place on a map"):
+            ask(engine, "radial", model="starling", token_id=token_id)
+
+
+def test_a_view_names_tokens_once_each_and_in_order_of_weight(engine: Engine) -> None:
+    found = view(engine, "distance", token_id=600, marked=(300, 600), named=(301, 300, 10**6), suspects=3, references=4)
+    roles = [(point.token.token_id, point.role) for point in found.points]
+    assert roles[:3] == [(600, "subject"), (300, "marked"), (301, "named")]
+    assert [role for _, role in roles[3:6]] == ["suspect"] * 3
+    assert len({token_id for token_id, _ in roles}) == len(roles)
+    whole = ask(engine, "distance")
+    assert found.digest == whole.digest
+    assert found.points[0].x == pytest.approx(float(whole.x.numpy()[600]))
+
+
+def test_a_view_is_small_and_its_cells_are_those_of_the_map(engine: Engine) -> None:
+    window = (0.5, 1.0, -0.25, 0.25)
+    for more in ({}, {"window": window}):
+        found = view(engine, "input_norm,pc1", suspects=50, **more)
+        assert found.problem() == found.cells.problem() == ""
+        assert len(dump_json(found)) < BYTES
+        assert load_json(dump_json(found), MapView) == found
+        whole = ask(engine, "input_norm,pc1")
+        cloud = Cloud(whole.x.numpy(), whole.y.numpy())
+        occupied = cloud.cells(found.window, found.cells.columns, found.cells.rows).counts > 0
+        assert np.array_equal(unpack_cells(found.cells).counts > 0, occupied)
+        assert found.in_view == len(cloud.inside(found.window)) <= found.total
+
+
+def test_it_can_be_stopped_while_rows_are_read(engine: Engine) -> None:
+    fresh = Engine(engine.models)
+    looks = iter([False] * 3)
+    stopped = Control(cancelled=lambda: next(looks, True), tell=lambda part: None)
+    parts, outcome = run_through(fresh.begin(ReadMap(model="mynah", plane="pca"), stopped))
+    assert outcome == Cancelled()
+    assert len(parts) == 3
+
+
+def test_views_of_other_cells_places_and_words_differ(engine: Engine) -> None:
+    request = ViewMap(model="mynah", plane="pca", token_id=907)
+    found = view(engine, "pca", token_id=907)
+    assert compare(request, found, found, Comparison()).difference == ""
+    slightly = msgspec.structs.replace(
+        found, digest="0" * 32, points=tuple(msgspec.structs.replace(p, x=p.x + 1e-7) for p in found.points)
+    )
+    assert compare(request, found, slightly, Comparison()).difference == ""
+    moved = tuple(msgspec.structs.replace(point, x=point.x + 0.5) for point in found.points)
+    for other, said in (
+        (msgspec.structs.replace(found, points=moved), "token 907: ("),
+        (msgspec.structs.replace(found, points=()), "token 907 was named"),
+        (msgspec.structs.replace(found, cells=view(engine, "distance").cells), "% of the tokens are in another cell"),
+        (msgspec.structs.replace(found, total=found.total - 1), "total"),
+        (msgspec.structs.replace(found, window=(-9.0, 9.0, -9.0, 9.0)), "window, left"),
+    ):
+        assert said in compare(request, found, other, Comparison()).difference
+
+
+def test_the_subject_of_a_step_is_the_token_it_was_asked_around(engine: Engine) -> None:
+    request = ViewMap(model="mynah", plane="pca", token_id=907)
+    row = spec_of(request).subject(request, view(engine, "pca", token_id=907))
+    assert row is not None
+    assert row.token_id == 907
+    assert spec_of(request).subject(request, view(engine, "pca")) is None

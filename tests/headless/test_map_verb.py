@@ -1,0 +1,91 @@
+"""The verb `map`: rows, files and sessions."""
+
+from __future__ import annotations
+
+import re
+import struct
+import zlib
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from explorer.base.records.maps import MapView
+from explorer.sessions.file.store import read_session
+from tests.direct_client import Run
+
+
+def test_json_is_an_object_a_token(run: Run) -> None:
+    status, rows, _ = run("map", "zoo:mynah", "--plane", "pca", "--colour", "input_norm")
+    assert status == 0
+    assert [row["token_id"] for row in rows] == list(range(len(rows)))
+    assert set(rows[0]) == {"model", "token_id", "x", "y", "value"}
+
+
+def test_without_json_it_says_what_the_plane_keeps_and_names_tokens(run: Run) -> None:
+    words = ("map", "zoo:mynah", "--plane", "pca", "--token", " the", "--suspects", "3")
+    status, (shown,), _ = run(*words, as_json=False)
+    assert status == 0
+    assert "plane pca of W_E" in shown["text"]
+    assert re.search(r"The two axes hold [\d.]+ % of the rows' variance", shown["text"])
+    assert "subject" in shown["text"]
+    assert shown["text"].count("suspect") == 3
+
+
+def test_the_picture_is_an_svg_with_cells_ticks_and_labels(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "map.svg"
+    status, _, said = run("map", "zoo:mynah", "--token", " the", "--export", str(file), as_json=False)
+    assert (status, said.strip().endswith("the map written to map.svg")) == (0, True)
+    root = ElementTree.fromstring(file.read_text())
+    names = [element.tag.rpartition("}")[2] for element in root.iter()]
+    assert root.tag == "{http://www.w3.org/2000/svg}svg"
+    assert names.count("path") > 3
+    assert sum(element.get("class") == "tick" for element in root.iter()) >= 4
+
+
+def test_the_picture_is_a_png(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "map.png"
+    assert run("map", "zoo:mynah", "--export", str(file), as_json=False)[0] == 0
+    data = file.read_bytes()
+    assert data.startswith(b"\x89PNG\r\n\x1a\n")
+    width, height = struct.unpack(">II", data[16:24])
+    length = struct.unpack(">I", data[33:37])[0]
+    assert len(zlib.decompress(data[41 : 41 + length])) == height * (3 * width + 1)
+
+
+def test_every_token_is_a_row_of_a_parquet_file(run: Run, tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet", reason="pyarrow is not installed")
+    file = tmp_path / "map.parquet"
+    _, rows, _ = run("map", "zoo:mynah", "--plane", "pca", "--export", str(file))
+    table = parquet.read_table(file)
+    assert table.column_names == ["model", "token_id", "x", "y"]
+    assert table.column("x").to_pylist() == [row["x"] for row in rows]
+
+
+def test_a_session_holds_the_view_and_checks(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "s.jsonl"
+    words = ("map", "zoo:mynah", "--token", " the", "--session", str(file))
+    assert run(*words)[0] == 0
+    _, step = read_session(file).steps
+    assert isinstance(step.outcome, MapView)
+    assert max(map(len, file.read_bytes().splitlines())) < 20_000
+    assert run("replay", str(file), "--check", as_json=False)[0] == 0
+    assert run("session", "report", str(file), "-o", str(tmp_path / "r.html"), as_json=False)[0] == 0
+    assert "<path fill=" in (tmp_path / "r.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--plane", "list"), "Write one of reference, distance,"),
+        (("--export", "map.bmp"), "no known form"),
+        (("--export", "map.ban.json"), "no form of a map"),
+        (("--window", "1,2,3"), "four numbers"),
+        (("--window", "2,1,0,1"), "not a window"),
+        (("--colour", "beauty"), "'beauty' cannot be an axis"),
+    ],
+)
+def test_what_makes_no_sense_is_told_in_one_line(run: Run, words: tuple[str, ...], said: str) -> None:
+    status, rows, error = run("map", "zoo:mynah", *words)
+    assert (status, rows) == (2, [])
+    assert said in error
