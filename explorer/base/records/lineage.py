@@ -47,7 +47,7 @@ class Rung(Record, kw_only=True):
     """One test of one pair. What did not run says why."""
 
     name: str
-    """`B1 r`, `B2 spelling`, `gate: spelling`."""
+    """`B1 r`, `B2 spelling`, `gate: spelling`; of the weights `W1 trained rows`."""
     null: str
     """What is permuted under the null, in words."""
     p: float | None = None
@@ -56,10 +56,13 @@ class Rung(Record, kw_only=True):
     effect: float | None = None
     """Mean over tokens, in the statistic's own units."""
     fixed: int | None = None
-    """Tokens matched with themselves."""
+    """Tokens, or neurons, matched with themselves."""
     tokens: int = 0
+    """Or rows, or neurons."""
     said: str = ""
     """Why it did not run, or what is to be known of it."""
+    equal: float | None = None
+    """Share of tensors or rows that are equal to the bit."""
 
 
 class LineagePair(Record, kw_only=True):

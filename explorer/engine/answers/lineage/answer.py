@@ -7,6 +7,7 @@ and no fatherhood: a child can be nearer to a sister than to its base.
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -26,7 +27,9 @@ from explorer.engine.answers.lineage.asked import (
 )
 from explorer.engine.answers.lineage.children import plan_children
 from explorer.engine.answers.lineage.rungs import Pair, Tested, closer, try_rungs
+from explorer.engine.answers.lineage.states import Looked, state_rungs
 from explorer.engine.answers.lineage.verdict import judge
+from explorer.engine.answers.lineage.weights import weight_rungs
 from explorer.engine.behaviour.errors import BehaviourError
 from explorer.engine.behaviour.prompts import check_token_id
 from explorer.engine.models.abilities import running
@@ -41,23 +44,14 @@ def answer(engine: Holdings, request: FindLineage, control: Control) -> Work:
     named = _named(answers[request.bases[0]].known, request)
     tested: dict[tuple[str, str], Tested] = {}
     found = LineagePart(pairs=(), favourites=())
+    looked = Looked()
     for child in request.children:
-        matters = {
-            base: choose_matter(answers[base].known, answers[child].known, request, named) for base in request.bases
-        }
-        for part in ask_all(_wanted(child, request, answers, matters), request.templates):
-            if control.cancelled():
+        for part in _test_child(child, request, answers, named, tested, looked):
+            if isinstance(part, LineagePart):
+                found = LineagePart(pairs=found.pairs + part.pairs, favourites=found.favourites + part.favourites)
+            elif control.cancelled():
                 return Cancelled(partial=_result(found, tested, request, answers) if found.pairs else None)
             yield part
-        for base, matter in matters.items():
-            pair = Pair(answers[base], answers[child], matter, _references(request, base, answers))
-            tested[child, base] = try_rungs(pair, request)
-        new = LineagePart(
-            pairs=tuple(judge([tested[child, base] for base in request.bases], request)),
-            favourites=tuple(_favourites(child, request, answers, matters)),
-        )
-        found = LineagePart(pairs=found.pairs + new.pairs, favourites=found.favourites + new.favourites)
-        yield new
     result = _result(found, tested, request, answers)
     plan = plan_children(result, tested, request)
     for part in ask_all(plan.wanted(), request.templates):
@@ -65,6 +59,29 @@ def answer(engine: Holdings, request: FindLineage, control: Control) -> Work:
             return Cancelled(partial=result)
         yield part
     return plan.finish(result, request)
+
+
+def _test_child(
+    child: str,
+    request: FindLineage,
+    answers: dict[str, Answers],
+    named: Sequence[bytes],
+    tested: dict[tuple[str, str], Tested],
+    looked: Looked,
+) -> Generator[Progress | LineagePart, None, None]:
+    """Ask and test one child against every base, adding to `tested`; all that was found of it comes last."""
+    matters = {base: choose_matter(answers[base].known, answers[child].known, request, named) for base in request.bases}
+    yield from ask_all(_wanted(child, request, answers, matters), request.templates)
+    for base, matter in matters.items():
+        pair = Pair(answers[base], answers[child], matter, _references(request, base, answers))
+        of_answers = try_rungs(pair, request)
+        of_weights = yield from weight_rungs(pair, request)
+        of_states = yield from state_rungs(pair, request, looked)
+        tested[child, base] = replace(of_answers, rungs=(*of_answers.rungs, *of_weights, *of_states))
+    yield LineagePart(
+        pairs=tuple(judge([tested[child, base] for base in request.bases], request)),
+        favourites=tuple(_favourites(child, request, answers, matters)),
+    )
 
 
 def _get_ready(engine: Holdings, request: FindLineage) -> Generator[Progress, None, dict[str, Answers]]:

@@ -96,14 +96,14 @@ def choose_matter(candidate: Known, child: Known, request: FindLineage, named: S
     Outputs are strings that are one token of both, without the tokens themselves and without any that was never
     trained: renaming those must not rename outputs.
     """
-    shared = _shared(candidate, child)
+    shared = shared_tokens(candidate, child)
     if named:
         tokens = [token for token in dict.fromkeys(named) if token in shared]
     else:
         both = sorted(
             token
             for token, (one, other) in shared.items()
-            if one in candidate.never - candidate.alike and _untrained(child, other)
+            if one in candidate.never - candidate.alike and untrained(child, other)
         )
         order = np.random.default_rng(request.seed).permutation(len(both))
         tokens = [both[place] for place in order[: request.count]]
@@ -127,12 +127,12 @@ def choose_matter(candidate: Known, child: Known, request: FindLineage, named: S
     )
 
 
-def _untrained(model: Known, token_id: int) -> bool:
+def untrained(model: Known, token_id: int) -> bool:
     """A model of which nothing is known is taken at its candidate's word: the null asks it of the candidate alone."""
     return not model.never or token_id in model.never
 
 
-def _shared(candidate: Known, child: Known) -> dict[bytes, tuple[int, int]]:
+def shared_tokens(candidate: Known, child: Known) -> dict[bytes, tuple[int, int]]:
     """Each token that both have, by its bytes, as ids of the candidate and of the child."""
     one, other = candidate.model.vocabulary, child.model.vocabulary
     same = candidate.model.info.tokenizer_digest == child.model.info.tokenizer_digest
