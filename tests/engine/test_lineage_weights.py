@@ -31,15 +31,6 @@ def engine() -> Engine:
     return engine
 
 
-@pytest.fixture
-def stories() -> Path:
-    """A small Llama beside the repository."""
-    place = Path(__file__).parents[3] / "shared" / "models" / "stories260K"
-    if not place.is_dir():
-        pytest.skip(f"{place} is absent")
-    return place
-
-
 @pytest.fixture(scope="module")
 def rungs(engine: Engine) -> dict[str, dict[str, Rung]]:
     """Of mynah-instruct and each other model, by their names."""
@@ -111,8 +102,8 @@ def test_shapes_that_differ_are_told(rungs: dict[str, dict[str, Rung]]) -> None:
     assert (rung.p, rung.said) == (None, "shapes differ (256 gated / 384 GELU)")
 
 
-def test_another_model_says_what_does_not_apply(engine: Engine, stories: Path) -> None:
-    name = engine.models.load(str(stories), device="cpu").info.name
+def test_another_model_says_what_does_not_apply(engine: Engine, shared: Path) -> None:
+    name = engine.models.load(str(shared / "models" / "stories260K"), device="cpu").info.name
     outcome = answer(engine, FindLineage(children=(name,), bases=("mynah",), templates=TEMPLATES[:1]))
     assert isinstance(outcome, Lineage)
     found = {rung.name: rung.said for rung in outcome.pairs[0].rungs}

@@ -106,7 +106,9 @@ def _by_layer(
 ) -> list[cka.Gram | None]:
     """By layer, of all prompts together."""
     told = [np.stack([looked.states[answers.known.name, template][each] for each in ids]) for template in templates]
-    return [cka.gram(np.concatenate([states[:, place] for states in told], axis=1)) for place in range(told[0].shape[1])]
+    return [
+        cka.gram(np.concatenate([states[:, place] for states in told], axis=1)) for place in range(told[0].shape[1])
+    ]
 
 
 def _word(
@@ -122,7 +124,9 @@ def _word(
         grams = one[-back], other[-back]
         found = None if grams[0] is None or grams[1] is None else cka.compare_grams(*grams, seed=request.seed)
         names = " / ".join(f"{layers[-back]}" for layers in places)
-        told.append(f"layers {names}: " + ("no information" if found is None else f"{found.value:.2f} (z {found.z:.1f})"))
+        told.append(
+            f"layers {names}: " + ("no information" if found is None else f"{found.value:.2f} (z {found.z:.1f})")
+        )
         if back == 1:
             last = found
     said = "; ".join(told)
