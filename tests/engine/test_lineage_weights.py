@@ -113,19 +113,19 @@ def test_another_model_says_what_does_not_apply(engine: Engine, shared: Path) ->
     engine.models.unload(name)
 
 
-def test_looking_into_weights_stops_between_layers(engine: Engine) -> None:
-    for stop_at in ("tensors of", "rows of", "layers of", "states of"):
-        seen: list[str] = []
-        request = FindLineage(children=("mynah-instruct",), bases=("mynah",), templates=TEMPLATES[:1], seed=7)
-        work = engine.begin(request, Control(cancelled=lambda: any(stop_at in each for each in seen), tell=print))
-        outcome: object = None
-        try:
-            while True:
-                seen.append(getattr(next(work), "what", ""))
-        except StopIteration as ended:
-            outcome = ended.value
-        assert outcome == Cancelled()
-        assert stop_at in seen[-1]
+@pytest.mark.parametrize("stop_at", ["tensors of", "rows of", "layers of", "states of"])
+def test_looking_into_weights_stops_between_its_steps(engine: Engine, stop_at: str) -> None:
+    seen: list[str] = []
+    request = FindLineage(children=("mynah-instruct",), bases=("mynah",), templates=TEMPLATES[:1], seed=7)
+    work = engine.begin(request, Control(cancelled=lambda: any(stop_at in each for each in seen), tell=print))
+    outcome: object = None
+    try:
+        while True:
+            seen.append(getattr(next(work), "what", ""))
+    except StopIteration as ended:
+        outcome = ended.value
+    assert outcome == Cancelled()
+    assert stop_at in seen[-1]
 
 
 def test_half_precision_weights_are_compared_as_they_are(engine: Engine) -> None:
@@ -134,16 +134,17 @@ def test_half_precision_weights_are_compared_as_they_are(engine: Engine) -> None
     first = mlps_of(model.hf)[0]
     assert (tuple(first.read.shape), tuple(first.write.shape), first.gated) == ((384, 96), (384, 96), False)
     read, write = first.rows(np.array([3, 5]))
-    assert (read.dtype, read.shape, write.shape) == (np.float32, (2, 96), (2, 96))
+    assert read.dtype == np.float32
+    assert read.shape == write.shape == (2, 96)
     halved = torch.nn.Module()
     halved.mlp = torch.nn.Module()
     halved.mlp.gate_up_proj = torch.nn.Linear(4, 6, bias=False, dtype=torch.bfloat16)
     halved.mlp.down_proj = torch.nn.Linear(3, 4, bias=False, dtype=torch.bfloat16)
     holder = torch.nn.Module()
     holder.layer = halved
-    (mlp,) = mlps_of(holder)  # type: ignore[arg-type]
+    (mlp,) = mlps_of(holder)
     assert mlp.gated
     assert torch.equal(mlp.read, halved.mlp.gate_up_proj.weight[3:])
     assert torch.equal(mlp.write, halved.mlp.down_proj.weight.T)
     halved.mlp.down_proj.weight = torch.nn.Parameter(torch.zeros(12, 1, dtype=torch.uint8), requires_grad=False)
-    assert mlps_of(holder) == []  # type: ignore[arg-type]
+    assert mlps_of(holder) == []

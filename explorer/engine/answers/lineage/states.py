@@ -121,12 +121,11 @@ def _word(
     places = [_layers(model.info.n_layers) for model in models]
     tokens = next((len(each) for each in (*one, *other) if each is not None), 0)
     for back in range(1, min(len(one), len(other)) + 1):
-        grams = one[-back], other[-back]
-        found = None if grams[0] is None or grams[1] is None else cka.compare_grams(*grams, seed=request.seed)
+        first, second = one[-back], other[-back]
+        found = None if first is None or second is None else cka.compare_grams(first, second, request.seed)
         names = " / ".join(f"{layers[-back]}" for layers in places)
-        told.append(
-            f"layers {names}: " + ("no information" if found is None else f"{found.value:.2f} (z {found.z:.1f})")
-        )
+        value = "no information" if found is None else f"{found.value:.2f} (z {found.z:.1f})"
+        told.append(f"layers {names}: {value}")
         if back == 1:
             last = found
     said = "; ".join(told)

@@ -63,7 +63,7 @@ def _are_equal(one: Tensor, other: Tensor) -> bool:
     first, second = one.detach().flatten(), other.detach().flatten()
     return all(
         torch.equal(a.cpu().float(), b.cpu().float())
-        for a, b in zip(first.split(AT_ONCE), second.split(AT_ONCE), strict=True)
+        for a, b in zip(torch.split(first, AT_ONCE), torch.split(second, AT_ONCE), strict=True)
     )
 
 
@@ -84,7 +84,7 @@ def _rows(candidate: Known, child: Known, request: FindLineage) -> Rungs:
     shared = list(shared_tokens(candidate, child).values())
     never = [(one, other) for one, other in shared if one in candidate.never and untrained(child, other)]
     trained = [(one, other) for one, other in shared if one not in candidate.unfit and other not in child.unfit]
-    found = []
+    found: list[Rung] = []
     for kind, places in (("never-trained", never), ("trained", trained)):
         yield Progress(done=len(found), total=2, what=f"rows of {child.name}")
         found.append(_compare_rows(f"W1 {kind} rows", candidate, child, places, request))
@@ -137,8 +137,8 @@ def _neurons(candidate: HasHidden, child: HasHidden, request: FindLineage) -> Ru
         yield Progress(done=place, total=len(one), what=f"layers of {child.info.name}")
         if len(first.read) != len(one[0].read):
             drawn = neurons.draw_neurons(len(first.read), request.seed)
-        both = (neurons.Layer(*mlp.rows(drawn)) for mlp in (first, second))
-        layers.append(neurons.match_layer(*both, seed=request.seed + place))
+        one_layer, other_layer = neurons.Layer(*first.rows(drawn)), neurons.Layer(*second.rows(drawn))
+        layers.append(neurons.match_layer(one_layer, other_layer, request.seed + place))
     return _word_layers([layer for layer in layers if layer is not None])
 
 

@@ -1,8 +1,8 @@
 """W1: whether two embedding matrices go together, by the coordinates of the residual stream.
 
-Rows are aligned: row i of both is the same token. Shuffling rows is no null for trained ones: shared data gives the rows
-of any two models a shared structure (word frequency, parts of speech), which that shuffling destroys and independence
-does not (measured: z 9.8 for strangers). What independent initialisations share is no *coordinate*: renaming the
+Rows are aligned: row i of both is the same token. Shuffling rows is no null for trained ones: shared data gives the
+rows of any two models a shared structure (word frequency, parts of speech), which that shuffling destroys and
+independence does not (measured: z 9.8 for strangers). What independent initialisations share is no *coordinate*: renaming the
 d_model coordinates of one model gives a model that was as likely. That permutation needs M = A^T B alone.
 """
 
