@@ -2,8 +2,8 @@
 
 Rows are aligned: row i of both is the same token. Shuffling rows is no null for trained ones: shared data gives the
 rows of any two models a shared structure (word frequency, parts of speech), which that shuffling destroys and
-independence does not (measured: z 9.8 for strangers). What independent initialisations share is no *coordinate*: renaming the
-d_model coordinates of one model gives a model that was as likely. That permutation needs M = A^T B alone.
+independence does not (measured: z 9.8 for strangers). What independent initialisations share is no *coordinate*:
+renaming the d_model coordinates of one model gives a model that was as likely. That permutation needs M = A^T B alone.
 """
 
 from __future__ import annotations
