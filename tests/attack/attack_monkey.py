@@ -13,13 +13,13 @@ from tests.attack.monkey import KINDS, play
 
 def run(minutes: float, seed: int) -> int:
     """1,000 keys a run for so long, each run with the next seed; how many went wrong."""
-    until, runs, bad, longest, work = time.monotonic() + 60 * minutes, 0, 0, 0.0, 0.0
+    home, until, runs, bad, longest, work = os.getcwd(), time.monotonic() + 60 * minutes, 0, 0, 0.0, 0.0
     while time.monotonic() < until:
         kind = KINDS[seed % len(KINDS)]
         with tempfile.TemporaryDirectory() as place:
             os.chdir(place)  # what is exported lies there
             found = asyncio.run(play(kind, seed, Path(place)))
-            os.chdir("/")
+            os.chdir(home)
         print(found.line, *found.wrong, sep="\n    ", flush=True)
         runs, bad, seed = runs + 1, bad + bool(found.wrong), seed + 1
         longest, work = max(longest, found.gaps.longest), max(work, found.gaps.longest_work)
