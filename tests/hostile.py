@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import torch
@@ -36,6 +37,9 @@ HOSTILE: tuple[str, ...] = (
 )
 """Added to the vocabulary as ordinary entries, next to all 256 single bytes."""
 
+NAME = "\x1b]0;t\x07\x1b[31m\x9b2J\u202e\u2066\u200b[foo]\x7f"
+"""ESC, OSC, C1, bidirectional overrides, zero width, markup; allowed in a file's name."""
+
 
 def hostile_model(folder: Path) -> Path:
     """Save the model into `folder`; returns it."""
@@ -63,3 +67,23 @@ def hostile_model(folder: Path) -> Path:
     )  # fmt: skip
     GPT2LMHeadModel(config).save_pretrained(folder)
     return folder
+
+
+def hostile_place(folder: Path) -> Path:
+    """A folder with a hostile name that holds a model with one, settings, and files; returns it."""
+    place = folder / f"f{NAME}"
+    place.mkdir()
+    model = hostile_model(place / f"m{NAME}")
+    config = json.loads((model / "tokenizer_config.json").read_text())
+    named = {"bos_token": f"<|endoftext|>{NAME}", "add_bos_token": True}
+    (model / "tokenizer_config.json").write_text(json.dumps(config | named))
+    tokenizer = json.loads((model / "tokenizer.json").read_text())
+    entry = {**tokenizer["added_tokens"][0], "id": 9000, "content": f"<|beyond|>{NAME}"}
+    tokenizer["added_tokens"].append(entry)
+    (model / "tokenizer.json").write_text(json.dumps(tokenizer))
+    (model / "chat_template.jinja").write_text("{{ raise_exception(" + json.dumps(NAME) + ") }}")
+    template = {"name": f"parrot{NAME}", "question": f"Say{NAME} '{{token}}'."}
+    lines = [f"{key} = {json.dumps(value)}" for key, value in template.items()]
+    (place / "settings.toml").write_text("\n".join(["[[templates]]", *lines]), encoding="utf-8")
+    (place / f"list{NAME}.csv").write_text("token_id,token\n5,x\n")
+    return place

@@ -36,6 +36,8 @@ KINDS = ("explorer", "replay", "early")
 NARROWEST, WIDEST = (40, 10), (250, 80)
 MOVES = ("tab", "shift+tab", "up", "down", "left", "right", "enter", "escape", "pageup", "pagedown", "home", "end")
 PRINTED = tuple(_character_to_key(one) for one in string.printable[:95])
+CHARACTERS = dict(zip(PRINTED, string.printable, strict=False))
+"""What each of them writes."""
 LEAVES = {"q", "ctrl+q"}
 """Keys that end the program, as they should."""
 PATH_KEYS = {"slash", "tilde", "full_stop"}
@@ -137,8 +139,7 @@ class Monkey:
 
 def press(app: Stage, key: str) -> None:
     """Give the App a key as its driver does, without waiting for what comes of it."""
-    printed = {name: one for name, one in zip(PRINTED, string.printable, strict=False)}
-    app.post_message(Key(key, printed.get(key)))
+    app.post_message(Key(key, CHARACTERS.get(key)))
 
 
 def _bound_keys(app: Stage) -> Iterator[str]:

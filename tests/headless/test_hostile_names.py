@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import re
 import sys
 import unicodedata
@@ -15,10 +14,8 @@ import pytest
 from explorer import cli
 from explorer.engine.handlers import Engine
 from tests.direct_client import DirectClient
-from tests.hostile import hostile_model
+from tests.hostile import NAME, hostile_place
 
-HOSTILE = "\x1b]0;t\x07\x1b[31m\x9b2J\u202e\u2066\u200b[foo]\x7f"
-"""ESC, OSC, C1, bidirectional overrides, zero width, markup; allowed in a file's name."""
 OURS = re.compile(r"\x1b\[[0-9;]*m|\r|\x1b\[K")
 """What rich writes for colours, and the progress line for going back and clearing."""
 
@@ -47,23 +44,7 @@ def engine() -> Engine:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a hostile name that holds a model with one, settings, and files."""
-    place = tmp_path_factory.mktemp("place") / f"f{HOSTILE}"
-    place.mkdir()
-    model = hostile_model(place / f"m{HOSTILE}")
-    config = json.loads((model / "tokenizer_config.json").read_text())
-    named = {"bos_token": f"<|endoftext|>{HOSTILE}", "add_bos_token": True}
-    (model / "tokenizer_config.json").write_text(json.dumps(config | named))
-    tokenizer = json.loads((model / "tokenizer.json").read_text())
-    entry = {**tokenizer["added_tokens"][0], "id": 9000, "content": f"<|beyond|>{HOSTILE}"}
-    tokenizer["added_tokens"].append(entry)
-    (model / "tokenizer.json").write_text(json.dumps(tokenizer))
-    (model / "chat_template.jinja").write_text("{{ raise_exception(" + json.dumps(HOSTILE) + ") }}")
-    template = {"name": f"parrot{HOSTILE}", "question": f"Say{HOSTILE} '{{token}}'."}
-    lines = [f"{key} = {json.dumps(value)}" for key, value in template.items()]
-    (place / "settings.toml").write_text("\n".join(["[[templates]]", *lines]), encoding="utf-8")
-    (place / f"list{HOSTILE}.csv").write_text("token_id,token\n5,x\n")
-    return place
+    return hostile_place(tmp_path_factory.mktemp("place"))
 
 
 @pytest.fixture
@@ -76,7 +57,7 @@ def said(engine: Engine, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Calla
         monkeypatch.setattr(sys, "stdout", out)
         monkeypatch.setattr(sys, "stderr", err)
         try:
-            status = cli.main([word.replace("{}", str(folder)).replace("{h}", HOSTILE) for word in words])
+            status = cli.main([word.replace("{}", str(folder)).replace("{h}", NAME) for word in words])
         except SystemExit as ended:
             status = int(ended.code or 0)
         return status, out.getvalue() + err.getvalue()
