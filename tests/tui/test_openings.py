@@ -9,6 +9,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from textual.command import CommandList
 from textual.events import Key, Resize
 from textual.geometry import Size
 
@@ -22,6 +23,7 @@ from explorer.tui.replay.app import ReplayApp
 from explorer.tui.screens.help import HelpScreen
 from explorer.tui.shell import opening
 from explorer.tui.shell.commands import Command
+from explorer.tui.shell.palette import Palette
 from explorer.tui.shell.stage import Stage
 from tests.app_driver import on_screen, running, until
 from tests.direct_client import DirectClient
@@ -134,6 +136,22 @@ async def test_a_screen_that_closes_takes_no_more_layout(engine: Engine, tmp_pat
                 await asyncio.sleep(chance.choice((0, 0.01)))
             await until(pilot, lambda: len(app.screen_stack) == 1)
         assert app.is_running
+
+
+async def test_the_palette_may_be_paged_before_its_list_has_room(engine: Engine, tmp_path: Path) -> None:
+    async with running(engine, tmp_path, models=()) as (app, pilot):
+        await pilot.press("ctrl+p")
+        await until(
+            pilot, lambda: isinstance(app.screen, Palette) and app.screen.query_one(CommandList).option_count > 0
+        )
+        app.screen.query_one(CommandList).clear_options()
+        app.screen.query_one(CommandList).styles.display = "none"
+        await pilot.pause()
+        app.screen.query_one(CommandList).add_options(["x", "y"])
+        app.screen.query_one(CommandList).highlighted = 0
+        for key in ("pageup", "pagedown", "home", "end", "escape"):
+            await pilot.press(key)
+        await until(pilot, lambda: len(app.screen_stack) == 1)
 
 
 async def test_a_box_may_be_closed_before_it_is_filled(engine: Engine, tmp_path: Path) -> None:

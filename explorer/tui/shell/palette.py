@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from textual.app import SystemCommand
+from textual.app import App, SystemCommand
+from textual.command import CommandList, CommandPalette
 
 from explorer.base.errors import ExplorerError
 from explorer.base.files import write_whole
@@ -16,6 +17,21 @@ from explorer.base.text import visible
 
 if TYPE_CHECKING:
     from explorer.tui.shell.stage import Stage
+
+
+class Palette(CommandPalette):
+    """Textual's palette, whose list hears no key before it has room: Textual's own pages then through lines that it
+    has not laid out (KeyError)."""
+
+    def _action_command_list(self, action: str) -> None:
+        if self.query_one(CommandList).scrollable_content_region:
+            super()._action_command_list(action)
+
+
+def show_palette(app: App[Any]) -> None:
+    """Open the palette, once."""
+    if not Palette.is_open(app):
+        app.push_screen(Palette(id="--command-palette"))
 
 
 def offer_looks(stage: Stage) -> Iterator[SystemCommand]:

@@ -30,7 +30,7 @@ from explorer.tui.shell.guarded import Guarded, is_look_up, prevents_drawing
 from explorer.tui.shell.looks import Looks, ramp_defaults
 from explorer.tui.shell.messages import ColumnsFound, Remark, Selection
 from explorer.tui.shell.notices import Notices
-from explorer.tui.shell.palette import offer_columns, offer_looks, offer_plot
+from explorer.tui.shell.palette import offer_columns, offer_looks, show_palette, offer_plot
 from explorer.tui.shell.room import NARROW
 from explorer.tui.shell.workspace import Workspace
 from explorer.tui.widgets.guard import ControlGuard
@@ -62,6 +62,7 @@ class Stage(Guarded, App[None]):
     VERTICAL_BREAKPOINTS = [(0, "-short"), (32, "-tall")]  # noqa: RUF012
     CSS_PATH = Path(__file__).with_name("explorer.tcss")
     commands: ClassVar[tuple[Command, ...]] = COMMANDS
+    action_command_palette = show_palette
     ask_of_token: Callable[[str], None] | None = None
     """Asks what a tab's command asks; None: nothing can be asked."""
 
