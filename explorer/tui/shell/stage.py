@@ -30,7 +30,7 @@ from explorer.tui.shell.guarded import Guarded, is_look_up, prevents_drawing
 from explorer.tui.shell.looks import Looks, ramp_defaults
 from explorer.tui.shell.messages import ColumnsFound, Remark, Selection
 from explorer.tui.shell.notices import Notices
-from explorer.tui.shell.palette import offer_columns, offer_looks, show_palette, offer_plot
+from explorer.tui.shell.palette import offer_columns, offer_looks, offer_plot, show_palette
 from explorer.tui.shell.room import NARROW
 from explorer.tui.shell.workspace import Workspace
 from explorer.tui.widgets.guard import ControlGuard
