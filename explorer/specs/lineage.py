@@ -20,6 +20,7 @@ from explorer.base.records.tokens import INDICATORS
 from explorer.base.templates import find_template
 from explorer.specs.command_line import Asked, Row, Verb, ids, names, whole
 from explorer.specs.lineage_blocks import blocks, describe, summarise
+from explorer.specs.lineage_tables import COLUMNS, published_rows, read_published
 from explorer.specs.spec import Spec, Tab
 
 HINT = (
@@ -33,8 +34,12 @@ HINT = (
 
 def _arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
-        "--bases", nargs="+", required=True, metavar="SOURCE", help="the candidates: models it may come from"
+        "--bases", nargs="+", default=(), metavar="SOURCE", help="the candidates: models it may come from"
     )
+    parser.add_argument(
+        "--from", dest="published", type=read_published, default=(), metavar="CSV",
+        help="judge published tables instead, without models: columns " + ", ".join(COLUMNS),
+    )  # fmt: skip
     parser.add_argument(
         "--references", nargs="+", default=(), metavar="SOURCE",
         help="strangers of every base, as able: they test whether the tokens leak",
@@ -53,6 +58,10 @@ def _arguments(parser: ArgumentParser) -> None:
 
 def _before(given: Namespace, error: Callable[[str], Any]) -> None:
     """All models are loaded: children, then bases, then references."""
+    if given.published and (given.sources or given.bases or given.references):
+        error("--from judges published tables: name no models")
+    if not given.published and not (given.sources and given.bases):
+        error("name the children and their candidates: lineage CHILD… --bases BASE…, or --from CSV")
     given.parts = (len(given.sources), len(given.bases), len(given.references))
     given.sources = [*given.sources, *given.bases, *given.references]
     if not 0 < given.alpha < 1:
@@ -61,6 +70,9 @@ def _before(given: Namespace, error: Callable[[str], Any]) -> None:
 
 def _requests(asked: Asked) -> Iterable[FindLineage]:
     given = asked.arguments
+    if given.published:
+        yield FindLineage(children=(), bases=(), templates=(), published=given.published)
+        return
     children, bases, _ = given.parts
     loaded = [model.name for model in asked.models]
     yield FindLineage(
@@ -79,6 +91,7 @@ def _requests(asked: Asked) -> Iterable[FindLineage]:
 
 def _json_rows(outcome: Lineage) -> Iterable[Row]:
     """A line for each child and candidate."""
+    yield from published_rows(outcome)
     for pair in outcome.pairs:
         words = {"related": f"related: {pair.reason}", "none": "none"}.get(pair.verdict, f"cannot tell: {pair.reason}")
         yield {
@@ -134,6 +147,7 @@ SPECS = (
         models=("children", "bases", "references"),
         verb=Verb(
             name="lineage",
+            sources="*",
             help="find which base a model came from, by its answers to never-trained tokens",
             arguments=_arguments,
             requests=_requests,
@@ -143,6 +157,7 @@ SPECS = (
                     "zoo:mynah-instruct --bases zoo:mynah zoo:lyrebird zoo:starling",
                     "which of three bases an instruct model came from",
                 ),
+                ("--from tables.csv", "what published log-probabilities say"),
             ),
         ),
         json_rows=_json_rows,

@@ -11,6 +11,7 @@ from explorer.base.numbers import format_logprob_and_percent, format_p
 from explorer.base.records.lineage import BaseLogprob, Favourite, FindLineage, Lineage, LineagePair
 from explorer.specs.blocks import Block, Table, Words, count, hex_text, number, prose, token_text
 from explorer.specs.lineage_children import of_children
+from explorer.specs.lineage_tables import published_blocks, summarise_published
 
 _MOST_FAVOURITES = 12
 """Rows of favourites that are shown of one child and prompt."""
@@ -20,12 +21,17 @@ _STOPS = (3, 5, 7, 10, 15, 20, 40, 100)
 
 def describe(request: FindLineage) -> str:
     """'find which of mynah, lyrebird mynah-instruct comes from'."""
+    if request.published:
+        children = dict.fromkeys(row.child for row in request.published)
+        return f"judge the published tables of {', '.join(map(prose, children))}"
     children, bases = (", ".join(map(prose, each)) for each in (request.children, request.bases))
     return f"find which of {bases} {children} comes from"
 
 
 def summarise(outcome: Lineage) -> str:
     """Each child with what it is related to."""
+    if outcome.published:
+        return summarise_published(outcome)
     said = []
     for child in dict.fromkeys(pair.child for pair in outcome.pairs):
         pairs = [pair for pair in outcome.pairs if pair.child == child]
@@ -42,6 +48,10 @@ def summarise(outcome: Lineage) -> str:
 
 def blocks(request: FindLineage, outcome: Lineage) -> Iterable[Block]:
     """The matrix of verdicts, the rungs of each pair, and the favourites in the form of the posts."""
+    if outcome.published:
+        yield from published_blocks(outcome)
+        yield from of_all(outcome)
+        return
     yield verdict_table(request, outcome)
     yield from of_all(outcome)
     yield _less_child(_reasons(outcome.pairs), request)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from explorer.base.records.lineage_children import Bifurcation, Collapse
+from explorer.base.records.lineage_tables import PublishedLogprob, PublishedVerdict
 from explorer.base.records.record import Outcome, Record, Request
 from explorer.base.records.repeat_back import Chat
 from explorer.base.records.tokens import TokenRef
@@ -38,6 +39,8 @@ class FindLineage(Request, kw_only=True):
     """Whether children with a chat template are asked in it. Two models are best compared in one format."""
     alpha: float = ALPHA
     seed: int = 0
+    published: tuple[PublishedLogprob, ...] = ()
+    """Instead of models: published tables to judge; children, bases and templates are then empty."""
 
     def problem(self) -> str:
         return "" if 0 < self.alpha < 1 else "alpha is a probability between 0 and 1"
@@ -141,3 +144,5 @@ class Lineage(Outcome, kw_only=True):
     """Of every two children, for each base that both are related to."""
     collapses: tuple[Collapse, ...] = ()
     """Of each child and what it is related to."""
+    published: tuple[PublishedVerdict, ...] = ()
+    """Of each published table, where there were no models."""

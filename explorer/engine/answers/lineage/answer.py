@@ -26,6 +26,7 @@ from explorer.engine.answers.lineage.asked import (
     other_spelling,
 )
 from explorer.engine.answers.lineage.children import plan_children
+from explorer.engine.answers.lineage.published import judge_published
 from explorer.engine.answers.lineage.rungs import Pair, Tested, closer, try_rungs
 from explorer.engine.answers.lineage.states import Looked, state_rungs
 from explorer.engine.answers.lineage.verdict import judge
@@ -39,6 +40,8 @@ from explorer.engine.queue import Control, Work
 def answer(engine: Holdings, request: FindLineage, control: Control) -> Work:
     """The lineage of the children. Raises `BehaviourError` where the request makes no sense, `ModelError` as models
     do."""
+    if request.published:
+        return judge_published(request.published)
     _check_request(request)
     answers = yield from _get_ready(engine, request)
     named = _named(answers[request.bases[0]].known, request)
