@@ -6,6 +6,8 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import msgspec
+
 from explorer.base.records.lineage import (
     ALPHA,
     CHOSEN,
@@ -19,6 +21,7 @@ from explorer.base.records.plain import to_plain
 from explorer.base.records.tokens import INDICATORS
 from explorer.base.templates import find_template
 from explorer.specs.command_line import Asked, Row, Verb, ids, names, whole
+from explorer.specs.comparing.agreement import Agreement, Comparison, compare_plainly
 from explorer.specs.lineage_blocks import blocks, describe, summarise
 from explorer.specs.lineage_tables import COLUMNS, published_rows, read_published
 from explorer.specs.spec import Spec, Tab
@@ -122,6 +125,18 @@ def _is_of(bifurcation: Bifurcation, pair: LineagePair) -> bool:
     return bifurcation.base == pair.candidate and pair.child in bifurcation.children
 
 
+def _compare(request: FindLineage, recorded: Lineage, live: Lineage, comparison: Comparison) -> Agreement:
+    """Tests that an earlier version did not make are no difference."""
+    looked = any(rung.name.startswith("W") for pair in recorded.pairs for rung in pair.rungs)
+    pairs = tuple(
+        msgspec.structs.replace(
+            pair, rungs=tuple(each for each in pair.rungs if looked or not each.name.startswith("W"))
+        )
+        for pair in live.pairs
+    )
+    return compare_plainly(request, recorded, msgspec.structs.replace(live, pairs=pairs), comparison)
+
+
 LINEAGE = Tab(
     name="lineage",
     title="Lineage",
@@ -160,6 +175,7 @@ SPECS = (
                 ("--from tables.csv", "what published log-probabilities say"),
             ),
         ),
+        compare=_compare,
         json_rows=_json_rows,
         tab=LINEAGE,
     ),
