@@ -22,8 +22,8 @@ _STOPS = (3, 5, 7, 10, 15, 20, 40, 100)
 def describe(request: FindLineage) -> str:
     """'find which of mynah, lyrebird mynah-instruct comes from'."""
     if request.published:
-        children = dict.fromkeys(row.child for row in request.published)
-        return f"judge the published tables of {', '.join(map(prose, children))}"
+        judged = dict.fromkeys(row.child for row in request.published)
+        return f"judge the published tables of {', '.join(map(prose, judged))}"
     children, bases = (", ".join(map(prose, each)) for each in (request.children, request.bases))
     return f"find which of {bases} {children} comes from"
 
@@ -49,7 +49,6 @@ def summarise(outcome: Lineage) -> str:
 def blocks(request: FindLineage, outcome: Lineage) -> Iterable[Block]:
     """The matrix of verdicts, the rungs of each pair, and the favourites in the form of the posts."""
     if outcome.published:
-        yield from published_blocks(outcome)
         yield from of_all(outcome)
         return
     yield verdict_table(request, outcome)
@@ -61,6 +60,7 @@ def blocks(request: FindLineage, outcome: Lineage) -> Iterable[Block]:
 
 def of_all(outcome: Lineage) -> Iterable[Block]:
     """What is said of no single pair."""
+    yield from published_blocks(outcome)
     for said in outcome.closest:
         yield Words(prose(said))
     for note in outcome.notes:
