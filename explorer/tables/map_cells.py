@@ -92,16 +92,17 @@ class Cloud:
         left, right, bottom, top = window
         first = np.searchsorted(self.y, np.float32(bottom))
         last = np.searchsorted(self.y, np.float32(top), side="right")
-        across = (self.x[first:last] - np.float32(left)) * np.float32(columns / (right - left))
-        up = (np.float32(top) - self.y[first:last]) * np.float32(rows / (top - bottom))
-        column, row = np.minimum(across, np.float32(columns - 1)).astype(np.int64), up.astype(np.int64)
-        np.minimum(row, rows - 1, out=row)
-        cells = row * columns + column
-        weights, unranked = self._weights[first:last], self._unranked[first:last]
-        inside = (across >= 0) & (across <= columns)
+        chosen: slice | npt.NDArray[np.int64] = slice(first, last)
+        x = self.x[chosen]
+        inside = (x >= np.float32(left)) & (x <= np.float32(right))
         if not inside.all():
-            cells, weights, unranked = cells[inside], weights[inside], unranked[inside]
-        return cells, weights, unranked if self._has_unranked else None
+            chosen = np.flatnonzero(inside) + first
+            x = self.x[chosen]
+        across = (x - np.float32(left)) * np.float32(columns / (right - left))
+        up = (np.float32(top) - self.y[chosen]) * np.float32(rows / (top - bottom))
+        column, row = np.minimum(across.astype(np.int32), columns - 1), np.minimum(up.astype(np.int32), rows - 1)
+        cells = (row * columns + column).astype(np.int64)
+        return cells, self._weights[chosen], self._unranked[chosen] if self._has_unranked else None
 
     def nearest(self, x: float, y: float, window: Window, columns: float, rows: float) -> int | None:
         """The token nearest to a point, where `columns` x `rows` equal units of the screen show `window`; of equally
@@ -112,10 +113,11 @@ class Cloud:
         return int(self.token_ids[apart == apart.min()].min()) if len(apart) else None
 
     def inside(self, window: Window) -> npt.NDArray[np.int64]:
-        """The ids of the tokens inside a window, edges included, rising: compared as float64, as a filter does."""
+        """The ids of the tokens inside a window, edges included, rising: compared as the token table's filters do."""
         left, right, bottom, top = window
-        x, y = self.x.astype(np.float64), self.y.astype(np.float64)
-        return np.sort(self.token_ids[(x >= left) & (x <= right) & (y >= bottom) & (y <= top)])
+        first, last = np.searchsorted(self.y, np.float32(bottom)), np.searchsorted(self.y, np.float32(top), "right")
+        x = self.x[first:last]
+        return np.sort(self.token_ids[first:last][(x >= np.float32(left)) & (x <= np.float32(right))])
 
 
 def _whole_span(values: Column) -> tuple[float, float]:

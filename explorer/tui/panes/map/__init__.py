@@ -1,0 +1,1 @@
+"""The map of a whole vocabulary: drawing, windows and labels as pure functions."""
