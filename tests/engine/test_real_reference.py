@@ -9,6 +9,7 @@ centroid indicator, 60 at random; and the byte 0), and `verify GEMMA --definitio
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +17,12 @@ import pytest
 
 from explorer.base.records.models import LoadModel, ModelLoaded
 from explorer.base.records.vocabulary import RankTokens, ReadVocabulary, VocabularyColumns
+from explorer.engine.answers.reference import LOOKS_TRAINED
 from explorer.engine.core.statistics import roc_auc
 from explorer.engine.handlers import Engine
+from explorer.tables.map_cells import Cloud
 from explorer.tables.table import TokenColumns, select
+from explorer.tui.panes.map.windows import cell_of, window_of_cells
 from tests.engine_work import answer
 
 SMOLLM2_TWINS = {5, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 36743, 36744, 45175, 48047}
@@ -121,3 +125,33 @@ def test_tokens_published_for_gemma_3_12b_lie_lowest_in_the_270m(gemma: Vocabula
         assert columns.token_bytes(int(row["token_id"])).decode() == row["token"]
     percentiles = columns.percentiles(columns.default_indicator)[[int(row["token_id"]) for row in rows]]
     assert (percentiles <= 2.13).sum() >= 33
+
+
+def fullest_cell(columns: VocabularyColumns) -> tuple[set[int], set[int]]:
+    """On the plane proposed first, at 118 x 34 cells of the screen: the tokens under the box of one cell, that in which
+    most of the trusted reference tokens are; and these reference tokens."""
+    x, y = (columns.indicators[name].numpy() for name in ("unused_cosine_distance", "output_centroid_distance"))
+    cloud = Cloud(x, y)
+    window = cloud.whole_window()
+    references = {entry.token_id for entry in columns.unused if not entry.reason.endswith(LOOKS_TRAINED)}
+    cells = Counter(cell_of(float(x[at]), float(y[at]), window, 118, 34) for at in references)
+    cell = cells.most_common(1)[0][0]
+    assert cell is not None
+    return set(cloud.inside(window_of_cells(cell, cell, window, 118, 34)).tolist()), references
+
+
+def test_the_untrained_rows_of_smollm2_are_one_cell_of_the_first_map(smollm2: VocabularyColumns) -> None:
+    inside, references = fullest_cell(smollm2)
+    assert references == SMOLLM2_TWINS
+    assert references | {*SMOLLM2_VERIFIED, SMOLLM2_BYTE_0} <= inside, "recall 1, also of those that were verified"
+    assert len(inside) <= 28
+    assert len(inside & references) / len(inside) >= 0.53
+
+
+def test_the_untrained_rows_of_gemma_are_one_cell_of_the_first_map(gemma: VocabularyColumns) -> None:
+    inside, references = fullest_cell(gemma)
+    assert len(inside & references) / len(references) >= 0.92
+    assert len(inside & references) / len(inside) >= 0.72
+    near = np.flatnonzero(gemma.indicators["unused_cosine_distance"].numpy() < 0.1)
+    assert inside <= set(near.tolist())
+    assert len(inside) / len(near) >= 0.9
