@@ -1,8 +1,8 @@
 """The map of 262,144 tokens: how long a redraw takes after a pan or zoom, and picking the nearest token.
 
 The cloud is made of random clumps; the numbers are processor milliseconds of one thread, which the worker of the map
-needs for one frame. A frame is the whole map, a quarter of it, or a hundredth. Objects alive before are frozen (`gc.freeze`): the
-explorer does its full collections in small portions.
+needs for one frame. A frame is the whole map, a quarter of it, or a hundredth. Objects alive before are frozen
+(`gc.freeze`): the explorer does its full collections in small portions.
 """
 
 from __future__ import annotations
