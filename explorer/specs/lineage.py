@@ -24,6 +24,7 @@ from explorer.specs.command_line import Asked, Row, Verb, ids, names, whole
 from explorer.specs.comparing.agreement import Agreement, Comparison, compare_plainly
 from explorer.specs.lineage_blocks import blocks, describe, summarise
 from explorer.specs.lineage_tables import COLUMNS, published_rows, read_published
+from explorer.specs.lineage_tree import joint_of, newick
 from explorer.specs.spec import Spec, Tab
 
 HINT = (
@@ -110,6 +111,8 @@ def _json_rows(outcome: Lineage) -> Iterable[Row]:
             "prompts": len(dict.fromkeys(each.template for each in outcome.favourites if each.child == pair.child)),
             "gate": pair.gate,
             "rungs": {rung.name: to_plain(rung) for rung in pair.rungs},
+            "joint": joint_of(outcome.tree, pair),
+            "tree": None if outcome.tree is None else newick(outcome.tree),
             "collapse": _collapse_of(outcome, pair),
             "bifurcations": [to_plain(each) for each in outcome.bifurcations if _is_of(each, pair)],
         }
@@ -133,7 +136,8 @@ def _compare(request: FindLineage, recorded: Lineage, live: Lineage, comparison:
         msgspec.structs.replace(pair, rungs=tuple(rung for rung in pair.rungs if rung.name not in later))
         for pair in live.pairs
     )
-    return compare_plainly(request, recorded, msgspec.structs.replace(live, pairs=pairs), comparison)
+    tree = live.tree if recorded.tree is not None else None
+    return compare_plainly(request, recorded, msgspec.structs.replace(live, pairs=pairs, tree=tree), comparison)
 
 
 LINEAGE = Tab(

@@ -12,6 +12,7 @@ from explorer.base.records.lineage import BaseLogprob, Favourite, FindLineage, L
 from explorer.specs.blocks import Block, Table, Words, count, hex_text, number, prose, token_text
 from explorer.specs.lineage_children import of_children
 from explorer.specs.lineage_tables import published_blocks, summarise_published
+from explorer.specs.lineage_tree import tree_blocks
 
 _MOST_FAVOURITES = 12
 """Rows of favourites that are shown of one child and prompt."""
@@ -66,6 +67,7 @@ def of_all(outcome: Lineage) -> Iterable[Block]:
     for note in outcome.notes:
         yield Words(prose(note), warns=True)
     yield from of_children(outcome)
+    yield from tree_blocks(outcome.tree)
 
 
 def of_pair(outcome: Lineage, pair: LineagePair) -> Iterable[Block]:

@@ -6,6 +6,7 @@ from typing import Literal
 
 from explorer.base.records.lineage_children import Bifurcation, Collapse
 from explorer.base.records.lineage_tables import PublishedLogprob, PublishedVerdict
+from explorer.base.records.lineage_tree import LineageTree
 from explorer.base.records.record import Outcome, Record, Request
 from explorer.base.records.repeat_back import Chat
 from explorer.base.records.tokens import TokenRef
@@ -146,3 +147,5 @@ class Lineage(Outcome, kw_only=True):
     """Of each child and what it is related to."""
     published: tuple[PublishedVerdict, ...] = ()
     """Of each published table, where there were no models."""
+    tree: LineageTree | None = None
+    """Of all models, where there are four or more."""

@@ -29,6 +29,7 @@ from explorer.engine.answers.lineage.children import plan_children
 from explorer.engine.answers.lineage.published import judge_published
 from explorer.engine.answers.lineage.rungs import Pair, Tested, closer, try_rungs
 from explorer.engine.answers.lineage.states import Looked, state_rungs
+from explorer.engine.answers.lineage.tree import plan_tree
 from explorer.engine.answers.lineage.verdict import judge
 from explorer.engine.answers.lineage.weights import weight_rungs
 from explorer.engine.behaviour.errors import BehaviourError
@@ -56,12 +57,12 @@ def answer(engine: Holdings, request: FindLineage, control: Control) -> Work:
                 return Cancelled(partial=_result(found, tested, request, answers) if found.pairs else None)
             yield part
     result = _result(found, tested, request, answers)
-    plan = plan_children(result, tested, request)
-    for part in ask_all(plan.wanted(), request.templates):
+    plan, tree = plan_children(result, tested, request), plan_tree(answers, request, named)
+    for part in ask_all([*plan.wanted(), *tree.wanted()], request.templates):
         if control.cancelled():
             return Cancelled(partial=result)
         yield part
-    return plan.finish(result, request)
+    return tree.finish(plan.finish(result, request), request)
 
 
 def _test_child(
