@@ -13,7 +13,7 @@ import explorer
 from explorer.base.records.verification import Verify
 from explorer.specs.registry import REGISTRY
 from explorer.tui.panes.verdicts.form import VerdictForm
-from explorer.tui.widgets.option_line import Choice, Field, Ticks
+from explorer.tui.widgets.option_line import Choice, ChoiceList, Field, Ticks
 from tests.app_driver import screen_text
 from tests.tui.pane_samples import Harness
 from tests.tui.test_pane_snapshots import pane_of
@@ -124,3 +124,18 @@ def test_no_box_is_made_that_has_room_for_its_border_alone() -> None:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Input":
                 assert "compact" in {keyword.arg for keyword in node.keywords}, path
+
+
+async def test_an_open_list_without_room_hears_no_key() -> None:
+    app = Harness(pane_of("repeat"))
+    async with app.run_test(size=(120, 40)) as pilot:
+        choice = app.pane.query(Choice).first()
+        choice.focus()
+        await pilot.press("enter")
+        shown = choice.query_one(ChoiceList)
+        shown.styles.height = shown.styles.min_height = 0
+        shown.notify_style_update()
+        await pilot.pause()
+        await pilot.press("pageup", "pagedown", "end", "home")
+        await pilot.press("escape")
+        assert not choice.expanded

@@ -452,3 +452,16 @@ def _seconds(act: Callable[[], None]) -> float:
     begun = time.perf_counter()
     act()
     return time.perf_counter() - begun
+
+
+def test_whole_replies_of_a_thousand_controls_do_not_hold_up_a_key() -> None:
+    said = probe(TOKEN, FORM, [reply(0, "x " * 40)])
+    attempts = [Attempt(request(controls=999), "78", outcome=result(said, *[said] * 999)) for _ in range(4)]
+
+    def draw() -> None:
+        attempt_lines(attempts, 80, whole=True)
+
+    drawn = attempt_lines(attempts, 80, whole=True)
+    assert len(drawn) > 4 * 999
+    assert sum("of the other 949 controls" in line for line in plain(drawn)) == 4
+    assert fastest(lambda: _seconds(draw), 4 * STALL) < 4 * STALL

@@ -10,6 +10,7 @@ from collections.abc import Collection, Sequence
 from typing import ClassVar
 
 from textual import events
+from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.cache import LRUCache
 from textual.content import Content
@@ -17,6 +18,7 @@ from textual.geometry import Size
 from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input, OptionList, Select
+from textual.widgets._select import SelectCurrent, SelectOverlay
 
 from explorer.base.text import visible
 from explorer.tui.shell.guarded import Guarded
@@ -33,6 +35,14 @@ class FormError(ValueError):
 
 class Submitted(Message):
     """`enter` was pressed in a text field."""
+
+
+class ChoiceList(SelectOverlay):
+    """The open list of a choice. It hears no key while it has no room: Textual would page through lines that it has not
+    laid out (KeyError)."""
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return action == "dismiss" or bool(self.scrollable_content_region)
 
 
 class Choice(Select[str], inherit_bindings=False):
@@ -54,6 +64,10 @@ class Choice(Select[str], inherit_bindings=False):
     def __init__(self, names: Sequence[str], *, value: str, id: str | None = None) -> None:
         super().__init__(_options(names), value=value, allow_blank=False, compact=True, type_to_search=False, id=id)
         self.names = tuple(names)
+
+    def compose(self) -> ComposeResult:
+        yield SelectCurrent(self.prompt)
+        yield ChoiceList(type_to_search=False).data_bind(compact=Select.compact)
 
     @property
     def chosen(self) -> str:

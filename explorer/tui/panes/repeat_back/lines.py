@@ -42,6 +42,9 @@ SIGNS: dict[ReplyClass, tuple[str, str]] = {
 
 CURSOR = "▌"
 _SHORT_PROMPT = 4
+MOST_WHOLE = 50
+"""Controls whose replies are shown whole: how many lines they take is only known once they are made, and 999 of four
+models would hold up a key for two seconds."""
 _CLASS_CELLS = 10
 _FINISH_CELLS = 7
 _SUMMARY_CELLS = 37
@@ -237,12 +240,13 @@ def _summary_block(attempt: Attempt, look: Look) -> Iterator[Sequence[Content]]:
         return _summary("control", Content("…"), None, said, cells, look)
 
     count = max(attempt.request.controls, len(controls))
-    if look.whole and controls:
-        asked = [probe.replies for probe in controls] + [()] * (count - len(controls))
-        yield from ([row(index), *(each for reply in asked[index] for each in _reply_rows(reply, look))]
-                    for index in range(count))  # fmt: skip
-    else:
-        yield Made(count, row)
+    whole = controls[:MOST_WHOLE] if look.whole else ()
+    for index, probe in enumerate(whole):
+        yield [row(index), *(each for reply in probe.replies for each in _reply_rows(reply, look))]
+    if whole and count > len(whole):
+        said = f"  … of the other {count - len(whole)} controls the first reply is shown, in one line"
+        yield [fit(said, look.width, MUTED)]
+    yield Made(count - len(whole), lambda index: row(len(whole) + index))
     if attempt.request.controls:
         shares = format_said(finished_outcomes(*controls)) if controls else "exact –"
         yield [fit(f"  controls {shares}", look.width, MUTED)]
