@@ -11,16 +11,19 @@ import msgspec
 from explorer.base.records.lineage import (
     ALPHA,
     CHOSEN,
+    MOST_SAMPLES,
     PROMPTS,
     FindLineage,
     Lineage,
     LineagePair,
 )
-from explorer.base.records.lineage_children import Bifurcation
+from explorer.base.records.lineage_children import Bifurcation, Collapse, SampledReplies
+from explorer.base.records.models import Ability
 from explorer.base.records.plain import to_plain
 from explorer.base.records.tokens import INDICATORS
 from explorer.base.templates import find_template
-from explorer.specs.command_line import Asked, Row, Verb, ids, names, whole
+from explorer.settings import Settings
+from explorer.specs.command_line import Asked, Row, Verb, at_least_none, ids, names, whole
 from explorer.specs.comparing.agreement import Agreement, Comparison, compare_plainly
 from explorer.specs.lineage_blocks import blocks, describe, summarise
 from explorer.specs.lineage_tables import COLUMNS, published_rows, read_published
@@ -57,6 +60,10 @@ def _arguments(parser: ArgumentParser) -> None:
         "--prompts", type=names, default=PROMPTS, metavar="NAMES", help=f"templates (default {','.join(PROMPTS)})"
     )
     parser.add_argument("--chat", action="store_true", help="ask children in their chat format, where they have one")
+    parser.add_argument("--samples", type=at_least_none, default=0, metavar="N",
+                        help="also N replies of a child and what it is related to, grouped by first token")  # fmt: skip
+    parser.add_argument("--encoder", metavar="DIR",
+                        help="a sentence-transformers model: group replies of a phrase or more by meaning")  # fmt: skip
     parser.add_argument("--alpha", type=float, default=ALPHA, help=f"family-wise error rate (default {ALPHA:g})")
 
 
@@ -68,6 +75,10 @@ def _before(given: Namespace, error: Callable[[str], Any]) -> None:
         error("name the children and their candidates: lineage CHILD… --bases BASE…, or --from CSV")
     given.parts = (len(given.sources), len(given.bases), len(given.references))
     given.sources = [*given.sources, *given.bases, *given.references]
+    if given.encoder and not given.samples:
+        error("--encoder groups samples: say --samples N too")
+    if given.samples > MOST_SAMPLES:
+        error(f"--samples: at most {MOST_SAMPLES}")
     if not 0 < given.alpha < 1:
         error("--alpha is a probability between 0 and 1")
 
@@ -90,7 +101,19 @@ def _requests(asked: Asked) -> Iterable[FindLineage]:
         chat="auto" if given.chat else "never",
         alpha=given.alpha,
         seed=asked.settings.seed,
+        samples=given.samples,
+        encoder=(given.encoder or asked.settings.encoder) if given.samples else "",
     )
+
+
+def _with_settings(request: FindLineage, settings: Settings) -> FindLineage:
+    if request.encoder or not request.samples:
+        return request
+    return msgspec.structs.replace(request, encoder=settings.encoder)
+
+
+def _needs(request: FindLineage) -> frozenset[Ability]:
+    return frozenset({"vocabulary", "next_tokens", "generation"} if request.samples else {"vocabulary", "next_tokens"})
 
 
 def _json_rows(outcome: Lineage) -> Iterable[Row]:
@@ -115,12 +138,18 @@ def _json_rows(outcome: Lineage) -> Iterable[Row]:
             "tree": None if outcome.tree is None else newick(outcome.tree),
             "collapse": _collapse_of(outcome, pair),
             "bifurcations": [to_plain(each) for each in outcome.bifurcations if _is_of(each, pair)],
+            "samples": [to_plain(each) for each in outcome.samples if _names(each) == _names(pair)],
         }
+
+
+def _names(found: LineagePair | Collapse | SampledReplies) -> tuple[str, str]:
+    """The child and what it was held against."""
+    return found.child, found.candidate if isinstance(found, LineagePair) else found.base
 
 
 def _collapse_of(outcome: Lineage, pair: LineagePair) -> Row | None:
     """How the entropies of a pair differ; None where they were not asked for."""
-    found = (each for each in outcome.collapses if (each.child, each.base) == (pair.child, pair.candidate))
+    found = (each for each in outcome.collapses if _names(each) == _names(pair))
     return next(map(to_plain, found), None)
 
 
@@ -129,7 +158,9 @@ def _is_of(bifurcation: Bifurcation, pair: LineagePair) -> bool:
 
 
 def _compare(request: FindLineage, recorded: Lineage, live: Lineage, comparison: Comparison) -> Agreement:
-    """Tests that an earlier version did not make are no difference."""
+    """Tests that an earlier version did not make are no difference; samples only where the seed must give the same."""
+    if not comparison.reproducible:
+        recorded, live = (msgspec.structs.replace(each, samples=()) for each in (recorded, live))
     made = {rung.name for pair in recorded.pairs for rung in pair.rungs}
     later = {"W0 files", "W1 never-trained rows", "W1 trained rows", "W2 neurons", "W2 in against out", "W3 CKA"} - made
     pairs = tuple(
@@ -161,8 +192,10 @@ SPECS = (
         summarise=summarise,
         blocks=blocks,
         answer="explorer.engine.answers.lineage.answer:answer",
-        needs=lambda request: frozenset({"vocabulary", "next_tokens"}),
+        needs=_needs,
         models=("children", "bases", "references"),
+        sources=("encoder",),
+        with_settings=_with_settings,
         verb=Verb(
             name="lineage",
             sources="*",

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 
 from explorer.base.numbers import format_logprob_and_percent, format_p
 from explorer.base.records.lineage import Lineage
-from explorer.base.records.lineage_children import COLLAPSED, Bifurcation, Collapse, Fork
+from explorer.base.records.lineage_children import COLLAPSED, Bifurcation, Collapse, Fork, SampledReplies
+from explorer.base.text import visible
 from explorer.specs.blocks import Block, Table, Words, count, number, prose, token_text
 
 _SHOWN = 4
@@ -22,6 +23,20 @@ def of_children(outcome: Lineage) -> Iterable[Block]:
     for collapse in outcome.collapses:
         if collapse.said:
             yield Words(f"entropy of {prose(collapse.child)} and {prose(collapse.base)} {prose(collapse.said)}")
+    for sampled in outcome.samples:
+        yield from _replies(sampled)
+    for said in dict.fromkeys(sampled.said for sampled in outcome.samples if sampled.said):
+        yield Words(f"replies are {prose(said)}")
+
+
+def _replies(sampled: SampledReplies) -> Iterator[Block]:
+    """The groups of replies of a child and what it is related to, by first token, then by meaning."""
+    both = (prose(sampled.child), prose(sampled.base))
+    asked = f"{token_text(sampled.token)}, {prose(sampled.template)}: {count(sampled.replies, 'sample')} of each"
+    for how, groups in (("first token", sampled.by_token), ("meaning", sampled.by_meaning)):
+        rows = tuple((visible(each.name) or "(nothing)", f"{each.child}", f"{each.base}") for each in groups)
+        if rows:
+            yield Table((how, *both), rows, right=frozenset(both), title=f"{asked}, the largest groups by {how}")
 
 
 def _bifurcation(found: Bifurcation) -> Iterator[Block]:

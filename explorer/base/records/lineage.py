@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from explorer.base.records.lineage_children import Bifurcation, Collapse
+from explorer.base.records.lineage_children import Bifurcation, Collapse, SampledReplies
 from explorer.base.records.lineage_tables import PublishedLogprob, PublishedVerdict
 from explorer.base.records.lineage_tree import LineageTree
 from explorer.base.records.record import Outcome, Record, Request
@@ -19,6 +19,7 @@ CHOSEN = 20
 """Tokens asked about where none are named; p can then be 4e-19."""
 MOST = 200
 ALPHA = 0.001
+MOST_SAMPLES = 256
 PROMPTS = ("word-is", "string-is", "glitchminer", "magikarp-dialogue")
 """Templates that leave the answer open to the token."""
 
@@ -42,8 +43,14 @@ class FindLineage(Request, kw_only=True):
     seed: int = 0
     published: tuple[PublishedLogprob, ...] = ()
     """Instead of models: published tables to judge; children, bases and templates are then empty."""
+    samples: int = 0
+    """Replies that each child and what it is related to are asked for after some tokens in the first prompt."""
+    encoder: str = ""
+    """A sentence-transformers directory: replies of a phrase or more are also grouped by meaning."""
 
     def problem(self) -> str:
+        if not 0 <= self.samples <= MOST_SAMPLES:
+            return f"samples: 0 to {MOST_SAMPLES}"
         return "" if 0 < self.alpha < 1 else "alpha is a probability between 0 and 1"
 
 
@@ -149,3 +156,5 @@ class Lineage(Outcome, kw_only=True):
     """Of each published table, where there were no models."""
     tree: LineageTree | None = None
     """Of all models, where there are four or more."""
+    samples: tuple[SampledReplies, ...] = ()
+    """Of each child and what it is related to, for some tokens; where samples were asked for."""

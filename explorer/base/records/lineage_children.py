@@ -79,3 +79,30 @@ class Collapse(Record, kw_only=True):
     """Share of answers with an output above .99."""
     counted: int = 0
     """Tokens; there are as many controls."""
+
+
+class ReplyGroup(Record, kw_only=True):
+    """Replies that begin with the same token, or that mean about the same."""
+
+    name: str
+    """The first token, or the commonest reply of the group; empty: nothing was said."""
+    child: int
+    base: int
+    """How many replies of each."""
+
+
+class SampledReplies(Record, kw_only=True):
+    """What a child and what it is related to reply after one token, as often as asked, at temperature 1."""
+
+    child: str
+    base: str
+    template: str
+    token: TokenRef
+    replies: int
+    """Of each of the two."""
+    by_token: tuple[ReplyGroup, ...]
+    """The largest groups of replies with the same first token."""
+    by_meaning: tuple[ReplyGroup, ...] = ()
+    """The largest groups of replies that mean about the same."""
+    said: str = ""
+    """Why they are not grouped by meaning."""

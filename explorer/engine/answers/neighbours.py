@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,12 +11,11 @@ from explorer.base.errors import ExplorerError
 from explorer.base.records.neighbours import FindNeighbours, Neighbour, Neighbourhood
 from explorer.base.records.tokens import CATEGORIES
 from explorer.engine.answers.holdings import Holdings
+from explorer.engine.answers.meaning import read_encoder
 from explorer.engine.answers.vocabulary import Read
 from explorer.engine.core.neighbours import nearest
 from explorer.engine.core.projection import pca_plane
 from explorer.engine.models.abilities import HasWeights, weights_of
-from explorer.engine.models.checkpoints.limits import check_folder
-from explorer.engine.models.filling import ONE_BUILD_AT_A_TIME
 from explorer.engine.queue import Control, Work
 
 
@@ -89,21 +85,5 @@ def _meanings(encoder: str, texts: Sequence[str]) -> list[float | None]:
     """Cosine of each text's sentence embedding with the first text's; Nones where no encoder was given."""
     if not encoder:
         return [None] * len(texts)
-    vectors = _encoder(encoder).encode([text.strip() or text for text in texts], normalize_embeddings=True)
+    vectors = read_encoder(encoder).encode([text.strip() or text for text in texts], normalize_embeddings=True)
     return [float(value) for value in np.asarray(vectors, dtype=np.float64) @ np.asarray(vectors[0], dtype=np.float64)]
-
-
-@lru_cache(maxsize=1)
-def _encoder(source: str) -> Any:
-    from sentence_transformers import SentenceTransformer
-
-    for folder in (Path(source), *Path(source).glob("*/")) if Path(source).is_dir() else ():
-        check_folder(folder)
-    try:
-        with ONE_BUILD_AT_A_TIME:
-            return SentenceTransformer(source, device="cpu", trust_remote_code=False)
-    except (OSError, ValueError) as error:
-        raise ExplorerError(
-            f"no sentence encoder could be read from {source!r}: {str(error).splitlines()[0]}",
-            hint="Give a sentence-transformers directory, such as all-MiniLM-L6-v2's.",
-        ) from error

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from dataclasses import replace
 
+import msgspec
 import numpy as np
 
 from explorer.base.records.lineage import MOST, BaseLogprob, Favourite, FindLineage, Lineage, LineagePart
@@ -28,10 +29,12 @@ from explorer.engine.answers.lineage.asked import (
 from explorer.engine.answers.lineage.children import plan_children
 from explorer.engine.answers.lineage.published import judge_published
 from explorer.engine.answers.lineage.rungs import Pair, Tested, closer, try_rungs
+from explorer.engine.answers.lineage.sampled import sample_replies
 from explorer.engine.answers.lineage.states import Looked, state_rungs
 from explorer.engine.answers.lineage.tree import plan_tree
 from explorer.engine.answers.lineage.verdict import judge
 from explorer.engine.answers.lineage.weights import weight_rungs
+from explorer.engine.answers.meaning import read_encoder
 from explorer.engine.behaviour.errors import BehaviourError
 from explorer.engine.behaviour.prompts import check_token_id
 from explorer.engine.models.abilities import running
@@ -40,7 +43,7 @@ from explorer.engine.queue import Control, Work
 
 def answer(engine: Holdings, request: FindLineage, control: Control) -> Work:
     """The lineage of the children. Raises `BehaviourError` where the request makes no sense, `ModelError` as models
-    do."""
+    do, `ExplorerError` where the embedding model cannot be read."""
     if request.published:
         return judge_published(request.published)
     _check_request(request)
@@ -62,7 +65,10 @@ def answer(engine: Holdings, request: FindLineage, control: Control) -> Work:
         if control.cancelled():
             return Cancelled(partial=result)
         yield part
-    return tree.finish(plan.finish(result, request), request)
+    result = tree.finish(plan.finish(result, request), request)
+    related = [(pair, tested[pair.child, pair.candidate]) for pair in result.pairs if pair.verdict == "related"]
+    sampled = yield from sample_replies(related, request, control.cancelled)
+    return Cancelled(partial=result) if sampled is None else msgspec.structs.replace(result, samples=sampled)
 
 
 def _test_child(
@@ -126,6 +132,8 @@ def _check_request(request: FindLineage) -> None:
         raise BehaviourError("no prompt was chosen", "Choose one or more.")
     if not 2 <= max(request.count, len(request.token_ids)) <= MOST:
         raise BehaviourError("tokens to ask about: 2 to 200", "20 tokens with 4 prompts settle most questions.")
+    if request.samples and request.encoder:
+        read_encoder(request.encoder, local=True)  # kept; what cannot be read is said before anything is asked
 
 
 def _named(base: Known, request: FindLineage) -> list[bytes]:
