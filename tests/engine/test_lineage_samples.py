@@ -77,8 +77,6 @@ def test_without_an_embedding_model_replies_are_grouped_by_first_token_and_that_
         assert sampled.by_meaning == ()
         assert sampled.said.startswith("not grouped by meaning: no embedding model was given")
     assert found(engine, samples=12).samples == outcome.samples
-    assert found(engine).samples == ()
-    assert found(engine, samples=12).pairs == found(engine).pairs
 
 
 def test_words_are_not_grouped_by_meaning_and_phrases_are(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
