@@ -157,12 +157,17 @@ def _is_of(bifurcation: Bifurcation, pair: LineagePair) -> bool:
     return bifurcation.base == pair.candidate and pair.child in bifurcation.children
 
 
+_OF_WEIGHTS = ("W0 files", "W1 never-trained rows", "W1 trained rows", "W2 neurons", "W2 in against out", "W3 CKA")
+LATER = frozenset({*_OF_WEIGHTS, "MPT agreement"})
+"""Tests that the first sessions do not have."""
+
+
 def _compare(request: FindLineage, recorded: Lineage, live: Lineage, comparison: Comparison) -> Agreement:
     """Tests that an earlier version did not make are no difference; samples only where the seed must give the same."""
     if not comparison.reproducible:
         recorded, live = (msgspec.structs.replace(each, samples=()) for each in (recorded, live))
     made = {rung.name for pair in recorded.pairs for rung in pair.rungs}
-    later = {"W0 files", "W1 never-trained rows", "W1 trained rows", "W2 neurons", "W2 in against out", "W3 CKA"} - made
+    later = LATER - made
     pairs = tuple(
         msgspec.structs.replace(pair, rungs=tuple(rung for rung in pair.rungs if rung.name not in later))
         for pair in live.pairs

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from explorer.base.records.lineage import PROMPTS, FindLineage, Lineage, Rung
 from explorer.base.records.unions import Cancelled
@@ -16,7 +18,7 @@ from explorer.engine.handlers import Engine
 from explorer.engine.models.abilities import has_hidden
 from explorer.engine.models.mlps import mlps_of
 from explorer.engine.queue import Control
-from explorer.zoo import ground_truth
+from explorer.zoo import ground_truth, zoo_dir
 from tests.engine_work import answer
 
 TEMPLATES = tuple(map(find_template, PROMPTS))
@@ -95,6 +97,34 @@ def test_shuffled_rows_would_call_strangers_related(engine: Engine) -> None:
     shuffled = exact.permute(units[0] @ units[1].T, 0, draws=999)
     assert shuffled is not None
     assert shuffled.p == 0.001
+
+
+def test_top_token_agreement_stands_beside_and_calls_a_stranger_the_parent(engine: Engine, tmp_path: Path) -> None:
+    """On ordinary prompts able strangers agree; beside a weaker model the abler one is called the parent. The exact
+    test is not moved."""
+    weak = tmp_path / "weak"
+    shutil.copytree(zoo_dir("starling"), weak)
+    generator = torch.Generator().manual_seed(0)
+    weights = load_file(weak / "model.safetensors")
+    for tensor in weights.values():
+        if tensor.ndim == 2:
+            noise = torch.randn(tensor.shape, generator=generator)
+            tensor += (noise * 0.7 * tensor.float().std()).to(tensor.dtype)
+    save_file(weights, weak / "model.safetensors", metadata={"format": "pt"})
+    name = engine.models.load(str(weak), device="cpu").info.name
+    outcome = answer(engine, FindLineage(children=("lyrebird",), bases=("mynah", name), templates=TEMPLATES))
+    assert isinstance(outcome, Lineage)
+    able, other = (next(rung for rung in pair.rungs if rung.name == "MPT agreement") for pair in outcome.pairs)
+    assert able.effect is not None
+    assert other.effect is not None
+    assert able.effect > 0.9 > other.effect
+    assert able.p is not None
+    assert able.p < 1e-3
+    assert able.said.startswith("would call it the parent; ")
+    assert able.said.endswith("strangers agree there, too: no verdict")
+    assert (other.p, other.said[:26]) == (None, "another one agrees more of")
+    assert outcome.pairs[0].verdict == "none"
+    engine.models.unload(name)
 
 
 def test_shapes_that_differ_are_told(rungs: dict[str, dict[str, Rung]]) -> None:

@@ -27,6 +27,7 @@ from explorer.engine.answers.lineage.asked import (
     other_spelling,
 )
 from explorer.engine.answers.lineage.children import plan_children
+from explorer.engine.answers.lineage.provenance import choose_ordinary
 from explorer.engine.answers.lineage.published import judge_published
 from explorer.engine.answers.lineage.rungs import Pair, Tested, closer, try_rungs
 from explorer.engine.answers.lineage.sampled import sample_replies
@@ -81,13 +82,15 @@ def _test_child(
 ) -> Generator[Progress | LineagePart, None, None]:
     """Ask and test one child against every base, adding to `tested`; all that was found of it comes last."""
     matters = {base: choose_matter(answers[base].known, answers[child].known, request, named) for base in request.bases}
-    yield from ask_all(_wanted(child, request, answers, matters), request.templates)
+    ordinary = choose_ordinary(child, request, answers, matters)
+    yield from ask_all([*_wanted(child, request, answers, matters), *ordinary.wanted()], request.templates)
+    agreed = ordinary.compare(request)
     for base, matter in matters.items():
         pair = Pair(answers[base], answers[child], matter, _references(request, base, answers))
         of_answers = try_rungs(pair, request)
         of_weights = yield from weight_rungs(pair, request)
         of_states = yield from state_rungs(pair, request, looked)
-        tested[child, base] = replace(of_answers, rungs=(*of_answers.rungs, *of_weights, *of_states))
+        tested[child, base] = replace(of_answers, rungs=(*of_answers.rungs, *of_weights, *of_states, agreed[base]))
     yield LineagePart(
         pairs=tuple(judge([tested[child, base] for base in request.bases], request)),
         favourites=tuple(_favourites(child, request, answers, matters)),
