@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
+from explorer.base.records.inspect import InspectToken
 from explorer.base.records.neighbours import FindNeighbours
 from explorer.base.records.repeat_back import RepeatBack
+from explorer.base.records.vocabulary import RankTokens
 from explorer.engine.handlers import Engine
 from explorer.tui.live.app import ExplorerApp
 from explorer.tui.panes.session.pane import SessionPane
@@ -66,6 +68,8 @@ async def test_a_walk_among_neighbours_is_walked_back_and_forward(engine: Engine
         await pilot.press("backspace")
         await until(pilot, lambda: token(app) == passed[1])
         await until(pilot, lambda: subject(app) == passed[1])
+        neighbours = app.query_one("#neighbour-list", RowList)
+        assert neighbours.cursor == len(neighbours.rows) - 1, "back where the walk went on"
         await pilot.press("backspace")
         await until(pilot, lambda: token(app) == passed[0])
         await until(pilot, lambda: subject(app) == passed[0])
@@ -144,3 +148,28 @@ async def test_escape_leaves_the_box_then_clears_the_filter(engine: Engine, tmp_
         await pilot.press("escape")
         await until(pilot, lambda: "match" not in screen_text(app))
         assert "cat:ok" not in screen_text(app)
+
+
+async def test_a_view_that_was_recorded_is_shown_again_wherever_the_table_stands(
+    engine: Engine, tmp_path: Path
+) -> None:
+    async with running(engine, tmp_path) as (app, pilot):
+        table = app.workspace.token_pane.table
+        await pilot.press("s")
+        await until(pilot, lambda: len(asked(app, RankTokens)) == 1)
+        first, sort = token(app), app.workspace.token_pane.views.wanted.sort
+        await pilot.press("end")
+        await until(pilot, lambda: token(app) != first)
+        await open_step(app, pilot, RankTokens)
+        await until(pilot, lambda: table.token_id == first)
+        await pilot.press("i")  # so that the views before and after it are not one line of the session
+        await until(pilot, lambda: len(asked(app, InspectToken)) == 1)
+        await pilot.press("d", "right_square_bracket")
+        await until(pilot, lambda: app.selection.model is not None and app.selection.model.name == "mynah-instruct")
+        await until(pilot, lambda: app.selection.token is not None and not app.runs.running)
+        await settled(pilot)
+        await open_step(app, pilot, RankTokens)
+        await until(pilot, lambda: app.selection.model is not None and app.selection.model.name == "mynah")
+        await until(pilot, lambda: app.selection.token is not None and token(app) == first)
+        wanted = app.workspace.token_pane.views.wanted
+        assert (wanted.sort, wanted.descending) == (sort, False)

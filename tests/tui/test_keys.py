@@ -11,6 +11,7 @@ from explorer.engine.handlers import Engine
 from explorer.sessions.file.store import SessionWriter
 from explorer.settings import Settings
 from explorer.tui.live.app import ExplorerApp
+from explorer.tui.panes.logprobs.view import LogprobView
 from explorer.tui.shell.commands import COMMANDS, REPLAY_COMMANDS
 from explorer.tui.shell.keys import is_key, key_problems, usable_keys, without_aliases
 from explorer.tui.shell.type_ahead import TypeAhead
@@ -74,6 +75,16 @@ async def test_letters_right_after_the_key_of_the_filter_are_typed_into_it(engin
         app.simulate_key("2")
         app.simulate_key("enter")
         await until(pilot, lambda: app.workspace.token_pane.table.token_id == 42)
+
+
+async def test_a_key_right_after_that_of_a_pane_is_for_the_pane(engine: Engine, tmp_path: Path) -> None:
+    async with running(engine, tmp_path, models=("zoo:mynah",)) as (app, pilot):
+        app.simulate_key("l")
+        app.simulate_key("T")
+        view = app.query_one(LogprobView)
+        await until(pilot, lambda: view.view is not None)
+        assert view.view is not None
+        assert view.view.shape == "one"
 
 
 def test_keys_wait_from_the_opening_key_on() -> None:

@@ -49,6 +49,10 @@ async def test_empty_panes_say_what_is_loaded_and_how_far_it_is(tmp_path: Path) 
         await pilot.press("3")
         await settled(pilot)
         assert screen_text(app).count("loading my\\u{1b}nah … 32%") == 3
+        for key in ("4", "6", "7"):  # these panes hint at their keys, which do nothing before there is a model
+            await pilot.press(key)
+            await settled(pilot)
+            assert screen_text(app).count("loading my\\u{1b}nah … 32%") == 2, "the table, and the pane"
         client.loads[0].answer.set_result(Answered(Failure(message="no"), 0.1))
         await settled(pilot)
         assert "loading starling …" in screen_text(app)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from explorer.base.records.tokens import TokenRow
 from explorer.base.records.unions import Step
 from explorer.base.records.vocabulary import RankTokens
 from explorer.base.text import visible
@@ -73,7 +74,9 @@ class Jumps:
         from explorer.tui.replay.subjects import subject_of
 
         row, models = subject_of(step), models_of(step.request)
-        if row is None or isinstance(step.request, RankTokens):
+        if isinstance(step.request, RankTokens):
+            self._show_view(step, step.request, row)
+        elif row is None:
             self._front.show_again(step)
         elif not self._to(Place(models[0], row.token_id)):
             self._workspace.give_subject(step.request, models[0], row)
@@ -83,6 +86,18 @@ class Jumps:
         else:
             self._awaited = Place(models[0], row.token_id), step
         self._workspace.show_tab(self._workspace.tab_of(step.request))
+
+    def _show_view(self, step: Step, request: RankTokens, row: TokenRow | None) -> None:
+        """Show a view of the token table again; of another loaded model, in that model's vocabulary."""
+        views, shown = self._workspace.token_pane.views, self._front.selection.model
+        info = next((info for info in self._front.selection.roster.models if info.name == request.model), None)
+        if info is None or (shown is not None and shown.name == info.name):
+            views.open_again(request)
+            self._front.show_again(step)
+            return
+        views.want_next(request)
+        views.sought = None if row is None else Place(request.model, row.token_id)
+        self._models.choose(info)
 
     def _to(self, place: Place) -> bool:
         """Jump to a token; whether it is in the table, or about to be."""

@@ -28,13 +28,15 @@ class Command(msgspec.Struct, frozen=True):
     """Heading in the help."""
     footer: bool = False
     opens_box: bool = False
-    """Keys that follow at once are typed into a box and are no commands."""
+    """Keys that follow at once are meant for what it opens, a box or a pane, and wait until that has the keys."""
 
 
 def tab_commands(tabs: Iterable[Tab]) -> tuple[Command, ...]:
     """For each tab with a command: that command, which asks about the selected token."""
     return tuple(
-        Command(tab.command, tab.key, tab.command_title, tab.command_help, "Ask", True) for tab in tabs if tab.command
+        Command(tab.command, tab.key, tab.command_title, tab.command_help, "Ask", footer=True, opens_box=True)
+        for tab in tabs
+        if tab.command
     )
 
 

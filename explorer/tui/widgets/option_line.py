@@ -56,6 +56,7 @@ class Choice(Select[str], inherit_bindings=False):
     DEFAULT_CSS = """
     Choice {
         height: 1;
+        & > SelectCurrent Static#label { height: 1; text-wrap: nowrap; text-overflow: ellipsis; }
         &:focus > SelectCurrent { background: $accent 30%; background-tint: initial; }
         & > SelectOverlay { border: round $accent; min-width: 24; }
     }

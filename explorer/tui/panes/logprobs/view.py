@@ -27,7 +27,7 @@ class LogprobView(LinesView):
             "sort",
             tooltip="Sort by the model under the cursor",
         ),
-        Binding("F", "form", "form", tooltip="Change what a cell says: log-probability, probability, rank"),
+        Binding("F", "form", "cells", tooltip="Change what a cell says: log-probability, probability, rank"),
         Binding("T", "turn", "turn", tooltip="Have the models down, or across"),
     ]
 
@@ -35,6 +35,8 @@ class LogprobView(LinesView):
         super().__init__(self._draw_table, id=id)
         self._empty = empty
         self._view: TableView | None = None
+        self._shape: Shape = "table"
+        """The shape of the next table, where there is none to turn yet."""
 
     @property
     def view(self) -> TableView | None:
@@ -44,7 +46,9 @@ class LogprobView(LinesView):
     def show_table(self, view: TableView | None) -> None:
         """Display another table; the cursor, the sorting and the form stay where they make sense in it."""
         old = self._view
-        if view is not None and old is not None:
+        if view is not None and old is None:
+            view = dataclasses.replace(view, shape=self._shape)
+        elif view is not None and old is not None:
             last = len(view.table.columns) - 1
             same = [column.model for column in old.table.columns] == [column.model for column in view.table.columns]
             view = dataclasses.replace(
@@ -96,9 +100,9 @@ class LogprobView(LinesView):
 
     def action_turn(self) -> None:
         """Models across; models down, one target at a time; models down, every target in turn."""
-        if self._view is not None:
-            shape = SHAPES[(SHAPES.index(self._view.shape) + 1) % len(SHAPES)]
-            self._change(shape=shape, sort=None, reverse=False)
+        shown = self._shape if self._view is None else self._view.shape
+        self._shape = SHAPES[(SHAPES.index(shown) + 1) % len(SHAPES)]
+        self._change(shape=self._shape, sort=None, reverse=False)
 
     def _change(self, **fields: object) -> None:
         if self._view is not None:

@@ -64,6 +64,11 @@ class NeighbourBody(Guarded, Container):
         self._show_legend()
         self._show_plot()
 
+    def say_when_empty(self, text: str) -> None:
+        """What stands in the list's place while there is no neighbourhood."""
+        if self._record is None:
+            self.query_one(RowList).show_empty(text)
+
     def clear(self) -> None:
         """Show nothing."""
         self._request = self._record = None

@@ -17,7 +17,7 @@ from explorer.base.records.unions import AnyRequest, Cancelled, Step
 from explorer.specs import neighbours
 from explorer.tui.panes.base import Pane, Showing, failure_text
 from explorer.tui.panes.neighbours import view
-from explorer.tui.panes.neighbours.body import NeighbourBody
+from explorer.tui.panes.neighbours.body import HINT, NeighbourBody
 from explorer.tui.panes.neighbours.form import NeighbourForm
 from explorer.tui.panes.takeaway import Takeaway, of_outcomes
 from explorer.tui.shell.messages import Selection, ViewSettled
@@ -140,6 +140,8 @@ class NeighboursPane(Pane):
             known = self._known.get((new.model.name, new.token.token_id))
             if known is not None and known.outcome is not self._record:
                 self.show(known)
+        if self.is_mounted and new.loading != old.loading:
+            self._body.say_when_empty(new.loading or HINT)
         if self._record is None and new.token is not None and self.is_mounted:
             self._form.offer_colours([name for name in INDICATORS if name in new.token.indicators])
 

@@ -161,7 +161,7 @@ def summary_lines(result: SpeakabilityResult, width: int) -> list[Line]:
     lines += prose(told, width, 1)
     lines += [line for words in lost_words(result) for line in prose(words, width, 1)]
     rate = f"; {format_rate(result.tokens_per_second, 'tokens')}" if result.tokens_per_second else ""
-    work = f"{result.reused:,} were on disk{rate}"
+    work = f"{result.reused:,} {'was' if result.reused == 1 else 'were'} on disk{rate}"
     lines += [*prose(work, width, 1), *(line for note in result.notes for line in prose(note, width, 1))]
     lines += [Line(Content("")), Line(Content.styled(_head(width), "bold"))]
     return lines + [_listed(row, width) for row in result.rows]

@@ -136,6 +136,8 @@ class SpeakabilityPane(Pane):
 
     def watch_selection(self, old: Selection, new: Selection) -> None:
         """What is known of the token now selected is shown at once."""
+        if self.is_mounted and new.loading != old.loading:
+            self.query_one(RowList).show_empty(new.loading or HINT)
         if self.is_mounted and (new.token != old.token or new.model != old.model):
             self.shown.look_at(self._selected)
             self._show_lines(cursor=0)

@@ -74,13 +74,11 @@ class ShownProofs:
         return Takeaway("the hard-to-speak and unspeakable tokens", hard_rows, ReadCertificates(of=self._run))
 
     def lines(self, width: int) -> list[Line]:
-        """All of it, in lines of at most `width` cells."""
+        """All of it, in lines of at most `width` cells; none where nothing is known."""
         return [*prose(self.problem, width, 0, "$error"), *self._answer_lines(width)]
 
     def _answer_lines(self, width: int) -> list[Line]:
         if self._token is None:
-            return summary_lines(self._summary, width) if self._summary is not None else prose(HINT, width, 0)
+            return summary_lines(self._summary, width) if self._summary is not None else []
         lines = self.known.lines(self._token, width)
-        if not lines:
-            return prose(HINT, width, 0)
-        return lines if self._token in self.known else [*lines, *prose("Press c for the proof.", width, 0)]
+        return lines if not lines or self._token in self.known else [*lines, *prose("Press a for the proof.", width, 0)]

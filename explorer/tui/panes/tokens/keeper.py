@@ -44,6 +44,8 @@ class ViewKeeper:
         self.sought: Place | None = None
         """The token that the cursor goes to in the next vocabulary, where it is that model's."""
         self._recorded = RecordedView()
+        self._opened_again: RankTokens | None = None
+        """A recorded view that the user opens again, though it may be the one recorded last."""
 
     def run_latest(self, group: str, work: Work) -> None:
         """Begin `work`; earlier work of the same group that has not ended is cancelled."""
@@ -76,11 +78,20 @@ class ViewKeeper:
 
     # ── what is wanted ──
 
-    def want(self, request: RankTokens, *, pause: float = 0.0, settle: bool = False, go_to: int | None = None) -> None:
-        """Make a view after `pause`, unless another is wanted before; a late one is never shown."""
+    def want(
+        self,
+        request: RankTokens,
+        *,
+        pause: float = 0.0,
+        settle: bool = False,
+        go_to: int | None = None,
+        show_from: int | None = None,
+    ) -> None:
+        """Make a view after `pause`, unless another is wanted before; a late one is never shown. `go_to`: the token
+        that the cursor goes to; `show_from`: the place of the first row on the screen."""
         self.wanted = request
         if self.maker is not None:
-            self.run_latest("view", partial(self._arrange, self.maker, request, pause, settle, go_to))
+            self.run_latest("view", partial(self._arrange, self.maker, request, pause, settle, go_to, show_from))
 
     def set_columns(self, model: str, columns: Mapping[str, AddedColumn]) -> None:
         """Add columns for `model`, or bring those of the same names up to date; they come back with their model."""
@@ -96,16 +107,27 @@ class ViewKeeper:
 
     # ── views that come ──
 
+    def open_again(self, request: RankTokens) -> None:
+        """The step of this view comes next: it is to be shown, even if it is the one recorded last."""
+        self._opened_again = request
+
+    def want_next(self, request: RankTokens) -> None:
+        """Sort and filter as in `request` the vocabulary that is opened next."""
+        self.cancel("view")
+        self.wanted = request
+        self.face.boxes.show_filter(request.filter, can_type=True)
+
     def show_recorded(self, request: RankTokens, outcome: RankedTokens) -> None:
         """Apply a recorded view to the vocabulary, or show it alone."""
-        if request == self._recorded.request:
+        opened_again, self._opened_again = request == self._opened_again, None
+        if request == self._recorded.request and not opened_again:
             return  # this pane's own view, on its way into the session
         place = (request.cursor or request.first) - request.first
         cursor = outcome.rows[place].token_id if 0 <= place < len(outcome.rows) else None
         table = self.face.table
         if self.maker is not None and self.maker.columns.model == request.model:
             self.face.boxes.show_filter(request.filter, can_type=True)
-            self.want(request, go_to=cursor)
+            self.want(request, go_to=cursor, show_from=request.first)
             return
         for group in ("view", "rest"):
             self.cancel(group)
@@ -152,7 +174,13 @@ class ViewKeeper:
         self.run_latest("warm", partial(asyncio.to_thread, maker.warm))
 
     async def _arrange(
-        self, maker: ViewMaker, request: RankTokens, pause: float, settle: bool, go_to: int | None
+        self,
+        maker: ViewMaker,
+        request: RankTokens,
+        pause: float,
+        settle: bool,
+        go_to: int | None,
+        show_from: int | None,
     ) -> None:
         await asyncio.sleep(pause)
         try:
@@ -163,6 +191,8 @@ class ViewKeeper:
         self._show(view)
         if go_to is not None:
             self.face.table.go_to(go_to)
+        if show_from is not None:
+            self.face.table.show_from(show_from)
         if settle and maker.is_recordable(request):
             self.run_latest("settle", partial(self._settle, maker, view))
 

@@ -99,6 +99,16 @@ class SweepBody(Guarded, ContentSwitcher):
         shown = self._sweep.evidence
         return view.evidence_lines(shown, width, with_ids=self._with_ids) if shown is not None else []
 
+    def say_when_empty(self, text: str) -> None:
+        """What stands in the matrix's place while nothing was tested."""
+        if self._sweep.result is None:
+            self.matrix.show_empty(text)
+
+    def say_loading(self, before: str, now: str) -> None:
+        """What stands there while models load, where that is another than before; then the key again."""
+        if self.is_mounted and now != before:
+            self.say_when_empty(now or HINT)
+
     def _definition_lines(self, width: int) -> list[Content]:
         result = self._sweep.result
         return view.definition_lines(result, width) if result is not None else [Content(HINT)]

@@ -28,6 +28,7 @@ from explorer.tui.panes.verdicts.exporting import takeaway_of
 from explorer.tui.panes.verdicts.form import VerdictForm
 from explorer.tui.panes.verdicts.sweep import ShownSweep
 from explorer.tui.panes.verdicts.telling import ColumnTeller
+from explorer.tui.shell.messages import Selection
 from explorer.tui.widgets.heading import Heading
 from explorer.tui.widgets.option_line import FormError, Submitted
 from explorer.tui.widgets.soon import Soon
@@ -96,6 +97,7 @@ class VerdictsPane(Pane):
             self._columns.tell(self.sweep.news)  # what came last of the sweep that leaves the screen
             self.sweep.begin(request)
             self._heading.say("verifying… esc cancels, p pauses")
+            self.body.say_when_empty("")
             self._show_all()
             self.ask(ReadVerdicts(of=request), record=False)
 
@@ -106,6 +108,9 @@ class VerdictsPane(Pane):
             self.redraw.ask()
         elif isinstance(part, Progress):
             self._heading.say(run_progress(part))
+
+    def watch_selection(self, old: Selection, new: Selection) -> None:
+        self.body.say_loading(old.loading, new.loading)
 
     def _redraw(self) -> None:
         self._show_all()
