@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from explorer import cli
+from explorer.base.records.compare import CompareTokens
 from explorer.base.records.models import LoadModel, ModelLoaded
 from explorer.base.records.notes import MarkToken, WriteNote
 from explorer.base.records.repeat_back import RepeatBack
@@ -83,6 +84,20 @@ async def test_a_resumed_session_has_its_screen_its_models_and_its_file(engine: 
     assert after.steps[: len(before.steps)] == before.steps
     assert [step.number for step in after.steps] == list(range(1, len(after.steps) + 1))
     assert [type(step.request) for step in after.steps[len(before.steps) :]].count(LoadModel) == 2
+
+
+async def test_a_resumed_session_knows_what_models_said_of_tokens_that_are_compared(
+    engine: Engine, recorded: Path
+) -> None:
+    async with resuming(engine, recorded) as (app, pilot):
+        await until(pilot, lambda: app.selection.token is not None and not app.runs.running)
+        await pilot.press("J", "c")
+        await until(pilot, lambda: len(asked(app, CompareTokens)) == 1)
+        request = asked(app, CompareTokens)[0].request
+        assert isinstance(request, CompareTokens)
+        assert {(known.token_id, known.template) for known in request.repeated} == {
+            (token_id, "repeat-1") for token_id in app.marks["mynah"]
+        }
 
 
 async def test_a_torn_line_is_said_when_a_session_is_resumed(engine: Engine, recorded: Path) -> None:

@@ -75,6 +75,8 @@ class Start:
         situation, tab = await resume(app, before)
         app.selection = replace(situation.selection, roster=app.selection.roster, loading=app.selection.loading)
         app.models.awaited = app.selection.model.name if app.selection.model is not None else ""
+        for loaded in situation.loaded:
+            app.models.note_identity(loaded.info)  # what another checkpoint of the name said is then forgotten
         self.again = tuple(loaded.request for loaded in situation.loaded)
         return tab
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 import msgspec
 
 from explorer.base.records.models import LoadModel
+from explorer.base.records.repeat_back import RepeatBack
 from explorer.base.records.unions import AnyRequest
 from explorer.base.sources import portable_source
 from explorer.sessions.file.reader import SessionFile
@@ -21,6 +22,8 @@ from explorer.tui.shell.stage import Stage
 from explorer.tui.shell.tabs import tab_name_of
 from explorer.tui.shell.workspace import pane_id
 
+MOST_OVERHEARD = 256
+"""The latest replies of a session that panes are told of which show them beside something else."""
 _SLICE = 0.015
 """Seconds that work continues before keys are heard again."""
 
@@ -63,6 +66,8 @@ async def resume(stage: Stage, session: SessionFile) -> tuple[Situation, str]:
     marked = [(model, token_id) for model, ids in situation.marks.items() for token_id in ids]
     stage.workspace.session_pane.begin_with(session, notes=kinds.count("WriteNote"), marked=marked, cursor=max(0, last))
     show_situation(stage, situation)
+    for place in [place for place, kind in enumerate(kinds) if kind == RepeatBack.__name__][-MOST_OVERHEARD:]:
+        stage.workspace.overhear(session[place])
     lasts = [showing.steps[-1] for showing in situation.showing.values()]
     latest = max(lasts, key=lambda step: step.number, default=None)
     return situation, stage.workspace.tab_of(latest.request) if latest is not None else "tokens"

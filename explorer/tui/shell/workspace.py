@@ -141,6 +141,10 @@ class Workspace:
         """The one road of every outcome to its panes, live or replayed."""
         for pane in self.panes_for(step.request):
             pane.show(step)
+        self.overhear(step)
+
+    def overhear(self, step: Step) -> None:
+        """Tell every pane of a step that it may show beside something else."""
         for pane in self.panes:
             pane.overhear(step)
 

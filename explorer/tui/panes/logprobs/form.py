@@ -21,7 +21,7 @@ from explorer.tui.widgets.prompt_lines import by_name, template_form
 
 FREE_TEXT = "free text"
 FIRST_MODEL = "first"
-HINT = "l/enter run  ← → column  o sort  F form  T turn  x tick"
+HINT = "l/enter run  ← → column  o sort  F cells  T turn  x tick"
 _TARGET = re.compile(r'"((?:[^"\\]|\\.)*)"|\'([^\']*)\'|([^\s"\']\S*)')
 _MOST = 1000
 
