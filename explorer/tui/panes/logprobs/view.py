@@ -10,7 +10,7 @@ from textual.content import Content
 
 from explorer.tui.panes.logprobs.cells import FORMS
 from explorer.tui.panes.logprobs.lines import table_lines
-from explorer.tui.panes.logprobs.table_view import SHAPES, TableView
+from explorer.tui.panes.logprobs.table_view import SHAPES, Shape, TableView
 from explorer.tui.shell.messages import Remark
 from explorer.tui.widgets.lines_view import Draw, LinesView
 
