@@ -69,7 +69,7 @@ def test_every_statistic_finds_a_child_and_no_stranger(name: str) -> None:
 
 def test_strangers_give_uniform_p_although_they_share_most_of_what_they_say() -> None:
     found = []
-    for seed in range(300):
+    for seed in range(400):
         generator = np.random.default_rng(1000 + seed)
         common = 3 * generator.standard_normal(60)  # the data that both learned from
         logits = [(common + generator.standard_normal((12, 60))).astype(np.float32) for _ in range(2)]
@@ -77,7 +77,8 @@ def test_strangers_give_uniform_p_although_they_share_most_of_what_they_say() ->
         assert permuted is not None
         found.append(permuted.p)
     assert stats.kstest(found, "uniform").pvalue > 0.01
-    assert 0.02 < np.mean(np.array(found) <= 0.05) < 0.08
+    print(len(found), stats.kstest(found, "uniform").pvalue, np.mean(np.array(found) <= 0.05))
+    assert 0.03 <= np.mean(np.array(found) <= 0.05) <= 0.07
 
 
 def test_a_child_that_is_surer_of_everything_has_the_same_r() -> None:

@@ -7,17 +7,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float32
 
 from explorer.base.records.lineage import FEWEST, FindLineage, LineagePair
 from explorer.base.records.lineage_children import COLLAPSED, Collapse
 from explorer.engine.answers.lineage.asked import Answers
 from explorer.engine.answers.lineage.rungs import Tested
 from explorer.engine.answers.verification.controls import choose_controls
-from explorer.engine.core.lineage.collapse import Change, compare_entropies
+from explorer.engine.core.lineage.collapse import Change, Said, compare_entropies
 
 Slots = list[tuple[int, ...]]
-Rows = Float32[np.ndarray, "tokens vocab"]
 
 
 @dataclass(frozen=True)
@@ -34,7 +32,7 @@ class Contrast:
         for place, model in enumerate((self.base, self.child)):
             yield model, self.tokens[place] + self.controls[place]
 
-    def prompts(self, slots: tuple[Slots, Slots], request: FindLineage) -> list[tuple[Rows, Rows]]:
+    def prompts(self, slots: tuple[Slots, Slots], request: FindLineage) -> list[tuple[Said, Said]]:
         """What both say in every prompt, of their whole vocabularies."""
         every = [np.arange(model.known.model.info.vocab_size) for model in (self.base, self.child)]
         return [

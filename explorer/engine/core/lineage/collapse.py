@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float32, Float64
 
 from explorer.engine.core.lineage.similarity import Answers
 
@@ -15,6 +15,8 @@ SURE = 0.99
 RESAMPLES = 2_000
 
 PerToken = Float64[np.ndarray, " tokens"]
+Said = Float32[np.ndarray, "_tokens _vocab"]
+"""What one model says: two models' vocabularies may differ, and so may the numbers of tokens and of controls."""
 
 
 @dataclass(frozen=True)
@@ -45,9 +47,7 @@ def entropies(answers: Answers) -> PerToken:
     return found
 
 
-def compare_entropies(
-    tokens: Sequence[tuple[Answers, Answers]], controls: Sequence[tuple[Answers, Answers]], seed: int
-) -> Change:
+def compare_entropies(tokens: Sequence[tuple[Said, Said]], controls: Sequence[tuple[Said, Said]], seed: int) -> Change:
     """`tokens`, `controls`: in each prompt what base and child say, a row a token. A token's change is its mean over
     prompts; tokens and controls are resampled apart."""
     own, ordinary = (_changes(prompts) for prompts in (tokens, controls))
@@ -62,6 +62,6 @@ def compare_entropies(
     )
 
 
-def _changes(prompts: Sequence[tuple[Answers, Answers]]) -> PerToken:
+def _changes(prompts: Sequence[tuple[Said, Said]]) -> PerToken:
     changes: PerToken = np.mean([entropies(child) - entropies(base) for base, child in prompts], axis=0)
     return changes
