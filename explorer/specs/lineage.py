@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -18,6 +18,7 @@ from explorer.base.records.lineage import (
     LineagePair,
 )
 from explorer.base.records.lineage_children import Bifurcation, Collapse, SampledReplies
+from explorer.base.records.lineage_tables import PublishedLogprob
 from explorer.base.records.models import Ability
 from explorer.base.records.plain import to_plain
 from explorer.base.records.tokens import INDICATORS
@@ -44,7 +45,7 @@ def _arguments(parser: ArgumentParser) -> None:
         "--bases", nargs="+", default=(), metavar="SOURCE", help="the candidates: models it may come from"
     )
     parser.add_argument(
-        "--from", dest="published", type=read_published, default=(), metavar="CSV",
+        "--from", dest="published", default="", metavar="CSV",
         help="judge published tables instead, without models: columns " + ", ".join(COLUMNS),
     )  # fmt: skip
     parser.add_argument(
@@ -73,6 +74,8 @@ def _before(given: Namespace, error: Callable[[str], Any]) -> None:
         error("--from judges published tables: name no models")
     if not given.published and not (given.sources and given.bases):
         error("name the children and their candidates: lineage CHILD… --bases BASE…, or --from CSV")
+    if given.published:
+        given.published = _read(given.published, error)
     given.parts = (len(given.sources), len(given.bases), len(given.references))
     given.sources = [*given.sources, *given.bases, *given.references]
     if given.encoder and not given.samples:
@@ -81,6 +84,15 @@ def _before(given: Namespace, error: Callable[[str], Any]) -> None:
         error(f"--samples: at most {MOST_SAMPLES}")
     if not 0 < given.alpha < 1:
         error("--alpha is a probability between 0 and 1")
+
+
+def _read(name: str, error: Callable[[str], Any]) -> tuple[PublishedLogprob, ...]:
+    """The published tables of a file."""
+    try:
+        return read_published(name)
+    except ArgumentTypeError as wrong:
+        error(f"argument --from: {wrong}")
+        raise
 
 
 def _requests(asked: Asked) -> Iterable[FindLineage]:

@@ -18,7 +18,7 @@ MOST_CHARACTERS = 1 << 24
 
 
 def read_published(name: str) -> tuple[PublishedLogprob, ...]:
-    """The tables of a CSV file, for argparse: a row for each child, prompt, favourite output and model."""
+    """The tables of a CSV file: a row for each child, prompt, favourite output and model."""
     import csv  # the first paint reads no file
 
     try:
