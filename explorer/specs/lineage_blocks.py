@@ -121,7 +121,7 @@ def _own_and_others(pair: LineagePair) -> Table:
 
 def _less_child(table: Table, request: FindLineage) -> Table:
     """Without the column that names the child, where there is one alone: its name then stands in the title."""
-    if len(request.children) > 1:
+    if len(request.children) != 1:
         return table
     title = f"{prose(request.children[0])}: {table.title}" if table.title else prose(request.children[0])
     return msgspec.structs.replace(table, heads=table.heads[1:], rows=tuple(row[1:] for row in table.rows), title=title)

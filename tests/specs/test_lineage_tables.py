@@ -13,7 +13,7 @@ from explorer.base.records.lineage_tables import PublishedVerdict
 from explorer.engine.answers.lineage.published import judge_published
 from explorer.specs.blocks import Table
 from explorer.specs.lineage import SPECS
-from explorer.specs.lineage_blocks import blocks, describe, summarise
+from explorer.specs.lineage_blocks import blocks, describe, summarise, verdict_table
 from explorer.specs.lineage_tables import read_published
 
 A9 = {
@@ -112,6 +112,7 @@ def test_tables_are_worded_on_the_screen_and_as_json(tmp_path: Path) -> None:
     tables = [each for each in blocks(request, outcome) if isinstance(each, Table)]
     assert tables[0].rows[0][-1] == "leading"
     assert [row[0] for row in tables[-1].rows][:1] == ["child"]
+    assert verdict_table(request, outcome).rows == (), "there are no pairs of models"
     lines = list(SPECS[0].json_rows(outcome))
     assert [line["candidate"] for line in lines][1:] == ["base-2", "base-1", "base-4"]
     assert lines[0]["verdict"].startswith("leading: ")
