@@ -24,7 +24,7 @@ AT_ONCE = 1 << 22
 """Numbers compared at once."""
 _COORDINATES = "the coordinates of the residual stream"
 _NEURONS = "the neurons of a layer"
-_UNSAID_OF_CONFIG = frozenset({"_name_or_path", "transformers_version", "dtype", "torch_dtype", "architectures"})
+_UNSAID_OF_CONFIG = frozenset({"transformers_version", "dtype", "torch_dtype", "architectures"})
 
 
 def weight_rungs(pair: Pair, request: FindLineage) -> Rungs:
@@ -70,7 +70,7 @@ def _are_equal(one: Tensor, other: Tensor) -> bool:
 def _compare_configs(candidate: HasHidden, child: HasHidden) -> str:
     one, other = candidate.hf.config.to_dict(), child.hf.config.to_dict()
     keys = sorted((one.keys() | other.keys()) - _UNSAID_OF_CONFIG)
-    apart = [key for key in keys if one.get(key) != other.get(key)]
+    apart = [key for key in keys if not key.startswith("_") and one.get(key) != other.get(key)]
     if not apart:
         return "same config"
     return f"configs differ in {len(apart)} entries ({', '.join(apart[:3])}{', …' if len(apart) > 3 else ''})"
