@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from explorer.base.records.maps import (
     COLOUR_STEPS,
     COMPONENT_AXES,
+    LAYOUTS,
     MapPoint,
     MapQuality,
     MapView,
@@ -113,7 +114,7 @@ def colour_words(outcome: MapView) -> str:
 def is_round(outcome: MapView | VocabularyMap) -> bool:
     """Whether a unit must be as long along x as along y, so that distances look like what they are."""
     both = outcome.x_axis.name in COMPONENT_AXES and outcome.y_axis.name in COMPONENT_AXES
-    return both or outcome.plane in ROUND
+    return both or outcome.plane in (*ROUND, *LAYOUTS)
 
 
 def colour_step(value: float | None, edges: tuple[float, ...]) -> int | None:

@@ -2,29 +2,42 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 import pytest
+import torch
+from platformdirs import user_cache_path
 
 from explorer.base.errors import ExplorerError, UsageError
 from explorer.base.records.maps import PLANES, MapView, ReadMap, ViewMap, VocabularyMap
 from explorer.base.records.plain import dump_json, load_json
 from explorer.base.records.unions import Cancelled
 from explorer.base.records.vocabulary import ReadVocabulary, VocabularyColumns
+from explorer.engine.core import layout
 from explorer.engine.handlers import Engine
 from explorer.engine.models.abilities import weights_of
+from explorer.engine.models.local import Held
 from explorer.engine.queue import Control
 from explorer.specs.comparing.agreement import Comparison
+from explorer.specs.map_words import kept_words
 from explorer.specs.maps import compare
 from explorer.specs.registry import spec_of
 from explorer.tables.map_cells import Cloud, unpack_cells
 from tests.behaviour.behaviour_fakes import run_through
 from tests.engine_work import answer
 
+NEVER = Control(cancelled=lambda: False, tell=lambda part: None)
 BYTES = 20_000
 """A view in a session, at most."""
+
+
+@pytest.fixture(autouse=True)
+def few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A layout that is good enough to be told from none."""
+    monkeypatch.setattr(layout, "STEPS", (20, 40))
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +74,7 @@ def test_a_plane_of_indicators_is_those_of_the_table(engine: Engine) -> None:
     assert (found.x_axis.name, found.y_axis.name, found.left_out) == ("output_norm", "unused_l2_distance", 0)
 
 
-@pytest.mark.parametrize("plane", [name for name in PLANES if name not in ("landmarks", "neighbours")])
+@pytest.mark.parametrize("plane", PLANES)
 def test_every_named_plane_places_every_token_that_counts(engine: Engine, plane: str) -> None:
     found = ask(engine, plane, model="starling")
     x, y = found.x.numpy(), found.y.numpy()
@@ -182,3 +195,57 @@ def test_the_subject_of_a_step_is_the_token_it_was_asked_around(engine: Engine) 
     assert row is not None
     assert row.token_id == 907
     assert spec_of(request).subject(request, view(engine, "pca")) is None
+
+
+@pytest.mark.parametrize("plane", ["landmarks", "neighbours"])
+def test_layouts_say_how_well_they_keep_neighbours_and_are_computed_once(engine: Engine, plane: str) -> None:
+    found = ask(engine, plane, token_id=907)
+    assert found.quality is not None
+    assert found.quality.recall > 0.2
+    assert found.quality.trustworthiness > 0.7
+    assert found.left_out == 0
+    parts, again = run_through(engine.begin(ReadMap(model="mynah", plane=plane), NEVER))
+    assert (parts, again) == ([], found)
+    shown = view(engine, plane)
+    assert "among its 10 nearest here" in kept_words(shown)
+    request = ViewMap(model="mynah", plane=plane)
+    worse = msgspec.structs.replace(found.quality, recall=found.quality.recall - 0.1)
+    assert compare(request, shown, msgspec.structs.replace(shown, window=(0, 1, 0, 1)), Comparison()).difference == ""
+    other = msgspec.structs.replace(shown, quality=worse, digest="")
+    assert compare(request, shown, other, Comparison()).difference.startswith("recall: ")
+
+
+def test_the_nearest_row_is_that_of_brute_force(engine: Engine) -> None:
+    found = ask(engine, "nearest")
+    rows = weights_of(engine.models.get("mynah")).embeddings().input.double()
+    apart = torch.cdist(rows, rows, compute_mode="donot_use_mm_for_euclid_dist").fill_diagonal_(torch.inf)
+    assert found.x.numpy() == pytest.approx(apart.min(dim=1).values.numpy(), rel=1e-4, abs=1e-6)
+    assert found.x_axis.name == "nearest_distance"
+
+
+@pytest.mark.parametrize(
+    ("request_", "slow"),
+    [
+        (ReadMap(model="m"), False),
+        (ReadMap(model="m", plane="pca", colour="input_norm"), False),
+        (ReadMap(model="m", plane="landmarks"), True),
+        (ViewMap(model="m", plane="nearest"), True),
+        (ViewMap(model="m", plane="pc1, nearest_distance"), True),
+        (ViewMap(model="m", colour="nearest_distance"), True),
+    ],
+)
+def test_what_takes_long_lets_quick_requests_pass(request_: ReadMap | ViewMap, slow: bool) -> None:
+    assert spec_of(request_).background(request_) is slow
+
+
+def test_what_was_computed_is_kept_on_disk_and_forgotten_with_the_model(tmp_path: Path) -> None:
+    engine = Engine()
+    model = engine.models.load("zoo:mynah")
+    assert isinstance(model, Held)
+    model.kept_as = "a" * 32
+    found = ask(engine, "nearest_distance,pc1")
+    files = sorted(path.parent.name for path in user_cache_path("glitch-explore").glob("maps/*/*.msgpack"))
+    assert files == ["keptcomponents", "keptnearest"]
+    engine.maps.forget("mynah")
+    parts, again = run_through(engine.begin(ReadMap(model="mynah", plane="nearest_distance,pc1"), NEVER))
+    assert (parts, again) == ([], found)

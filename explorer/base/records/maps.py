@@ -12,15 +12,23 @@ PLANES: dict[str, str] = {
     "reference": "cosine distance to the reference tokens × distance to the centroid (needs such tokens)",
     "distance": "distance to the centroid × first principal component",
     "cosine": "norm × cosine with the centroid",
+    "nearest": "distance to the nearest other row × distance to the centroid",
     "pca": "first × second principal component",
     "radial": "true distance from a token (without one: from the centroid), at the angle of the two first components",
+    "landmarks": "neighbours stay together (t-SNE), for a sample of tokens; the others stand at their nearest of these",
+    "neighbours": "neighbours stay together (t-SNE of every token's 15 nearest)",
 }
 """Every plane with a name, with its meaning, in the order in which they are proposed. Any two axes are a plane too:
 `pc3,pc4`, `input_norm,pc1`."""
 
+LAYOUTS = ("landmarks", "neighbours")
+"""Planes on which only who is near means something: axes and long distances mean nothing."""
+
 COMPONENT_AXES = tuple(f"pc{number}" for number in range(1, 9))
+NEAREST_AXIS = "nearest_distance"
 MAP_AXES: dict[str, str] = {
     **{name: f"coordinate along principal component {name[2:]} of the matrix" for name in COMPONENT_AXES},
+    NEAREST_AXIS: "Euclidean distance of the token's row to the nearest other row",
 }
 """Axes besides the indicators, with their meaning: computed when they are asked for."""
 

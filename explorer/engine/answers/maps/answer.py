@@ -68,7 +68,7 @@ def find_map(engine: Holdings, request: ReadMap) -> Telling[VocabularyMap]:
     plane = request.plane or proposed_plane(read)
     space = "output" if plane == "reference" else request.space
     source = Source(model, read, space, engine.maps)
-    x_axis, y_axis, x, y = yield from place_tokens(source, plane, request)
+    x_axis, y_axis, x, y, quality = yield from place_tokens(source, plane, request)
     x, y = _only_counted(source, x, y)
     values = None
     if request.colour:
@@ -83,6 +83,7 @@ def find_map(engine: Holdings, request: ReadMap) -> Telling[VocabularyMap]:
         y_axis=y_axis,
         digest=_digest(x, y),
         left_out=int(np.isnan(x).sum()),
+        quality=quality,
         colour=request.colour,
         values=None if values is None else Array.of(values),
         notes=read.sent.notes,

@@ -11,17 +11,27 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from explorer.base.errors import ExplorerError, UsageError
-from explorer.base.records.maps import COMPONENT_AXES, MAP_AXES, MapAxis
+from explorer.base.records.maps import COMPONENT_AXES, MAP_AXES, NEAREST_AXIS, MapAxis
 from explorer.base.records.neighbours import Space
 from explorer.base.records.record import Array
 from explorer.base.records.tokens import INDICATORS
 from explorer.engine.answers.maps.kept import MapKeeper, Telling, tell
 from explorer.engine.answers.vocabulary import Read
+from explorer.engine.core.nearest_rows import NearestRows, find_nearest, pairs_of_blocks, plain_rows
 from explorer.engine.core.principal import Components, counted_rows, find_components
 from explorer.engine.models.abilities import HasWeights
 from explorer.specs.neighbours import axis_title
 
 Column = npt.NDArray[np.float32]
+
+
+class KeptNearest(msgspec.Struct, frozen=True):
+    """The nearest other row of each row."""
+
+    distances: Array
+    """float32 [vocab]; NaN for tokens that have no place."""
+    rows: Array
+    """int32 [vocab]"""
 
 
 class KeptComponents(msgspec.Struct, frozen=True):
@@ -73,6 +83,18 @@ def components_of(source: Source) -> Telling[KeptComponents]:
     return (yield from source.keeper.keep(source.model, source.space, KeptComponents, (), compute))
 
 
+def nearest_of(source: Source) -> Telling[KeptNearest]:
+    """The distance of every row to the nearest other one."""
+
+    def compute() -> Telling[KeptNearest]:
+        total = pairs_of_blocks(int(source.counted.sum()))
+        work = find_nearest(source.matrix, source.counted, 1, plain_rows(source.matrix, source.counted))
+        found: NearestRows = yield from tell(work, total, "blocks of rows compared, for the nearest of each")
+        return KeptNearest(Array.of(found.distances[:, 0].numpy()), Array.of(found.rows[:, 0].numpy()))
+
+    return (yield from source.keeper.keep(source.model, source.space, KeptNearest, (), compute))
+
+
 def axis_of(source: Source, name: str) -> Telling[tuple[MapAxis, Column]]:
     """The axis and its numbers, float32 [vocab]. Raises `UsageError` for a name that is no axis of this model."""
     if name in COMPONENT_AXES:
@@ -81,6 +103,9 @@ def axis_of(source: Source, name: str) -> Telling[tuple[MapAxis, Column]]:
         share = found.shares[place]
         axis = MapAxis(name=name, title=axis_title(name.upper(), share), share=share)
         return axis, found.coordinates.numpy()[:, place]
+    if name == NEAREST_AXIS:
+        nearest = yield from nearest_of(source)
+        return MapAxis(name=name, title="distance to the nearest other row"), nearest.distances.numpy()
     if name not in source.read.columns.indicators:
         known = ", ".join((*source.read.columns.indicators, *MAP_AXES))
         why = "this model lacks it" if name in INDICATORS else "there is no such axis"

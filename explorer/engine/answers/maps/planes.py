@@ -6,15 +6,16 @@ import numpy as np
 import numpy.typing as npt
 
 from explorer.base.errors import UsageError
-from explorer.base.records.maps import PLANES, MapAxis, ReadMap
+from explorer.base.records.maps import LAYOUTS, NEAREST_AXIS, PLANES, MapAxis, MapQuality, ReadMap
 from explorer.base.records.neighbours import Space
 from explorer.engine.answers.maps.axes import Column, Source, axis_of, components_of
 from explorer.engine.answers.maps.kept import Telling
+from explorer.engine.answers.maps.layouts import layout_of
 from explorer.engine.answers.vocabulary import Read
 from explorer.engine.core.indicators import distances, mean_row
 
-Places = tuple[MapAxis, MapAxis, Column, Column]
-"""The axes, and x and y of each token, float32 [vocab]."""
+Places = tuple[MapAxis, MapAxis, Column, Column, MapQuality | None]
+"""The axes; x and y of each token, float32 [vocab]; and what a plane that is made to keep neighbours does keep."""
 
 
 def proposed_plane(read: Read) -> str:
@@ -28,6 +29,7 @@ def axes_of_plane(plane: str, space: Space) -> tuple[str, str] | None:
         "reference": ("unused_cosine_distance", "output_centroid_distance"),
         "distance": (f"{space}_centroid_distance", "pc1"),
         "cosine": (f"{space}_norm", f"{space}_centroid_cosine"),
+        "nearest": (NEAREST_AXIS, f"{space}_centroid_distance"),
         "pca": ("pc1", "pc2"),
     }
     if plane in named:
@@ -44,11 +46,13 @@ def axes_of_plane(plane: str, space: Space) -> tuple[str, str] | None:
 def place_tokens(source: Source, plane: str, request: ReadMap) -> Telling[Places]:
     """Where every token lies on the plane. Raises `UsageError` for a plane or an axis that the model does not have."""
     axes = axes_of_plane(plane, source.space)
+    if plane in LAYOUTS:
+        return (yield from layout_of(source, plane, request.seed))
     if axes is None:
         return (yield from _place_around(source, request.token_id))
     x_axis, x = yield from axis_of(source, axes[0])
     y_axis, y = yield from axis_of(source, axes[1])
-    return x_axis, y_axis, x, y
+    return x_axis, y_axis, x, y, None
 
 
 def _place_around(source: Source, token_id: int | None) -> Telling[Places]:
@@ -65,7 +69,7 @@ def _place_around(source: Source, token_id: int | None) -> Telling[Places]:
     title = "distance from the centroid" if token_id is None else f"distance from token {token_id}"
     x_axis = MapAxis(name="x", title=f"{title}, towards PC1")
     y_axis = MapAxis(name="y", title=f"{title}, towards PC2")
-    return x_axis, y_axis, _rounded(radius * np.cos(angle)), _rounded(radius * np.sin(angle))
+    return x_axis, y_axis, _rounded(radius * np.cos(angle)), _rounded(radius * np.sin(angle)), None
 
 
 def _rounded(column: npt.NDArray[np.float64]) -> Column:

@@ -1,0 +1,98 @@
+"""Maps on which neighbours stay together, and how far the nearest other row is."""
+
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from explorer.base.records.maps import MapAxis, MapQuality
+from explorer.base.records.record import Array
+from explorer.engine.answers.maps.axes import Column, Source, components_of
+from explorer.engine.answers.maps.kept import Telling, tell
+from explorer.engine.core.landmarks import choose_landmarks, place_others
+from explorer.engine.core.layout import STEPS, lay_out
+from explorer.engine.core.map_quality import measure_quality
+from explorer.engine.core.nearest_rows import NearestRows, Prepare, centred_directions, find_nearest, pairs_of_blocks
+
+NEIGHBOURS = 15
+"""Of each row in the graph of a layout."""
+_AXES = tuple(MapAxis(name=name, title=f"{name}, no unit: only who is near means something") for name in ("x", "y"))
+
+
+class KeptLayout(msgspec.Struct, frozen=True):
+    """A layout of all tokens."""
+
+    x: Array
+    """float32 [vocab]; NaN for tokens that have no place."""
+    y: Array
+    quality: MapQuality
+
+
+class KeptGraph(msgspec.Struct, frozen=True):
+    """The nearest rows of each row by centred cosine."""
+
+    rows: Array
+    """int32 [vocab, neighbours]; −1 is nobody."""
+
+
+def layout_of(source: Source, plane: str, seed: int) -> Telling[tuple[MapAxis, MapAxis, Column, Column, MapQuality]]:
+    """The tokens where neighbours stay together: all laid out, or a sample and the others at their nearest of it."""
+    facts = ("neighbours",) if plane == "neighbours" else ("landmarks", seed)
+
+    def compute() -> Telling[KeptLayout]:
+        placed = yield from (_lay_out_all(source) if plane == "neighbours" else _lay_out_sample(source, seed))
+        quality = measure_quality(source.matrix, source.counted, placed, _prepare(source))
+        x, y = (Array.of(placed[:, axis].copy()) for axis in (0, 1))
+        return KeptLayout(x, y, MapQuality(**vars(quality)))
+
+    kept = yield from source.keeper.keep(source.model, source.space, KeptLayout, facts, compute)
+    return _AXES[0], _AXES[1], kept.x.numpy(), kept.y.numpy(), kept.quality
+
+
+def _prepare(source: Source) -> Prepare:
+    return centred_directions(source.matrix, source.counted)
+
+
+def _lay_out_all(source: Source) -> Telling[Float[np.ndarray, "vocab 2"]]:
+    """Every token by the graph of all."""
+    start = torch.from_numpy((yield from components_of(source)).coordinates.numpy()[:, :2].copy())
+    graph = torch.from_numpy((yield from graph_of(source)).rows.numpy().copy())
+    ids = source.counted.nonzero()[:, 0]
+    places = torch.full((len(source.matrix),), -1, dtype=torch.int64)
+    places[ids] = torch.arange(len(ids))
+    nearest = torch.where(graph[ids] < 0, -1, places[graph[ids].long()])
+    points = yield from tell(lay_out(nearest, start[ids]), sum(STEPS), "steps of the layout")
+    placed = torch.full((len(source.matrix), 2), torch.nan)
+    placed[ids] = points
+    found: Float[np.ndarray, "vocab 2"] = placed.numpy()
+    return found
+
+
+def graph_of(source: Source) -> Telling[KeptGraph]:
+    """The nearest rows of each row."""
+
+    def compute() -> Telling[KeptGraph]:
+        total = pairs_of_blocks(int(source.counted.sum()))
+        work = find_nearest(source.matrix, source.counted, NEIGHBOURS, _prepare(source))
+        found: NearestRows = yield from tell(work, total, "blocks of rows compared, for the neighbours of each")
+        return KeptGraph(Array.of(found.rows.numpy()))
+
+    return (yield from source.keeper.keep(source.model, source.space, KeptGraph, (NEIGHBOURS,), compute))
+
+
+def _lay_out_sample(source: Source, seed: int) -> Telling[Float[np.ndarray, "vocab 2"]]:
+    """The landmarks by their own graph, every other token at the nearest of them."""
+    start = torch.from_numpy((yield from components_of(source)).coordinates.numpy()[:, :2].copy())
+    prepare, matrix = _prepare(source), source.matrix
+    chosen = choose_landmarks(matrix, source.counted, seed)
+    rows = matrix[chosen.to(matrix.device)]
+    everyone = torch.ones(len(chosen), dtype=torch.bool)
+    work = find_nearest(rows, everyone, NEIGHBOURS, prepare)
+    graph = yield from tell(work, pairs_of_blocks(len(chosen)), "blocks of landmarks compared")
+    points = yield from tell(lay_out(graph.rows, start[chosen]), sum(STEPS), "steps of the landmarks' layout")
+    placing = place_others(matrix, source.counted, chosen, points, prepare)
+    placed = yield from tell(placing, len(matrix), "tokens placed at their nearest landmarks")
+    found: Float[np.ndarray, "vocab 2"] = placed.numpy()
+    return found

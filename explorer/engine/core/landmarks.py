@@ -1,0 +1,62 @@
+"""A sample of rows that stands for all: which rows, and where the others go."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from explorer.engine.core.indicators import distances, mean_row
+from explorer.engine.core.nearest_rows import Prepare
+
+RANDOM, INNERMOST = 8000, 1000
+"""Rows chosen at random, and those nearest to the centroid: untrained rows would vanish into means."""
+_NEAREST = 3
+_SHARPNESS = 20.0
+"""How much a nearer landmark counts: weights are exp(20 · cosine)."""
+_BLOCK = 2048
+
+
+def choose_landmarks(
+    matrix: Float[Tensor, "vocab d_model"], counted: Bool[Tensor, " vocab"], seed: int
+) -> Int[Tensor, " landmarks"]:
+    """The ids of the landmarks, rising: all counted rows where they are not more than would be chosen."""
+    ids = _ids(counted)
+    if len(ids) <= RANDOM + INNERMOST:
+        return ids
+    generator = torch.Generator().manual_seed(seed % 2**63)
+    drawn = ids[torch.randperm(len(ids), generator=generator)[:RANDOM]]
+    inner = distances(matrix, mean_row(matrix, counted))[ids].topk(INNERMOST, largest=False).indices
+    chosen = torch.zeros(len(matrix), dtype=torch.bool)
+    chosen[drawn] = chosen[ids[inner]] = True
+    return _ids(chosen)
+
+
+def _ids(chosen: Bool[Tensor, " vocab"]) -> Int[Tensor, " n"]:
+    ids: Int[Tensor, " n"] = chosen.nonzero()[:, 0]
+    return ids
+
+
+@torch.no_grad()
+def place_others(
+    matrix: Float[Tensor, "vocab d_model"],
+    counted: Bool[Tensor, " vocab"],
+    landmarks: Int[Tensor, " landmarks"],
+    points: Float[Tensor, "landmarks 2"],
+    prepare: Prepare,
+) -> Generator[int, None, Float[Tensor, "vocab 2"]]:
+    """Every counted row's place: a landmark's own, any other's the weighted mean of its nearest landmarks; NaN for rows
+    that do not count. Yields how many rows have been read."""
+    known = prepare(matrix[landmarks.to(matrix.device)])
+    placed = torch.full((len(matrix), 2), torch.nan)
+    for start in range(0, len(matrix), _BLOCK):
+        some = torch.arange(start, min(start + _BLOCK, len(matrix)))[counted[start : start + _BLOCK]]
+        cosines = (prepare(matrix[some.to(matrix.device)]) @ known.T).cpu()
+        cosines, nearest = cosines.topk(min(_NEAREST, len(known)), dim=1)
+        weights = torch.softmax(cosines * _SHARPNESS, dim=1)
+        placed[some] = (points[nearest] * weights[..., None]).sum(dim=1)
+        yield start
+    placed[landmarks] = points
+    return placed
