@@ -15,6 +15,7 @@ from platformdirs import user_config_path, user_state_path
 from explorer.base.errors import ExplorerError
 from explorer.base.files import write_whole
 from explorer.base.records.models import LoadModel
+from explorer.base.servers import Server, ServerEntry, check_server, find_server
 from explorer.base.templates import Template, TemplateError, check_template
 
 APP = "glitch-explore"
@@ -43,6 +44,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """A folder or hub id whose tokenizer all models are given; empty: each has its own."""
     chat_day: str = ""
     """The date that chat templates are given, as 2026-11-28; empty: today's."""
+    servers: tuple[ServerEntry, ...] = ()
+    """Servers that models stand behind, each loaded as `server:NAME`."""
     seed: int = 0
     engine: str = ""
     """Command that starts an engine elsewhere, such as `ssh BOX glitch-explore engine`; empty: on this machine."""
@@ -67,15 +70,27 @@ def state_folder(settings: Settings) -> Path:
 
 
 def load_request(source: str, settings: Settings) -> LoadModel:
-    """The request that loads `source` as the settings want it."""
+    """The request that loads `source` as the settings want it. What they say of a server goes with it, because the
+    engine may run where they are not; a source that names no server rightly is left to the engine to refuse."""
+    server = _server_in(source, settings)
     return LoadModel(
-        source=source,
+        source=source if server is None else str(server),
+        server=server,
         dtype=settings.dtype,
         device=settings.device,
         allow_pickle=settings.allow_pickle,
-        tokenizer=settings.tokenizer,
+        tokenizer=(server.tokenizer if server else "") or settings.tokenizer,
         chat_day=settings.chat_day,
     )
+
+
+def _server_in(source: str, settings: Settings) -> Server | None:
+    """The server that the source names, as a plain record."""
+    try:
+        found = find_server(source, settings.servers)
+    except ExplorerError:
+        return None
+    return None if found is None else msgspec.convert(msgspec.structs.asdict(found), Server)
 
 
 def read_settings(
@@ -92,6 +107,8 @@ def read_settings(
         settings = msgspec.convert(chosen, Settings, strict=False)
         for template in settings.templates:
             check_template(template)
+        for server in settings.servers:
+            check_server(server)
     except (msgspec.ValidationError, TemplateError) as error:
         raise ExplorerError(
             f"settings: {error}", hint=f"Correct it in {place} or in the {PREFIX}… variables."
@@ -129,7 +146,7 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     chosen: dict[str, Any] = {}
     for field in msgspec.structs.fields(Settings):
         value = environment.get(PREFIX + field.name.upper())
-        if value is None or field.name in ("keys", "templates"):
+        if value is None or field.name in ("keys", "templates", "servers"):
             continue
         chosen[field.name] = value.split() if field.name in ("models", "lists") else value
     return chosen

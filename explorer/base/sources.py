@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 
+from explorer.base.servers import is_server, portable_server
+
 _PREFIX = re.compile(r"\s*(?:weights:\s*)*")
 _PUBLIC = re.compile(r"zoo:[^/\\]*|[^/\\~]*|[A-Za-z0-9][\w.-]*/[\w.-]+(?:@(?:refs/[\w./-]+|[\w.-]+))?")
 """A zoo name, a word, or a hub id, which has exactly one slash; anything with more is a path."""
@@ -23,7 +25,10 @@ def is_public(place: str) -> bool:
 
 
 def portable_source(source: str) -> str:
-    """`source` without the folders of this machine: `/home/me/models/x` → `…/x`; zoo and hub names as they are."""
+    """`source` without the folders of this machine: `/home/me/models/x` → `…/x`; zoo and hub names as they are, servers
+    with host and model."""
+    if is_server(source):
+        return portable_server(source)
     prefix = matched_prefix(source)
     place = source[len(prefix) :].strip()
     if is_public(place):

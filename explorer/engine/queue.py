@@ -38,6 +38,21 @@ class Control:
     """Say a part from inside a call that cannot yield (a download's progress)."""
 
 
+class Stopped(ExplorerError):
+    """The request was cancelled while its handler waited for something that cannot yield; answered as `Cancelled`."""
+
+
+_at_work = threading.local()
+
+
+def control_at_work() -> Control | None:
+    """What the request that this thread works on may look at and say; None on other threads.
+
+    For what waits for others deep inside a call (a server's answer), where no handler can look.
+    """
+    return getattr(_at_work, "control", None)
+
+
 Begin = Callable[[AnyRequest, Control], Work]
 """Makes the generator that answers a request."""
 
@@ -159,9 +174,10 @@ class WorkQueue:
 
     def _advance(self, job: Job) -> AnyOutcome | None:
         """Work on `job` until it is answered, or (background only, None) until another waits."""
+        _at_work.control = self._control(job)
         try:
             if job.work is None:
-                job.work = self._begin(job.request, self._control(job))
+                job.work = self._begin(job.request, _at_work.control)
             while True:
                 self._report.part(job.number, next(job.work))
                 if self._gives_way(job):
@@ -169,6 +185,8 @@ class WorkQueue:
         except StopIteration as finished:
             outcome: AnyOutcome = finished.value
             return outcome
+        except Stopped:
+            return Cancelled()
         except ExplorerError as error:
             return Failure(message=error.message, hint=error.hint, wrong_usage=isinstance(error, UsageError))
         except BaseException as error:  # the one edge where everything is caught, also a panic of a library in Rust

@@ -5,11 +5,35 @@ from __future__ import annotations
 from typing import Literal
 
 from explorer.base.records.record import Outcome, Record, Request
+from explorer.base.servers import Server
 
 Ability = Literal["vocabulary", "weights", "next_tokens", "generation", "hidden"]
 ABILITIES: tuple[Ability, ...] = ("vocabulary", "weights", "next_tokens", "generation", "hidden")
 """`vocabulary`: ids, bytes and categories; `weights`: W_E, W_U and bias; `next_tokens`: log-probabilities of what comes
 next; `generation`: replies; `hidden`: residual streams, hooks and gradients."""
+
+
+class Reach(Record, kw_only=True):
+    """What a server was seen to tell, by asking it; of a model here None."""
+
+    kind: str
+    """`vllm` or `llama`."""
+    version: str = ""
+    """What the server calls itself."""
+    whole: bool
+    """Log-probabilities of the whole vocabulary, by id, whose probabilities sum to 1."""
+    targets: Literal["request", "forced", "none"]
+    """How the log-probability of a chosen id is had: by asking for it, by forcing it to be chosen, or not at all."""
+    top: int
+    """Likeliest ids that it names: the vocabulary's size where it tells all."""
+    raw: bool
+    """Whether its log-probabilities are those before temperature."""
+    same_in_batch: bool
+    """Whether the same prompt, asked again and beside others, was answered with the same numbers within 1e-4."""
+    same_vocabulary: Literal["proved", "sampled"]
+    """Whether its tokens were seen to be those of the tokenizer at hand: all of them, or those of some texts."""
+    sum_off: float = 0.0
+    """How far its probabilities sum beside 1, at most."""
 
 
 class ModelInfo(Record, kw_only=True):
@@ -24,7 +48,8 @@ class ModelInfo(Record, kw_only=True):
     revision: str = ""
     """Commit of a hub model; empty for a directory."""
     weights_digest: str = ""
-    """SHA-256 of the safetensors files' content (names, shapes, bytes), hexadecimal, first 32 digits."""
+    """SHA-256 of the safetensors files' content (names, shapes, bytes), hexadecimal, first 32 digits. Of a model behind
+    a server its fingerprint: of what the server says that it serves, and of its answers to a few prompts."""
     tokenizer_digest: str = ""
     """SHA-256 of the vocabulary (every id's bytes, in order), hexadecimal, first 32 digits."""
     dtype: str
@@ -53,6 +78,8 @@ class ModelInfo(Record, kw_only=True):
     """The date that its chat template is given, ISO 8601; empty where the template asks for none."""
     abilities: tuple[Ability, ...] = ()
     """What it can do; empty in sessions recorded before models said so."""
+    reach: Reach | None = None
+    """Of a model behind a server, what the server tells."""
 
     def shares_ids(self, other: ModelInfo) -> bool:
         """Whether a token's id means the same to both: they are one model, or have the same tokenizer."""
@@ -80,6 +107,8 @@ class LoadModel(Request, kw_only=True):
     """A folder or hub id whose tokenizer is used instead of the source's own; empty: its own."""
     chat_day: str = ""
     """The date that the chat template is given, ISO 8601; empty: today's."""
+    server: Server | None = None
+    """Where `source` is a server's: what the settings say of it."""
 
 
 class ModelLoaded(Outcome, kw_only=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from explorer.base.errors import ExplorerError
 from explorer.base.records.models import (
     ListModels,
     LoadModel,
@@ -14,9 +15,9 @@ from explorer.base.records.models import (
     UnloadModel,
 )
 from explorer.base.records.record import Progress
+from explorer.base.servers import Server, check_server, find_server, is_server
 from explorer.engine.answers.holdings import Holdings
 from explorer.engine.models.catalogue import local_models
-from explorer.engine.models.errors import ModelError
 from explorer.engine.models.loading import choose_device, choose_dtype
 from explorer.engine.models.memory import local_devices
 from explorer.engine.models.source import parse_source
@@ -30,6 +31,9 @@ def answer_load(engine: Holdings, request: LoadModel, control: Control) -> Work:
         control.tell(Progress(done=done, total=total, what=what))
 
     yield Progress(done=0, total=0, what=f"loading {request.source}")
+    if (server := server_of(request)) is not None:
+        tokenizer = request.tokenizer or server.tokenizer
+        return ModelLoaded(info=engine.models.connect(server, tokenizer, request.chat_day, progress).info)
     model = engine.models.load(
         request.source,
         request.dtype,
@@ -42,6 +46,14 @@ def answer_load(engine: Holdings, request: LoadModel, control: Control) -> Work:
     return ModelLoaded(info=model.info)
 
 
+def server_of(request: LoadModel) -> Server | None:
+    """The server that the request wants a model of; None where it wants one that runs here. Raises `ExplorerError` for
+    a URL that cannot be used."""
+    if not is_server(request.source):
+        return None
+    return check_server(request.server) if request.server is not None else find_server(request.source)
+
+
 def devices_to_load(request: LoadModel) -> frozenset[str]:
     """The devices on which nothing else may run while the model is loaded.
 
@@ -50,12 +62,14 @@ def devices_to_load(request: LoadModel) -> frozenset[str]:
     whole process for a while, and numbers computed beside it would be others.
     """
     try:
+        if (server := server_of(request)) is not None:
+            return frozenset({f"server:{server.place}"})
         weights_only = parse_source(request.source).weights_only
         device = choose_device("cpu" if weights_only else request.device)
         if weights_only or choose_dtype(request.dtype, device) == torch.float32:
             gpus = [each for each in local_devices() if each != "cpu"]
             return frozenset(gpus if request.device == "auto" and len(gpus) > 1 and not weights_only else {str(device)})
-    except ModelError:
+    except ExplorerError:
         return frozenset({"cpu"})
     return frozenset({str(device), *local_devices()})
 

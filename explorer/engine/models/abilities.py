@@ -7,7 +7,7 @@ next-token distribution is reduced where the logits are (`explorer.engine.models
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeGuard, cast, runtime_checkable
 
@@ -142,6 +142,50 @@ class JoinsBatches(Protocol):
         """
 
 
+@dataclass(frozen=True)
+class Scored:
+    """A reply that was chosen greedily, and what its places gave the target."""
+
+    ids: tuple[int, ...]
+    """With the end of text, where that was chosen; what may follow it means nothing."""
+    logprobs: tuple[float, ...]
+    """Of the target, at each of these places; −inf for a probability of 0."""
+
+
+@runtime_checkable
+class ScoresReplies(Protocol):
+    """A model that can be asked for greedy replies and one token's log-probability in them, without the rest.
+
+    Only the answers of a server are so: a whole distribution is a megabyte a place.
+    """
+
+    @property
+    def gives_scores(self) -> bool:
+        """Whether it can."""
+
+    def score_replies(
+        self, prompts: Sequence[Sequence[int]], targets: Sequence[int], places: int
+    ) -> Iterator[tuple[int, Scored]]:
+        """Each prompt's number, in order, with its reply of at most `places` ids, as the answers come. Raises
+        `ModelError` as `PredictsTokens.start` does."""
+
+
+@runtime_checkable
+class MayChange(Protocol):
+    """A model that may become another one while it is loaded, as when its server was started anew."""
+
+    def check_unchanged(self) -> None:
+        """Raise `ModelError` where it is not the one that was loaded."""
+
+
+@runtime_checkable
+class Closes(Protocol):
+    """A model that holds something open."""
+
+    def close(self) -> None:
+        """Close it; the model cannot be asked any more."""
+
+
 _GIVES: dict[Ability, str] = {
     "vocabulary": "vocabulary",
     "weights": "embedding matrices",
@@ -182,5 +226,7 @@ def lacks(info: ModelInfo, missing: frozenset[Ability], advice: str = "") -> Mod
             f"{info.name} has only its embedding matrices here, so it cannot answer",
             hint=advice or f"Load {info.source.removeprefix('weights:')} without 'weights:' to run it.",
         )
+    if info.reach is not None and "weights" in missing and not advice:
+        advice = "Name them when you load it: --tokenizer weights:SOURCE, of the model that is served."
     wanted = " and no ".join(words for ability, words in _GIVES.items() if ability in missing)
     return ModelError(f"{info.name} gives no {wanted}, so it cannot answer this", hint=advice or "Ask another model.")

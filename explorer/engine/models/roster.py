@@ -6,13 +6,14 @@ import gc
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
 
 from explorer.base.records import models as records
 from explorer.base.records.models import DeviceMemory, ModelInfo
-from explorer.engine.models.abilities import HasVocabulary
+from explorer.base.servers import Server
+from explorer.engine.models.abilities import Closes, HasVocabulary, MayChange
 from explorer.engine.models.describing import spell_dtype
 from explorer.engine.models.errors import ModelError
 from explorer.engine.models.loading import DtypeChoice, choose_device, choose_dtype
@@ -23,6 +24,17 @@ from explorer.engine.models.out_of_memory import release_memory
 from explorer.engine.models.placement import choose_gpus, devices_of
 from explorer.engine.models.reading import Loaded, Wish, keep_for_later, read_again
 from explorer.engine.models.source import Progress, Source, parse_source
+
+
+@dataclass(frozen=True)
+class Named:
+    """What is to be loaded, where it is no `Source`."""
+
+    short_name: str
+    spelled: str
+
+    def __str__(self) -> str:
+        return self.spelled
 
 
 class Roster:
@@ -85,6 +97,22 @@ class Roster:
         gc.freeze()  # later collections need not walk a vocabulary of 262k tokens again
         return model
 
+    def connect(
+        self, server: Server, tokenizer: str, chat_day: str = "", progress: Progress | None = None
+    ) -> HasVocabulary:
+        """The model behind `server`; the one already here where the tokenizer is the same too and the server still
+        answers as it did. Raises `ModelError` as `remote.loading.connect` does, and where it answers as another."""
+        from explorer.engine.models.remote.loading import RemoteWish, connect
+
+        for model in self._now().values():
+            if model.info.source == str(server) and model.info.tokenizer == tokenizer and isinstance(model, MayChange):
+                model.check_unchanged()
+                return model
+        wish = RemoteWish(server, tokenizer, chat_day)
+        model = connect(wish, progress, lambda short: self._reserving(Named(short, str(server)), ""))
+        self.add(model)
+        return model
+
     def _known(self, key: tuple[str, str, str, str], chat_day: str) -> Loaded | None:
         """What was loaded by that key, on that day if one is named and its chat template asks for the date."""
         with self._lock:
@@ -99,7 +127,7 @@ class Roster:
             self._models[model.info.name] = model
 
     @contextmanager
-    def _reserving(self, source: Source, dtype: str) -> Iterator[str]:
+    def _reserving(self, source: Source | Named, dtype: str) -> Iterator[str]:
         """A name that no other model has or gets meanwhile."""
         with self._lock:
             name = self._unused_name(source, dtype)
@@ -116,7 +144,9 @@ class Roster:
         with self._lock:
             for key in [key for key, held in self._asked.items() if held.info.name == found]:
                 del self._asked[key]
-            del self._models[found]
+            model = self._models.pop(found)
+        if isinstance(model, Closes):
+            model.close()
         gc.unfreeze()
         release_memory()
         gc.freeze()
@@ -154,7 +184,7 @@ class Roster:
             for device, memory in measured.items()
         )
 
-    def _unused_name(self, source: Source, dtype: str) -> str:
+    def _unused_name(self, source: Source | Named, dtype: str) -> str:
         """The source's short name; where it is taken, with the dtype, and then with a number."""
         short = source.short_name
         same_source = any(model.info.source == str(source) for model in self._models.values())

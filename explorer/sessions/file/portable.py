@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 import msgspec
 
-from explorer.base.records.models import CatalogueEntry, ModelCatalogue, ModelInfo, ModelLoaded, Roster
+from explorer.base.records.models import CatalogueEntry, LoadModel, ModelCatalogue, ModelInfo, ModelLoaded, Roster
 from explorer.base.records.record import Failure
 from explorer.base.records.unions import AnyRequest, Step
 from explorer.base.sources import is_public, matched_prefix, portable_source
@@ -38,6 +38,8 @@ def portable(step: Step) -> Step:
             outcome = msgspec.structs.replace(outcome, models=tuple(map(_without_folder, outcome.models)))
         case ModelCatalogue():
             outcome = ModelCatalogue(entries=tuple(map(_without_folder, outcome.entries)))
+    if isinstance(request, LoadModel):
+        request = msgspec.structs.replace(request, server=None)  # the settings of who asks again say it
     for path, source in _sources_of(request):
         request = replaced(request, path, portable_source(source))
     return msgspec.structs.replace(step, request=request, outcome=outcome)

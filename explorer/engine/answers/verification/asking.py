@@ -18,7 +18,7 @@ from explorer.engine.answers.verification.questions import (
 )
 from explorer.engine.answers.verification.sizes import RowCost, cost_of_row, rows_of_batch, rows_of_call
 from explorer.engine.core.sampling import draws_of
-from explorer.engine.models.abilities import JoinsBatches, SharesPrefix, running
+from explorer.engine.models.abilities import JoinsBatches, ScoresReplies, SharesPrefix, running
 from explorer.engine.models.prediction import Choice, Wanted
 
 if TYPE_CHECKING:
@@ -66,6 +66,8 @@ class Asker:
         """
         if self.question.samples:
             return (yield from self._sampled(token_ids))
+        if isinstance(self._model, ScoresReplies) and self._model.gives_scores:
+            return (yield from self._scored(self._model, token_ids))
         return (yield from self._greedy(token_ids))
 
     def _start(self, token_ids: Int[np.ndarray, " n"]) -> Generator[None, None, Continuation]:
@@ -112,6 +114,19 @@ class Asker:
                 break
             decoding.push(chosen.tolist())
         found["logprobs"] = without_bounds(found["logprobs"], bounded)
+        return found
+
+    def _scored(self, model: ScoresReplies, token_ids: Int[np.ndarray, " n"]) -> Step:
+        """The same evidence as `_greedy`'s, of a model that tells no more than that."""
+        found = unanswered(self.question.dtype, token_ids)
+        prompts = self._form.fill(token_ids).tolist()
+        for row, told in model.score_replies(prompts, token_ids.tolist(), self.question.tokens):
+            for place, (token_id, logprob) in enumerate(zip(told.ids, told.logprobs, strict=True)):
+                found["logprobs"][row, place] = logprob
+                if token_id in self._model.vocabulary.eos_ids:
+                    break
+                found["reply_ids"][row, place] = token_id
+            yield
         return found
 
     def _sampled(self, token_ids: Int[np.ndarray, " n"]) -> Step:

@@ -24,6 +24,8 @@ CALLS_OF_BATCH = 16
 """Prompts are read in so many calls, about, before their replies go on together: a kill loses that much."""
 CALLS_OF_SLAB = 140
 """So much work, about, comes before the verdicts on the tokens that it was about."""
+ROWS_OF_SERVER = 128
+"""Rows that a server is asked at once: 4 requests in flight of 32 prompts each. A kill loses that much."""
 LEAST_POSITIONS = 64
 """Positions in one call, at least: below that a matrix product does not use a processor well."""
 LEAST_ROWS = 8
@@ -78,6 +80,8 @@ def rows_of_call(info: ModelInfo, cost: RowCost) -> int:
 def rows_of_batch(info: ModelInfo, cost: RowCost, *, drawn: bool = False) -> int:
     """How many rows are continued together, at least 1: bounds the memory, and what a kill loses. `drawn`: whether
     replies are drawn, not the likeliest."""
+    if info.reach is not None:
+        return max(1, min(ROWS_OF_SERVER, LOGITS_DRAWN["cpu"] // info.vocab_size if drawn else ROWS_OF_SERVER))
     kind = _kind(info)
     by_work = max(LEAST_ROWS, int(CALLS_OF_BATCH * WORK_OF_CALL[kind] / cost.whole))
     by_memory = min(
@@ -90,6 +94,8 @@ def rows_of_batch(info: ModelInfo, cost: RowCost, *, drawn: bool = False) -> int
 
 def rows_of_slab(info: ModelInfo, work: float) -> int:
     """How many tokens are asked everything before the next ones; `work`: of one token, operations."""
+    if info.reach is not None:
+        return ROWS_OF_SERVER
     return max(LEAST_ROWS, int(CALLS_OF_SLAB * WORK_OF_CALL[_kind(info)] / max(work, 1.0)))
 
 

@@ -1,0 +1,245 @@
+"""HTTP to a server: several requests in flight, tried again where that can help, given up at once when cancelled.
+
+Nothing that a server sends is trusted: answers have a limit on their size and time, redirects are not followed, and
+whatever of its words is shown goes through `ServerWords`, which takes the key out of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import email.utils
+import json
+import os
+import random
+import threading
+import time
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+import httpx2
+
+from explorer.base.records.record import Progress
+from explorer.base.servers import Server
+from explorer.engine.models.errors import ModelError
+from explorer.engine.models.remote.words import ServerWords
+from explorer.engine.queue import Stopped, control_at_work
+
+T = TypeVar("T")
+
+LOOK_SECONDS = 0.1
+"""Seconds between two looks whether the request was cancelled."""
+CONNECT_SECONDS, READ_SECONDS, WHOLE_SECONDS = 5.0, 120.0, 600.0
+"""To connect; between two parts of an answer; for a whole answer."""
+MOST_BYTES = 1 << 20
+"""Of an answer, unless the query expects more."""
+TRIES = 7
+FIRST_WAIT, LONGEST_WAIT = 0.5, 60.0
+"""Seconds before the second try, doubled from try to try; and at most, whatever the server asks for."""
+_AGAIN = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
+_BROKEN = (b"EngineCore", b"EngineDead")
+"""In the answers of a vLLM whose engine ended: it will not come back."""
+_NO_QUOTA = b"insufficient_quota"
+_TELLS_FROM = 2.0
+"""Seconds of waiting from which on the user is told."""
+
+
+@dataclass(frozen=True)
+class Query:
+    """One request."""
+
+    path: str
+    body: Any = None
+    """Sent as JSON by POST; None: a GET."""
+    most_bytes: int = MOST_BYTES
+
+
+class Refused(Exception):
+    """The server answered with a status that says no to this query, whenever it is asked."""
+
+    def __init__(self, status: int, said: str) -> None:
+        super().__init__(said)
+        self.status = status
+        self.said = said
+        """Its reason, fit to be shown."""
+
+
+class Asks(Protocol):
+    """What answers queries, so that backends need not know how."""
+
+    async def ask(self, query: Query) -> bytes:
+        """The answer's bytes. Raises `ModelError`, or `Refused` for a status of 400, 404, 413 or 422."""
+
+
+@dataclass
+class Counts:
+    """What went over the line."""
+
+    requests: int = 0
+    received: int = 0
+    """Bytes."""
+    again: int = 0
+    """Tries after the first."""
+
+
+class Client:
+    """Asks one server. Its coroutines run on the thread that calls `run`, one call at a time."""
+
+    def __init__(self, server: Server) -> None:
+        """Raises `ModelError` where the key's variable is not set."""
+        self.server = server
+        key = _read_key(server)
+        self.words = ServerWords(key, server.key_env)
+        self.counts = Counts()
+        self.was_interrupted = False
+        """Whether a connection broke or was refused since this was last set to False: another model may serve now."""
+        self._headers = {"Accept-Encoding": "identity"} | ({"Authorization": f"Bearer {key}"} if key else {})
+        self._lock = threading.Lock()
+        self._loop = asyncio.new_event_loop()
+        self._http = httpx2.AsyncClient(
+            base_url=server.url,
+            headers=self._headers,
+            follow_redirects=False,
+            trust_env=not server.is_loopback,
+            timeout=httpx2.Timeout(READ_SECONDS, connect=CONNECT_SECONDS, pool=None),
+            limits=httpx2.Limits(max_connections=server.at_once, keepalive_expiry=4.0),
+        )
+        self._free = asyncio.Semaphore(server.at_once)
+
+    def run(self, works: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+        """The results of `works`, which may ask; the first error ends all of them.
+
+        Raises `Stopped` within a look once the request at work is cancelled: connections are closed, not waited for.
+        """
+        with self._lock:
+            return self._loop.run_until_complete(self._all(works))
+
+    async def _all(self, works: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+        tasks = [asyncio.ensure_future(work) for work in works]
+        control = control_at_work()
+        pending: set[asyncio.Future[T]] = set(tasks)
+        try:
+            while pending:
+                done, pending = await asyncio.wait(pending, timeout=LOOK_SECONDS, return_when=asyncio.FIRST_EXCEPTION)
+                for task in done:
+                    task.result()
+                if control is not None and control.cancelled():
+                    raise Stopped("cancelled")
+            return [task.result() for task in tasks]
+        finally:
+            for task in pending:
+                task.cancel()
+            await asyncio.gather(*pending, return_exceptions=True)
+
+    async def ask(self, query: Query) -> bytes:
+        """See `Asks`."""
+        wait, last = FIRST_WAIT, ""
+        for tried in range(TRIES):
+            if tried:
+                self.counts.again += 1
+                await self._pause(wait * random.uniform(0.7, 1.0), last)
+            wait, asked = min(FIRST_WAIT * 2**tried, LONGEST_WAIT), None
+            try:
+                async with self._free, asyncio.timeout(WHOLE_SECONDS):
+                    status, headers, content = await self._once(query)
+            except (httpx2.TransportError, TimeoutError) as error:
+                self.was_interrupted = True
+                last = _how_it_failed(error)
+                continue
+            if status == 200:
+                return content
+            self._refuse_for_good(status, content)
+            last, asked = f"it answered {status}", _seconds_asked(headers)
+            wait = wait if asked is None else min(max(asked, 0.0) / 0.7, LONGEST_WAIT)
+        raise ModelError(
+            f"the server at {self.server.place} does not answer: {last}, {TRIES} times",
+            hint="Look whether it runs; what was answered is kept.",
+        )
+
+    async def _once(self, query: Query) -> tuple[int, httpx2.Headers, bytes]:
+        """One try: status, headers, and the whole of a content that is not too large."""
+        method, content = ("GET", None) if query.body is None else ("POST", json.dumps(query.body).encode())
+        request = self._http.build_request(
+            method, self.server.url + query.path, content=content, headers={"Content-Type": "application/json"}
+        )
+        response = await self._http.send(request, stream=True)
+        try:
+            received = bytearray()
+            async for part in response.aiter_raw():
+                received += part
+                if len(received) > query.most_bytes:
+                    raise ModelError(
+                        f"the server at {self.server.place} sends more than {query.most_bytes:,} bytes for one answer",
+                        hint="Look what runs under this URL.",
+                    )
+        finally:
+            await response.aclose()
+        self.counts.requests += 1
+        self.counts.received += len(received)
+        return response.status_code, response.headers, bytes(received)
+
+    def _refuse_for_good(self, status: int, content: bytes) -> None:
+        """Raise for every status after which it makes no sense to ask again."""
+        place, said = self.server.place, self.words.of(content)
+        if 300 <= status < 400:
+            raise ModelError(f"the server at {place} sends elsewhere ({status})", hint="Give the URL that it names.")
+        if status in (401, 403):
+            whose = f"the key in {self.server.key_env}" if self.server.key_env else "requests without a key"
+            raise ModelError(f"the server at {place} refuses {whose} ({status})", hint="Look at key_env.")
+        if status in (400, 404, 413, 422):
+            raise Refused(status, said)
+        if any(mark in content for mark in _BROKEN):
+            raise ModelError(f"the engine of the server at {place} ended: {said}", hint="Start the server again.")
+        if status == 429 and _NO_QUOTA in content:
+            raise ModelError(f"the server at {place} has no quota left for this key: {said}")
+        if status not in _AGAIN:
+            raise ModelError(f"the server at {place} answered {status}: {said}")
+
+    async def _pause(self, seconds: float, why: str) -> None:
+        """Wait before the next try, and say so where it takes long."""
+        control = control_at_work()
+        if seconds >= _TELLS_FROM and control is not None:
+            what = f"waiting {seconds:.0f} s for the server at {self.server.place}: {why}"
+            control.tell(Progress(done=0, total=0, what=what))
+        await asyncio.sleep(seconds)
+
+    def close(self) -> None:
+        """Close all connections."""
+        with self._lock:
+            self._loop.run_until_complete(self._http.aclose())
+            self._loop.close()
+
+
+def _read_key(server: Server) -> str:
+    if not server.key_env:
+        return ""
+    key = os.environ.get(server.key_env, "").strip()
+    if not key:
+        raise ModelError(f"{server.key_env} is not set where the engine runs", hint="Set it there, and start again.")
+    if not key.isascii() or not key.isprintable():
+        raise ModelError(f"{server.key_env} holds characters that no key has", hint="Set it again.")
+    return key
+
+
+def _how_it_failed(error: Exception) -> str:
+    """In words of our own: a library's may hold a URL."""
+    if isinstance(error, httpx2.ConnectTimeout | httpx2.ConnectError):
+        return "no connection"
+    if isinstance(error, httpx2.TimeoutException | TimeoutError):
+        return "no answer in time"
+    return "the connection broke"
+
+
+def _seconds_asked(headers: httpx2.Headers) -> float | None:
+    """How long the server asks to wait: `Retry-After-Ms`, or `Retry-After` as seconds or a date."""
+    for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
+        try:
+            seconds = float(headers[name]) * unit
+        except (KeyError, ValueError):
+            continue
+        return seconds if 0 <= seconds < 1e9 else None
+    try:
+        when = email.utils.parsedate_to_datetime(headers["retry-after"]).timestamp()
+    except (KeyError, ValueError, TypeError, OverflowError):
+        return None
+    return max(when - time.time(), 0.0)

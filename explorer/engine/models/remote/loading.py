@@ -1,0 +1,155 @@
+"""From a server's URL to a model: connect, take the tokenizer at hand, and ask what the server tells."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import torch
+
+from explorer.base.records.models import ModelInfo
+from explorer.base.servers import Server
+from explorer.engine.models.checkpoints.gguf_place import find_gguf, model_name
+from explorer.engine.models.checkpoints.tokenizer_files import read_json
+from explorer.engine.models.errors import ModelError
+from explorer.engine.models.local import EmbeddingsOnly
+from explorer.engine.models.locate import locate, locate_tokenizer
+from explorer.engine.models.reading import Wish
+from explorer.engine.models.remote.backend import About, Backend
+from explorer.engine.models.remote.client import Client, Refused
+from explorer.engine.models.remote.fingerprint import Fingerprint, answers_to
+from explorer.engine.models.remote.llama_server import LlamaServer
+from explorer.engine.models.remote.model import RemoteModel
+from explorer.engine.models.remote.probing import Probed, probe, read_size
+from explorer.engine.models.remote.vllm import Vllm
+from explorer.engine.models.source import WEIGHTS_ONLY, Progress, TokenizerChoice, parse_source
+from explorer.engine.models.vocabulary import Vocabulary
+
+Naming = Callable[[str], AbstractContextManager[str]]
+"""From a short name to one that no other model has meanwhile."""
+
+
+@dataclass(frozen=True)
+class RemoteWish:
+    """What is to be connected to, and with which tokenizer."""
+
+    server: Server
+    tokenizer: str
+    """A folder, GGUF file or hub id, or any of them after `weights:`."""
+    chat_day: str = ""
+
+
+def connect(wish: RemoteWish, progress: Progress | None, naming: Naming) -> RemoteModel:
+    """The model behind the server, asked what it tells. Raises `ModelError` for a server that does not answer, for one
+    without a tokenizer at hand or with another one, and for one that tells no log-probabilities by id."""
+    if not wish.tokenizer:
+        raise ModelError(
+            f"the tokenizer of the model behind {wish.server.place} is needed here",
+            hint="Name it by --tokenizer (a folder, a GGUF file or a hub id), or as tokenizer in [[servers]].",
+        )
+    client = Client(wish.server)
+    try:
+        return _connect(client, wish, progress, naming)
+    except Refused as refused:
+        client.close()
+        raise ModelError(
+            f"the server at {wish.server.place} refuses this ({refused.status}): {refused.said}",
+            hint=f"Look whether it is a server of kind {wish.server.kind}.",
+        ) from None
+    except BaseException:
+        client.close()
+        raise
+
+
+def _connect(client: Client, wish: RemoteWish, progress: Progress | None, naming: Naming) -> RemoteModel:
+    server = wish.server
+    backend: Backend = (Vllm if server.kind == "vllm" else LlamaServer)(client, server.model)
+    (about,) = client.run([backend.about()])
+    (size,) = client.run([read_size(backend, about)])
+    held = _read_vocabulary(wish, size, progress)
+    vocabulary = held.vocabulary if isinstance(held, EmbeddingsOnly) else held
+    backend.vocab_size = size or vocabulary.size
+    if isinstance(backend, LlamaServer):
+        backend.use_vocabulary(vocabulary, _find_harmless(vocabulary))
+    (probed,) = client.run([probe(backend, about, vocabulary)])
+    (answers,) = client.run([answers_to(backend, probed.prompts)])
+    fingerprint = Fingerprint(server.kind, about, vocabulary.digest(), probed.prompts, answers)
+    client.was_interrupted = False
+    shown = client.words.clean(model_name(_last_part(about.model))) or server.short_name
+    with naming(server.name or shown) as name:
+        info = _describe(client, wish, about, probed, held, fingerprint.digest, name)
+        return RemoteModel(client, backend, held, info, fingerprint)
+
+
+def _last_part(model: str) -> str:
+    return model.rstrip("/").rsplit("/", 1)[-1]
+
+
+def _describe(
+    client: Client, wish: RemoteWish, about: About, probed: Probed, held: Vocabulary | EmbeddingsOnly,
+    digest: str, name: str,
+) -> ModelInfo:  # fmt: skip
+    vocabulary = held.vocabulary if isinstance(held, EmbeddingsOnly) else held
+    weights = held.info if isinstance(held, EmbeddingsOnly) else None
+    return ModelInfo(
+        name=name,
+        source=str(wish.server),
+        architecture="unknown",
+        weights_digest=digest,
+        tokenizer_digest=vocabulary.digest(),
+        dtype=client.words.clean(about.dtype) or "unknown",
+        device=f"server:{wish.server.place}",
+        vocab_size=vocabulary.size,
+        tokenizer_size=vocabulary.tokenizer_size,
+        d_model=weights.d_model if weights else 0,
+        tied=weights.tied if weights else False,
+        context=about.context,
+        has_chat_template=vocabulary.has_chat_template,
+        tokenizer=wish.tokenizer,
+        chat_day=vocabulary.chat_day,
+        abilities=("vocabulary", *(("weights",) if weights else ()), "next_tokens", "generation"),
+        reach=msgspec.structs.replace(probed.reach, version=client.words.clean(probed.reach.version)),
+    )
+
+
+def _read_vocabulary(wish: RemoteWish, size: int, progress: Progress | None) -> Vocabulary | EmbeddingsOnly:
+    """The tokenizer, or the matrices, with as many rows as the server has ids. Raises `ModelError` where the matrices
+    have another number of them."""
+    day = TokenizerChoice(day=wish.chat_day)
+    if wish.tokenizer.startswith(WEIGHTS_ONLY):
+        source = parse_source(wish.tokenizer)
+        located = locate(source, progress=progress)
+        model = Wish(located, source, torch.float32, torch.device("cpu"), False, day).load(source.short_name, progress)
+        assert isinstance(model, EmbeddingsOnly), "a weights: source"
+        if size and model.info.vocab_size != size:
+            raise ModelError(
+                f"these matrices have {model.info.vocab_size:,} rows, and the server's model {size:,} ids",
+                hint="Name the weights of the model that is served.",
+            )
+        return model
+    directory = locate_tokenizer(wish.tokenizer, wish.chat_day, progress).directory
+    assert directory is not None, "a tokenizer is named"
+    if files := find_gguf(directory):
+        from explorer.engine.models.gguf_loading import GgufModelFiles
+
+        return GgufModelFiles(files, wish.tokenizer, runs=False, choice=day).vocabulary
+    return Vocabulary.from_directory(directory, size or _rows_in(directory), day)
+
+
+def _rows_in(directory: Path) -> int | None:
+    """The vocabulary's size in a model's config, where the folder has one."""
+    size = read_json(directory / "config.json").get("vocab_size")
+    return size if isinstance(size, int) and size > 0 else None
+
+
+def _find_harmless(vocabulary: Vocabulary) -> int:
+    """An id whose bytes are one printable ASCII letter, best `a`."""
+    letters = {vocabulary.token_bytes(token_id): token_id for token_id in range(min(vocabulary.size, 1 << 12), -1, -1)
+               if token_id < vocabulary.size and token_id not in vocabulary.special_ids}  # fmt: skip
+    plain = [token for token in letters if len(token) == 1 and 0x21 <= token[0] < 0x7F]
+    if not plain:
+        raise ModelError("the tokenizer has no letter as a token of its own, which llama-server is asked with")
+    return letters[b"a"] if b"a" in letters else letters[min(plain)]

@@ -1,0 +1,268 @@
+"""A model behind a server, as answers see it: the same `Continuation` as that of a model here.
+
+Where the server tells whole distributions, numbers are reduced here exactly as a local model's. Where only a target and
+the likeliest id are wanted, only these are asked for. A server that names but its likeliest ids gives bounds for the
+others: what it names never enters a distribution, for filling up the rest would renormalise it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Coroutine, Iterator, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float32, Int, Int64
+
+from explorer.base.records.models import ModelInfo, Reach
+from explorer.engine.models.abilities import Embeddings, Scored
+from explorer.engine.models.errors import ModelError
+from explorer.engine.models.local import EmbeddingsOnly
+from explorer.engine.models.prediction import UNKNOWN, Prediction, Wanted, predict
+from explorer.engine.models.remote.backend import Backend, Likeliest
+from explorer.engine.models.remote.client import Client, Refused
+from explorer.engine.models.remote.fingerprint import Fingerprint
+from explorer.engine.models.vocabulary import Vocabulary
+
+T = TypeVar("T")
+
+FEW_TARGETS = 32
+"""Targets of one prompt that are asked for one by one where the server does not tell all."""
+
+
+class RemoteModel:
+    """Implements `vocabulary`, `next_tokens`, `generation`, `ScoresReplies` and, with matrices, `weights`."""
+
+    def __init__(
+        self, client: Client, backend: Backend, vocabulary: Vocabulary | EmbeddingsOnly, info: ModelInfo,
+        fingerprint: Fingerprint,
+    ) -> None:  # fmt: skip
+        """`vocabulary`: the tokenizer at hand, or the matrices of a `weights:` source with theirs."""
+        self._client, self._backend, self._held, self._info = client, backend, vocabulary, info
+        self._fingerprint = fingerprint
+
+    @property
+    def info(self) -> ModelInfo:
+        return self._info
+
+    @property
+    def reach(self) -> Reach:
+        """What the server tells."""
+        assert self._info.reach is not None, "a remote model was asked what it tells when it was loaded"
+        return self._info.reach
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        return self._held.vocabulary if isinstance(self._held, EmbeddingsOnly) else self._held
+
+    def embeddings(self) -> Embeddings:
+        """See `HasWeights`; raises `ModelError` where only the tokenizer is here."""
+        if isinstance(self._held, EmbeddingsOnly):
+            return self._held.embeddings()
+        raise ModelError(f"{self.info.name} is behind a server, which sends no weights")
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Remarks on vocabulary and matrices."""
+        return self._held.notes
+
+    def start(self, prompts: Sequence[Sequence[int]]) -> RemoteContinuation:
+        """See `PredictsTokens`; asks nothing yet."""
+        self._check_prompts(prompts, 0)
+        return RemoteContinuation(self, [list(prompt) for prompt in prompts])
+
+    @property
+    def gives_scores(self) -> bool:
+        """See `ScoresReplies`."""
+        return self.reach.targets != "none"
+
+    def score_replies(
+        self, prompts: Sequence[Sequence[int]], targets: Sequence[int], places: int
+    ) -> Iterator[tuple[int, Scored]]:
+        """See `ScoresReplies`."""
+        self._check_prompts(prompts, places - 1)
+        size = self._backend.parts(len(prompts))
+        part = max(size, size * self._client.server.at_once)  # what is in flight at once
+        for first in range(0, len(prompts), part):
+            some = [
+                slice(at, min(at + size, first + part)) for at in range(first, min(first + part, len(prompts)), size)
+            ]
+            works = [self._backend.score(prompts[each], targets[each], places) for each in some]
+            for each, told in zip(some, self.ask(works), strict=True):
+                yield from enumerate(told, each.start)
+
+    def whole(self, prompts: Sequence[Sequence[int]]) -> Float32[np.ndarray, "rows vocab"]:
+        """Log-probabilities of all ids after each prompt, as the server gives them."""
+        return np.stack(self.ask([self._backend.whole(prompt) for prompt in prompts]))
+
+    def likeliest(self, prompts: Sequence[Sequence[int]], count: int) -> list[Likeliest]:
+        """The `count` likeliest ids after each prompt, fewer where the server names fewer."""
+        most = min(count, self.reach.top)
+        return self.ask([self._backend.likeliest(prompt, most) for prompt in prompts])
+
+    def score_targets(
+        self, prompts: Sequence[Sequence[int]], targets: Int[np.ndarray, "rows targets"]
+    ) -> list[list[Scored]]:
+        """For each prompt the likeliest id, with the log-probability of each of its targets."""
+        pairs = zip(prompts, targets, strict=True)
+        return self.ask([self._backend.score([prompt] * len(row), row.tolist(), 1) for prompt, row in pairs])
+
+    def sample(self, prompts: Sequence[Sequence[int]], wanted: Wanted) -> list[tuple[int, float]]:
+        """An id for each prompt, drawn by the server."""
+        assert wanted.choice is not None, "a choice is wanted"
+        draws = wanted.choice.draws
+        return self.ask([
+            self._backend.sample(prompt, wanted.choice, draw) for prompt, draw in zip(prompts, draws, strict=True)
+        ])  # fmt: skip
+
+    def ask(self, works: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+        """The answers of the backend; raises `ModelError`, also where another model answers than the one loaded."""
+        try:
+            answers = self._client.run(works)
+        except Refused as refused:
+            raise ModelError(
+                f"the server at {self._client.server.place} refuses this ({refused.status}): {refused.said}",
+                hint="Take a shorter prompt, or look at the server's log.",
+            ) from None
+        if self._client.was_interrupted:
+            self.check_unchanged()
+        return answers
+
+    def check_unchanged(self) -> None:
+        """See `MayChange`."""
+        self._client.was_interrupted = False
+        (now,) = self._client.run([self._fingerprint.again(self._backend)])
+        if changed := self._fingerprint.difference(now):
+            raise ModelError(
+                f"the server at {self._client.server.place} answers as another model than the one loaded: {changed}",
+                hint="Load it again; answers of the two are kept apart.",
+            )
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def _check_prompts(self, prompts: Sequence[Sequence[int]], more: int) -> None:
+        if not prompts or not all(len(prompt) for prompt in prompts):
+            raise ModelError("the prompt is empty", hint="A prompt needs at least one token.")
+        for prompt in prompts:
+            for token_id in (min(prompt), max(prompt)):
+                self.vocabulary.token_bytes(token_id)  # refuses ids outside the vocabulary
+        longest = max(map(len, prompts)) + more
+        if self.info.context and longest > self.info.context:
+            raise ModelError(
+                f"{longest:,} tokens do not fit the server's context of {self.info.context:,}",
+                hint="Take a shorter prompt or fewer new tokens.",
+            )
+
+
+class RemoteContinuation:
+    """Implements `Continuation`. Each place is a new prompt to the server, which keeps what it read of it."""
+
+    def __init__(self, model: RemoteModel, prompts: list[list[int]]) -> None:
+        self._model, self._prompts = model, prompts
+        self._whole: dict[int, Float32[np.ndarray, " vocab"]] = {}
+        """Distributions at this place, by row."""
+
+    def push(self, token_ids: Sequence[int]) -> None:
+        """See `Continuation`; asks nothing."""
+        self._whole.clear()
+        for prompt, token_id in zip(self._prompts, token_ids, strict=True):
+            prompt.append(int(token_id))
+        context = self._model.info.context
+        if context and max(map(len, self._prompts)) > context:
+            raise ModelError(f"the reply does not fit the server's context of {context:,}")
+
+    def read(self, wanted: Wanted) -> Prediction:
+        """See `Continuation`."""
+        rows = list(range(len(self._prompts))) if wanted.rows is None else list(wanted.rows)
+        if self._model.reach.whole and _needs_whole(wanted):
+            return predict(torch.from_numpy(self._rows(rows)), _of_all_rows(wanted))
+        return _told(self._model, [self._prompts[row] for row in rows], wanted)
+
+    def _rows(self, rows: Sequence[int]) -> Float32[np.ndarray, "rows vocab"]:
+        lacking = [row for row in dict.fromkeys(rows) if row not in self._whole]
+        if lacking:
+            found = self._model.whole([self._prompts[row] for row in lacking])
+            self._whole |= dict(zip(lacking, found, strict=True))
+        return np.stack([self._whole[row] for row in rows])
+
+
+def _of_all_rows(wanted: Wanted) -> Wanted:
+    return Wanted(None, wanted.targets, wanted.ranks, wanted.top, wanted.entropy, wanted.choice, wanted.strict)
+
+
+def _needs_whole(wanted: Wanted) -> bool:
+    """Whether more is wanted than one target's log-probability and the likeliest id, or some likeliest ids."""
+    drawn = wanted.choice is not None and wanted.choice.temperature > 0
+    targets = 0 if wanted.targets is None else wanted.targets.shape[1]
+    return wanted.ranks or wanted.entropy or drawn or targets > 1 or bool(targets and wanted.top)
+
+
+def _told(model: RemoteModel, prompts: Sequence[Sequence[int]], wanted: Wanted) -> Prediction:
+    """What a server tells without the whole distribution: exact where it names an id, else bounds."""
+    count = len(prompts)
+    targets = np.zeros((count, 0), dtype=np.int64) if wanted.targets is None else np.asarray(wanted.targets)
+    asks_targets = model.reach.targets != "none" and 0 < targets.shape[1] <= FEW_TARGETS
+    scored = model.score_targets(prompts, targets) if asks_targets else []
+    top = wanted.top if scored and not wanted.ranks else max(wanted.top, model.reach.top * bool(targets.size), 1)
+    named = model.likeliest(prompts, top) if top else [_nothing()] * count
+    logprobs, exact, ranks = _bounded(targets, named)
+    if scored:
+        logprobs = np.array([[each.logprobs[0] for each in row] for row in scored], dtype=np.float32)
+        exact = np.ones_like(exact)
+    chosen = _choose(model, prompts, wanted, named, scored)
+    told = min([wanted.top, *(len(row.ids) for row in named)])
+    return Prediction(
+        logprobs=logprobs, exact=exact, ranks=ranks if wanted.ranks else np.full_like(ranks, UNKNOWN),
+        top_ids=np.array([row.ids[:told] for row in named], dtype=np.int64).reshape(count, told),
+        top_logprobs=np.array([row.logprobs[:told] for row in named], dtype=np.float32).reshape(count, told),
+        chosen=None if chosen is None else np.array([each[0] for each in chosen], dtype=np.int64),
+        chosen_logprobs=None if chosen is None else np.array([each[1] for each in chosen], dtype=np.float32),
+    )  # fmt: skip
+
+
+def _nothing() -> Likeliest:
+    return Likeliest(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.float32))
+
+
+def _bounded(
+    targets: Int[np.ndarray, "rows targets"], named: Sequence[Likeliest]
+) -> tuple[Float32[np.ndarray, "rows targets"], Bool[np.ndarray, "rows targets"], Int64[np.ndarray, "rows targets"]]:
+    """Log-probabilities of the named targets; of the others the smaller of the least named and of what is left of 1."""
+    logprobs = np.zeros(targets.shape, dtype=np.float32)
+    exact, ranks = np.zeros(targets.shape, dtype=np.bool_), np.full(targets.shape, UNKNOWN, dtype=np.int64)
+    for row, told in enumerate(named):
+        logprobs[row] = _at_most(told)
+        for place, token_id in enumerate(told.ids.tolist()):
+            found = targets[row] == token_id
+            logprobs[row][found], exact[row][found] = told.logprobs[place], True
+            ranks[row][found] = int((told.logprobs > told.logprobs[place]).sum())
+    return logprobs, exact, ranks
+
+
+def _at_most(told: Likeliest) -> float:
+    """The greatest log-probability that an id may have which is not named."""
+    if not len(told.ids):
+        return 0.0
+    rest = 1.0 - float(np.exp(told.logprobs.astype(np.float64)).sum())
+    # What is left of 1 is a difference of rounded numbers: below 1e-6 it says nothing.
+    return min(float(told.logprobs[-1]), math.log(max(rest, 1e-6)))
+
+
+def _choose(
+    model: RemoteModel,
+    prompts: Sequence[Sequence[int]],
+    wanted: Wanted,
+    named: Sequence[Likeliest],
+    scored: Sequence[Sequence[Scored]],
+) -> list[tuple[int, float]] | None:
+    """An id a row with its log-probability."""
+    if wanted.choice is None:
+        return None
+    if wanted.choice.temperature > 0:
+        return model.sample(prompts, wanted)
+    if all(len(row.ids) for row in named):
+        return [(int(row.ids[0]), float(row.logprobs[0])) for row in named]
+    return [(row[0].ids[0], math.nan) for row in scored]

@@ -1,0 +1,124 @@
+"""How servers are written, what is refused, and what of them may leave this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from explorer.base.errors import ExplorerError
+from explorer.base.records.models import LoadModel, ModelInfo, ModelLoaded
+from explorer.base.records.unions import Step
+from explorer.base.servers import Server, ServerEntry, find_server, is_server
+from explorer.base.sources import portable_source
+from explorer.engine.answers.models import devices_to_load
+from explorer.sessions.file.portable import portable
+from explorer.settings import load_request, read_settings
+from explorer.specs.models import describe_load
+
+LAB = ServerEntry(
+    name="lab", url="https://gpu.example.org/v1/", kind="vllm", model="org/big", tokenizer="weights:org/big",
+    key_env="LAB_KEY", at_once=16,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "spelled", "place"),
+    [
+        ("vllm:http://127.0.0.1:8000#big", "vllm:http://127.0.0.1:8000#big", "127.0.0.1:8000"),
+        (" llama:http://LocalHost:8080/ ", "llama:http://localhost:8080", "localhost:8080"),
+        ("VLLM:https://h.org/v1#org/big", "vllm:https://h.org#org/big", "h.org"),
+        ("llama:http://[::1]:8080", "llama:http://[::1]:8080", "[::1]:8080"),
+    ],
+)
+def test_a_url_is_read_in_one_spelling(text: str, spelled: str, place: str) -> None:
+    server = find_server(text)
+    assert server is not None
+    assert (str(server), server.place) == (spelled, place)
+    assert find_server(spelled) == server
+
+
+@pytest.mark.parametrize("source", ["zoo:mynah", "org/vllm", "./vllm:x", "vllm", "weights:zoo:mynah", "/m/llama:8"])
+def test_what_is_no_server_is_left_to_others(source: str) -> None:
+    assert not is_server(source)
+    assert find_server(source) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("vllm:http://user:secret@h.org", "no user, password or query"),
+        ("vllm:http://secret@h.org#m", "no user, password or query"),
+        ("llama:https://h.org/?key=secret", "no user, password or query"),
+        ("vllm:http://", "must be http://host:port"),
+        ("vllm:http://h:secret", "cannot be read"),
+        ("vllm:http://h\x07.org", "characters that no URL has"),
+        ("server:nowhere", "no server 'nowhere' is in the settings"),
+    ],
+)
+def test_urls_that_may_hold_a_secret_are_refused_without_repeating_it(text: str, why: str) -> None:
+    with pytest.raises(ExplorerError, match=why) as refused:
+        find_server(text)
+    assert "secret" not in refused.value.line
+    assert refused.value.hint
+
+
+def test_a_key_goes_to_this_machine_or_through_https_and_is_no_setting() -> None:
+    with pytest.raises(ExplorerError, match="the key in K would cross the network unencrypted"):
+        find_server("server:a", [Server(name="a", url="http://h.org", kind="vllm", key_env="K")])
+    with pytest.raises(ExplorerError, match="must be the name of an environment variable"):
+        find_server("server:a", [Server(name="a", url="https://h.org", kind="vllm", key_env="sk-12345")])
+    for url in ("http://127.0.0.1:1", "http://localhost:1", "http://[::1]:1", "https://h.org"):
+        assert find_server("server:a", [Server(name="a", url=url, kind="vllm", key_env="K")])
+
+
+def test_settings_name_servers(tmp_path: Path) -> None:
+    file = tmp_path / "settings.toml"
+    entry = '[[servers]]\nname = "lab"\nurl = "https://gpu.example.org/v1/"\nkind = "vllm"\nmodel = "org/big"\n'
+    file.write_text(entry + 'tokenizer = "weights:org/big"\nkey_env = "LAB_KEY"\nat_once = 16\n')
+    settings = read_settings(file, {})
+    assert settings.servers == (LAB,)
+    for source in ("server:lab", "vllm:https://gpu.example.org#org/big"):
+        request = load_request(source, settings)
+        assert (request.source, request.tokenizer) == ("vllm:https://gpu.example.org#org/big", "weights:org/big")
+        assert request.server is not None
+        assert (request.server.key_env, request.server.at_once, request.server.name) == ("LAB_KEY", 16, "lab")
+        assert msgspec.msgpack.decode(msgspec.msgpack.encode(request), type=LoadModel) == request
+    assert load_request("server:elsewhere", settings).source == "server:elsewhere", "the engine says what is wrong"
+    for wrong, why in (
+        ("at_once = 0", "at_once"), ("key = 'x'", "unknown field"), ("kind = 'other'", "kind"),
+        ("url = 'http://a@b'", "user"), ("name = ''", "name"),
+    ):  # fmt: skip
+        kept = [line for line in entry.splitlines() if not line.startswith(wrong.split()[0])]
+        file.write_text("\n".join([*kept, wrong]))
+        with pytest.raises(ExplorerError, match=why):
+            read_settings(file, {})
+
+
+def test_what_leaves_this_machine_names_host_and_model_alone() -> None:
+    assert portable_source("vllm:https://h.org:8/secret/path#org/big") == "vllm:https://h.org:8#org/big"
+    assert portable_source("llama:http://h:1#/home/me/models/x.gguf") == "llama:http://h:1#x.gguf"
+    assert portable_source("server:lab") == "server:lab"
+    assert portable_source("vllm:http://me:secret@h.org#m") == "vllm:…"
+    info = ModelInfo(
+        name="lab", source="vllm:https://h.org/secret#org/big", architecture="unknown", dtype="unknown",
+        device="server:h.org", vocab_size=1, tokenizer_size=1, d_model=0, tokenizer="weights:/home/me/big",
+    )  # fmt: skip
+    request = LoadModel(source=info.source, server=LAB, tokenizer=info.tokenizer)
+    step = portable(Step(number=1, at="", seconds=0.0, request=request, outcome=ModelLoaded(info=info)))
+    assert isinstance(step.request, LoadModel)
+    assert (step.request.source, step.request.server) == ("vllm:https://h.org#org/big", None)
+    assert step.request.tokenizer == "weights:…/big"
+    assert b"secret" not in msgspec.json.encode(step)
+
+
+def test_a_server_waits_in_a_queue_of_its_own() -> None:
+    assert devices_to_load(LoadModel(source="vllm:http://h:1#m")) == {"server:h:1"}
+    assert devices_to_load(LoadModel(source="server:unknown")) == {"cpu"}
+
+
+def test_a_load_is_worded_with_its_server() -> None:
+    assert describe_load(LoadModel(source="llama:http://h:1", tokenizer="org/m")) == (
+        "load llama:http://h:1, tokenizer of org/m"
+    )
