@@ -122,7 +122,7 @@ def _read_vocabulary(wish: RemoteWish, size: int, progress: Progress | None) -> 
     if wish.tokenizer.startswith(WEIGHTS_ONLY):
         source = parse_source(wish.tokenizer)
         located = locate(source, progress=progress)
-        model = Wish(located, source, torch.float32, torch.device("cpu"), False, day).load(source.short_name, progress)
+        model = Wish(located, source, torch.float32, "cpu", False, day).load(source.short_name, progress)
         assert isinstance(model, EmbeddingsOnly), "a weights: source"
         if size and model.info.vocab_size != size:
             raise ModelError(
