@@ -164,7 +164,7 @@ class Comparison:
     number: float
 
     def mask(self, columns: TokenColumns, marked: Collection[int]) -> Mask:
-        if self.name not in columns.indicators:
+        if self.name not in (columns.comparable if self.scale == "value" else columns.indicators):
             raise FilterError(f"this model has no {self.name}: it has {', '.join(columns.indicators) or 'none'}")
         column = {"value": columns.values, "pct": columns.percentiles, "z": columns.robust_z}[self.scale](self.name)
         found: Mask = SIGNS[self.sign](column, self.number)

@@ -134,6 +134,11 @@ class TokenColumns:
             self.robust_z(name)
         return self
 
+    @property
+    def comparable(self) -> tuple[str, ...]:
+        """Names that a filter may compare: indicators, and columns that a run gave."""
+        return (*self.indicators, *self.added)
+
     def values(self, name: str) -> Column:
         """An indicator or the keys of an added column, float32 [vocab]. Raises `TableError` where there is none."""
         if name in self.added:
@@ -248,7 +253,7 @@ def select(columns: TokenColumns, query: RankTokens, marked: Collection[int] = (
     takes 0.6 s and is given up after `filter_terms.REGEX_SECONDS`: call it off the event loop.
     """
     keys = _sort_keys(columns, query.sort or columns.default_indicator or "id", query.descending)
-    passing = parse_filter(query.filter, columns.indicators).mask(columns, marked)
+    passing = parse_filter(query.filter, columns.comparable).mask(columns, marked)
     if query.category is not None:
         passing &= columns.categories == CATEGORIES.index(query.category)
     ids = np.flatnonzero(passing)

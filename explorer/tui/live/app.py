@@ -23,7 +23,16 @@ from explorer.tui.live.runs import Runs
 from explorer.tui.live.start import Start
 from explorer.tui.live.steps import Steps
 from explorer.tui.shell.guarded import guard_call
-from explorer.tui.shell.messages import Answered, Ask, NeighbourOpened, StepOpened, TokenSelected, ViewSettled
+from explorer.tui.shell.messages import (
+    Answered,
+    Ask,
+    FilterWanted,
+    NeighbourOpened,
+    StepOpened,
+    TokenPointedAt,
+    TokenSelected,
+    ViewSettled,
+)
 from explorer.tui.shell.opening import open_after_paint
 from explorer.tui.shell.openings import OpenReplay
 from explorer.tui.shell.stage import Stage
@@ -95,8 +104,10 @@ class ExplorerApp(Stage):
         self.jumps.follow(message)
 
     @on(NeighbourOpened)
-    def go_to_neighbour(self, message: NeighbourOpened) -> None:
-        self.jumps.to_neighbour(message.model, message.token_id)
+    @on(TokenPointedAt)
+    @on(FilterWanted)
+    def move_table(self, message: NeighbourOpened | TokenPointedAt | FilterWanted) -> None:
+        self.jumps.obey(message)
 
     @on(StepOpened)
     def show_step_again(self, message: StepOpened) -> None:

@@ -11,7 +11,7 @@ from explorer.base.text import visible
 from explorer.specs.registry import models_of
 from explorer.tui.live.models import Models
 from explorer.tui.panes.tokens.history import Place
-from explorer.tui.shell.messages import Selection, TokenSelected
+from explorer.tui.shell.messages import FilterWanted, NeighbourOpened, Selection, TokenPointedAt, TokenSelected
 from explorer.tui.shell.workspace import Workspace
 
 
@@ -47,17 +47,41 @@ class Jumps:
 
     def follow(self, message: TokenSelected) -> None:
         """The cursor rests on a token: every pane learns of it, and its details are fetched."""
-        self._front.select(token=message.row)
+        self._front.select(token=message.row, columns=message.columns)
         self._front.inspect_selected(record=message.opened)
         if self._awaited is not None and self._awaited[0] == self._workspace.token_pane.commands.here:
             self._front.show_again(self._awaited[1])
         self._awaited = None
+
+    def obey(self, message: NeighbourOpened | TokenPointedAt | FilterWanted) -> None:
+        """A pane wants the table somewhere else."""
+        match message:
+            case NeighbourOpened():
+                self.to_neighbour(message.model, message.token_id)
+            case TokenPointedAt():
+                self._point_at(message.model, message.token_id)
+            case FilterWanted():
+                self._filter_table(message.model, message.text)
 
     def to_neighbour(self, model: str, token_id: int) -> None:
         """Enter was pressed on a token of another pane."""
         self._to(Place(model, token_id))
         if not self._workspace.token_pane.is_on_screen:
             self._workspace.show_tab("tokens")
+
+    def _point_at(self, model: str, token_id: int) -> None:
+        """The cursor of another pane rests on a token."""
+        selection = self._front.selection
+        if selection.model is not None and selection.model.name == model:
+            self._take_table(Place(model, token_id))
+
+    def _filter_table(self, model: str, text: str) -> None:
+        """A pane wants a part of the vocabulary shown."""
+        selection = self._front.selection
+        if selection.model is not None and selection.model.name == model:
+            self._workspace.token_pane.commands.show_part(text)
+            if not self._workspace.token_pane.is_on_screen:
+                self._workspace.show_tab("tokens")
 
     def step(self, by: int) -> None:
         """Go back to the token before the last jump (−1), or forward again (1)."""

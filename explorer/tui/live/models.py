@@ -114,7 +114,8 @@ class Models:
         """Show the vocabulary of a loaded model."""
         front, shown = self._front, self._front.selection.model
         same = shown is not None and shown.tokenizer_digest == info.tokenizer_digest
-        front.select(model=info, token=front.selection.token if same else None, marked=front.marks_of(info.name))
+        token = front.selection.token if same else None
+        front.select(model=info, token=token, columns=None, marked=front.marks_of(info.name))
         front.bar.set_selected(info.name)
         if (known := self.vocabularies.get(info.name)) is not None:
             front.show_again(known)
@@ -193,7 +194,7 @@ class Models:
             if left:
                 self.choose(left[0])
             else:
-                self._front.select(model=None, token=None)
+                self._front.select(model=None, token=None, columns=None)
 
     # ── the engine ──
 

@@ -50,7 +50,7 @@ def show_commands(tabs: Iterable[Tab]) -> tuple[Command, ...]:
 
 
 def _digit_keys(tab: Tab) -> str:
-    return f"f{tab.number},{tab.number}" if tab.number else ""
+    return f"f{tab.number},{tab.number % 10}" if tab.number else ""
 
 
 TABS = REGISTRY.tabs()

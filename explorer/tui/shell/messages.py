@@ -13,7 +13,7 @@ from explorer.base.records.tokens import TokenRow
 from explorer.base.records.unions import AnyOutcome, AnyRequest, Step
 
 if TYPE_CHECKING:
-    from explorer.tables.table import AddedColumn
+    from explorer.tables.table import AddedColumn, TokenColumns
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,8 @@ class Selection:
     """The token under the cursor of the token table."""
     marked: frozenset[int] = frozenset()
     """Ids of `model` that the user marked."""
+    columns: TokenColumns | None = None
+    """Every token of `model`, from when its vocabulary is in the table on; None in a replay."""
     loading: str = ""
     """Which model is on its way, and how far: 'loading mynah … 32 %'. Empty: none is."""
 
@@ -53,12 +55,14 @@ class Answered(Message):
 
 
 class TokenSelected(Message):
-    """The cursor of the token table came to rest on a token; `opened` when the user pressed Enter on it."""
+    """The cursor of the token table came to rest on a token; `opened` when the user pressed Enter on it; `columns`:
+    the vocabulary that it is of, where that is here."""
 
-    def __init__(self, row: TokenRow, *, opened: bool = False) -> None:
+    def __init__(self, row: TokenRow, *, opened: bool = False, columns: TokenColumns | None = None) -> None:
         super().__init__()
         self.row = row
         self.opened = opened
+        self.columns = columns
 
 
 class ViewSettled(Message):
@@ -81,6 +85,24 @@ class ColumnsFound(Message):
         super().__init__()
         self.model = model
         self.columns = columns
+
+
+class FilterWanted(Message):
+    """A pane found a part of the vocabulary of `model`: the token table should show it."""
+
+    def __init__(self, model: str, text: str) -> None:
+        super().__init__()
+        self.model = model
+        self.text = text
+
+
+class TokenPointedAt(Message):
+    """The cursor of a pane came to rest on a token: that of the token table should go there, as no jump."""
+
+    def __init__(self, model: str, token_id: int) -> None:
+        super().__init__()
+        self.model = model
+        self.token_id = token_id
 
 
 class NeighbourOpened(Message):

@@ -61,4 +61,4 @@ def follows_token(tab: Tab) -> bool:
 
 
 def _numbered(tab: Tab, title: str) -> str:
-    return f"{tab.number} {title}" if tab.number else title
+    return f"{tab.number % 10} {title}" if tab.number else title

@@ -148,8 +148,13 @@ class ViewCommands:
 
     @property
     def indicators(self) -> tuple[str, ...]:
-        """Indicators that a filter may compare."""
-        return tuple(self.views.maker.columns.indicators) if self.views.maker is not None else ()
+        """Indicators that a filter may compare, and columns that runs gave."""
+        return tuple(self.views.maker.columns.comparable) if self.views.maker is not None else ()
+
+    def show_part(self, text: str) -> None:
+        """Show the tokens that pass `text`, with the filter in its box."""
+        self.views.face.boxes.show_filter(text, can_type=True)
+        self.want_filter(text, settle=True)
 
     def want_filter(self, text: str, *, pause: float = 0.0, settle: bool = False) -> None:
         """Show the tokens that pass `text`."""

@@ -161,4 +161,5 @@ class TokenPane(Pane):
         await asyncio.sleep(pause)
         if self.views.view is not None:
             row = await asyncio.to_thread(self.views.view.rows.row, token_id)
-            self.post_message(TokenSelected(row, opened=opened))
+            columns = self.views.maker.columns if self.views.maker is not None else None
+            self.post_message(TokenSelected(row, opened=opened, columns=columns))

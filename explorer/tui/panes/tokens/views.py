@@ -5,6 +5,7 @@ Everything in here may take tens of milliseconds on a large vocabulary: the pane
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -55,7 +56,9 @@ class ViewMaker:
 
     def is_recordable(self, request: RankTokens) -> bool:
         """Whether the engine could give this view again: it knows nothing of added columns."""
-        return self.sort_of(request) not in self.columns.added
+        added = self.columns.added
+        compares = any(re.search(rf"(?<!\w){re.escape(name)}[<>=]", request.filter) for name in added)
+        return self.sort_of(request) not in added and not compares
 
     def sort_of(self, request: RankTokens) -> str:
         """The column a request sorts by: the default indicator where it names none."""
