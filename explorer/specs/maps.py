@@ -29,7 +29,7 @@ from explorer.specs.blocks import Block, prose
 from explorer.specs.command_line import Asked, Verb, add_token, at_least_none, ids
 from explorer.specs.comparing.agreement import Agreement, Comparison
 from explorer.specs.map_words import describe_view, map_rows, plane_words, summarise_map, summarise_view, view_blocks
-from explorer.specs.spec import Spec
+from explorer.specs.spec import Spec, Tab
 
 PICTURES = (".svg", ".png")
 SUSPECTS = 20
@@ -217,6 +217,18 @@ def is_slow(request: ReadMap | ViewMap) -> bool:
     return any(axis.strip() in (*LAYOUTS, NEAREST_AXIS, "nearest") for axis in axes)
 
 
+MAP = Tab(
+    name="map",
+    title="Map",
+    pane="explorer.tui.panes.map.pane:MapPane",
+    help="The whole vocabulary on a plane.",
+    number=10,
+    key="M",
+    command="map",
+    command_title="map",
+    command_help="Map the whole vocabulary on a plane.",
+)
+
 SPECS = (
     Spec(
         request=ReadMap,
@@ -229,6 +241,7 @@ SPECS = (
         token="token_id",
         recorded=False,
         json_rows=map_rows,
+        tab=MAP,
     ),
     Spec(
         request=ViewMap,
@@ -260,5 +273,6 @@ SPECS = (
             ),
         ),
         selects_model=True,
+        tab=MAP,
     ),
 )

@@ -45,7 +45,7 @@ def make_view(found: VocabularyMap, columns: TokenColumns, request: ViewMap) -> 
         digest=found.digest,
         colour=found.colour,
         colour_edges=colour_edges(shown),
-        points=tuple(_points(found, columns, request, values)),
+        points=tuple(named_points(found, columns, request, values)),
         quality=found.quality,
         notes=found.notes,
     )
@@ -60,7 +60,7 @@ def colour_edges(values: Column) -> tuple[float, ...]:
     return tuple(float(str(np.float32(edge))) for edge in np.percentile(known, shares, method="nearest"))
 
 
-def _points(found: VocabularyMap, columns: TokenColumns, request: ViewMap, values: Column) -> Iterator[MapPoint]:
+def named_points(found: VocabularyMap, columns: TokenColumns, request: ViewMap, values: Column) -> Iterator[MapPoint]:
     """The named tokens that have a place, each once, the most important first."""
     x, y = found.x.numpy(), found.y.numpy()
     roles: dict[int, Role] = {}

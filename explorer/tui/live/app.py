@@ -16,7 +16,7 @@ from explorer.tui.live.acts import acts_of
 from explorer.tui.live.asking import Asking
 from explorer.tui.live.dialogues import Dialogues
 from explorer.tui.live.front import LiveFront, ears_of
-from explorer.tui.live.jumps import Jumps
+from explorer.tui.live.jumps import Jumps, TableNews
 from explorer.tui.live.models import Models, offer_models
 from explorer.tui.live.recorder import SessionRecorder
 from explorer.tui.live.runs import Runs
@@ -32,6 +32,7 @@ from explorer.tui.shell.messages import (
     TokenPointedAt,
     TokenSelected,
     ViewSettled,
+    VocabularyOpened,
 )
 from explorer.tui.shell.opening import open_after_paint
 from explorer.tui.shell.openings import OpenReplay
@@ -100,13 +101,11 @@ class ExplorerApp(Stage):
         self.steps.take(message)
 
     @on(TokenSelected)
-    def follow_token(self, message: TokenSelected) -> None:
-        self.jumps.follow(message)
-
     @on(NeighbourOpened)
     @on(TokenPointedAt)
     @on(FilterWanted)
-    def move_table(self, message: NeighbourOpened | TokenPointedAt | FilterWanted) -> None:
+    @on(VocabularyOpened)
+    def move_table(self, message: TableNews) -> None:
         self.jumps.obey(message)
 
     @on(StepOpened)

@@ -11,8 +11,17 @@ from explorer.base.text import visible
 from explorer.specs.registry import models_of
 from explorer.tui.live.models import Models
 from explorer.tui.panes.tokens.history import Place
-from explorer.tui.shell.messages import FilterWanted, NeighbourOpened, Selection, TokenPointedAt, TokenSelected
+from explorer.tui.shell.messages import (
+    FilterWanted,
+    NeighbourOpened,
+    Selection,
+    TokenPointedAt,
+    TokenSelected,
+    VocabularyOpened,
+)
 from explorer.tui.shell.workspace import Workspace
+
+TableNews = TokenSelected | NeighbourOpened | TokenPointedAt | FilterWanted | VocabularyOpened
 
 
 class Front(Protocol):
@@ -45,21 +54,25 @@ class Jumps:
         self._awaited: tuple[Place, Step] | None = None
         """A step that is shown as soon as its token is selected: another model's vocabulary is on its way."""
 
-    def follow(self, message: TokenSelected) -> None:
+    def _follow(self, message: TokenSelected) -> None:
         """The cursor rests on a token: every pane learns of it, and its details are fetched."""
-        self._front.select(token=message.row, columns=message.columns)
+        self._front.select(token=message.row)
         self._front.inspect_selected(record=message.opened)
         if self._awaited is not None and self._awaited[0] == self._workspace.token_pane.commands.here:
             self._front.show_again(self._awaited[1])
         self._awaited = None
 
-    def obey(self, message: NeighbourOpened | TokenPointedAt | FilterWanted) -> None:
-        """A pane wants the table somewhere else."""
+    def obey(self, message: TableNews) -> None:
+        """The table moved, or there is another vocabulary in it; or a pane wants it somewhere else."""
         match message:
+            case TokenSelected():
+                self._follow(message)
             case NeighbourOpened():
                 self.to_neighbour(message.model, message.token_id)
             case TokenPointedAt():
                 self._point_at(message.model, message.token_id)
+            case VocabularyOpened():
+                self._front.select(columns=message.columns)
             case FilterWanted():
                 self._filter_table(message.model, message.text)
 

@@ -55,13 +55,19 @@ class Answered(Message):
 
 
 class TokenSelected(Message):
-    """The cursor of the token table came to rest on a token; `opened` when the user pressed Enter on it; `columns`:
-    the vocabulary that it is of, where that is here."""
+    """The cursor of the token table came to rest on a token; `opened` when the user pressed Enter on it."""
 
-    def __init__(self, row: TokenRow, *, opened: bool = False, columns: TokenColumns | None = None) -> None:
+    def __init__(self, row: TokenRow, *, opened: bool = False) -> None:
         super().__init__()
         self.row = row
         self.opened = opened
+
+
+class VocabularyOpened(Message):
+    """A whole vocabulary is in the token table."""
+
+    def __init__(self, columns: TokenColumns) -> None:
+        super().__init__()
         self.columns = columns
 
 

@@ -6,9 +6,24 @@ import time
 from collections.abc import Callable
 
 from textual.message_pump import MessagePump
+from textual.timer import Timer
 
 _REST = 9
 """Of the time from one doing to the next, how many times as long as the work itself is left for everything else."""
+
+
+class Rest:
+    """Does `work` once nothing has asked for it for `seconds`."""
+
+    def __init__(self, pump: MessagePump, seconds: float, work: Callable[[], None]) -> None:
+        self._pump, self._seconds, self._work = pump, seconds, work
+        self._timer: Timer | None = None
+
+    def ask(self) -> None:
+        """Have the work done, unless it is asked for again before."""
+        if self._timer is not None:
+            self._timer.stop()
+        self._timer = self._pump.set_timer(self._seconds, self._work)
 
 
 class Soon:

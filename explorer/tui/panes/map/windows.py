@@ -104,10 +104,12 @@ def _round_span(low: float, high: float) -> tuple[float, float]:
 
 
 def box_filter(box: Window, x_axis: MapAxis, y_axis: MapAxis) -> str:
-    """The filter of the token table that lets through the tokens in a box, edges included, with the same numbers."""
+    """The filter of the token table that lets through the tokens in a box, edges included, with the same numbers; an
+    infinite side is not named."""
     left, right, bottom, top = box
     edges = ((x_axis, left, right), (y_axis, bottom, top))
-    return " ".join(f"{axis.name}>={low!r} {axis.name}<={high!r}" for axis, low, high in edges)
+    terms = [(axis, sign, edge) for axis, *ends in edges for sign, edge in zip((">=", "<="), ends, strict=True)]
+    return " ".join(f"{axis.name}{sign}{edge!r}" for axis, sign, edge in terms if math.isfinite(edge))
 
 
 def x_ticks(window: Window, columns: int) -> str:

@@ -23,7 +23,7 @@ from explorer.tui.panes.tokens.history import Place
 from explorer.tui.panes.tokens.recorded import RecordedView
 from explorer.tui.panes.tokens.views import View, ViewMaker, replayed
 from explorer.tui.shell.guarded import Work, run_guarded
-from explorer.tui.shell.messages import ViewSettled
+from explorer.tui.shell.messages import ViewSettled, VocabularyOpened
 
 SETTLE_PAUSE = 0.6
 """Seconds without a change before a view counts as settled and goes into the session."""
@@ -167,6 +167,7 @@ class ViewKeeper:
         self._recorded.begin(view.request)
         self.face.boxes.let_type(True)
         self._show(view)
+        self._pane.post_message(VocabularyOpened(maker.columns))
         if self.sought is not None and self.sought.model == source.model:
             table.go_to(self.sought.token_id)
         self.sought = None

@@ -161,5 +161,4 @@ class TokenPane(Pane):
         await asyncio.sleep(pause)
         if self.views.view is not None:
             row = await asyncio.to_thread(self.views.view.rows.row, token_id)
-            columns = self.views.maker.columns if self.views.maker is not None else None
-            self.post_message(TokenSelected(row, opened=opened, columns=columns))
+            self.post_message(TokenSelected(row, opened=opened))

@@ -1,0 +1,61 @@
+"""The map with the words around it: axes above, what is at the cross and what the glyphs mean below."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widgets import Static
+
+from explorer.tui.panes.map import telling
+from explorer.tui.panes.map.canvas import MapCanvas
+from explorer.tui.panes.map.making import Made
+from explorer.tui.panes.map.scene import heading, legend
+from explorer.tui.shell.guarded import Guarded
+from explorer.tui.widgets.heading import Heading
+
+HINT = "Press M: the whole vocabulary on a plane. Arrows move the cross, + and - zoom, enter goes to the token there."
+
+
+class MapBody(Guarded, Vertical):
+    """The canvas draws the scene that it is given; the words are brought up to date by `tell`."""
+
+    DEFAULT_CSS = """
+    MapBody {
+        height: 1fr;
+        & Static { height: 1; text-wrap: nowrap; text-overflow: ellipsis; }
+        & #map-heading { height: 1; }
+    }
+    """
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._heading = Heading(id="map-heading")
+        self.canvas = MapCanvas(id="map-canvas")
+        self._status = Static(Content.styled(HINT, "$foreground-muted"), id="map-status")
+        self._legend = Static(Content(""), id="map-legend")
+
+    def compose(self) -> ComposeResult:
+        yield self._heading
+        yield self.canvas
+        yield self._status
+        yield self._legend
+
+    def say(self, text: str, *, problem: bool = False) -> None:
+        """In place of the axes: what is under way, or what went wrong."""
+        self._heading.say(text, problem=problem)
+
+    def clear(self) -> None:
+        """Show nothing."""
+        self.canvas.show(None)
+        self._heading.say("")
+        self._status.update(Content.styled(HINT, "$foreground-muted"))
+        self._legend.update(Content(""))
+
+    def tell(self, made: Made | None, subject: int | None) -> None:
+        """Bring the words up to date; `made` is the whole map, where that is here, `subject` the selected token."""
+        scene = self.canvas.scene
+        if scene is not None:
+            self._heading.update(heading(scene))
+            self._legend.update(legend(scene, self.canvas.drawn, self._legend.size.width))
+            self._status.update(Content.styled(telling.status(self.canvas, made, subject), "$foreground-muted"))

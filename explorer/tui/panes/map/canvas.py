@@ -1,0 +1,244 @@
+"""The map on the screen: density in braille, a cross that arrow keys move, a box or a line that selects."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import ClassVar
+
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.geometry import Region
+from textual.message import Message
+from textual.strip import Strip
+from textual.widget import Widget
+
+from explorer.base.records.maps import Window
+from explorer.tui.panes.map.aim import Aim
+from explorer.tui.panes.map.painting import BELOW, GUTTER, Painter
+from explorer.tui.panes.map.scene import Drawn, Scene, draw
+from explorer.tui.panes.map.windows import CELL, Cell, cell_of, pan_window, place_of, zoom_window
+from explorer.tui.shell.guarded import Guarded, run_guarded
+from explorer.tui.widgets.plot import Palette
+
+CLOSER = 0.5
+"""Share of the window that a zoom step leaves."""
+
+
+def _moves() -> list[BindingType]:
+    """Arrow keys move the cross by a cell, with shift by 8 across and 4 down."""
+    ways = {"left": (-1, 0), "right": (1, 0), "up": (0, -1), "down": (0, 1)}
+    near: list[BindingType] = [
+        Binding(key, f"move{way}", "cross", tooltip="Move the cross, or the window") for key, way in ways.items()
+    ]
+    return near + [
+        Binding(f"shift+{key}", f"move({8 * x}, {4 * y})", "far", show=False, tooltip="Move the cross further")
+        for key, (x, y) in ways.items()
+    ]
+
+
+class CrossMoved(Message):
+    """The cross, the selection or the window moved; `by_hand`: by a key or the mouse."""
+
+    def __init__(self, *, by_hand: bool = False) -> None:
+        super().__init__()
+        self.by_hand = by_hand
+
+
+class ActWanted(Message):
+    """A key that means something to the pane was pressed: `open`, `walk` or `mark`."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__()
+        self.what = what
+
+
+class MapCanvas(Guarded, Widget, can_focus=True):
+    """Draws a `Scene`; a thread makes the picture, and the newest window wins."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *_moves(),
+        Binding("plus,equals_sign", "zoom(1)", "closer", tooltip="Zoom in where the cross is"),
+        Binding("minus", "zoom(-1)", "farther", tooltip="Zoom out"),
+        Binding("home", "fit", "whole", tooltip="The whole map"),
+        Binding("enter", "tell('open')", "open", tooltip="Go to the token at the cross, or filter by the selection"),
+        Binding("full_stop", "tell('walk')", "walk", tooltip="Go to the nearest token that was not walked to yet"),
+        Binding("x", "select", "select", tooltip="Select a box from here on; again: what lies beyond a line"),
+        Binding("X", "tell('mark')", "mark", show=False, tooltip="Mark the tokens of the selection"),
+        Binding("escape", "drop", "drop", show=False, tooltip="Give the selection up"),
+    ]
+    DEFAULT_CSS = """
+    MapCanvas { height: 1fr; width: 1fr; background: $background; }
+    """
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.scene: Scene | None = None
+        self.drawn = Drawn()
+        self.aim = Aim()
+        self._whole: Window = (0.0, 1.0, 0.0, 1.0)
+        self._wanted = 0
+        self._is_drawing = False
+
+    # ── what the pane calls ──
+
+    def show(self, scene: Scene | None, *, anew: bool = False) -> None:
+        """Draw a scene; `anew`: it is another map, and its window the whole one."""
+        self.scene = scene
+        if scene is not None and anew:
+            self._whole = scene.window
+            self.aim = Aim((self.columns // 2, self.rows // 2))
+        self.redraw()
+
+    @property
+    def columns(self) -> int:
+        """Cells across."""
+        return max(1, self.size.width - GUTTER)
+
+    @property
+    def rows(self) -> int:
+        """Cells down."""
+        return max(1, self.size.height - BELOW)
+
+    def nearest(self) -> int | None:
+        """The token nearest to the cross on the screen; None where only cells are known."""
+        if self.scene is None or self.scene.is_recorded:
+            return None
+        x, y = place_of(*self.aim.cross, self.scene.window, self.columns, self.rows)
+        return self.scene.cloud.nearest(x, y, self.scene.window, self.columns, self.rows * CELL)
+
+    def selected(self) -> Window | None:
+        """The part of the plane that is selected."""
+        return None if self.scene is None else self.aim.selected(self.scene.window, self.columns, self.rows)
+
+    def go_to(self, x: float, y: float) -> None:
+        """Put the cross on a place; for a place outside the window the window moves there."""
+        if self.scene is None:
+            return
+        cell = cell_of(x, y, self.scene.window, self.columns, self.rows)
+        if cell is None:
+            left, right, bottom, top = self.scene.window
+            across, up = (right - left) / 2, (top - bottom) / 2
+            self.look_through((x - across, x + across, y - up, y + up))
+            cell = self.columns // 2, self.rows // 2
+        self._take_aim(replace(self.aim, cross=cell), by_hand=False)
+
+    def look_through(self, window: Window) -> None:
+        """Show another window of the scene."""
+        if self.scene is not None:
+            self.scene = self.scene.through(window)
+            self.redraw()
+
+    def redraw(self) -> None:
+        """Have the picture made again; calls while one is being made are answered by one more."""
+        self._wanted += 1
+        if self.scene is None:
+            self.drawn = Drawn()
+            self.refresh()
+        elif self.is_mounted and not self._is_drawing:
+            self._is_drawing = True
+            run_guarded(self, self._draw_until_current)
+
+    async def _draw_until_current(self) -> None:
+        try:
+            made = -1
+            while made != self._wanted and self.scene is not None:
+                made, size = self._wanted, (self.columns, self.rows)
+                drawn = await asyncio.to_thread(draw, self.scene, *size, Palette.of(self.app.theme_variables))
+                if size == (self.columns, self.rows):
+                    self.drawn = drawn
+                    self.refresh()
+                    self.post_message(CrossMoved())
+        finally:
+            self._is_drawing = False
+
+    # ── keys and mouse ──
+
+    def action_move(self, across: int, down: int) -> None:
+        """Move the cross; at an edge the window moves."""
+        wanted = replace(self.aim, cross=(self.aim.cross[0] + across, self.aim.cross[1] + down))
+        inside = wanted.inside(self.columns, self.rows)
+        beyond = wanted.cross[0] - inside.cross[0], inside.cross[1] - wanted.cross[1]
+        if self.scene is not None and beyond != (0, 0):
+            self.look_through(pan_window(self.scene.window, beyond[0] / self.columns, beyond[1] / self.rows))
+        self._take_aim(inside)
+
+    def action_zoom(self, steps: int) -> None:
+        """Zoom around the cross."""
+        self._zoom(CLOSER**steps, self.aim.cross)
+
+    def _zoom(self, factor: float, around: Cell) -> None:
+        if self.scene is not None:
+            x, y = place_of(*around, self.scene.window, self.columns, self.rows)
+            self.look_through(zoom_window(self.scene.window, factor, x, y))
+
+    def action_fit(self) -> None:
+        """Show the whole map."""
+        self.look_through(self._whole)
+
+    def action_select(self) -> None:
+        """Begin a selection, or give it the next shape."""
+        self._take_aim(self.aim.select())
+
+    def action_drop(self) -> None:
+        """Give the selection up."""
+        self._take_aim(Aim(self.aim.cross))
+
+    def action_tell(self, what: str) -> None:
+        """Let the pane act."""
+        self.post_message(ActWanted(what))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Escape is this widget's as long as there is a selection, and only that can be marked."""
+        needs_selection = action == "drop" or parameters == ("mark",)
+        return self.aim.shape is not None if needs_selection else super().check_action(action, parameters)
+
+    def on_click(self, event: events.Click) -> None:
+        """The cross goes to the mouse; a double click opens the token there."""
+        if event.x >= GUTTER and event.y < self.rows:
+            self._take_aim(replace(self.aim, cross=(event.x - GUTTER, event.y)))
+            if event.chain == 2:
+                self.action_tell("open")
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        self._zoom_at(event, CLOSER)
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        self._zoom_at(event, 1 / CLOSER)
+
+    def _zoom_at(self, event: events.MouseEvent, factor: float) -> None:
+        event.stop()
+        self._zoom(factor, Aim((int(event.x) - GUTTER, int(event.y))).inside(self.columns, self.rows).cross)
+
+    def _take_aim(self, aim: Aim, *, by_hand: bool = True) -> None:
+        old, self.aim = self.aim, aim
+        if old.shape is None and aim.shape is None:  # two rows of some 2 kB, where all of it is 30 to 150
+            self.refresh(*(Region(0, row, self.size.width, 1) for row in {old.cross[1], aim.cross[1]}))
+        else:
+            self.refresh()
+        self.post_message(CrossMoved(by_hand=by_hand))
+
+    # ── drawing ──
+
+    def on_mount(self) -> None:
+        self.app.theme_changed_signal.subscribe(self, lambda theme: self.redraw())
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.aim = self.aim.inside(self.columns, self.rows)
+        self.redraw()
+
+    def on_focus(self) -> None:
+        self.refresh()
+
+    def on_blur(self) -> None:
+        self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        base, width = self.visual_style.rich_style, self.size.width
+        if self.scene is None or not self.drawn.strips:
+            return Strip.blank(width, base)
+        accent = Palette.of(self.app.theme_variables).accent
+        painter = Painter(
+            self.scene, self.drawn, self.aim, self.columns, self.rows, self.visual_style, accent, self.has_focus
+        )
+        return painter.line(y).crop_extend(0, width, base)

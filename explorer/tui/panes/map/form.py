@@ -1,0 +1,84 @@
+"""What can be chosen in the Map pane, and the `ReadMap` that the choices make."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.widgets import Label, Select
+
+from explorer.base.records.maps import COMPONENT_AXES, PLANES, ReadMap, ViewMap
+from explorer.base.records.neighbours import Space
+from explorer.tui.shell.guarded import Guarded
+from explorer.tui.shell.messages import Selection
+from explorer.tui.widgets.option_line import Choice, FormError
+
+PROPOSED, TWO_AXES, NO_COLOUR = "proposed", "two axes", "default"
+
+
+class MapForm(Guarded, Horizontal):
+    """Plane, or its two axes, the colour, and whose rows."""
+
+    DEFAULT_CSS = """
+    MapForm {
+        height: 1;
+        & > Label { color: $text-muted; margin: 0 1 0 0; }
+        & #plane { width: 14; margin: 0 1 0 0; }
+        & #x-axis, & #y-axis { width: 1fr; max-width: 26; margin: 0 1 0 0; display: none; }
+        &.-axes #x-axis, &.-axes #y-axis { display: block; }
+        & #colour { width: 1fr; max-width: 30; margin: 0 1 0 0; }
+        & #space { width: 10; }
+    }
+    """
+
+    def compose(self) -> ComposeResult:
+        axes = list(COMPONENT_AXES)
+        yield Label("plane")
+        yield Choice((PROPOSED, *PLANES, TWO_AXES), value=PROPOSED, id="plane")
+        yield Choice(axes, value=axes[0], id="x-axis")
+        yield Choice(axes, value=axes[1], id="y-axis")
+        yield Label("colour")
+        yield Choice((NO_COLOUR,), value=NO_COLOUR, id="colour")
+        yield Choice(("input", "output"), value="input", id="space")
+
+    def offer(self, indicators: Sequence[str]) -> None:
+        """Offer the indicators of the shown model as axes and colours."""
+        axes = (*indicators, *COMPONENT_AXES)
+        for name, names in (("#x-axis", axes), ("#y-axis", axes), ("#colour", (NO_COLOUR, *axes))):
+            self.query_one(name, Choice).set_names(names)
+
+    def request(self, selection: Selection) -> ReadMap:
+        """What the choices ask of the shown model; raises `FormError`."""
+        if selection.model is None:
+            raise FormError("No vocabulary is shown: press m to load a model.")
+        plane = self.query_one("#plane", Choice).chosen
+        axes = f"{self.query_one('#x-axis', Choice).chosen},{self.query_one('#y-axis', Choice).chosen}"
+        colour = self.query_one("#colour", Choice).chosen
+        default = selection.columns.default_indicator if selection.columns is not None else ""
+        return ReadMap(
+            model=selection.model.name,
+            plane=axes if plane == TWO_AXES else "" if plane == PROPOSED else plane,
+            space=cast(Space, self.query_one("#space", Choice).chosen),
+            token_id=selection.token.token_id if plane == "radial" and selection.token is not None else None,
+            colour=default if colour == NO_COLOUR else colour,
+            unused_ids=None,
+        )
+
+    def show_request(self, request: ViewMap) -> None:
+        """Hold what `request` asked with."""
+        plane, axes = self.query_one("#plane", Choice), request.plane.split(",")
+        if len(axes) == 2:
+            for name, axis in zip(("#x-axis", "#y-axis"), axes, strict=True):
+                choice = self.query_one(name, Choice)
+                choice.set_names(tuple(dict.fromkeys((*choice.names, axis))))
+                choice.choose(axis)
+        plane.choose(TWO_AXES if len(axes) == 2 else request.plane if request.plane in plane.names else PROPOSED)
+        self.query_one("#space", Choice).choose(request.space)
+        self._show_axes()
+
+    @on(Select.Changed, "#plane")
+    def _show_axes(self) -> None:
+        self.set_class(self.query_one("#plane", Choice).chosen == TWO_AXES, "-axes")

@@ -1,0 +1,72 @@
+"""Which map is shown: a whole one, or a recorded view; and what the session has of it."""
+
+from __future__ import annotations
+
+import asyncio
+
+from explorer.base.records.maps import MapView, ReadMap, ViewMap, VocabularyMap
+from explorer.tui.panes.map.body import MapBody
+from explorer.tui.panes.map.making import Made, make_scene, recorded_scene, view_of
+from explorer.tui.shell.messages import Selection
+
+
+class MapKeeper:
+    """Brings what comes into `body`."""
+
+    def __init__(self, body: MapBody) -> None:
+        self._body = body
+        self.made: Made | None = None
+        self.shown: tuple[ViewMap, MapView] | None = None
+        """What the session has, or would have."""
+        self.walked: set[int] = set()
+
+    async def take(self, request: ReadMap, found: VocabularyMap, selection: Selection) -> None:
+        """Show a whole map; of the plane that is shown, through the same window."""
+        columns, canvas = selection.columns, self._body.canvas
+        if columns is None or columns.model != found.model:
+            return  # the user went on to another model meanwhile
+        old = self.made.found if self.made is not None else None
+        same = old is not None and (old.model, old.digest) == (found.model, found.digest)
+        made = await asyncio.to_thread(Made, request, found, columns)
+        scene = await asyncio.to_thread(make_scene, made, selection)
+        self.made = made
+        self.walked.clear()
+        canvas.show(scene.through(canvas.scene.window) if same and canvas.scene is not None else scene, anew=not same)
+        if not same:
+            self.go_to_subject(selection)
+
+    def show_recorded(self, request: ViewMap, found: MapView) -> None:
+        """Show a view of a session; the one that was just recorded here is shown already."""
+        if self.shown is None or self.shown[1] is not found:
+            self.made, self.shown = None, (request, found)
+            self._body.canvas.show(recorded_scene(found), anew=True)
+
+    def name_anew(self, selection: Selection) -> None:
+        """Name the tokens that are selected and marked now."""
+        scene = self._body.canvas.scene
+        if self.made is not None and scene is not None:
+            self._body.canvas.show(make_scene(self.made, selection).through(scene.window))
+
+    def go_to_subject(self, selection: Selection) -> None:
+        """Put the cross on the selected token."""
+        if selection.token is not None and self.made is not None:
+            place = self.made.place(selection.token.token_id)
+            if place is not None:
+                self._body.canvas.go_to(*place)
+
+    def news(self, selection: Selection) -> tuple[ViewMap, MapView] | None:
+        """The view that is on the screen, where the session does not have it."""
+        scene = self._body.canvas.scene
+        if self.made is None or scene is None:
+            return None
+        request = self.made.view_request(selection, scene.window)
+        if self.shown is not None and self.shown[0] == request:
+            return None
+        self.shown = request, view_of(self.made, request)
+        return self.shown
+
+    def clear(self) -> None:
+        """Show nothing."""
+        self.made = self.shown = None
+        self.walked.clear()
+        self._body.clear()

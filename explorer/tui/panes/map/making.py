@@ -1,0 +1,129 @@
+"""From a whole map and the token table's columns to what is drawn, recorded and added to the table."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+
+from explorer.base.records.maps import MapView, ReadMap, ViewMap, VocabularyMap, Window
+from explorer.tables.map_cells import Cloud, Column, percentile_ranks
+from explorer.tables.maps import colour_edges, make_view, named_points
+from explorer.tables.table import AddedColumn, TokenColumns
+from explorer.tui.panes.map.raster import recorded_cloud
+from explorer.tui.panes.map.scene import Scene
+from explorer.tui.panes.map.windows import CELL
+from explorer.tui.shell.messages import Selection
+
+SUSPECTS, REFERENCES, MOST_MARKED = 20, 10, 100
+"""Tokens named at most, by role."""
+
+
+class Made:
+    """A map that is here as a whole, with the columns of its vocabulary."""
+
+    def __init__(self, request: ReadMap, found: VocabularyMap, columns: TokenColumns) -> None:
+        self.request, self.found, self.columns = request, found, columns
+        self.x, self.y = found.x.numpy(), found.y.numpy()
+        self.values: Column = (
+            np.full(len(self.x), np.nan, dtype=np.float32) if found.values is None else found.values.numpy()
+        )
+        placed = np.isfinite(self.x) & np.isfinite(self.y)
+        shown = np.where(placed, self.values, np.float32(np.nan))
+        self.cloud = Cloud(self.x, self.y, percentile_ranks(shown))
+        self.edges = colour_edges(shown)
+        self.whole = self.cloud.whole_window()
+
+    def place(self, token_id: int) -> tuple[float, float] | None:
+        """Where a token is; None where it has no place."""
+        if not 0 <= token_id < len(self.x):
+            return None
+        x, y = float(self.x[token_id]), float(self.y[token_id])
+        return (x, y) if np.isfinite(x) and np.isfinite(y) else None
+
+    def nearest_to(self, token_id: int, without: set[int], window: Window, columns: int, rows: int) -> int | None:
+        """The token nearest to another one on the screen that is not among `without`."""
+        place = self.place(token_id)
+        if place is None:
+            return None
+        left, right, bottom, top = window
+        across, up = columns / (right - left), rows * CELL / (top - bottom)
+        x, y = (self.x.astype(np.float64) - place[0]) * across, (self.y.astype(np.float64) - place[1]) * up
+        apart = x**2 + y**2
+        apart[list(without)] = np.nan
+        return None if np.isnan(apart).all() else int(np.nanargmin(apart))
+
+    def view_request(self, selection: Selection, window: Window) -> ViewMap:
+        """The request of the view through `window`, with what is selected named."""
+        of = self.request
+        own = selection.token.token_id if selection.token is not None else None
+        return ViewMap(
+            model=of.model,
+            plane=of.plane,
+            space=of.space,
+            token_id=own if of.token_id is None else of.token_id,
+            seed=of.seed,
+            colour=of.colour,
+            window=window,
+            marked=tuple(sorted(selection.marked))[:MOST_MARKED],
+            suspects=SUSPECTS,
+            references=REFERENCES,
+            unused_ids=of.unused_ids,
+        )
+
+
+def make_scene(made: Made, selection: Selection) -> Scene:
+    """The whole map with the tokens named that the selection and the indicators name."""
+    found = made.found
+    request = made.view_request(selection, made.whole)
+    return Scene(
+        model=found.model,
+        cloud=made.cloud,
+        window=made.whole,
+        x_axis=found.x_axis,
+        y_axis=found.y_axis,
+        points=tuple(named_points(found, made.columns, request, made.values)),
+        colour=found.colour,
+        colour_edges=made.edges,
+        left_out=found.left_out,
+        quality=found.quality,
+        notes=found.notes,
+    )
+
+
+def recorded_scene(view: MapView) -> Scene:
+    """What a session holds of a map."""
+    return Scene(
+        model=view.model,
+        cloud=recorded_cloud(view),
+        window=view.window,
+        x_axis=view.x_axis,
+        y_axis=view.y_axis,
+        points=view.points,
+        colour=view.colour,
+        colour_edges=view.colour_edges,
+        left_out=view.left_out,
+        quality=view.quality,
+        notes=view.notes,
+        is_recorded=True,
+    )
+
+
+def view_of(made: Made, request: ViewMap) -> MapView:
+    """The view as a session holds it."""
+    return make_view(made.found, made.columns, request)
+
+
+def axis_columns(made: Made) -> dict[str, AddedColumn]:
+    """The axes that are no indicators, as columns of the token table, so that a filter can name them."""
+    axes = ((made.found.x_axis, made.x), (made.found.y_axis, made.y))
+    return {
+        axis.name: AddedColumn(numbers, partial(_cell, numbers), axis.name)
+        for axis, numbers in axes
+        if axis.name not in made.columns.indicators
+    }
+
+
+def _cell(numbers: Column, token_id: int) -> str:
+    value = float(numbers[token_id])
+    return "" if np.isnan(value) else f"{value:.4g}"

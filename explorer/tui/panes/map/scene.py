@@ -1,0 +1,138 @@
+"""What the Map pane draws, as pure functions: a window of a cloud with named tokens, and the words around it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from textual.content import Content
+from textual.strip import Strip
+
+from explorer.base.records.maps import MapAxis, MapPoint, MapQuality, Role, Window
+from explorer.base.records.tokens import LABELS
+from explorer.base.text import visible
+from explorer.specs.blocks import count
+from explorer.tables.map_cells import Cloud
+from explorer.tui.panes.map.raster import Raster, raster, raster_strips
+from explorer.tui.panes.map.windows import Cell, cell_of, label_points
+from explorer.tui.shell.themes import RAMP
+from explorer.tui.widgets.labels import place_labels
+from explorer.tui.widgets.plot import Label, Palette, Point, Rgb
+
+GLYPHS: dict[Role, str] = {"subject": "◆", "marked": "■", "named": "●", "suspect": "○", "reference": "△"}
+"""Each of one cell; no two roles share one."""
+WORDS: dict[Role, str] = {
+    "subject": "selected",
+    "marked": "marked",
+    "named": "named",
+    "suspect": "suspicious",
+    "reference": "reference",
+}
+_RAMP_GLYPH = "⣿"
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A window of a map."""
+
+    model: str
+    cloud: Cloud
+    window: Window
+    x_axis: MapAxis
+    y_axis: MapAxis
+    points: tuple[MapPoint, ...] = ()
+    """Named tokens, the most important first."""
+    colour: str = ""
+    colour_edges: tuple[float, ...] = ()
+    left_out: int = 0
+    quality: MapQuality | None = None
+    notes: tuple[str, ...] = ()
+    is_recorded: bool = False
+    """Whether only the cells are here, so that no token but the named ones can be picked."""
+
+    def through(self, window: Window) -> Scene:
+        """The same through another window."""
+        return replace(self, window=window)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A scene on a screen."""
+
+    strips: list[Strip] = field(default_factory=list)
+    raster: Raster | None = None
+    unlabelled: int = 0
+    """Named tokens in the window without a label."""
+
+
+def draw(scene: Scene, columns: int, rows: int, palette: Palette) -> Drawn:
+    """The scene on `columns` x `rows` cells: density, the named tokens' glyphs, and labels where there is room."""
+    found = raster(scene.cloud, scene.window, columns, rows)
+    cells, texts, named = label_points(scene.points, scene.window, columns, rows)
+    placed = place_labels(cells, texts, columns, rows)
+    labels = tuple(Label(each.column, each.row, each.text, palette.foreground) for each in placed)
+    points = tuple(_glyphs(scene, columns, rows, palette))
+    shown = {cells[each.index] for each in placed}
+    bare = [point for point in scene.points if _cell(scene, point, columns, rows) not in {None, *shown}]
+    assert len(bare) <= named
+    return Drawn(raster_strips(found, palette, points, labels), found, len(bare))
+
+
+def _glyphs(scene: Scene, columns: int, rows: int, palette: Palette) -> list[Point]:
+    """The least important first: what is drawn last is seen."""
+    colours: dict[Role, Rgb] = {"subject": palette.accent, "marked": palette.accent}
+    found = []
+    for point in reversed(scene.points):
+        cell = _cell(scene, point, columns, rows)
+        if cell is not None:
+            found.append(Point(*cell, GLYPHS[point.role], colours.get(point.role, palette.foreground)))
+    return found
+
+
+def _cell(scene: Scene, point: MapPoint, columns: int, rows: int) -> Cell | None:
+    return cell_of(point.x, point.y, scene.window, columns, rows)
+
+
+def heading(scene: Scene) -> Content:
+    """What the axes are, and what the plane keeps."""
+    parts: list[tuple[str, str] | str] = [
+        ("x ", "$foreground-muted"), _axis(scene.x_axis), ("   y ", "$foreground-muted"), _axis(scene.y_axis)
+    ]  # fmt: skip
+    if scene.quality is not None:
+        kept = scene.quality
+        words = f"   keeps {kept.recall:.0%} of the 10 nearest, trustworthiness {kept.trustworthiness:.2f}"
+        parts.append((words, "$foreground-muted"))
+    return Content.assemble(*parts)
+
+
+def _axis(axis: MapAxis) -> str:
+    return visible(LABELS.get(axis.name, axis.title), spaces=False) + (" of the variance" if axis.share else "")
+
+
+def legend(scene: Scene, drawn: Drawn, width: int) -> Content:
+    """Glyphs of the roles that are in it, and the colours; what does not fit is left out from the end."""
+    roles = dict.fromkeys(point.role for point in scene.points)
+    parts: list[Content] = [Content(f"{count(len(scene.cloud.token_ids), 'token')}")]
+    if scene.left_out:
+        parts.append(Content(f"{scene.left_out:,} without a place"))
+    parts += [
+        Content.assemble((GLYPHS[role], "bold $accent" if role in ("subject", "marked") else "bold"), f" {WORDS[role]}")
+        for role in roles
+    ]
+    if scene.colour and scene.colour_edges:
+        ramp = [(_RAMP_GLYPH, f"${step}") for step in RAMP]
+        low, high = (f"{edge:.3g}" for edge in (scene.colour_edges[0], scene.colour_edges[-1]))
+        named = visible(LABELS.get(scene.colour, scene.colour), spaces=False)
+        parts.append(Content.assemble(f"{named} ≤{low} ", *ramp, f" ≥{high}"))
+    if drawn.unlabelled:
+        parts.append(Content(f"{drawn.unlabelled} named without a label"))
+    return _fitted(parts, width)
+
+
+def _fitted(parts: Sequence[Content], width: int) -> Content:
+    shown = parts[0]
+    for part in parts[1:]:
+        if shown.cell_length + 3 + part.cell_length > width:
+            break
+        shown = Content.assemble(shown, (" · ", "$foreground-muted"), part)
+    return shown

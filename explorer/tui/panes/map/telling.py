@@ -1,0 +1,42 @@
+"""The line below a map: what is at the cross, or in the selection."""
+
+from __future__ import annotations
+
+from explorer.base.records.tokens import LABELS
+from explorer.base.text import visible_bytes
+from explorer.specs.blocks import count
+from explorer.tui.panes.map.canvas import MapCanvas
+from explorer.tui.panes.map.making import Made
+from explorer.tui.panes.map.windows import cell_of, place_of
+
+
+def status(canvas: MapCanvas, made: Made | None, subject: int | None) -> str:
+    """In words, the most needed first."""
+    scene = canvas.scene
+    if scene is None:
+        return ""
+    if made is None:
+        return "recorded: named tokens alone can be told; load the model and press M for all"
+    box = canvas.selected()
+    if box is not None and canvas.aim.shape is not None:
+        inside, total = len(made.cloud.inside(box)), len(made.cloud.token_ids)
+        where = {"box": "in the box", "right": "right of the line", "left": "left of the line"}[canvas.aim.shape]
+        line = "" if canvas.aim.shape == "box" else f", {total - inside:,} on the other side"
+        return f"{count(inside, 'token')} {where}{line}: enter filters the table, X marks them, x changes the shape"
+    place = made.place(subject) if subject is not None else None
+    is_there = place is not None and canvas.aim.cross == cell_of(*place, scene.window, canvas.columns, canvas.rows)
+    token_id = subject if is_there else canvas.nearest()
+    if token_id is None:
+        return ""
+    x, y = place_of(*canvas.aim.cross, scene.window, canvas.columns, canvas.rows)
+    raster = canvas.drawn.raster
+    column, row = canvas.aim.cross
+    here = 0
+    if raster is not None and row < raster.counts.shape[0] and column < raster.counts.shape[1]:
+        here = int(raster.counts[row, column])
+    text = visible_bytes(made.columns.token_bytes(token_id)) or f"⟨{token_id}⟩"
+    value = ""
+    if scene.colour and (number := float(made.values[token_id])) == number:
+        value = f"  {LABELS.get(scene.colour, scene.colour)} {number:.4g}"
+    what = "selected" if is_there else "nearest"
+    return f"{what} {token_id} {text}{value} · {here:,} in this cell · x {x:.4g} y {y:.4g}"
