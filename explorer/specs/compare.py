@@ -121,6 +121,7 @@ def _json_rows(outcome: TokenComparison) -> Iterable[Row]:
 COMPARE = Tab(
     name="compare",
     title="Compare",
+    short_title="Comp",
     pane="explorer.tui.panes.compare.pane:ComparePane",
     help="Two to eight marked tokens side by side.",
     number=8,

@@ -129,6 +129,6 @@ def test_specs_of_one_tab_share_it() -> None:
     tabs = REGISTRY.tabs()
     assert [tab.name for tab in tabs if tab.number] == [
         "tokens", "repeat", "logprobs", "neighbours", "session", "verdicts", "speakability",
-        "compare", "lineage",
+        "compare", "lineage", "map",
     ]  # fmt: skip
-    assert [tab.number for tab in tabs if tab.number] == [1, 2, 3, 4, 5, 6, 7, 8, 9]
+    assert [tab.number for tab in tabs if tab.number] == [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
 
 import msgspec
+import numpy as np
 
 from explorer.base.records.compare import CompareTokens, KnownReplies, TokenComparison, TokenPair
 from explorer.base.records.inspect import InspectToken, MergeStep, PublishedFact, TokenDetail
 from explorer.base.records.lineage import PROMPTS, BaseLogprob, Favourite, FindLineage, Lineage, LineagePair, Rung
 from explorer.base.records.logprobs import LogprobCell, LogprobColumn, LogprobTable, ReadLogprobs, TopToken
+from explorer.base.records.maps import GRID, MapAxis, MapPoint, MapView, ReadMap, Role, ViewMap
 from explorer.base.records.models import LoadModel, ModelInfo, ModelLoaded, Roster
 from explorer.base.records.neighbours import FindNeighbours, Neighbour, Neighbourhood
 from explorer.base.records.notes import MarkToken, Noted, WriteNote
@@ -39,6 +42,7 @@ from explorer.base.records.verification import (
 from explorer.base.records.vocabulary import ReadVocabulary, VocabularyColumns
 from explorer.base.templates import SLOT, find_template
 from explorer.sessions.file.store import SessionWriter
+from explorer.tables.map_cells import Cells, pack_cells
 from explorer.tui.panes.base import Pane
 from explorer.tui.panes.session.pane import SessionPane
 from explorer.tui.shell.messages import Selection
@@ -427,6 +431,48 @@ LINEAGES = five(
     unavailable=Sample(steps=((LINEAGE_REQUEST, LACKING),)),
 )  # fmt: skip
 
+# ── the map ──
+
+
+def map_view() -> MapView:
+    """Rings of tokens, and a clump at the left."""
+    rows, columns = GRID[1], GRID[0]
+    counts = np.zeros((rows, columns), dtype=np.int64)
+    ranks = np.full((rows, columns), np.nan)
+    for place in range(3_000):
+        angle, radius = place * 2.399963, 50 * (place / 3_000) ** 0.5
+        row, column = round(64 + radius * math.sin(angle)), round(150 + 1.8 * radius * math.cos(angle))
+        counts[row, column] += 1
+        ranks[row, column] = place / 3_000
+    counts[100:103, 20:24], ranks[100:103, 20:24] = 5, 0.01
+    words = enumerate(WORDS)
+    roles: tuple[Role, ...] = ("subject", "marked", "suspect", "suspect", "reference")
+    points = tuple(
+        MapPoint(
+            token=ref(742 + place, word), category="ok", role=roles[place % 5], x=-4 + 0.9 * place,
+            y=-2 + 0.4 * place, value=0.5,
+        )
+        for place, word in words
+    )  # fmt: skip
+    return MapView(
+        model="mynah", plane="distance", space="input",
+        x_axis=MapAxis(name="input_centroid_distance", title="input centroid distance"),
+        y_axis=MapAxis(name="pc1", title="PC1 11.5 %", share=0.115), window=(-5.0, 5.0, -3.0, 3.0),
+        cells=pack_cells(Cells(counts, ranks)), in_view=3_060, total=3_060, left_out=12, digest="0" * 32,
+        colour="input_norm", colour_edges=(0.5, 0.6, 0.7, 0.8, 0.9, 1.0), points=points,
+    )  # fmt: skip
+
+
+VIEW_MAP = ViewMap(model="mynah", colour="input_norm")
+READ_MAP = ReadMap(model="mynah", colour="input_norm")
+MAPS = {
+    "full": Sample(steps=((VIEW_MAP, map_view()),)),
+    "empty": Sample(NOTHING),
+    "loading": Sample(asked=READ_MAP, parts=(Progress(done=3, total=8, what="chunks of the matrix"),)),
+    "failed": Sample(steps=((READ_MAP, FAILED),)),
+    "unavailable": Sample(steps=((READ_MAP, SPEECHLESS),)),
+}
+
 SAMPLES: dict[str, dict[str, Sample]] = {
     "tokens": TOKENS,
     "detail": DETAILS,
@@ -438,6 +484,7 @@ SAMPLES: dict[str, dict[str, Sample]] = {
     "verdicts": VERIFICATION,
     "speakability": SPEAKABILITY,
     "lineage": LINEAGES,
+    "map": MAPS,
 }
 """By the tab's name and the state."""
 

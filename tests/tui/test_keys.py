@@ -53,11 +53,11 @@ def test_names_of_earlier_releases_are_understood() -> None:
 
 
 async def test_errors_in_the_table_are_told_at_the_start_and_the_rest_holds(engine: Engine, tmp_path: Path) -> None:
-    settings = Settings(models=(), keys={"halp": "f10", "help": "f10"})
+    settings = Settings(models=(), keys={"halp": "ctrl+k", "help": "ctrl+k"})
     app = ExplorerApp(DirectClient(engine), SessionWriter(tmp_path / "s.jsonl"), settings)  # type: ignore[arg-type]
     async with on_screen(app) as pilot:
         await until(pilot, lambda: any("there is no command 'halp'" in note.message for note in app._notifications))
-        await pilot.press("f10")
+        await pilot.press("ctrl+k")
         await until(pilot, lambda: len(app.screen_stack) == 2)
 
 

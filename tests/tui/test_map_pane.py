@@ -1,0 +1,291 @@
+"""The Map pane: a cross that picks, windows, selections that filter and mark, and what a session gets of it."""
+
+from __future__ import annotations
+
+import asyncio
+
+import numpy as np
+import pytest
+from textual import on
+from textual.pilot import Pilot
+
+from explorer.base.records.maps import MapAxis, MapView, ReadMap, ViewMap, VocabularyMap
+from explorer.base.records.notes import MarkToken
+from explorer.base.records.record import Array, Failure
+from explorer.tables.table import TokenColumns
+from explorer.tui.panes.map import pane as panes
+from explorer.tui.panes.map.aim import Aim
+from explorer.tui.panes.map.canvas import MapCanvas
+from explorer.tui.panes.map.pane import MapPane
+from explorer.tui.panes.takeaway import takeaway_of
+from explorer.tui.shell.messages import (
+    ColumnsFound,
+    FilterWanted,
+    NeighbourOpened,
+    Selection,
+    TokenPointedAt,
+    ViewSettled,
+)
+from explorer.tui.widgets.option_line import Choice
+from tests.app_driver import until
+from tests.tui.pane_samples import MODELS, SELECTION, SIZES, Harness, step
+from tests.tui.token_samples import HOSTILE, row, vocabulary
+
+WORDS = [f" word{place}".encode() for place in range(400)] + list(HOSTILE)
+COLUMNS = TokenColumns(vocabulary(WORDS))
+REQUEST = ReadMap(model="mynah", colour="unused_cosine_distance")
+
+
+def found_map() -> VocabularyMap:
+    """A round cloud, and a clump of the first 20 tokens far at the left."""
+    random = np.random.default_rng(3)
+    x, y = random.normal(size=(2, len(WORDS))).astype(np.float32)
+    x[:20], y[:20] = -6 + 0.01 * x[:20], 2 + 0.01 * y[:20]
+    x[-1] = np.nan
+    return VocabularyMap(
+        model="mynah", plane="distance", space="input", x=Array.of(x), y=Array.of(y),
+        x_axis=MapAxis(name="input_centroid_distance", title="centroid distance"),
+        y_axis=MapAxis(name="pc1", title="PC1 11.5 %", share=0.115), digest="0" * 32, left_out=1,
+        colour="unused_cosine_distance", values=Array.of(COLUMNS.values("unused_cosine_distance")),
+    )  # fmt: skip
+
+
+FOUND = found_map()
+TOKEN = row(b" word3", 3)
+
+
+class MapHarness(Harness):
+    """Notes what the pane says to the rest of the screen."""
+
+    def __init__(self) -> None:
+        selection = Selection(
+            roster=SELECTION.roster, model=MODELS[0], token=TOKEN, marked=frozenset({7}), columns=COLUMNS
+        )
+        super().__init__(MapPane(), selection)
+        self.said: list[object] = []
+
+    @on(NeighbourOpened)
+    @on(TokenPointedAt)
+    @on(FilterWanted)
+    @on(ColumnsFound)
+    @on(ViewSettled)
+    def note(self, message: object) -> None:
+        self.said.append(message)
+
+    @property
+    def canvas(self) -> MapCanvas:
+        return self.pane.query_one(MapCanvas)
+
+    def of_kind(self, kind: type) -> list[object]:
+        return [message for message in self.said if isinstance(message, kind)]
+
+
+async def shown(app: MapHarness, pilot: Pilot[None]) -> MapCanvas:
+    """With the map on the screen, and the keys in it."""
+    app.pane.show(step(REQUEST, FOUND))
+    await until(pilot, lambda: bool(app.canvas.drawn.strips))
+    app.pane.focus_content()
+    await pilot.pause()
+    return app.canvas
+
+
+async def test_the_form_asks_for_a_plane_and_a_colour() -> None:
+    app = MapHarness()
+    async with app.run_test(size=SIZES[1]) as pilot:
+        app.pane.run_default()
+        await pilot.pause()
+        assert app.asked == [ReadMap(model="mynah", colour="unused_cosine_distance")]
+        app.pane.query_one("#plane", Choice).choose("two axes")
+        app.pane.query_one("#x-axis", Choice).choose("input_norm")
+        app.pane.query_one("#y-axis", Choice).choose("pc2")
+        app.pane.run_default()
+        app.pane.query_one("#plane", Choice).choose("radial")
+        app.pane.query_one("#colour", Choice).choose("output_norm")
+        app.pane.run_default()
+        await pilot.pause()
+        assert app.asked[1:] == [
+            ReadMap(model="mynah", plane="input_norm,pc2", colour="unused_cosine_distance"),
+            ReadMap(model="mynah", plane="radial", colour="output_norm", token_id=3),
+        ]
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_the_cross_begins_on_the_selected_token_and_hostile_labels_are_safe(size: tuple[int, int]) -> None:
+    app = MapHarness()
+    async with app.run_test(size=size) as pilot:
+        canvas = await shown(app, pilot)
+        assert canvas.nearest() in range(20), "the clump"
+        text = "\n".join(app.screen_lines())
+        assert "selected 3 ·word3" in text
+        assert "◆ selected" in text
+        assert "x d(W_E)" in text
+        assert not any(character in text for character in "\x1b\x07\u202e\x9b")
+        assert all(len(line) == size[0] or "·" in line for line in app.screen_lines())
+
+
+async def test_arrows_move_the_cross_and_the_table_follows_once_it_rests(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(panes, "REST_PAUSE", 0.01)
+    app = MapHarness()
+    async with app.run_test(size=SIZES[1]) as pilot:
+        canvas = await shown(app, pilot)
+        before = canvas.aim.cross
+        assert app.of_kind(TokenPointedAt) == [], "nobody moved it yet"
+        await pilot.press("right", "right", "shift+right", "down")
+        assert canvas.aim.cross == (before[0] + 10, before[1] + 1)
+        await until(pilot, lambda: len(app.of_kind(TokenPointedAt)) > 0)
+        pointed = app.of_kind(TokenPointedAt)[-1]
+        assert isinstance(pointed, TokenPointedAt)
+        assert pointed.token_id == canvas.nearest()
+        await pilot.press("enter")
+        opened = app.of_kind(NeighbourOpened)[-1]
+        assert isinstance(opened, NeighbourOpened)
+        assert (opened.model, opened.token_id) == ("mynah", canvas.nearest())
+
+
+async def test_zooming_keeps_what_is_at_the_cross_and_home_shows_all() -> None:
+    app = MapHarness()
+    async with app.run_test(size=SIZES[1]) as pilot:
+        canvas = await shown(app, pilot)
+        assert canvas.scene is not None
+        whole, picked = canvas.scene.window, canvas.nearest()
+        await pilot.press("plus", "plus", "plus")
+        assert canvas.scene is not None
+        assert canvas.scene.window[1] - canvas.scene.window[0] == pytest.approx((whole[1] - whole[0]) / 8)
+        x, y = FOUND.x.numpy()[picked], FOUND.y.numpy()[picked]
+        left, right, bottom, top = canvas.scene.window
+        assert left <= x <= right
+        assert bottom <= y <= top
+        await pilot.press(*["right"] * 200)
+        assert canvas.scene.window[0] > left, "at the edge the window moves"
+        await pilot.press("home")
+        assert canvas.scene.window == whole
+
+
+async def test_a_box_becomes_a_filter_with_the_same_tokens() -> None:
+    app = MapHarness()
+    async with app.run_test(size=SIZES[1]) as pilot:
+        canvas = await shown(app, pilot)
+        canvas.aim = Aim((0, 0))
+        await pilot.press("x", *["shift+right"] * 2, *["shift+down"] * 6)
+        box = canvas.selected()
+        assert box is not None
+        assert canvas.scene is not None
+        inside = canvas.scene.cloud.inside(box)
+        assert set(range(20)) <= set(inside.tolist()), "the clump is in it"
+        await until(pilot, lambda: f"{len(inside)} tokens in the box" in "\n".join(app.screen_lines()))
+        await pilot.press("enter")
+        (columns,), (wanted,) = app.of_kind(ColumnsFound), app.of_kind(FilterWanted)
+        assert isinstance(columns, ColumnsFound)
+        assert isinstance(wanted, FilterWanted)
+        assert list(columns.columns) == ["pc1"], "the other axis is in the table already"
+        assert wanted.text.startswith("input_centroid_distance>=")
+        assert "pc1<=" in wanted.text
+        assert np.array_equal(np.flatnonzero(_passing(wanted.text, columns)), inside)
+        assert canvas.aim.shape is None
+
+
+def _passing(text: str, message: ColumnsFound) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """What the filter passes, with the map's own numbers for the axis that the made-up table has otherwise."""
+    from explorer.tables.filters import parse_filter
+
+    table = TokenColumns(vocabulary(WORDS))
+    table.indicators["input_centroid_distance"] = FOUND.x.numpy()
+    table.added = dict(message.columns)
+    return parse_filter(text, table.comparable).mask(table)
+
+
+async def test_a_line_selects_one_side_and_counts_both() -> None:
+    app = MapHarness()
+    async with app.run_test(size=SIZES[2]) as pilot:
+        canvas = await shown(app, pilot)
+        await pilot.press("shift+right", "x", "x", "x")
+        assert canvas.aim.shape == "left"
+        await until(pilot, lambda: "20 tokens left of the line, 399 on the other side" in "\n".join(app.screen_lines()))
+        await pilot.press("enter")
+        (wanted,) = app.of_kind(FilterWanted)
+        assert isinstance(wanted, FilterWanted)
+        assert wanted.text.startswith("input_centroid_distance<=")
+        assert " " not in wanted.text, "the other sides have no edge"
+
+
+async def test_a_selection_is_marked_and_escape_gives_it_up() -> None:
+    app = MapHarness()
+    async with app.run_test(size=SIZES[1]) as pilot:
+        canvas = await shown(app, pilot)
+        await pilot.press("X")
+        assert app.asked == [], "nothing is selected"
+        await pilot.press("x", "escape")
+        assert canvas.aim.shape is None
+        await pilot.press("shift+right", "x", "x", "x", "X")
+        marked = [asked.token_id for asked in app.asked if isinstance(asked, MarkToken)]
+        assert sorted(marked) == [token_id for token_id in range(20) if token_id != 7], "7 was marked before"
+
+
+async def test_a_walk_goes_from_token_to_nearest_token_and_never_back() -> None:
+    app = MapHarness()
+    async with app.run_test(size=SIZES[1]) as pilot:
+        await shown(app, pilot)
+        walked = [3]
+        for _ in range(5):
+            await pilot.press("full_stop")
+            opened = app.of_kind(NeighbourOpened)[-1]
+            assert isinstance(opened, NeighbourOpened)
+            walked.append(opened.token_id)
+            token = row(WORDS[opened.token_id], opened.token_id)
+            app.pane.selection = Selection(roster=SELECTION.roster, model=MODELS[0], token=token, columns=COLUMNS)
+            await pilot.pause()
+        assert len(set(walked)) == 6
+        assert set(walked) <= set(range(20)), "all of the clump"
+
+
+async def test_a_window_that_stands_is_recorded_once_and_shown_again_without_the_map(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(panes, "SETTLE_PAUSE", 0.05)
+    app = MapHarness()
+    async with app.run_test(size=SIZES[1]) as pilot:
+        await shown(app, pilot)
+        await until(pilot, lambda: len(app.of_kind(ViewSettled)) == 1)
+        await pilot.press("right", "left")
+        await asyncio.sleep(0.2)
+        (settled,) = app.of_kind(ViewSettled)
+        assert isinstance(settled, ViewSettled)
+        assert isinstance(settled.request, ViewMap)
+        assert isinstance(settled.outcome, MapView)
+        assert settled.request.marked == (7,)
+        await pilot.press("plus")
+        await until(pilot, lambda: len(app.of_kind(ViewSettled)) == 2)
+        assert takeaway_of(app.pane) is not None
+    again = Harness(MapPane(), Selection())
+    async with again.run_test(size=SIZES[1]) as pilot:
+        again.pane.show(step(settled.request, settled.outcome))
+        await until(pilot, lambda: "recorded: named tokens alone" in "\n".join(again.screen_lines()))
+        lines = "\n".join(again.screen_lines())
+        assert "◆" in lines
+        assert any("\u2800" < character <= "\u28ff" for character in lines)
+        again.pane.clear()
+        await pilot.pause()
+        assert "Press M" in "\n".join(again.screen_lines())
+
+
+async def test_the_mouse_picks_and_zooms() -> None:
+    app = MapHarness()
+    async with app.run_test(size=SIZES[1]) as pilot:
+        canvas = await shown(app, pilot)
+        await pilot.click(MapCanvas, offset=(40, 10))
+        assert canvas.aim.cross == (32, 10)
+        assert canvas.scene is not None
+        before = canvas.scene.window
+        canvas._zoom(0.5, (32, 10))
+        assert canvas.scene.window[1] - canvas.scene.window[0] < before[1] - before[0]
+
+
+async def test_what_went_wrong_stands_above_the_map() -> None:
+    app = MapHarness()
+    async with app.run_test(size=SIZES[1]) as pilot:
+        await shown(app, pilot)
+        app.pane.show(step(REQUEST, Failure(message="far-model gives no matrices", hint="Ask another.")))
+        await pilot.pause()
+        lines = "\n".join(app.screen_lines())
+        assert "far-model gives no matrices" in lines
+        assert "◆" in lines, "an earlier map stays"
