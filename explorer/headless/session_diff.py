@@ -7,25 +7,31 @@ from argparse import Namespace
 from collections.abc import Iterable
 from typing import Any
 
+from rich.table import Table
 from rich.text import Text
 
 from explorer.base.records.unions import Step
 from explorer.headless.run import FAILED
 from explorer.headless.session_output import make_console, make_table, say_damage
-from explorer.sessions.checking.diff import Difference, diff_sessions
+from explorer.sessions.checking.diff import Difference, StepPair, diff_sessions
 from explorer.sessions.checking.naming import parse_model_map
 from explorer.sessions.file.reader import SessionFile
 from explorer.sessions.file.recent import find_session
 from explorer.specs.blocks import prose
 from explorer.specs.registry import describe, summarise
 
+MOST_SHOWN = 1000
+"""Requests in the printed table: laying out one of 50,000 rows takes a minute, and nobody reads it."""
+
 
 def print_diff(given: Namespace) -> int:
     """Compare the two sessions that were named; the exit status is 0 only where nothing differs and both are whole."""
     first, second = (SessionFile(find_session(name)).index_all() for name in (given.file, given.other))
     names = parse_model_map(given.model_map)
-    damaged = [say_damage(session, name, as_json=given.json) for session, name in ((first, "A"), (second, "B"))]
-    difference = diff_sessions(first, second, names)
+    ours, theirs = list(first), list(second)  # decoded once
+    both = ((first, "A", ours), (second, "B", theirs))
+    damaged = [say_damage(session, name, as_json=given.json, steps=steps) for session, name, steps in both]
+    difference = diff_sessions(ours, theirs, names)
     if given.json:
         for row in _diff_rows(difference):
             print(json.dumps(row, allow_nan=False))
@@ -55,19 +61,41 @@ def _print_difference(difference: Difference) -> None:
         said = model.difference or "the same model"
         console.print(Text(prose(f"{names}: {said}"), "yellow" if model.difference else ""))
     table = make_table("A", "B", "question", "", right=("A", "B"))
-    for pair in difference.pairs:
-        verdict = Text("differ", "red") if pair.found.difference else Text("agree", "green")
-        table.add_row(str(pair.first.number), str(pair.second.number), Text(describe(pair.first.request)), verdict)
-        if pair.found.difference:
-            for mark, step in (("A", pair.first), ("B", pair.second)):
-                table.add_row("", "", Text(f"  {mark}  {summarise(step.outcome)}", "dim"), "")
-            table.add_row("", "", Text(f"  {prose(pair.found.difference)} {pair.found.how}".rstrip()), "")
-    for step in difference.only_first:
-        table.add_row(str(step.number), "–", Text(describe(step.request)), Text("only in A", "yellow"))
-    for step in difference.only_second:
-        table.add_row("–", str(step.number), Text(describe(step.request)), Text("only in B", "yellow"))
+    left_out = _fill_table(table, difference)
     console.print(table)
+    if left_out:
+        console.print(Text(f"… {left_out:,} more are not shown: --json lists all", "dim"))
     console.print(Text(_counts(difference)))
+
+
+def _fill_table(table: Table, difference: Difference) -> int:
+    """Add what agrees or differs and what stands in one session only; of very many, those that agree last. How many
+    are left out."""
+    entries: list[StepPair | tuple[Step, str]] = [*difference.pairs]
+    entries += ((step, "A") for step in difference.only_first)
+    entries += ((step, "B") for step in difference.only_second)
+    if len(entries) > MOST_SHOWN:
+        entries.sort(key=lambda entry: isinstance(entry, StepPair) and not entry.found.difference)
+    for entry in entries[:MOST_SHOWN]:
+        if isinstance(entry, StepPair):
+            _add_pair(table, entry)
+        else:
+            _add_alone(table, *entry)
+    return len(entries[MOST_SHOWN:])
+
+
+def _add_alone(table: Table, step: Step, name: str) -> None:
+    numbers = (str(step.number), "–") if name == "A" else ("–", str(step.number))
+    table.add_row(*numbers, Text(describe(step.request)), Text(f"only in {name}", "yellow"))
+
+
+def _add_pair(table: Table, pair: StepPair) -> None:
+    verdict = Text("differ", "red") if pair.found.difference else Text("agree", "green")
+    table.add_row(str(pair.first.number), str(pair.second.number), Text(describe(pair.first.request)), verdict)
+    if pair.found.difference:
+        for mark, step in (("A", pair.first), ("B", pair.second)):
+            table.add_row("", "", Text(f"  {mark}  {summarise(step.outcome)}", "dim"), "")
+        table.add_row("", "", Text(f"  {prose(pair.found.difference)} {pair.found.how}".rstrip()), "")
 
 
 def _counts(difference: Difference) -> str:

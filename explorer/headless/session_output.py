@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from explorer.base.records.unions import Step
 from explorer.headless.render import UNCUT
 from explorer.sessions.file.reader import SessionFile
 from explorer.specs.blocks import prose
@@ -28,11 +29,12 @@ def make_console() -> Console:
     return Console(highlight=False, width=None if sys.stdout.isatty() else UNCUT)
 
 
-def say_damage(session: SessionFile, name: str, *, as_json: bool) -> bool:
-    """Print, before anything else, what of the file cannot be read; whether there is anything. `name`: of two."""
+def say_damage(session: SessionFile, name: str, *, as_json: bool, steps: Iterable[Step] | None = None) -> bool:
+    """Print, before anything else, what of the file cannot be read; whether there is anything. `name`: of two. `steps`:
+    those of the file, where they have been decoded already."""
     found = False
     console = make_console()
-    for said in session.damage():
+    for said in session.damage(steps):
         found = True
         if as_json:
             print(json.dumps({**({"session": name} if name else {}), "damage": said}))

@@ -12,9 +12,12 @@ import pytest
 
 from explorer import cli
 from explorer.base.records.logprobs import ReadLogprobs
+from explorer.base.records.neighbours import FindNeighbours
 from explorer.base.records.notes import Noted, WriteNote
+from explorer.base.records.record import Failure
 from explorer.base.records.self_test import SelfTest
 from explorer.engine.handlers import Engine
+from explorer.headless import session_diff
 from explorer.headless.session_verbs import run_session_verb
 from explorer.sessions.file.reader import SessionFile
 from explorer.sessions.file.recent import sample_sessions
@@ -256,3 +259,21 @@ def test_a_failure_is_one_line_on_stderr_and_status_1(run: Run, words: tuple[str
 )
 def test_wrong_usage_is_status_2(run: Run, words: tuple[str, ...]) -> None:
     assert run(*words)[0] == 2
+
+
+def test_of_very_many_requests_those_that_differ_are_listed_first_and_the_rest_is_counted(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session_diff, "MOST_SHOWN", 3)
+    asked, answer = next(pair for pair in exchanges() if isinstance(pair[0], FindNeighbours))
+    paths = []
+    for name, last in (("a", answer), ("b", Failure(message="out of memory"))):
+        pairs = [(asked, answer)] * 4 + [(asked, last)]
+        paths.append(str(write_session(tmp_path / f"{name}.jsonl", pairs)))
+    status, out, _ = run("session", "diff", *paths)
+    first = out.splitlines()[1].split()
+    assert (status, first[:2], first[-1]) == (1, ["5", "5"], "differ")
+    assert "… 2 more are not shown: --json lists all" in out
+    assert "4 agree, 1 differ, 0 in one session only" in out
+    _, out, _ = run("session", "diff", *paths, "--json")
+    assert len(out.splitlines()) == 5

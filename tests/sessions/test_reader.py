@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from explorer.base.errors import ExplorerError
+from explorer.base.records.inspect import TokenDetail
 from explorer.base.records.notes import Noted, WriteNote
 from explorer.base.records.record import Failure
 from explorer.base.records.speakability import SpeakabilityCertificate
@@ -295,3 +296,13 @@ def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", tried, str(pipe)], capture_output=True, text=True, timeout=60)
     assert done.stdout.count("pipe.jsonl: not a regular file") == 2
     assert done.stderr == ""
+
+
+def test_an_outcome_that_answers_another_request_is_damage(tmp_path: Path) -> None:
+    asked, _ = exchanges()[0]
+    _, other = next(pair for pair in exchanges() if isinstance(pair[1], TokenDetail))
+    session = SessionFile(write_session(tmp_path / "s.jsonl", [(asked, other)]))
+    assert list(session.damage()) == [
+        f"line 2 is damaged: TokenDetail is no answer to {type(asked).__name__}. It was left out."
+    ]
+    assert section_of(session[0]) is not None

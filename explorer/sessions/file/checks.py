@@ -12,9 +12,9 @@ from typing import Any
 
 import msgspec
 
-from explorer.base.records.record import Record
-from explorer.base.records.unions import Step
-from explorer.specs.registry import REGISTRY, spec_of
+from explorer.base.records.record import Failure, Record
+from explorer.base.records.unions import Cancelled, Step
+from explorer.specs.registry import spec_of
 
 _INTEGERS = 2**63
 _ROUNDING = 1.0
@@ -34,13 +34,19 @@ def _problems(record: msgspec.Struct) -> Iterator[str]:
         yield from _value_problems(name, getattr(record, name))
     if isinstance(record, Record) and (problem := record.problem()):
         yield problem
-    if isinstance(record, Step) and not _is_recorded(record):
-        yield "a step of this kind cannot be in a session file"
+    if isinstance(record, Step) and (problem := _step_problem(record)):
+        yield problem
 
 
-def _is_recorded(step: Step) -> bool:
-    unrecorded = tuple(spec.outcome for spec in REGISTRY.specs if not spec.recorded)
-    return spec_of(step.request).recorded and not isinstance(step.outcome, unrecorded)
+def _step_problem(step: Step) -> str:
+    """What is wrong with a step whose request and outcome are sound; empty where nothing is."""
+    spec = spec_of(step.request)
+    if not spec.recorded:
+        return "a step of this kind cannot be in a session file"
+    outcome = step.outcome.partial if isinstance(step.outcome, Cancelled) else step.outcome
+    if outcome is None or isinstance(outcome, Failure | spec.outcome):
+        return ""
+    return f"{type(outcome).__name__} is no answer to {type(step.request).__name__}"
 
 
 def _value_problems(name: str, value: Any) -> Iterator[str]:

@@ -10,7 +10,7 @@ import os
 import time
 import weakref
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 
@@ -169,15 +169,14 @@ class SessionFile(LazySequence[Step]):
             said = f"line {self._lines[position]} is damaged: {error.message}"
             raise DamagedError(said, "It was left out.") from error
 
-    def damage(self) -> Iterator[str]:
-        """What of the file cannot be read, a line of words each; nothing where it is whole. Decodes every step."""
+    def damage(self, steps: Iterable[Step] | None = None) -> Iterator[str]:
+        """What of the file cannot be read, a line of words each; nothing where it is whole. `steps`: those of the file,
+        where they have been decoded already."""
         if self.index_all().warning:
             yield self.warning
-        for position in range(len(self)):
-            try:
-                self.read(position)
-            except DamagedError as error:
-                yield f"{error.message}. {error.hint}"
+        for step in self if steps is None else steps:
+            if is_damaged(step) and isinstance(step.outcome, Failure):
+                yield f"{step.outcome.message}. {step.outcome.hint}"
 
     def raw(self, position: int) -> bytes:
         """The line of the step at `position` as it stands in the file."""
