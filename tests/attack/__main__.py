@@ -1,6 +1,6 @@
 """`make attack`: every attack, one after the other, for some minutes each; the exit status is 1 where one got through.
 
-python -m tests.attack [NAME …] [--minutes M] [--seed S]      names: checkpoints, sessions …
+python -m tests.attack [NAME …] [--minutes M] [--seed S]      names: checkpoints, monkey, sessions …
 """
 
 from __future__ import annotations

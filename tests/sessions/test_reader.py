@@ -18,7 +18,7 @@ from explorer.base.records.notes import Noted, WriteNote
 from explorer.base.records.record import Failure
 from explorer.base.records.speakability import SpeakabilityCertificate
 from explorer.sessions.file.checks import problem_of
-from explorer.sessions.file.form import FORMAT
+from explorer.sessions.file.form import FORMAT, read_step
 from explorer.sessions.file.reader import CHUNK, SessionFile
 from explorer.sessions.file.store import SessionWriter, read_session
 from explorer.sessions.report.section import section_of
@@ -306,3 +306,18 @@ def test_an_outcome_that_answers_another_request_is_damage(tmp_path: Path) -> No
         f"line 2 is damaged: TokenDetail is no answer to {type(asked).__name__}. It was left out."
     ]
     assert section_of(session[0]) is not None
+
+
+def test_what_a_damaged_line_quotes_is_cut(tmp_path: Path) -> None:
+    header, step = (line.replace(b'"kind":"', b'"kind":"' + b"{" * 5000, 1) for line in _two_lines(tmp_path))
+    (tmp_path / "no.jsonl").write_bytes(header + b"\n")
+    with pytest.raises(ExplorerError) as refused:
+        SessionFile(tmp_path / "no.jsonl")
+    assert len(refused.value.line) < 400
+    with pytest.raises(ExplorerError) as damaged:
+        read_step(step)
+    assert len(damaged.value.message) < 400
+
+
+def _two_lines(folder: Path) -> list[bytes]:
+    return write_session(folder / "s.jsonl", exchanges()[:1]).read_bytes().splitlines()[:2]

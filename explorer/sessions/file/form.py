@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from explorer.base.errors import ExplorerError
+from explorer.base.errors import ExplorerError, one_line
 from explorer.base.records.kinds import decode_outcome, decode_request
 from explorer.base.records.plain import load_json
 from explorer.base.records.record import Record
@@ -119,7 +119,7 @@ def read_header(line: bytes) -> tuple[Header, int]:
             )
         header = msgspec.convert(migrate(plain, version), Header, strict=False)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise LineError(f"is not a session file: {error}", "Name a session file.") from error
+        raise LineError(f"is not a session file: {one_line(error)}", "Name a session file.") from error
     if problem := problem_of(header):
         raise LineError(f"is not a session file: {problem}", "Name a session file.")
     return header, version
@@ -137,7 +137,7 @@ def read_step(line: bytes, version: int = FORMAT) -> Step:
             outcome=decode_outcome(read.outcome, "json"),
         )
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise LineError(str(error)) from error
+        raise LineError(one_line(error)) from error
     if problem := problem_of(step):
         raise LineError(problem)
     return step
