@@ -23,6 +23,9 @@ _RANKED = 64
 _SPARE = 8
 """Candidates beyond those that are wanted: what float32 products may put in a wrong order."""
 
+_SPARSE = 4
+"""Better entries for each candidate up to which they are picked out; where there are more, a sort of all costs less."""
+
 Prepare = Callable[[Float[Tensor, "n d_model"]], Float[Tensor, "n d_model"]]
 
 
@@ -107,12 +110,43 @@ class Candidates:
 
     def offer(self, rows: slice, closeness: Float[Tensor, "n m"], first: int) -> None:
         """Take what is closer than the candidates of these rows; `first` is the place of the first column."""
-        kept = self.closeness.shape[1]
-        found, at = closeness.topk(min(kept, closeness.shape[1]), dim=1, sorted=False)
-        all_closeness = torch.cat([self.closeness[rows], found], dim=1)
+        kept, known = self.closeness.shape[1], self.closeness[rows]
+        row, column = _find_better(closeness, known.amin(dim=1))
+        if len(row) > _SPARSE * known.numel():  # the first blocks: nearly everything is better than what there is
+            found, at = closeness.contiguous().topk(min(kept, closeness.shape[1]), dim=1, sorted=False)
+        elif len(row):
+            found, at = _put_side_by_side(closeness, row, column)
+        else:
+            return
+        all_closeness = torch.cat([known, found], dim=1)
         all_places = torch.cat([self.places[rows], at.int() + first], dim=1)
         self.closeness[rows], chosen = all_closeness.topk(kept, dim=1, sorted=False)
         self.places[rows] = all_places.gather(1, chosen)
+
+
+def _find_better(
+    closeness: Float[Tensor, "n m"], worst: Float[Tensor, " n"]
+) -> tuple[Int[Tensor, " found"], Int[Tensor, " found"]]:
+    """Rows and columns of what is closer than the worst candidate of its row, by row. A transposed matrix is walked as
+    it lies in memory, which is several times as fast."""
+    if closeness.is_contiguous():
+        row, column = (closeness > worst[:, None]).nonzero(as_tuple=True)
+        return row, column
+    column, row = (worst[None] < closeness.T).nonzero(as_tuple=True)
+    row, order = row.sort(stable=True)
+    return row, column[order]
+
+
+def _put_side_by_side(
+    closeness: Float[Tensor, "n m"], row: Int[Tensor, " found"], column: Int[Tensor, " found"]
+) -> tuple[Float[Tensor, "n most"], Int[Tensor, "n most"]]:
+    """The chosen entries of each row from the left on, with their columns; minus infinity where a row has fewer."""
+    counts = torch.bincount(row, minlength=len(closeness))
+    place = torch.arange(len(row), device=row.device) - (counts.cumsum(0) - counts)[row]
+    found = closeness.new_full((len(closeness), int(counts.max())), -torch.inf)
+    at = torch.zeros_like(found, dtype=torch.int64)
+    found[row, place], at[row, place] = closeness[row, column], column
+    return found, at
 
 
 def _rank(
