@@ -33,7 +33,7 @@ from explorer.specs.spec import Spec, Tab
 
 PICTURES = (".svg", ".png")
 SUSPECTS = 20
-REFERENCES = 20
+REFERENCES = 5
 
 # ── in a session ──────────────────────────────────────────────────────────────────────────────────────────
 

@@ -54,15 +54,20 @@ def _drawn(plot: Plot) -> str:
     marks = [_mark(point, place, plot.colour_range) for point, place in zip(points, places, strict=True)]
     behind = "" if frame is None or plot.density is None else density_svg(plot.density, frame) + frame.ticks()
     axes = f"{plot.x_axis} · {plot.y_axis}"
-    scale = f" · colour: {plot.legend}" if plot.legend else ""
-    if plot.colour and plot.colour_range is not None and not scale:
+    scale = ""
+    if plot.colour and plot.colour_range is not None and not plot.legend:
         low, middle, high = plot.colour_range
         scale = f" · colour: {plot.colour}, ≤{low:.4g} (dark) – {middle:.4g} – ≥{high:.4g} (light)"
     return (
         f'<rect class="frame" x="1" y="1" width="{WIDTH - 2}" height="{HEIGHT - 2}" rx="6"/>'
         f"{behind}{''.join(marks)}{''.join(_labels(points, places))}"
-        f'<text class="axis" x="12" y="{HEIGHT - 12}">{escape(axes + scale)}</text>'
+        f'<text class="axis" x="12" y="{HEIGHT - 12}">{escape(axes + scale)}</text>{_legend(plot)}'
     )
+
+
+def _legend(plot: Plot) -> str:
+    """What the colours mean, on a line of its own above the axes'; nothing where it stands behind them."""
+    return f'<text class="axis" x="12" y="{HEIGHT - 27}">colour: {escape(plot.legend)}</text>' if plot.legend else ""
 
 
 def _places(points: Sequence[Point]) -> list[tuple[float, float]]:
