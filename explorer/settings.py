@@ -70,27 +70,37 @@ def state_folder(settings: Settings) -> Path:
 
 
 def load_request(source: str, settings: Settings) -> LoadModel:
-    """The request that loads `source` as the settings want it. What they say of a server goes with it, because the
-    engine may run where they are not; a source that names no server rightly is left to the engine to refuse."""
-    server = _server_in(source, settings)
-    return LoadModel(
-        source=source if server is None else str(server),
-        server=server,
+    """The request that loads `source` as the settings want it."""
+    request = LoadModel(
+        source=source,
         dtype=settings.dtype,
         device=settings.device,
         allow_pickle=settings.allow_pickle,
-        tokenizer=(server.tokenizer if server else "") or settings.tokenizer,
+        tokenizer=settings.tokenizer,
         chat_day=settings.chat_day,
     )
+    return with_server(request, settings)
 
 
-def _server_in(source: str, settings: Settings) -> Server | None:
-    """The server that the source names, as a plain record."""
+def with_server(request: LoadModel, settings: Settings) -> LoadModel:
+    """`request` with what the settings say of the server that its source names, because the engine may run where they
+    are not; as it is where it names none, or wrongly (the engine says what is wrong).
+
+    The server's tokenizer is taken unless the request has one of its own.
+    """
     try:
-        found = find_server(source, settings.servers)
+        found = find_server(request.source, settings.servers)
     except ExplorerError:
-        return None
-    return None if found is None else msgspec.convert(msgspec.structs.asdict(found), Server)
+        return request
+    if found is None:
+        return request
+    usual = request.tokenizer == settings.tokenizer
+    return msgspec.structs.replace(
+        request,
+        source=str(found),
+        server=msgspec.convert(msgspec.structs.asdict(found), Server),
+        tokenizer=(found.tokenizer if usual else "") or request.tokenizer,
+    )
 
 
 def read_settings(

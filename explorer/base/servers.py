@@ -41,6 +41,10 @@ class Server(Record, kw_only=True, omit_defaults=True):
     """Price of a million prompt tokens."""
     price_out: Annotated[float, msgspec.Meta(ge=0)] = 0.0
     """Price of a million reply tokens."""
+    most_tokens: Annotated[int, msgspec.Meta(ge=0)] = 0
+    """Prompt tokens of one verification, at most: a larger one is refused before it starts; 0: no limit."""
+    most_cost: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+    """What one verification may cost at these prices, at most; 0: no limit."""
 
     def __str__(self) -> str:
         """As a source: `vllm:http://127.0.0.1:8000#NAME`."""

@@ -11,6 +11,7 @@ from explorer.base.records.models import (
     ModelInfo,
     ModelLoaded,
     ModelUnloaded,
+    Reach,
     ReadRoster,
     Roster,
     UnloadModel,
@@ -40,7 +41,22 @@ def summarise_loaded(outcome: ModelLoaded) -> str:
     info = outcome.info
     kind, where = prose(info.architecture), prose(info.device)
     quantised = f", quantised ({prose(info.quantisation)})" if info.quantisation else ""
+    if info.reach is not None:
+        return f"{prose(info.name)}: {info.vocab_size:,} tokens behind {where}, {reach_text(info.reach)}"
     return f"{prose(info.name)}: {kind}, {info.vocab_size:,} × {info.d_model:,}, {where}{quantised}"
+
+
+def reach_text(reach: Reach) -> str:
+    """What a server tells: 'tells all log-probabilities', 'names its 20 likeliest tokens and those asked for'."""
+    if reach.whole:
+        tells = "tells all log-probabilities"
+    else:
+        asked = "" if reach.targets == "none" else " and those asked for"
+        tells = f"names its {count(reach.top, 'likeliest token')}{asked}"
+    version = f" {prose(reach.version)}" if reach.version else ""
+    warped = "" if reach.raw else ", after temperature: they are not the model's own"
+    loose = "" if reach.same_in_batch else ", other numbers beside other prompts"
+    return f"{reach.kind}{version} {tells}{warped}{loose}"
 
 
 def summarise_roster(outcome: Roster) -> str:
@@ -55,9 +71,10 @@ def roster_blocks(request: ReadRoster, outcome: Roster) -> Iterable[Block]:
 
 def models_table(infos: Iterable[ModelInfo]) -> Table:
     """Loaded models, with what says whether another one is the same."""
-    heads = ("model", "source", "architecture", "vocabulary", "dtype", "device", "weights", "tokenizer")
+    heads = ("model", "source", "architecture", "vocabulary", "dtype", "device", "weights or fingerprint", "tokenizer")
     rows = tuple(
-        (prose(info.name), prose(info.source), prose(info.architecture), f"{info.vocab_size:,} × {info.d_model:,}",
+        (prose(info.name), prose(info.source), prose(info.architecture),
+         f"{info.vocab_size:,} × {info.d_model:,}" if info.d_model else f"{info.vocab_size:,}",
          dtype_text(info), prose(info.device), prose(info.weights_digest)[:12], prose(info.tokenizer_digest)[:12])
         for info in infos
     )  # fmt: skip

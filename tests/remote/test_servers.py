@@ -8,14 +8,14 @@ import msgspec
 import pytest
 
 from explorer.base.errors import ExplorerError
-from explorer.base.records.models import LoadModel, ModelInfo, ModelLoaded
+from explorer.base.records.models import LoadModel, ModelInfo, ModelLoaded, Reach
 from explorer.base.records.unions import Step
 from explorer.base.servers import Server, ServerEntry, find_server, is_server
 from explorer.base.sources import portable_source
 from explorer.engine.answers.models import devices_to_load
 from explorer.sessions.file.portable import portable
-from explorer.settings import load_request, read_settings
-from explorer.specs.models import describe_load
+from explorer.settings import Settings, load_request, read_settings, with_server
+from explorer.specs.models import describe_load, reach_text, summarise_loaded
 
 LAB = ServerEntry(
     name="lab", url="https://gpu.example.org/v1/", kind="vllm", model="org/big", tokenizer="weights:org/big",
@@ -122,3 +122,30 @@ def test_a_load_is_worded_with_its_server() -> None:
     assert describe_load(LoadModel(source="llama:http://h:1", tokenizer="org/m")) == (
         "load llama:http://h:1, tokenizer of org/m"
     )
+
+
+def test_what_a_server_tells_is_worded() -> None:
+    told = Reach(
+        kind="vllm", version="0.32.0", whole=False, targets="request", top=20, raw=True, same_in_batch=True,
+        same_vocabulary="sampled",
+    )  # fmt: skip
+    info = ModelInfo(
+        name="lab", source="vllm:https://h.org", architecture="unknown", dtype="unknown", device="server:h.org",
+        vocab_size=50257, tokenizer_size=50257, d_model=0, reach=told,
+    )  # fmt: skip
+    assert summarise_loaded(ModelLoaded(info=info)) == (
+        "lab: 50,257 tokens behind server:h.org, vllm 0.32.0 names its 20 likeliest tokens and those asked for"
+    )
+    loose = msgspec.structs.replace(told, whole=True, raw=False, same_in_batch=False)
+    assert reach_text(loose) == (
+        "vllm 0.32.0 tells all log-probabilities, after temperature: they are not the model's own, other numbers "
+        "beside other prompts"
+    )
+
+
+def test_a_source_typed_into_the_models_box_gets_what_the_settings_say() -> None:
+    settings = Settings(servers=(LAB,), tokenizer="org/usual")
+    typed = LoadModel(source="server:lab", tokenizer="org/usual")
+    assert with_server(typed, settings) == load_request("server:lab", settings)
+    own = with_server(msgspec.structs.replace(typed, tokenizer="./mine"), settings)
+    assert (own.tokenizer, own.source) == ("./mine", "vllm:https://gpu.example.org#org/big")

@@ -175,7 +175,7 @@ def test_what_passes_is_asked_again(engine: Engine, vllm: FakeVllm) -> None:
 def test_a_wait_is_told(engine: Engine, vllm: FakeVllm, monkeypatch: pytest.MonkeyPatch) -> None:
     load(engine, vllm)
     monkeypatch.setattr(client, "_TELLS_FROM", 0.2)
-    vllm.faults.append("busy 0.4")
+    vllm.faults.append("busy 0.25")
     parts, answer = through_queue(engine, REPEAT)
     assert isinstance(answer, RepeatBackResult)
     waits = [part.what for part in parts if isinstance(part, Progress) and part.what.startswith("waiting")]
@@ -292,3 +292,27 @@ def test_a_key_that_is_not_set_is_said(engine: Engine, vllm: FakeVllm) -> None:
     )
     with pytest.raises(ModelError, match="LAB_KEY is not set where the engine runs"):
         ask(engine, request)
+
+
+def test_what_a_sweep_asks_is_told_before_it_and_refused_above_the_limits(engine: Engine, vllm: FakeVllm) -> None:
+    server = Server(url=vllm.url, kind="vllm", price_in=2.0, price_out=10.0)
+    ask(engine, LoadModel(source=str(server), tokenizer=STARLING, server=server))
+    parts, _ = run_through(engine.begin(PLAIN, Control(cancelled=lambda: False, tell=lambda part: None)))
+    told = next(part.what for part in parts if isinstance(part, Progress) and "requests" in part.what)
+    sent = [body for body in vllm.asked if "logprob_token_ids" in body][1:]
+    tokens = sum(len(prompt) for body in sent for prompt in body["prompt"])
+    replies = sum(len(body["prompt"]) * body["max_tokens"] for body in sent)
+    price = (tokens * 2 + replies * 10) / 1e6
+    assert told.startswith(f"rand: at most 2 requests, {tokens:,} prompt and {replies:,} reply tokens, ")
+    assert told.endswith(f"s or more, {price:.3g} at the prices of the settings")
+    parts, _ = run_through(engine.begin(PLAIN, Control(cancelled=lambda: False, tell=lambda part: None)))
+    assert any("at most 0 requests, 0 prompt" in part.what for part in parts if isinstance(part, Progress))
+    engine.models.unload("rand")
+    for limits, said in (({"most_tokens": 100}, "100"), ({"most_cost": 0.0001}, "most_cost is 0.0001")):
+        limited = msgspec.structs.replace(server, **limits)
+        ask(engine, LoadModel(source=str(server), tokenizer=STARLING, server=limited))
+        vllm.asked.clear()
+        with pytest.raises(ExplorerError, match=said):
+            ask(engine, msgspec.structs.replace(PLAIN, fresh=True))
+        assert not vllm.asked
+        engine.models.unload("rand")

@@ -20,6 +20,7 @@ from explorer.base.records.record import Failure, Progress, Request
 from explorer.base.records.unions import AnyOutcome, AnyRequest, Cancelled, Step
 from explorer.base.records.verification import Verify
 from explorer.base.records.vocabulary import ReadVocabulary
+from explorer.base.servers import ServerEntry
 from explorer.pipe.client import Answered, Pending
 from explorer.sessions.file.store import SessionWriter, read_session
 from explorer.settings import Settings
@@ -180,6 +181,22 @@ def test_progress_is_kept_and_a_failing_listener_is_reported() -> None:
 def models_with(client: SilentClient) -> tuple[Models, FakeFront]:
     front = FakeFront()
     return Models(front, runs_with(client, []), cast(Any, client), Settings()), front
+
+
+def test_a_server_is_loaded_as_the_settings_say() -> None:
+    async def work() -> None:
+        client = SilentClient()
+        lab = ServerEntry(name="lab", url="https://h.org", kind="vllm", model="big", tokenizer="org/big", key_env="K")
+        models = Models(FakeFront(), runs_with(client, []), cast(Any, client), Settings(servers=(lab,)))
+        assert [entry.source for entry in models.servers] == ["vllm:https://h.org#big"]
+        models.load(LoadModel(source="server:lab"))
+        asked = client.pending[0].request
+        assert isinstance(asked, LoadModel)
+        assert (asked.source, asked.tokenizer) == ("vllm:https://h.org#big", "org/big")
+        assert asked.server is not None
+        assert asked.server.key_env == "K"
+
+    asyncio.run(work())
 
 
 def test_the_first_model_loaded_is_shown_and_the_details_come_back_when_it_is_loaded_again() -> None:

@@ -138,7 +138,7 @@ class ListModels(Request, kw_only=True):
 
 class CatalogueEntry(Record, kw_only=True):
     source: str
-    origin: Literal["zoo", "hub cache"]
+    origin: Literal["zoo", "hub cache", "settings"]
     description: str = ""
     size_bytes: int = 0
     loaded: bool = False

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
     from explorer.base.records.models import Ability, ModelInfo
+    from explorer.base.servers import Server
     from explorer.engine.models.prediction import Prediction, Wanted
     from explorer.engine.models.vocabulary import Vocabulary
 
@@ -171,8 +172,19 @@ class ScoresReplies(Protocol):
 
 
 @runtime_checkable
-class MayChange(Protocol):
-    """A model that may become another one while it is loaded, as when its server was started anew."""
+class BehindServer(HasVocabulary, Protocol):
+    """A model that a server runs: it may become another one while it is loaded, and asking it may cost money."""
+
+    @property
+    def server(self) -> Server:
+        """Where it is, and what the settings say of it."""
+
+    @property
+    def seconds_a_request(self) -> float:
+        """How long a short request took when the model was loaded."""
+
+    def count_requests(self, prompts: int, places: int) -> int:
+        """How many requests `ScoresReplies.score_replies` makes of so many prompts, at most."""
 
     def check_unchanged(self) -> None:
         """Raise `ModelError` where it is not the one that was loaded."""

@@ -13,7 +13,7 @@ import torch
 from explorer.base.records import models as records
 from explorer.base.records.models import DeviceMemory, ModelInfo
 from explorer.base.servers import Server
-from explorer.engine.models.abilities import Closes, HasVocabulary, MayChange
+from explorer.engine.models.abilities import BehindServer, Closes, HasVocabulary
 from explorer.engine.models.describing import spell_dtype
 from explorer.engine.models.errors import ModelError
 from explorer.engine.models.loading import DtypeChoice, choose_device, choose_dtype
@@ -105,7 +105,11 @@ class Roster:
         from explorer.engine.models.remote.loading import RemoteWish, connect
 
         for model in self._now().values():
-            if model.info.source == str(server) and model.info.tokenizer == tokenizer and isinstance(model, MayChange):
+            if (
+                model.info.source == str(server)
+                and model.info.tokenizer == tokenizer
+                and isinstance(model, BehindServer)
+            ):
                 model.check_unchanged()
                 return model
         wish = RemoteWish(server, tokenizer, chat_day)

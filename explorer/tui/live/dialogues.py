@@ -47,7 +47,9 @@ class Dialogues:
         failed = {source: each.reason for source, each in self._app.models.failures.items()}
         shown = selection.model.name if selection.model else ""
         usual = self._app.models.request_for("")
-        screen = ModelsScreen(selection.roster, selected=shown, failed=failed, usual=usual)
+        screen = ModelsScreen(
+            selection.roster, selected=shown, failed=failed, usual=usual, servers=self._app.models.servers
+        )
         self._open("catalogue", partial(self._fill_catalogue, screen))
         choice = await self._app.push_screen_wait(screen)
         if choice is not None:

@@ -12,15 +12,24 @@ import msgspec
 from textual.app import SystemCommand
 
 from explorer.base.errors import ExplorerError
-from explorer.base.records.models import LoadModel, ModelInfo, ModelLoaded, ModelUnloaded, Roster, UnloadModel
+from explorer.base.records.models import (
+    CatalogueEntry,
+    LoadModel,
+    ModelInfo,
+    ModelLoaded,
+    ModelUnloaded,
+    Roster,
+    UnloadModel,
+)
 from explorer.base.records.record import Failure
 from explorer.base.records.token_lists import MatchTokenList, TokenListMatched
 from explorer.base.records.unions import Cancelled, Step
 from explorer.base.records.vocabulary import ReadVocabulary, VocabularyColumns
+from explorer.base.servers import check_server
 from explorer.base.text import visible
 from explorer.pipe.client import RESTART, EngineClient
 from explorer.sessions.file.known_places import KnownPlaces
-from explorer.settings import Settings, load_request, state_folder
+from explorer.settings import Settings, load_request, state_folder, with_server
 from explorer.tui.live.runs import Runs
 from explorer.tui.shell.messages import Selection
 
@@ -89,6 +98,14 @@ class Models:
         self._digests: dict[str, tuple[str, str]] = {}
         """Of weights and tokenizer, by the name of each model that was loaded."""
 
+    @property
+    def servers(self) -> tuple[CatalogueEntry, ...]:
+        """The servers of the settings, as what could be loaded."""
+        return tuple(
+            CatalogueEntry(source=str(each), origin="settings", description=f"server {each.name}")
+            for each in map(check_server, self._settings.servers)
+        )
+
     # ── asking ──
 
     def request_for(self, source: str) -> LoadModel:
@@ -97,6 +114,7 @@ class Models:
 
     def load(self, request: LoadModel) -> None:
         """Ask for a model; the bar shows it on its way."""
+        request = with_server(request, self._settings)
         self.failures.pop(request.source, None)
         self._front.bar.set_model_loading(request.source)
         self._runs.ask(request)

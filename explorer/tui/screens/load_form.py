@@ -50,7 +50,10 @@ class LoadForm(Guarded, Vertical):
         usual = self._usual
         with Horizontal(classes="model-line -apart"):
             yield Label("source   ")
-            yield Field(placeholder="zoo:mynah, a directory, a GGUF file, a hub id, weights:…", id="model-source")
+            yield Field(
+                placeholder="zoo:mynah, a directory, a GGUF file, a hub id, weights:…, vllm:URL#NAME, llama:URL",
+                id="model-source",
+            )
         with Horizontal(classes="model-line -apart"):
             yield Label("dtype")
             yield Choice(DTYPES, value=usual.dtype, id="model-dtype")

@@ -9,6 +9,7 @@ from textual.content import Content
 
 from explorer.base.records.models import CatalogueEntry, ModelInfo
 from explorer.base.text import visible
+from explorer.specs.models import reach_text
 
 _ARCHITECTURE, _SHAPE, _MEMORY, _RUNS_ON = 17, 20, 10, 17
 """Cells of the columns behind the name."""
@@ -46,7 +47,7 @@ class ModelRows:
 
     def loaded(self, info: ModelInfo, *, selected: bool) -> Content:
         """A loaded model; the selected one stands in brackets, as in the model bar."""
-        shape = f"{info.vocab_size:,}×{info.d_model:,}" + (f"×{info.n_layers}" if info.n_layers else "")
+        shape = "×".join(f"{side:,}" for side in (info.vocab_size, info.d_model, info.n_layers) if side)
         shown = visible(info.name, spaces=False)
         name = Content.styled(f"[{shown}]" if selected else shown, "bold $accent" if selected else "bold")
         runs_on = f"{visible(info.dtype, spaces=False)} {visible(info.device, spaces=False)}"
@@ -90,15 +91,18 @@ def _fill(text: Content | str, cells: int) -> Content:
 def loaded_details(info: ModelInfo, description: str = "") -> Content:
     """Everything known of a loaded model, on up to five lines of 69 cells; `description`: the catalogue's."""
     kind = [f"{visible(info.architecture, spaces=False)} in {visible(info.dtype)} on {visible(info.device)}"]
+    if info.reach is not None:
+        kind = [visible(reach_text(info.reach), spaces=False)]
+    kind += ["tied" if info.tied else "untied"] if info.d_model else []
     kind += [
-        "tied" if info.tied else "untied",
         f"context {info.context:,}" if info.context else "no context limit known",
     ]
     kind += ["chat template" if info.has_chat_template else "no chat template"]
     kind += [] if info.can_run else ["embeddings only"]
     kind += [f"quantised: {visible(info.quantisation, spaces=False)}"] if info.quantisation else []
     revision = f" @ {visible(info.revision)[:12]}" if info.revision else ""
-    digests = f"weights {info.weights_digest[:12] or '–'}  tokenizer {info.tokenizer_digest[:12] or '–'}"
+    digests = f"{'fingerprint' if info.reach else 'weights'} {info.weights_digest[:12] or '–'}"
+    digests += f"  tokenizer {info.tokenizer_digest[:12] or '–'}"
     digests += f" of {visible(info.tokenizer, spaces=False)}" if info.tokenizer else ""
     return Content.assemble(
         (visible(info.source, spaces=False) + revision, "bold"),

@@ -55,12 +55,15 @@ class ModelsScreen(Dialog[ModelChoice]):
         selected: str = "",
         failed: Mapping[str, str] | None = None,
         usual: LoadModel | None = None,
+        servers: tuple[CatalogueEntry, ...] = (),
     ) -> None:
-        """`failed`: why each source could not be loaded; `usual`: how the settings want a model loaded."""
+        """`failed`: why each source could not be loaded; `usual`: how the settings want a model loaded; `servers`:
+        those of the settings."""
         super().__init__()
         self._failed = dict(failed or {})
         self._roster = roster
         self._catalogue = catalogue
+        self._servers = servers
         self._selected = selected
         self._form = LoadForm([memory.device for memory in roster.devices], usual or LoadModel(source=""))
         self._entries: list[ModelInfo | CatalogueEntry | str] = []
@@ -90,10 +93,10 @@ class ModelsScreen(Dialog[ModelChoice]):
         self.query_one(RowList).show_empty(visible(text, spaces=False))
 
     def _show_list(self) -> None:
-        entries = () if self._catalogue is None else self._catalogue.entries
+        entries = (*self._servers, *(() if self._catalogue is None else self._catalogue.entries))
         sources = {info.source for info in self._roster.models}
         others = [entry for entry in entries if entry.source not in sources and entry.source not in self._failed]
-        others.sort(key=lambda entry: entry.origin != "zoo")  # stable: the zoo first, else as they came
+        others.sort(key=lambda entry: entry.origin == "hub cache")  # stable: else as they came
         self._entries = [*self._roster.models, *self._failed, *others]
         rows = self.query_one(RowList)
         form = ModelRows(rows.scrollable_content_region.width - 2)  # the cursor stands before each

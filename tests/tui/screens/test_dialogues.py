@@ -17,6 +17,7 @@ from explorer.base.records.models import (
     LoadModel,
     ModelCatalogue,
     ModelInfo,
+    Reach,
     Roster,
 )
 from explorer.base.records.vocabulary import UnusedReference
@@ -201,6 +202,31 @@ async def test_the_zoo_comes_before_the_cache_and_loaded_models_once() -> None:
         rows = [row.plain for row in screen.query_one(RowList).rows]
         assert [row[:4] for row in rows] == ["● my", "● ly", "○ zo", "○ [/"]
         assert "ababab" in app.screen_text()
+
+
+async def test_servers_of_the_settings_are_listed_and_one_that_is_loaded_says_what_it_tells() -> None:
+    reach = Reach(kind="vllm", version="0.32.0", whole=False, targets="request", top=20, raw=True, same_in_batch=True,
+                  same_vocabulary="sampled")  # fmt: skip
+    info = ModelInfo(
+        name="big", source="vllm:http://127.0.0.1:8000#big", architecture="unknown", dtype="unknown",
+        weights_digest="f1" * 16, device="server:127.0.0.1:8000", vocab_size=50257, tokenizer_size=50257,
+        d_model=0, reach=reach,
+    )  # fmt: skip
+    listed = tuple(
+        CatalogueEntry(source=f"vllm:http://127.0.0.1:8000#{name}", origin="settings", description=f"server {name}")
+        for name in ("big", "small")
+    )
+    app = DialogueApp(ModelsScreen(Roster(models=(info,), devices=()), CATALOGUE, servers=listed))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        shown = app.screen_text()
+        assert "vllm 0.32.0 names its 20 likeliest tokens" in " ".join(shown.replace("│", " ").split())
+        assert "fingerprint f1f1f1f1f1f1" in shown
+        assert "50,257×0" not in shown
+        assert shown.count("server small") == 1
+        assert "server big" not in shown, "it is loaded"
+        await pilot.press("down", "enter")
+    assert app.result == load("vllm:http://127.0.0.1:8000#small")
 
 
 async def test_with_nothing_to_load_it_says_what_to_type() -> None:

@@ -24,6 +24,7 @@ from explorer.base.records.verification import (
     Verify,
 )
 from explorer.engine.answers.holdings import Holdings
+from explorer.engine.answers.verification.cost import cost_of, refuse_costly
 from explorer.engine.answers.verification.evidence_file import ROWS_AT_ONCE, EvidenceFile
 from explorer.engine.answers.verification.evidence_place import open_evidence
 from explorer.engine.answers.verification.plan import NOT_ASKED, Judged, Plan, make_plan
@@ -33,7 +34,7 @@ from explorer.engine.answers.verification.sweep import Asking, Slab, sweep
 from explorer.engine.answers.verification.swept import Swept, note_on_dtype
 from explorer.engine.answers.vocabulary import Read
 from explorer.engine.behaviour.prompts import build_prompt, check_token_id
-from explorer.engine.models.abilities import HasVocabulary
+from explorer.engine.models.abilities import BehindServer, HasVocabulary
 from explorer.engine.queue import Control, Work
 from explorer.tables.verdicts import verdict_columns
 
@@ -64,6 +65,11 @@ def answer_read_evidence(engine: Holdings, request: ReadEvidence, control: Contr
 def verify(model: HasVocabulary, read: Read, request: Verify, control: Control, cache: Path | None = None) -> Work:
     """Sweep, judging slab by slab; the result, or what there is of it once cancelled. Raises `ExplorerError`."""
     plan = _open_for_sweep(make_plan(model, read, request, cache or cache_folder()))
+    if isinstance(model, BehindServer):
+        asked = np.concatenate([plan.control_ids, plan.token_ids])
+        cost = cost_of(model, plan.questions, asked, plan.folder)
+        refuse_costly(cost, model.server)
+        yield Progress(done=0, total=0, what=f"{model.info.name}: {cost.in_words(model.server)}")
     swept = yield from run_plan(plan, control)
     result = yield from summarise_matrix(plan, plan.token_ids[: swept.tokens], swept.judged, swept.controls, swept.work)
     return result if swept.completed else Cancelled(partial=result)

@@ -24,7 +24,7 @@ from explorer.engine.answers.verification.evidence_place import open_evidence
 from explorer.engine.answers.verification.questions import Evidence, Question
 from explorer.engine.answers.verification.sizes import rows_of_slab
 from explorer.engine.behaviour.batching import never
-from explorer.engine.models.abilities import MayChange
+from explorer.engine.models.abilities import BehindServer
 from explorer.engine.models.errors import OutOfMemory
 from explorer.engine.queue import Stopped
 
@@ -132,7 +132,7 @@ def sweep(
     asked again. `undecided` says what need be asked. Stops (False) between two calls of the model once `cancelled`.
     Raises `BehaviourError` where the files cannot be written, `ModelError` where the model fails.
     """
-    if questions and isinstance(model, MayChange):
+    if questions and isinstance(model, BehindServer):
         model.check_unchanged()
     askers = sorted((Asker(model, question) for question in questions), key=lambda asker: asker.work)
     with ExitStack() as stack:

@@ -41,6 +41,8 @@ class Fingerprint:
     tokenizer_digest: str
     prompts: tuple[tuple[int, ...], ...]
     answers: Answers
+    seconds: float = 0.0
+    """How long these answers took, one after the other."""
 
     @property
     def digest(self) -> str:

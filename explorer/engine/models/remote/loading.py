@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -75,8 +76,10 @@ def _connect(client: Client, wish: RemoteWish, progress: Progress | None, naming
     if isinstance(backend, LlamaServer):
         backend.use_vocabulary(vocabulary, _find_harmless(vocabulary))
     (probed,) = client.run([probe(backend, about, vocabulary)])
+    began = time.monotonic()
     (answers,) = client.run([answers_to(backend, probed.prompts)])
-    fingerprint = Fingerprint(server.kind, about, vocabulary.digest(), probed.prompts, answers)
+    seconds = time.monotonic() - began
+    fingerprint = Fingerprint(server.kind, about, vocabulary.digest(), probed.prompts, answers, seconds)
     client.was_interrupted = False
     shown = client.words.clean(model_name(_last_part(about.model))) or server.short_name
     with naming(server.name or shown) as name:

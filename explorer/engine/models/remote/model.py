@@ -16,6 +16,7 @@ import torch
 from jaxtyping import Bool, Float32, Int, Int64
 
 from explorer.base.records.models import ModelInfo, Reach
+from explorer.base.servers import Server
 from explorer.engine.models.abilities import Embeddings, Scored
 from explorer.engine.models.errors import ModelError
 from explorer.engine.models.local import EmbeddingsOnly
@@ -51,6 +52,21 @@ class RemoteModel:
         """What the server tells."""
         assert self._info.reach is not None, "a remote model was asked what it tells when it was loaded"
         return self._info.reach
+
+    @property
+    def server(self) -> Server:
+        """See `BehindServer`."""
+        return self._client.server
+
+    @property
+    def seconds_a_request(self) -> float:
+        """See `BehindServer`."""
+        return self._fingerprint.seconds / len(self._fingerprint.prompts)
+
+    def count_requests(self, prompts: int, places: int) -> int:
+        """See `BehindServer`."""
+        at_once = self._backend.parts(prompts)
+        return prompts * places if at_once == 1 else math.ceil(prompts / at_once)
 
     @property
     def vocabulary(self) -> Vocabulary:
@@ -130,7 +146,7 @@ class RemoteModel:
         return answers
 
     def check_unchanged(self) -> None:
-        """See `MayChange`."""
+        """See `BehindServer`."""
         self._client.was_interrupted = False
         (now,) = self._client.run([self._fingerprint.again(self._backend)])
         if changed := self._fingerprint.difference(now):
