@@ -27,6 +27,7 @@ ROUND = ("pca", "radial")
 def describe_view(request: ViewMap) -> str:
     """'map the vocabulary of mynah, plane distance, around token 742, coloured by input_norm'."""
     words = [f"map the vocabulary of {prose(request.model)}", plane_words(request.plane)]
+    words += [f"against {prose(request.other)}"] if request.other else []
     words += [f"around token {request.token_id}"] if request.token_id is not None else []
     words += [f"coloured by {prose(request.colour)}"] if request.colour else []
     return ", ".join(words)

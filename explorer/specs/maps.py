@@ -136,6 +136,10 @@ def _arguments(parser: ArgumentParser) -> None:
     )  # fmt: skip
     add_token(parser, required=False)
     parser.add_argument("--colour", default="", metavar="NAME", help="an axis to colour by (default: the indicator)")
+    parser.add_argument(
+        "--pair", default="", metavar="NAME",
+        help="this axis of the first SOURCE against the same of the second, tokens aligned by their bytes",
+    )  # fmt: skip
     parser.add_argument("--space", choices=("input", "output"), default="input", help="rows of W_E (default), or W_U")
     parser.add_argument("--window", type=_window, metavar="L,R,B,T", help="only this part: LEFT,RIGHT,BOTTOM,TOP")
     parser.add_argument("--name", type=ids, default=(), metavar="IDS", help="tokens to name: 907, or 5,9-12")
@@ -152,6 +156,8 @@ def _arguments(parser: ArgumentParser) -> None:
 
 def _before(given: Namespace, wrong: Callable[[str], Any]) -> None:
     """A file that cannot be written is refused before anything is computed."""
+    if given.pair and len(given.sources) != 2:
+        wrong("--pair needs two sources")
     if given.export and Path(given.export).suffix.lower() not in PICTURES:
         from explorer.tables.exports import form_of
 
@@ -164,10 +170,12 @@ def _before(given: Namespace, wrong: Callable[[str], Any]) -> None:
 def _requests(asked: Asked) -> Iterable[ViewMap | ReadMap]:
     """The view, unless only the rows are asked for and nothing is recorded; the whole map for rows and most files."""
     given = asked.arguments
-    for model, token_id in zip(asked.models, asked.token_ids, strict=True):
+    other = asked.models[1].name if given.pair else ""
+    for model, token_id in tuple(zip(asked.models, asked.token_ids, strict=True))[: 1 if other else None]:
         view = ViewMap(
             model=model.name,
-            plane=given.plane,
+            plane=given.pair or given.plane,
+            other=other,
             space=given.space,
             token_id=token_id,
             seed=asked.settings.seed,
@@ -184,7 +192,8 @@ def _requests(asked: Asked) -> Iterable[ViewMap | ReadMap]:
         if given.json or suffix not in ("", ".svg"):
             yield ReadMap(
                 model=model.name,
-                plane=given.plane,
+                plane=given.pair or given.plane,
+                other=other,
                 space=given.space,
                 token_id=token_id,
                 seed=asked.settings.seed,
@@ -238,6 +247,7 @@ SPECS = (
         answer="explorer.engine.answers.maps.answer:answer_read",
         needs=lambda request: frozenset({"vocabulary", "weights"}),
         background=is_slow,
+        models=("model", "other"),
         token="token_id",
         recorded=False,
         json_rows=map_rows,
@@ -252,6 +262,7 @@ SPECS = (
         answer="explorer.engine.answers.maps.answer:answer_view",
         needs=lambda request: frozenset({"vocabulary", "weights"}),
         background=is_slow,
+        models=("model", "other"),
         token="token_id",
         subject=subject_of,
         compare=compare,

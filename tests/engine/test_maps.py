@@ -249,3 +249,19 @@ def test_what_was_computed_is_kept_on_disk_and_forgotten_with_the_model(tmp_path
     engine.maps.forget("mynah")
     parts, again = run_through(engine.begin(ReadMap(model="mynah", plane="nearest_distance,pc1"), NEVER))
     assert (parts, again) == ([], found)
+
+
+def test_a_pair_of_models_is_aligned_by_the_bytes_of_their_tokens(engine: Engine) -> None:
+    found = ask(engine, "input_norm", other="starling")
+    assert (found.x_axis.title, found.y_axis.title) == ("input norm in mynah", "input norm in starling")
+    ours, theirs = indicators(engine)["input_norm"], indicators(engine, "starling")["input_norm"]
+    mynah, starling = (weights_of(engine.models.get(name)).vocabulary for name in ("mynah", "starling"))
+    by_bytes = {starling.token_bytes(at): at for at in reversed(range(starling.tokenizer_size))}
+    for token_id in range(mynah.size):
+        other = by_bytes.get(mynah.token_bytes(token_id))
+        place = found.x.numpy()[token_id], found.y.numpy()[token_id]
+        assert np.isnan(place).all() if other is None else place == (ours[token_id], theirs[other])
+    same = ask(engine, "pc1", other="mynah")
+    assert np.array_equal(same.x.numpy(), same.y.numpy(), equal_nan=True)
+    with pytest.raises(UsageError, match="'pca' cannot be an axis"):
+        ask(engine, "pca", other="starling")

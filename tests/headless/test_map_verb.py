@@ -89,3 +89,12 @@ def test_what_makes_no_sense_is_told_in_one_line(run: Run, words: tuple[str, ...
     status, rows, error = run("map", "zoo:mynah", *words)
     assert (status, rows) == (2, [])
     assert said in error
+
+
+def test_two_models_are_one_map_of_the_tokens_they_share(run: Run) -> None:
+    words = ("map", "zoo:mynah", "zoo:mynah-instruct", "--pair", "input_norm")
+    status, rows, _ = run(*words)
+    assert status == 0
+    assert {row["model"] for row in rows} == {"mynah"}
+    assert len(rows) > 3000
+    assert run("map", "zoo:mynah", "--pair", "input_norm")[0] == 2

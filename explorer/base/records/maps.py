@@ -25,6 +25,8 @@ LAYOUTS = ("landmarks", "neighbours")
 """Planes on which only who is near means something: axes and long distances mean nothing."""
 
 COMPONENT_AXES = tuple(f"pc{number}" for number in range(1, 9))
+X, Y = "map_x", "map_y"
+"""Names of axes that are nothing by themselves."""
 NEAREST_AXIS = "nearest_distance"
 MAP_AXES: dict[str, str] = {
     **{name: f"coordinate along principal component {name[2:]} of the matrix" for name in COMPONENT_AXES},
@@ -55,7 +57,10 @@ class ReadMap(Request, kw_only=True):
 
     model: str
     plane: str = ""
-    """One of `PLANES`, or two axes with a comma between them; empty: the one proposed first."""
+    """One of `PLANES`, or two axes with a comma between them; empty: the one proposed first. With `other`: one axis."""
+    other: str = ""
+    """Another loaded model: x is the number of this model's token on the axis, y that of the other's token with the
+    same bytes."""
     space: Space = "input"
     """Whose rows: `input` W_E, `output` W_U. The reference tokens are always looked for in W_U."""
     token_id: int | None = None
@@ -70,7 +75,7 @@ class ReadMap(Request, kw_only=True):
 
 class MapAxis(Record, kw_only=True):
     name: str
-    """An indicator, one of `MAP_AXES`, or `x` and `y` of a plane whose axes are nothing by themselves."""
+    """An indicator, one of `MAP_AXES`, or `map_x` and `map_y` of a plane whose axes are nothing by themselves."""
     title: str
     share: float | None = None
     """Share of the rows' variance along it, where that is what it is."""
@@ -118,6 +123,7 @@ class ViewMap(Request, kw_only=True):
     model: str
     plane: str = ""
     """See `ReadMap`, also for the next fields."""
+    other: str = ""
     space: Space = "input"
     token_id: int | None = None
     """The subject; named on every plane."""

@@ -8,12 +8,13 @@ from collections.abc import Generator
 import numpy as np
 
 from explorer.base.records.maps import MapView, ReadMap, ViewMap, VocabularyMap
+from explorer.base.records.neighbours import Space
 from explorer.base.records.record import Array, Progress
 from explorer.base.records.unions import AnyOutcome, Cancelled
 from explorer.engine.answers.holdings import Holdings
 from explorer.engine.answers.maps.axes import Column, Source, axis_of
 from explorer.engine.answers.maps.kept import Telling
-from explorer.engine.answers.maps.planes import place_tokens, proposed_plane
+from explorer.engine.answers.maps.planes import place_pair, place_tokens, proposed_plane
 from explorer.engine.models.abilities import weights_of
 from explorer.engine.queue import Control, Work
 from explorer.tables.maps import make_view
@@ -53,6 +54,7 @@ def map_request(request: ViewMap, colour: str) -> ReadMap:
     return ReadMap(
         model=request.model,
         plane=request.plane,
+        other=request.other,
         space=request.space,
         token_id=request.token_id,
         seed=request.seed,
@@ -65,10 +67,14 @@ def find_map(engine: Holdings, request: ReadMap) -> Telling[VocabularyMap]:
     """The whole map. Raises `UsageError` for a plane, axis or token that there is not."""
     model = weights_of(engine.models.get(request.model))
     read = yield from engine.vocabularies.read(model, request.unused_ids)
-    plane = request.plane or proposed_plane(read)
+    plane = request.plane or (read.sent.default_indicator if request.other else proposed_plane(read))
     space = "output" if plane == "reference" else request.space
     source = Source(model, read, space, engine.maps)
-    x_axis, y_axis, x, y, quality = yield from place_tokens(source, plane, request)
+    if request.other:
+        other = yield from _read_other(engine, request, source.space)
+        x_axis, y_axis, x, y, quality = yield from place_pair(source, other, plane)
+    else:
+        x_axis, y_axis, x, y, quality = yield from place_tokens(source, plane, request)
     x, y = _only_counted(source, x, y)
     values = None
     if request.colour:
@@ -88,6 +94,11 @@ def find_map(engine: Holdings, request: ReadMap) -> Telling[VocabularyMap]:
         values=None if values is None else Array.of(values),
         notes=read.sent.notes,
     )
+
+
+def _read_other(engine: Holdings, request: ReadMap, space: Space) -> Telling[Source]:
+    model = weights_of(engine.models.get(request.other))
+    return Source(model, (yield from engine.vocabularies.read(model, None)), space, engine.maps)
 
 
 def _only_counted(source: Source, x: Column, y: Column) -> tuple[Column, Column]:

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from explorer.base.records.maps import MapAxis, MapQuality
+from explorer.base.records.maps import MapAxis, MapQuality, X, Y
 from explorer.base.records.record import Array
 from explorer.engine.answers.maps.axes import Column, Source, components_of
 from explorer.engine.answers.maps.kept import Telling, tell
@@ -18,7 +18,7 @@ from explorer.engine.core.nearest_rows import NearestRows, Prepare, centred_dire
 
 NEIGHBOURS = 15
 """Of each row in the graph of a layout."""
-_AXES = tuple(MapAxis(name=name, title=f"{name}, no unit: only who is near means something") for name in ("x", "y"))
+_AXES = MapAxis(name=X, title="x (no unit)"), MapAxis(name=Y, title="y (no unit)")
 
 
 class KeptLayout(msgspec.Struct, frozen=True):
