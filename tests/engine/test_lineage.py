@@ -148,6 +148,15 @@ def test_a_sibling_is_told_as_shared_initialisation_and_the_base_as_nearer(engin
     assert said.startswith("mynah-instruct: mynah is nearer than mynah-sibling (p ")
 
 
+def test_a_zoo_card_is_surer_than_spelling(engine: Engine) -> None:
+    """By chance the sibling answers these ids and their spellings alike; that they were never trained is known."""
+    (pair,) = found(engine, children=("mynah-instruct",), bases=("mynah-sibling",), seed=1).pairs
+    spelling = next(rung for rung in pair.rungs if rung.name == "gate: spelling")
+    assert spelling.p is not None
+    assert spelling.p < 0.01
+    assert (pair.verdict, pair.gate) == ("related", "passed: never trained (zoo card)")
+
+
 def test_favourites_are_told_in_the_form_of_the_posts(engine: Engine) -> None:
     outcome = found(engine, children=("mynah-instruct",), bases=("mynah", "lyrebird"))
     assert len(outcome.favourites) == 20 * len(TEMPLATES)

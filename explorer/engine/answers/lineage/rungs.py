@@ -200,7 +200,7 @@ def _against(reference: Answers, pair: Pair) -> Pair | None:
 
 
 def _judge_gate(pair: Pair, rungs: Sequence[Rung]) -> Gate:
-    """The zoo card first, then strangers, then spelling."""
+    """The zoo card first, then strangers; spelling tells of leaks where nothing is certain."""
     known = pair.candidate.known
     trained = sum(token_id not in known.never for token_id in pair.matter.candidate_tokens)
     if known.certain and trained:
@@ -212,7 +212,7 @@ def _judge_gate(pair: Pair, rungs: Sequence[Rung]) -> Gate:
         name = worst.name.removeprefix("gate: ")
         return Gate(False, f"failed: {name}, a stranger, answers alike (z {worst.z:.1f}, p {worst.p:.2g})", False)
     spelling = next(rung for rung in rungs if rung.name == "gate: spelling")
-    if spelling.p is not None and spelling.p <= LEAK:
+    if not known.certain and spelling.p is not None and spelling.p <= LEAK:
         words = f"failed: the tokens leak, id and spelling are answered alike (z {spelling.z:.1f}, p {spelling.p:.2g})"
         return Gate(False, words, may_lead=True)
     sure = "never trained (zoo card)" if known.certain else f"spelling p {spelling.p:.2g}" if spelling.p else ""
