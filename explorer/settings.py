@@ -15,7 +15,8 @@ from platformdirs import user_config_path, user_state_path
 from explorer.base.errors import ExplorerError
 from explorer.base.files import write_whole
 from explorer.base.records.models import LoadModel
-from explorer.base.servers import Server, ServerEntry, check_server, find_server
+from explorer.base.servers import NAMED, Server, ServerEntry, check_server, find_server, is_server
+from explorer.base.sources import portable_source
 from explorer.base.templates import Template, TemplateError, check_template
 
 APP = "glitch-explore"
@@ -101,6 +102,24 @@ def with_server(request: LoadModel, settings: Settings) -> LoadModel:
         server=msgspec.convert(msgspec.structs.asdict(found), Server),
         tokenizer=(found.tokenizer if usual else "") or request.tokenizer,
     )
+
+
+def known_server(request: LoadModel, settings: Settings) -> LoadModel | None:
+    """`request`, out of a session, as the settings say; None where it names a server that is not in them: a session
+    does not decide to whom this program talks."""
+    if not is_server(request.source):
+        return request
+    mine = {portable_source(each.source): each for each in _own_servers(settings)}
+    found = mine.get(request.source)
+    if found is None:
+        return None
+    return msgspec.structs.replace(request, source=found.source, server=found.server, tokenizer=found.tokenizer)
+
+
+def _own_servers(settings: Settings) -> list[LoadModel]:
+    """The loads of the servers in the settings and among the models given."""
+    sources = [*(f"{NAMED}{each.name}" for each in settings.servers), *filter(is_server, settings.models)]
+    return [load_request(source, settings) for source in sources]
 
 
 def read_settings(

@@ -6,6 +6,7 @@ import json
 import sys
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from explorer.pipe.client import EngineClient
 from explorer.sessions.checking.check import CheckedStep, SessionChecker, same_libraries, tally
 from explorer.sessions.file.known_places import KnownPlaces
 from explorer.sessions.file.reader import SessionFile
-from explorer.settings import Settings, state_folder
+from explorer.settings import Settings, known_server, state_folder
 from explorer.specs.blocks import prose
 from explorer.specs.registry import describe
 
@@ -50,6 +51,7 @@ async def check_session(
             allow_pickle=settings.allow_pickle,
             same_libraries=same,
             find_place=KnownPlaces(state_folder(settings)).find,
+            known_server=partial(known_server, settings=settings),
         )
         async for check in checker.run(session):
             checks.append(check)

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
+from typing import Any, cast
 
 import msgspec
 import pytest
 
 from explorer.base.errors import ExplorerError
 from explorer.base.records.models import LoadModel, ModelInfo, ModelLoaded, Reach
-from explorer.base.records.unions import Step
+from explorer.base.records.unions import AnyRequest, Step
 from explorer.base.servers import Server, ServerEntry, find_server, is_server
 from explorer.base.sources import portable_source
 from explorer.engine.answers.models import devices_to_load
+from explorer.sessions.checking.check import SessionChecker, compared_as
 from explorer.sessions.file.portable import portable
-from explorer.settings import Settings, load_request, read_settings, with_server
+from explorer.settings import Settings, known_server, load_request, read_settings, with_server
 from explorer.specs.models import describe_load, reach_text, summarise_loaded
+from explorer.tui.replay.restore import loads_again
 
 LAB = ServerEntry(
     name="lab", url="https://gpu.example.org/v1/", kind="vllm", model="org/big", tokenizer="weights:org/big",
@@ -39,7 +43,7 @@ def test_a_url_is_read_in_one_spelling(text: str, spelled: str, place: str) -> N
     assert find_server(spelled) == server
 
 
-@pytest.mark.parametrize("source", ["zoo:mynah", "org/vllm", "./vllm:x", "vllm", "weights:zoo:mynah", "/m/llama:8"])
+@pytest.mark.parametrize("source", ["zoo:mynah", "org/vllm", "./vllm:x", "vllm", "weights:zoo:mynah", "/m/llama:8", "llama.cpp/m"])
 def test_what_is_no_server_is_left_to_others(source: str) -> None:
     assert not is_server(source)
     assert find_server(source) is None
@@ -52,6 +56,8 @@ def test_what_is_no_server_is_left_to_others(source: str) -> None:
         ("vllm:http://secret@h.org#m", "no user, password or query"),
         ("llama:https://h.org/?key=secret", "no user, password or query"),
         ("vllm:http://", "must be http://host:port"),
+        ("vllm:", "must be http://host:port"),
+        ("llama:127.0.0.1:8080", "must be http://host:port"),
         ("vllm:http://h:secret", "cannot be read"),
         ("vllm:http://h\x07.org", "characters that no URL has"),
         ("server:nowhere", "no server 'nowhere' is in the settings"),
@@ -149,3 +155,50 @@ def test_a_source_typed_into_the_models_box_gets_what_the_settings_say() -> None
     assert with_server(typed, settings) == load_request("server:lab", settings)
     own = with_server(msgspec.structs.replace(typed, tokenizer="./mine"), settings)
     assert (own.tokenizer, own.source) == ("./mine", "vllm:https://gpu.example.org#org/big")
+
+
+def test_a_session_does_not_decide_to_whom_this_program_talks() -> None:
+    settings = Settings(servers=(LAB,), models=("llama:http://127.0.0.1:8080/x",), tokenizer="./mine")
+    stranger = LoadModel(source="vllm:http://10.0.0.7:80#m", tokenizer="org/m")
+    assert known_server(stranger, settings) is None
+    assert loads_again([stranger], settings) == ([], [stranger.source])
+    recorded = LoadModel(source=portable_source(str(LAB)), tokenizer="weights:…/big")
+    (again,), missing = loads_again([recorded], settings)
+    assert not missing
+    assert again == load_request("server:lab", settings)
+    given = LoadModel(source="llama:http://127.0.0.1:8080", tokenizer="…/mine")
+    assert known_server(given, settings) == load_request("llama:http://127.0.0.1:8080/x", settings)
+    assert known_server(LoadModel(source="zoo:mynah"), settings) == LoadModel(source="zoo:mynah")
+
+
+async def test_a_check_asks_no_server_that_the_settings_do_not_name() -> None:
+    step = Step(
+        number=1, at="", seconds=0.0, request=LoadModel(source="vllm:http://10.0.0.7:80#m", tokenizer="org/m"),
+        outcome=ModelLoaded(info=told_by("unknown")),
+    )  # fmt: skip
+    checker = SessionChecker(cast(Any, NobodyAsked()), known_server=partial(known_server, settings=Settings()))
+    found = await checker.check(step)
+    assert (found.result, found.said.partition(",")[0]) == ("cannot run", "the server is not in the settings")
+
+
+def test_answers_of_a_server_are_compared_as_loosely_as_it_may_run() -> None:
+    assert [compared_as(told_by(dtype)) for dtype in ("all F32", "unknown", "Q4_K - Medium")] == [
+        "float32", "bfloat16", "bfloat16",
+    ]  # fmt: skip
+
+
+def told_by(dtype: str) -> ModelInfo:
+    reach = Reach(
+        kind="vllm", whole=True, targets="request", top=9, raw=True, same_in_batch=True, same_vocabulary="sampled"
+    )
+    return ModelInfo(
+        name="m", source="vllm:http://10.0.0.7:80#m", architecture="unknown", dtype=dtype, device="server:10.0.0.7:80",
+        vocab_size=9, tokenizer_size=9, d_model=0, reach=reach,
+    )  # fmt: skip
+
+
+class NobodyAsked:
+    """A client that must not be asked."""
+
+    async def ask(self, request: AnyRequest) -> Any:
+        raise AssertionError(request)

@@ -56,16 +56,19 @@ class SessionChecker:
         allow_pickle: bool = False,
         same_libraries: Callable[[], bool] = lambda: True,
         find_place: Callable[[ModelInfo], Place | None] = lambda info: None,
+        known_server: Callable[[LoadModel], LoadModel | None] = lambda request: request,
     ) -> None:
         """`model_map`: a model's name or source in the session → the source to load instead. `same_libraries`:
         whether those that compute are of the versions of the session, so that a seed gives the same replies again; it
         is asked when the engine has answered, and so has said its versions. `find_place`: where on this machine a model
-        with the recorded digests is."""
+        with the recorded digests is. `known_server`: the load of a server as this machine knows it, None where it does
+        not: then it is not asked."""
         self._live = LiveModels(client)
         self._map = dict(model_map or {})
         self._allow_pickle = allow_pickle
         self._same_libraries = same_libraries
         self._find_place = find_place
+        self._known_server = known_server
         self._last = 0
 
     async def run(self, steps: Iterable[Step]) -> AsyncIterator[CheckedStep]:
@@ -116,7 +119,7 @@ class SessionChecker:
 
     def _compare(self, step: Step, live: AnyOutcome) -> Agreement:
         pairs = [self._live.pairs[name] for name in models_of(step.request) if name in self._live.pairs]
-        dtypes = [info.dtype for pair in pairs for info in (pair.recorded, pair.live)]
+        dtypes = [compared_as(info) for pair in pairs for info in (pair.recorded, pair.live)]
         same_run = all(is_same_run(pair.recorded, pair.live) for pair in pairs)
         reproducible = same_run and self._same_libraries()
         comparison = Comparison(loosest(dtypes), names=self._live.names(), reproducible=reproducible)
@@ -137,15 +140,27 @@ class SessionChecker:
         if "…" in tokenizer:
             return CheckedStep(step, "cannot run", f"the tokenizer's folder is not known here. {MAP_HINT}")
         day = (recorded.chat_day if recorded is not None else "") or request.chat_day or _day_of(step)
-        live = await self._live.ask(
-            LoadModel(source=source, dtype=dtype, allow_pickle=self._allow_pickle, tokenizer=tokenizer, chat_day=day)
+        again = LoadModel(
+            source=source, dtype=dtype, allow_pickle=self._allow_pickle, tokenizer=tokenizer, chat_day=day
         )
+        wanted = again if source in self._map.values() else self._known_server(again)
+        if wanted is None:
+            return CheckedStep(step, "cannot run", f"the server is not in the settings, so it is not asked. {MAP_HINT}")
+        live = await self._live.ask(wanted)
         if failed := _unexpected_failure(step, live):
             return failed
         if recorded is None or not isinstance(live, ModelLoaded):
             return _checked(step, self._compare(step, live))
         self._live.pairs[recorded.name] = LivePair(recorded, live.info)
         return replace(_checked(step, self._compare(step, live)), digests=digest_difference(recorded, live.info))
+
+
+def compared_as(info: ModelInfo) -> str:
+    """The dtype by whose tolerance a model's answers are compared. Servers run in what they do not tell, and with
+    others' prompts beside: only one that says float32 is held to it."""
+    if info.reach is None:
+        return info.dtype
+    return "float32" if "f32" in info.dtype.lower() else "bfloat16"
 
 
 def _day_of(step: Step) -> str:

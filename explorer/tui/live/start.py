@@ -12,6 +12,7 @@ from textual.widgets import Static
 
 from explorer.base.errors import ExplorerError
 from explorer.base.records.models import LoadModel
+from explorer.base.servers import is_server
 from explorer.tui.live.front import say_loading
 from explorer.tui.shell.opening import hear_commands, open_panes
 
@@ -87,9 +88,10 @@ class Start:
         app = self._app
         loads, missing = loads_again(self.again, app.settings)
         for source in missing:
-            app.remark(
-                f"{source} was loaded from a folder that the session does not name: press m to load it.", problem=True
-            )
+            why = "was loaded from a folder that the session does not name"
+            if is_server(source):
+                why = "is a server that the settings do not name, so it is not asked"
+            app.remark(f"{source} {why}: press m to load it.", problem=True)
         sources = {request.source for request in loads}
         others = [app.models.request_for(source) for source in app.settings.models if source not in sources]
         for request in (*loads, *others):

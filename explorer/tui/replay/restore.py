@@ -14,7 +14,7 @@ from explorer.base.records.unions import AnyRequest
 from explorer.base.sources import portable_source
 from explorer.sessions.file.reader import SessionFile
 from explorer.sessions.search import SessionIndex
-from explorer.settings import Settings
+from explorer.settings import Settings, known_server
 from explorer.tui.panes.base import Showing
 from explorer.tui.replay.situation import Situation, Situations
 from explorer.tui.shell.messages import Selection
@@ -83,6 +83,11 @@ def loads_again(requests: Sequence[LoadModel], settings: Settings) -> tuple[list
     tokenizers = {portable_source(settings.tokenizer): settings.tokenizer}
     loads, missing = [], []
     for request in requests:
+        here = known_server(request, settings)
+        if here is None:
+            missing.append(request.source)
+            continue
+        request = here
         source = own.pop(request.source, request.source)
         tokenizer = tokenizers.get(request.tokenizer, request.tokenizer)
         unknown = [each for each in (source, tokenizer) if each.removeprefix("weights:").startswith("…/")]
