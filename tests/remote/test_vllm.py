@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from explorer.base.errors import ExplorerError
+from explorer.base.records.lineage import FindLineage
 from explorer.base.records.logprobs import ReadLogprobs
 from explorer.base.records.models import LoadModel, ModelLoaded
 from explorer.base.records.plain import dump_json
@@ -316,3 +317,16 @@ def test_what_a_sweep_asks_is_told_before_it_and_refused_above_the_limits(engine
             ask(engine, msgspec.structs.replace(PLAIN, fresh=True))
         assert not vllm.asked
         engine.models.unload("rand")
+
+
+def test_lineage_by_the_likeliest_tokens_alone_gives_the_same_verdicts(engine: Engine, vllm: FakeVllm) -> None:
+    ask(engine, LoadModel(source="zoo:mynah", dtype="float32", device="cpu"))
+    wanted = FindLineage(children=("rand",), bases=("mynah", "starling"), templates=(find_template("word-is"),))
+    verdicts = []
+    for top, targets in ((-1, 128), (20, 0), (5, 0)):
+        vllm.max_logprobs, vllm.most_targets = top, targets
+        load(engine, vllm)
+        verdicts.append([(pair.candidate, pair.verdict) for pair in ask(engine, wanted).pairs])
+        engine.models.unload("rand")
+    assert verdicts[0] == [("mynah", "none"), ("starling", "related")]
+    assert verdicts[1:] == verdicts[:1] * 2
