@@ -43,7 +43,9 @@ def test_a_url_is_read_in_one_spelling(text: str, spelled: str, place: str) -> N
     assert find_server(spelled) == server
 
 
-@pytest.mark.parametrize("source", ["zoo:mynah", "org/vllm", "./vllm:x", "vllm", "weights:zoo:mynah", "/m/llama:8", "llama.cpp/m"])
+@pytest.mark.parametrize(
+    "source", ["zoo:mynah", "org/vllm", "./vllm:x", "vllm", "weights:zoo:mynah", "/m/llama:8", "llama.cpp/m"]
+)
 def test_what_is_no_server_is_left_to_others(source: str) -> None:
     assert not is_server(source)
     assert find_server(source) is None

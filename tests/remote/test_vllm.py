@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +15,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import psutil
 import pytest
 
 from explorer.base.errors import ExplorerError
@@ -36,7 +41,7 @@ from explorer.engine.queue import Control, Report, WorkQueue
 from explorer.sessions.file.portable import portable
 from explorer.settings import Settings, load_request
 from tests.behaviour.behaviour_fakes import run_through
-from tests.remote.conftest import STARLING
+from tests.remote.conftest import REPOSITORY, STARLING
 from tests.remote.fake_vllm import FakeVllm
 
 PLAIN = Verify(model="rand", definitions=("plain",), token_ids=tuple(range(300, 340)), controls=0)
@@ -330,3 +335,59 @@ def test_lineage_by_the_likeliest_tokens_alone_gives_the_same_verdicts(engine: E
         engine.models.unload("rand")
     assert verdicts[0] == [("mynah", "none"), ("starling", "related")]
     assert verdicts[1:] == verdicts[:1] * 2
+
+
+def test_nobody_asks_while_the_server_wants_to_be_left_alone(engine: Engine, vllm: FakeVllm) -> None:
+    load(engine, vllm)
+    vllm.asked.clear()
+    vllm.faults.extend(["", "", "", "busy 0.5"])  # three prompts tell whether it is the same model
+    began = time.monotonic()
+    ask(engine, msgspec.structs.replace(PLAIN, token_ids=tuple(range(300, 428))))
+    assert time.monotonic() - began >= 0.5
+    sizes = [len(body["prompt"]) for body in vllm.asked if "logprob_token_ids" in body]
+    assert sizes == [32] * 5, "only the refused one is asked again"
+
+
+def test_no_file_no_process_and_no_word_of_the_program_holds_the_key(vllm: FakeVllm, tmp_path: Path) -> None:
+    vllm.key = SECRET
+    settings, session = tmp_path / "settings.toml", tmp_path / "s.jsonl"
+    settings.write_text(
+        f'[[servers]]\nname = "lab"\nurl = "{vllm.url}"\nkind = "vllm"\n'
+        'key_env = "LAB_KEY"\ntokenizer = "zoo:starling"\n'
+    )
+    homes = {f"XDG_{name}_HOME": str(tmp_path / name.lower()) for name in ("CONFIG", "STATE", "CACHE", "DATA")}
+    command = [
+        sys.executable,
+        "-m",
+        "explorer",
+        "repeat",
+        "server:lab",
+        "--token-id",
+        "907",
+        "--settings",
+        str(settings),
+    ]
+    said, lines = [], []
+    for fault in ("", "status 400", "status 418"):
+        program = subprocess.Popen(
+            [*command, "--session", str(session)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            cwd=REPOSITORY, env={**os.environ, **homes, "LAB_KEY": SECRET},
+        )  # fmt: skip
+        while program.poll() is None:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                own = psutil.Process(program.pid)
+                lines += [" ".join(each.cmdline()) for each in (own, *own.children(recursive=True))]
+            if fault and len(vllm.asked) > 12:
+                vllm.faults.append(fault)
+            time.sleep(0.05)
+        assert program.stdout is not None
+        said.append(program.stdout.read())
+        vllm.faults.clear()
+        vllm.asked.clear()
+    assert "exact" in said[0] or "other" in said[0]
+    assert "(LAB_KEY)" in said[1] + said[2], "the server echoed it"
+    assert any("explorer.engine" in line for line in lines)
+    written = [file.read_bytes().decode("latin-1") for file in tmp_path.rglob("*") if file.is_file()]
+    assert session.exists()
+    for text in (*said, *lines, *written):
+        assert not any(SECRET[at : at + 6] in text for at in range(len(SECRET) - 5)), text[:300]

@@ -105,6 +105,8 @@ class Client:
             limits=httpx2.Limits(max_connections=server.at_once, keepalive_expiry=4.0),
         )
         self._free = asyncio.Semaphore(server.at_once)
+        self._not_before = 0.0
+        """When the server wants to be asked again: no request is begun before."""
 
     def run(self, works: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
         """The results of `works`, which may ask; the first error ends all of them.
@@ -138,8 +140,10 @@ class Client:
             if tried:
                 self.counts.again += 1
                 await self._pause(wait * random.uniform(0.7, 1.0), last)
-            wait, asked = min(FIRST_WAIT * 2**tried, LONGEST_WAIT), None
+            wait = min(FIRST_WAIT * 2**tried, LONGEST_WAIT)
             try:
+                if (held := self._not_before - time.monotonic()) > 0:
+                    await self._pause(held, "it asked to wait")
                 async with self._free, asyncio.timeout(WHOLE_SECONDS):
                     status, headers, content = await self._once(query)
             except (httpx2.TransportError, TimeoutError) as error:
@@ -150,7 +154,9 @@ class Client:
                 return content
             self._refuse_for_good(status, content)
             last, asked = f"it answered {status}", _seconds_asked(headers)
-            wait = wait if asked is None else min(max(asked, 0.0) / 0.7, LONGEST_WAIT)
+            if asked is not None:
+                wait = min(asked / 0.7, LONGEST_WAIT)
+                self._not_before = max(self._not_before, time.monotonic() + min(asked, LONGEST_WAIT))
         raise ModelError(
             f"the server at {self.server.place} does not answer: {last}, {TRIES} times",
             hint="Look whether it runs; what was answered is kept.",
