@@ -83,7 +83,7 @@ def _reencoded(row: TokenRow, detail: TokenDetail) -> tuple[str, str]:
 
 def _indicators(row: TokenRow, width: int, height: int) -> list[Content]:
     if not row.indicators:
-        return [_field("indicators", ("none: this row holds no numbers", _MUTED))]
+        return [_field("indicators", ("none: its row holds no numbers, or is not here", _MUTED))]
     values = aligned([significant(value) for value in row.indicators.values()])
     if height < LOW:
         return _indicator_pairs(row, values, width)

@@ -1,0 +1,45 @@
+"""The explorer with nothing but a model behind a server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from explorer.base.records.logprobs import LogprobTable, ReadLogprobs
+from explorer.base.records.models import LoadModel
+from explorer.base.records.repeat_back import RepeatBack, RepeatBackResult
+from explorer.base.servers import ServerEntry
+from explorer.engine.handlers import Engine
+from explorer.sessions.file.store import SessionWriter
+from explorer.settings import Settings
+from explorer.tui.live.app import ExplorerApp
+from tests.app_driver import asked, on_screen, screen_text, settled, until
+from tests.direct_client import DirectClient
+from tests.remote.fake_vllm import FakeVllm
+
+
+async def test_its_tokens_are_browsed_asked_and_what_it_cannot_do_is_said(vllm: FakeVllm, tmp_path: Path) -> None:
+    vllm.max_logprobs = 20
+    lab = ServerEntry(name="lab", url=vllm.url, kind="vllm", tokenizer="zoo:starling")
+    settings = Settings(models=("server:lab",), servers=(lab,))
+    app = ExplorerApp(DirectClient(Engine()), SessionWriter(tmp_path / "s.jsonl"), settings)  # type: ignore[arg-type]
+    async with on_screen(app, (120, 40)) as pilot:
+        await until(pilot, lambda: app.selection.token is not None and not app.runs.running)
+        await settled(pilot)
+        for key in ("r", "l", "n"):
+            await pilot.press(key)
+            await until(pilot, lambda: not app.runs.running)
+            await settled(pilot)
+        assert "lab gives no embedding matrices, so it cannot answer" in screen_text(app)
+        assert "--tokenizer weights:SOURCE" in screen_text(app)
+        assert "none: its row holds no numbers" in screen_text(app)
+        (repeated,), (table,) = asked(app, RepeatBack), asked(app, ReadLogprobs)
+        assert isinstance(repeated.outcome, RepeatBackResult)
+        assert repeated.outcome.probe.replies[0].token_bound == "exact"
+        assert isinstance(table.outcome, LogprobTable)
+        assert table.outcome.columns[0].entropy is None
+        (loaded,) = asked(app, LoadModel)
+        assert isinstance(loaded.request, LoadModel)
+        assert (loaded.request.source, loaded.request.server) == (f"vllm:{vllm.url}", None)
+        await pilot.press("m")
+        await until(pilot, lambda: "names its 20 likeliest tokens and those asked for" in screen_text(app))
+        await pilot.press("escape")
