@@ -9,7 +9,7 @@ from explorer.base.records.models import LoadModel
 from explorer.base.records.repeat_back import RepeatBack, RepeatBackResult
 from explorer.base.servers import ServerEntry
 from explorer.engine.handlers import Engine
-from explorer.sessions.file.store import SessionWriter
+from explorer.sessions.file.store import SessionWriter, read_session
 from explorer.settings import Settings
 from explorer.tui.live.app import ExplorerApp
 from tests.app_driver import asked, on_screen, screen_text, settled, until
@@ -37,7 +37,7 @@ async def test_its_tokens_are_browsed_asked_and_what_it_cannot_do_is_said(vllm: 
         assert repeated.outcome.probe.replies[0].token_bound == "exact"
         assert isinstance(table.outcome, LogprobTable)
         assert table.outcome.columns[0].entropy is None
-        (loaded,) = asked(app, LoadModel)
+        (loaded,) = [step for step in read_session(tmp_path / "s.jsonl").steps if isinstance(step.request, LoadModel)]
         assert isinstance(loaded.request, LoadModel)
         assert (loaded.request.source, loaded.request.server) == (f"vllm:{vllm.url}", None)
         await pilot.press("m")
