@@ -79,6 +79,8 @@ class FakeVllm:
         prompts = body["prompt"]
         if prompts and isinstance(prompts[0], int):
             prompts = [prompts]
+        if any(token_id >= size for prompt in prompts if not isinstance(prompt, str) for token_id in prompt):
+            return 400, {"error": {"message": "Token id is out of vocabulary"}}
         choices = [self._choice(index, prompt, body, count, targets) for index, prompt in enumerate(prompts)]
         return 200, {"object": "text_completion", "model": self.served, "choices": choices, "usage": {}}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -109,6 +110,16 @@ def test_a_server_of_likeliest_ids_and_targets_tells_bounds_and_never_fills_up(e
     assert told.top_ids.tolist() == true.top_ids[:, :20].tolist()
     assert told.chosen is not None
     assert told.chosen.tolist() == [int(true.top_ids[0, 0])]
+
+
+def test_a_tokenizer_with_more_ids_than_the_server_is_refused(engine: Engine, vllm: FakeVllm, tmp_path: Path) -> None:
+    vllm.max_logprobs = 20
+    other = tmp_path / "other"
+    shutil.copytree(STARLING, other)
+    config = (other / "config.json").read_text()
+    (other / "config.json").write_text(config.replace('"vocab_size": 3088', '"vocab_size": 3100'))
+    with pytest.raises(ModelError, match=r"has fewer ids than the 3,100 of this tokenizer"):
+        ask(engine, LoadModel(source=f"vllm:{vllm.url}", tokenizer=str(other)))
 
 
 def test_without_targets_the_rest_is_bounded_and_the_verdict_inconclusive(engine: Engine, vllm: FakeVllm) -> None:

@@ -24,7 +24,7 @@ from explorer.engine.models.remote.client import Client, Refused
 from explorer.engine.models.remote.fingerprint import Fingerprint, answers_to
 from explorer.engine.models.remote.llama_server import LlamaServer
 from explorer.engine.models.remote.model import RemoteModel
-from explorer.engine.models.remote.probing import Probed, probe, read_size
+from explorer.engine.models.remote.probing import Probed, has_id, probe, read_size
 from explorer.engine.models.remote.vllm import Vllm
 from explorer.engine.models.source import WEIGHTS_ONLY, Progress, TokenizerChoice, parse_source
 from explorer.engine.models.vocabulary import Vocabulary
@@ -73,6 +73,11 @@ def _connect(client: Client, wish: RemoteWish, progress: Progress | None, naming
     held = _read_vocabulary(wish, size, progress)
     vocabulary = held.vocabulary if isinstance(held, EmbeddingsOnly) else held
     backend.vocab_size = size or vocabulary.size
+    if not size and not client.run([has_id(backend, vocabulary.size - 1)])[0]:
+        raise ModelError(
+            f"the server's model has fewer ids than the {vocabulary.size:,} of this tokenizer",
+            hint="Name the tokenizer of the model that is served.",
+        )
     if isinstance(backend, LlamaServer):
         backend.use_vocabulary(vocabulary, _find_harmless(vocabulary))
     (probed,) = client.run([probe(backend, about, vocabulary)])

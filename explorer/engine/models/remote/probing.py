@@ -49,6 +49,17 @@ async def read_size(backend: Backend, about: About) -> int:
         return 0
 
 
+async def has_id(backend: Backend, token_id: int) -> bool:
+    """Whether the server reads this id."""
+    try:
+        await backend.score([[token_id]], [token_id], 1)
+    except BadAnswer:
+        return True  # it was read, and only its log-probability was not told
+    except Refused:
+        return False
+    return True
+
+
 async def probe(backend: Backend, about: About, vocabulary: Vocabulary) -> Probed:
     """Ask what the server can. Raises `ModelError` where its tokens are not those of `vocabulary`, or where it tells no
     log-probabilities by id."""
