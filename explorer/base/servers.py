@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Iterable
 from typing import Annotated, Literal, get_args
@@ -63,6 +62,8 @@ class Server(Record, kw_only=True, omit_defaults=True):
     @property
     def is_loopback(self) -> bool:
         """Whether it is this machine itself, so that nothing goes over a network."""
+        import ipaddress  # not needed before the first paint
+
         host = urlsplit(self.url).hostname or ""
         try:
             return ipaddress.ip_address(host).is_loopback
