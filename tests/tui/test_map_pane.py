@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
+import msgspec
 import numpy as np
 import pytest
 from textual import on
@@ -12,11 +14,13 @@ from textual.pilot import Pilot
 from explorer.base.records.maps import MapAxis, MapView, ReadMap, ViewMap, VocabularyMap
 from explorer.base.records.notes import MarkToken
 from explorer.base.records.record import Array, Failure
+from explorer.tables.filters import parse_filter
 from explorer.tables.table import TokenColumns
 from explorer.tui.panes.map import pane as panes
 from explorer.tui.panes.map.aim import Aim
 from explorer.tui.panes.map.canvas import MapCanvas
 from explorer.tui.panes.map.pane import MapPane
+from explorer.tui.panes.map.threshold import HistogramView
 from explorer.tui.panes.takeaway import takeaway_of
 from explorer.tui.shell.messages import (
     ColumnsFound,
@@ -186,8 +190,6 @@ async def test_a_box_becomes_a_filter_with_the_same_tokens() -> None:
 
 def _passing(text: str, message: ColumnsFound) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     """What the filter passes, with the map's own numbers for the axis that the made-up table has otherwise."""
-    from explorer.tables.filters import parse_filter
-
     table = TokenColumns(vocabulary(WORDS))
     table.indicators["input_centroid_distance"] = FOUND.x.numpy()
     table.added = dict(message.columns)
@@ -266,6 +268,47 @@ async def test_a_window_that_stands_is_recorded_once_and_shown_again_without_the
         again.pane.clear()
         await pilot.pause()
         assert "Press M" in "\n".join(again.screen_lines())
+
+
+async def test_the_histogram_parts_the_vocabulary_with_a_line_that_becomes_a_filter() -> None:
+    app = MapHarness()
+    async with app.run_test(size=SIZES[1]) as pilot:
+        await shown(app, pilot)
+        await pilot.press("h")
+        view = app.pane.query_one(HistogramView)
+        await until(pilot, lambda: view.has_focus and view.parted is not None)
+        assert view.parted is not None
+        before = view.parted.line
+        await pilot.press("right", "shift+right")
+        assert view.parted.line > before
+        column = COLUMNS.values("unused_cosine_distance")
+        up_to = int((column <= np.float32(view.parted.line)).sum())
+        assert f": {up_to:,} tokens" in "\n".join(app.screen_lines())
+        await pilot.press("enter")
+        (wanted,) = app.of_kind(FilterWanted)
+        assert isinstance(wanted, FilterWanted)
+        assert wanted.text == f"unused_cosine_distance<={view.parted.line!r}"
+        assert int(parse_filter(wanted.text, COLUMNS.comparable).mask(COLUMNS).sum()) == up_to
+        await pilot.press("h")
+        assert app.canvas.has_focus
+
+
+async def test_another_model_is_an_axis() -> None:
+    app = MapHarness()
+    async with app.run_test(size=SIZES[1]) as pilot:
+        models = tuple(msgspec.structs.replace(info, abilities=("weights",)) for info in MODELS)
+        roster = msgspec.structs.replace(SELECTION.roster, models=models)
+        app.pane.selection = replace(app.pane.selection, roster=roster, model=models[0])
+        other = app.pane.query_one("#other", Choice)
+        assert other.names == ("this model", "mynah-instruct", "lyrebird", "starling", "geometry")
+        other.value = "lyrebird"
+        app.pane.query_one("#x-axis", Choice).choose("input_norm")
+        await pilot.pause()
+        app.pane.run_default()
+        await pilot.pause()
+        assert app.asked == [
+            ReadMap(model="mynah", plane="input_norm", other="lyrebird", colour="unused_cosine_distance")
+        ]
 
 
 async def test_the_mouse_picks_and_zooms() -> None:

@@ -6,8 +6,10 @@ from textual.message import Message
 
 from explorer.base.records.maps import Window
 from explorer.base.records.notes import MarkToken
+from explorer.tables.histograms import SortedColumn
 from explorer.tui.panes.map.canvas import MapCanvas
 from explorer.tui.panes.map.making import Made, axis_columns
+from explorer.tui.panes.map.threshold import Parted, begin
 from explorer.tui.panes.map.windows import box_filter
 from explorer.tui.shell.messages import Ask, ColumnsFound, FilterWanted, NeighbourOpened, Selection
 
@@ -27,6 +29,13 @@ def act_on(
         return [ColumnsFound(model, axis_columns(made)), FilterWanted(model, text)], ""
     found = canvas.nearest() if what == "open" else _next(made, canvas, selection, walked)
     return ([] if found is None else [NeighbourOpened(model, found)]), ""
+
+
+def parted_of(made: Made, canvas: MapCanvas) -> Parted | None:
+    """The numbers of the map's colour with a line; None where it has none."""
+    points = canvas.scene.points if canvas.scene is not None else ()
+    column = SortedColumn(made.values)
+    return begin(made.found.colour, column, points, canvas.columns) if len(column.values) else None
 
 
 def _next(made: Made, canvas: MapCanvas, selection: Selection, walked: set[int]) -> int | None:

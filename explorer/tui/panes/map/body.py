@@ -5,12 +5,13 @@ from __future__ import annotations
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
-from textual.widgets import Static
+from textual.widgets import ContentSwitcher, Static
 
 from explorer.tui.panes.map import telling
 from explorer.tui.panes.map.canvas import MapCanvas
 from explorer.tui.panes.map.making import Made
 from explorer.tui.panes.map.scene import heading, legend
+from explorer.tui.panes.map.threshold import HistogramView, Parted
 from explorer.tui.shell.guarded import Guarded
 from explorer.tui.widgets.heading import Heading
 
@@ -25,6 +26,7 @@ class MapBody(Guarded, Vertical):
         height: 1fr;
         & Static { height: 1; text-wrap: nowrap; text-overflow: ellipsis; }
         & #map-heading { height: 1; }
+        & ContentSwitcher { height: 1fr; }
     }
     """
 
@@ -32,12 +34,15 @@ class MapBody(Guarded, Vertical):
         super().__init__(id=id)
         self._heading = Heading(id="map-heading")
         self.canvas = MapCanvas(id="map-canvas")
+        self.histogram = HistogramView(id="map-histogram")
         self._status = Static(Content.styled(HINT, "$foreground-muted"), id="map-status")
         self._legend = Static(Content(""), id="map-legend")
 
     def compose(self) -> ComposeResult:
         yield self._heading
-        yield self.canvas
+        with ContentSwitcher(initial="map-canvas"):
+            yield self.canvas
+            yield self.histogram
         yield self._status
         yield self._legend
 
@@ -45,9 +50,18 @@ class MapBody(Guarded, Vertical):
         """In place of the axes: what is under way, or what went wrong."""
         self._heading.say(text, problem=problem)
 
+    def show_histogram(self, parted: Parted | None) -> None:
+        """In place of the map the histogram of its colour, or the map again; the keys go along."""
+        self.histogram.show(parted)
+        shown = self.canvas if parted is None else self.histogram
+        self.query_one(ContentSwitcher).current = shown.id
+        shown.focus()
+
     def clear(self) -> None:
         """Show nothing."""
         self.canvas.show(None)
+        self.histogram.show(None)
+        self.query_one(ContentSwitcher).current = self.canvas.id
         self._heading.say("")
         self._status.update(Content.styled(HINT, "$foreground-muted"))
         self._legend.update(Content(""))

@@ -16,7 +16,7 @@ from explorer.tui.shell.guarded import Guarded
 from explorer.tui.shell.messages import Selection
 from explorer.tui.widgets.option_line import Choice, FormError
 
-PROPOSED, TWO_AXES, NO_COLOUR = "proposed", "two axes", "default"
+PROPOSED, TWO_AXES, NO_COLOUR, ALONE = "proposed", "two axes", "default", "this model"
 
 
 class MapForm(Guarded, Horizontal):
@@ -28,9 +28,9 @@ class MapForm(Guarded, Horizontal):
         & > Label { color: $text-muted; margin: 0 1 0 0; }
         & #plane { width: 14; margin: 0 1 0 0; }
         & #x-axis, & #y-axis { width: 1fr; max-width: 26; margin: 0 1 0 0; display: none; }
-        &.-axes #x-axis, &.-axes #y-axis { display: block; }
         & #colour { width: 1fr; max-width: 30; margin: 0 1 0 0; }
         & #space { width: 10; }
+        & #other { width: 1fr; max-width: 24; margin: 0 0 0 1; display: none; }
     }
     """
 
@@ -43,9 +43,19 @@ class MapForm(Guarded, Horizontal):
         yield Label("colour")
         yield Choice((NO_COLOUR,), value=NO_COLOUR, id="colour")
         yield Choice(("input", "output"), value="input", id="space")
+        yield Choice((ALONE,), value=ALONE, id="other")
 
-    def offer(self, indicators: Sequence[str]) -> None:
-        """Offer the indicators of the shown model as axes and colours."""
+    def offer(self, old: Selection, new: Selection) -> None:
+        """Offer what the selection has now: other models, and the indicators of the shown one."""
+        if (new.roster, new.model) != (old.roster, old.model):
+            others = [info.name for info in new.roster.models if info != new.model and "weights" in info.abilities]
+            other = self.query_one("#other", Choice)
+            other.set_names((ALONE, *others))
+            other.display = bool(others)
+        if new.columns is not None and new.columns is not old.columns:
+            self._offer_axes(tuple(new.columns.indicators))
+
+    def _offer_axes(self, indicators: Sequence[str]) -> None:
         axes = (*indicators, *COMPONENT_AXES)
         for name, names in (("#x-axis", axes), ("#y-axis", axes), ("#colour", (NO_COLOUR, *axes))):
             self.query_one(name, Choice).set_names(names)
@@ -58,9 +68,14 @@ class MapForm(Guarded, Horizontal):
         axes = f"{self.query_one('#x-axis', Choice).chosen},{self.query_one('#y-axis', Choice).chosen}"
         colour = self.query_one("#colour", Choice).chosen
         default = selection.columns.default_indicator if selection.columns is not None else ""
+        other = self.query_one("#other", Choice).chosen
+        chosen = axes if plane == TWO_AXES else "" if plane == PROPOSED else plane
+        if other != ALONE:
+            chosen = self.query_one("#x-axis", Choice).chosen
         return ReadMap(
             model=selection.model.name,
-            plane=axes if plane == TWO_AXES else "" if plane == PROPOSED else plane,
+            plane=chosen,
+            other="" if other == ALONE else other,
             space=cast(Space, self.query_one("#space", Choice).chosen),
             token_id=selection.token.token_id if plane == "radial" and selection.token is not None else None,
             colour=default if colour == NO_COLOUR else colour,
@@ -79,6 +94,10 @@ class MapForm(Guarded, Horizontal):
         self.query_one("#space", Choice).choose(request.space)
         self._show_axes()
 
-    @on(Select.Changed, "#plane")
+    @on(Select.Changed, "#plane,#other")
     def _show_axes(self) -> None:
-        self.set_class(self.query_one("#plane", Choice).chosen == TWO_AXES, "-axes")
+        against = self.query_one("#other", Choice).chosen != ALONE
+        two = self.query_one("#plane", Choice).chosen == TWO_AXES
+        self.query_one("#plane").display = not against
+        self.query_one("#x-axis").display = two or against
+        self.query_one("#y-axis").display = two and not against

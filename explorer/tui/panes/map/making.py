@@ -60,6 +60,7 @@ class Made:
         return ViewMap(
             model=of.model,
             plane=of.plane,
+            other=of.other,
             space=of.space,
             token_id=own if of.token_id is None else of.token_id,
             seed=of.seed,
@@ -122,6 +123,14 @@ def axis_columns(made: Made) -> dict[str, AddedColumn]:
         for axis, numbers in axes
         if axis.name not in made.columns.indicators
     }
+
+
+def colour_column(made: Made) -> dict[str, AddedColumn]:
+    """The colour as a column of the token table, where it is no indicator."""
+    name = made.found.colour
+    if not name or name in made.columns.indicators:
+        return {}
+    return {name: AddedColumn(made.values, partial(_cell, made.values), name)}
 
 
 def _cell(numbers: Column, token_id: int) -> str:

@@ -13,14 +13,16 @@ from explorer.base.records.maps import MapView, ReadMap, ViewMap, VocabularyMap
 from explorer.base.records.record import Failure, Progress
 from explorer.base.records.unions import AnyPart, AnyRequest, Cancelled, Step
 from explorer.tui.panes.base import Pane, Showing, failure_text
-from explorer.tui.panes.map.acts import act_on
+from explorer.tui.panes.map.acts import act_on, parted_of
 from explorer.tui.panes.map.body import MapBody
 from explorer.tui.panes.map.canvas import ActWanted, CrossMoved
 from explorer.tui.panes.map.form import MapForm
 from explorer.tui.panes.map.keeper import MapKeeper
+from explorer.tui.panes.map.making import colour_column
+from explorer.tui.panes.map.threshold import HistogramView
 from explorer.tui.panes.takeaway import Takeaway, of_outcomes
 from explorer.tui.shell.guarded import run_guarded
-from explorer.tui.shell.messages import Remark, Selection, TokenPointedAt, ViewSettled
+from explorer.tui.shell.messages import ColumnsFound, FilterWanted, Remark, Selection, TokenPointedAt, ViewSettled
 from explorer.tui.widgets.option_line import FormError
 from explorer.tui.widgets.soon import Rest
 
@@ -50,6 +52,9 @@ class MapPane(Pane):
     def compose(self) -> ComposeResult:
         yield self._form
         yield self._body
+
+    def on_mount(self) -> None:
+        self.watch_selection(Selection(), self.selection)
 
     # ── asking ──
 
@@ -104,10 +109,9 @@ class MapPane(Pane):
         """Named tokens follow the selection; another vocabulary has no map yet."""
         if not self.is_mounted:
             return
-        if new.columns is not None and new.columns is not old.columns:
-            self._form.offer(tuple(new.columns.indicators))
-            if self._keeper.made is not None and self._keeper.made.columns is not new.columns:
-                self._keeper.clear()
+        self._form.offer(old, new)
+        if new.columns is not None and self._keeper.made is not None and self._keeper.made.columns is not new.columns:
+            self._keeper.clear()
         if (new.token, new.marked) != (old.token, old.marked):
             self._keeper.name_anew(new)
             if new.token != old.token and not self.canvas.has_focus:  # with the keys here, the cross chose it
@@ -136,6 +140,9 @@ class MapPane(Pane):
         made = self._keeper.made
         if made is None:
             return
+        if event.what == "histogram":
+            self._body.show_histogram(parted_of(made, self.canvas))
+            return
         messages, remark = act_on(event.what, made, self.canvas, self.selection, self._keeper.walked)
         for message in messages:
             self.post_message(message)
@@ -143,6 +150,17 @@ class MapPane(Pane):
             self.post_message(Remark(remark))
         elif event.what != "walk" and self.canvas.aim.shape is not None:
             self.canvas.action_drop()
+
+    @on(HistogramView.Wanted)
+    def leave_histogram(self, event: HistogramView.Wanted) -> None:
+        """Filter the table up to the line, or go back to the map."""
+        event.stop()
+        made, parted = self._keeper.made, self._body.histogram.parted
+        if event.what == "part" and made is not None and parted is not None:
+            self.post_message(ColumnsFound(made.found.model, colour_column(made)))
+            self.post_message(FilterWanted(made.found.model, parted.filter))
+        else:
+            self._body.show_histogram(None)
 
     def _point(self) -> None:
         """Take the table's cursor to the token at the cross."""
