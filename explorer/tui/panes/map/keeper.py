@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from explorer.base.records.maps import MapView, ReadMap, ViewMap, VocabularyMap
+from explorer.tables.table import TokenColumns
 from explorer.tui.panes.map.body import MapBody
 from explorer.tui.panes.map.making import Made, make_scene, recorded_scene, view_of
 from explorer.tui.shell.messages import Selection
@@ -64,6 +65,16 @@ class MapKeeper:
             return None
         self.shown = request, view_of(self.made, request)
         return self.shown
+
+    def forget(self, name: str) -> None:
+        """A model of that name is no more."""
+        if self.made is not None and self.made.found.model == name:
+            self.clear()
+
+    def leave_all_but(self, columns: TokenColumns | None) -> None:
+        """Another vocabulary is in the token table: it has no map yet."""
+        if columns is not None and self.made is not None and self.made.columns is not columns:
+            self.clear()
 
     def clear(self) -> None:
         """Show nothing."""

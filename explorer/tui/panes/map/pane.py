@@ -97,8 +97,7 @@ class MapPane(Pane):
         self._keeper.clear()
 
     def forget_model(self, name: str) -> None:
-        if self._keeper.made is not None and self._keeper.made.found.model == name:
-            self._keeper.clear()
+        self._keeper.forget(name)
 
     def restore(self, showing: Showing) -> None:
         request = showing.steps[-1].request
@@ -110,8 +109,7 @@ class MapPane(Pane):
         if not self.is_mounted:
             return
         self._form.offer(old, new)
-        if new.columns is not None and self._keeper.made is not None and self._keeper.made.columns is not new.columns:
-            self._keeper.clear()
+        self._keeper.leave_all_but(new.columns)
         if (new.token, new.marked) != (old.token, old.marked):
             self._keeper.name_anew(new)
             if new.token != old.token and not self.canvas.has_focus:  # with the keys here, the cross chose it
