@@ -23,6 +23,9 @@ from explorer.specs.registry import describe, summarise
 MOST_SHOWN = 1000
 """Requests in the printed table: laying out one of 50,000 rows takes a minute, and nobody reads it."""
 
+LONGEST = 200
+"""Characters of a question in the printed table."""
+
 
 def print_diff(given: Namespace) -> int:
     """Compare the two sessions that were named; the exit status is 0 only where nothing differs and both are whole."""
@@ -84,14 +87,20 @@ def _fill_table(table: Table, difference: Difference) -> int:
     return len(entries[MOST_SHOWN:])
 
 
+def _question(step: Step) -> Text:
+    """What was asked, cut where a note or a prompt is long: --json has it whole."""
+    said = describe(step.request)
+    return Text(said if len(said) <= LONGEST else f"{said[:LONGEST]}…")
+
+
 def _add_alone(table: Table, step: Step, name: str) -> None:
     numbers = (str(step.number), "–") if name == "A" else ("–", str(step.number))
-    table.add_row(*numbers, Text(describe(step.request)), Text(f"only in {name}", "yellow"))
+    table.add_row(*numbers, _question(step), Text(f"only in {name}", "yellow"))
 
 
 def _add_pair(table: Table, pair: StepPair) -> None:
     verdict = Text("differ", "red") if pair.found.difference else Text("agree", "green")
-    table.add_row(str(pair.first.number), str(pair.second.number), Text(describe(pair.first.request)), verdict)
+    table.add_row(str(pair.first.number), str(pair.second.number), _question(pair.first), verdict)
     if pair.found.difference:
         for mark, step in (("A", pair.first), ("B", pair.second)):
             table.add_row("", "", Text(f"  {mark}  {summarise(step.outcome)}", "dim"), "")

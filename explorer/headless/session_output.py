@@ -29,15 +29,20 @@ def make_console() -> Console:
     return Console(highlight=False, width=None if sys.stdout.isatty() else UNCUT)
 
 
+MOST_DAMAGE = 100
+"""Damaged lines that are told one by one in words."""
+
+
 def say_damage(session: SessionFile, name: str, *, as_json: bool, steps: Iterable[Step] | None = None) -> bool:
     """Print, before anything else, what of the file cannot be read; whether there is anything. `name`: of two. `steps`:
     those of the file, where they have been decoded already."""
-    found = False
+    told = 0
     console = make_console()
-    for said in session.damage(steps):
-        found = True
+    for told, said in enumerate(session.damage(steps), 1):
         if as_json:
             print(json.dumps({**({"session": name} if name else {}), "damage": said}))
-        else:
+        elif told <= MOST_DAMAGE:
             console.print(Text(prose(f"{name}: {said}" if name else said), "red"))
-    return found
+    if told > MOST_DAMAGE and not as_json:
+        console.print(Text(f"… {told - MOST_DAMAGE:,} more lines are damaged: --json lists all", "red"))
+    return told > 0
