@@ -277,3 +277,21 @@ def test_of_very_many_requests_those_that_differ_are_listed_first_and_the_rest_i
     assert "4 agree, 1 differ, 0 in one session only" in out
     _, out, _ = run("session", "diff", *paths, "--json")
     assert len(out.splitlines()) == 5
+
+
+def test_of_very_many_damaged_lines_a_hundred_are_told_and_a_long_question_is_cut(run: Run, tmp_path: Path) -> None:
+    file = write_session(tmp_path / "s.jsonl", [
+        (FindNeighbours(model="y" * 5_000, token_id=1), Failure(message="none", hint="")),
+    ])  # fmt: skip
+    with file.open("ab") as session:
+        session.write(b'{"kind": "Step", "number": "x"}\n' * 150)
+    status, out, _ = run("session", "diff", str(file), str(file))
+    assert status == 1
+    lines = out.splitlines()
+    assert len([line for line in lines if line.startswith("A: line")]) == 100
+    assert len([line for line in lines if "… 50 more lines are damaged: --json lists all" in line]) == 2
+    assert max(map(len, lines)) < 300
+    _, told, _ = run("session", "diff", str(file), str(file), "--json")
+    rows = [json.loads(line) for line in told.splitlines()]
+    assert sum("damage" in row for row in rows) == 300
+    assert any("y" * 5_000 in row.get("question", "") for row in rows)
