@@ -94,13 +94,13 @@ def test_every_command_has_an_act_and_no_two_share_a_key(engine: Engine, tmp_pat
 
 async def test_keys_can_be_changed_in_the_settings(engine: Engine, tmp_path: Path) -> None:
     session = SessionWriter(tmp_path / "s.jsonl")
-    settings = Settings(models=(), keys={"help": "f10"})
+    settings = Settings(models=(), keys={"help": "ctrl+k"})
     app = ExplorerApp(DirectClient(engine), session, settings)  # type: ignore[arg-type]
     async with on_screen(app) as pilot:
         await pilot.press("question_mark")
         await pilot.pause()
         assert len(app.screen_stack) == 1
-        await pilot.press("f10")
+        await pilot.press("ctrl+k")
         await until(pilot, lambda: len(app.screen_stack) == 2)
 
 

@@ -45,10 +45,10 @@ def explorer_words(place: Path) -> list[str]:
     return [*options, "--resume", str(hostile_session(place))]
 
 
-def walk(words: list[str]) -> str:
-    """All that is written while every tab and box is visited."""
+def walk(words: list[str], shown: str) -> str:
+    """All that is written while every tab and box is visited, from when `shown` is on the screen."""
     with on_terminal(words, (160, 50)) as terminal:
-        terminal.wait_for("[foo]")
+        terminal.wait_for(shown)
         terminal.settle(0.5, 5.0)
         for key in VISITS:
             terminal.send(key)
@@ -61,7 +61,10 @@ def walk(words: list[str]) -> str:
 
 @pytest.mark.parametrize("kind", ["explorer", "replay"])
 def test_no_name_is_obeyed_by_the_terminal(place: Path, kind: str) -> None:
-    written = walk(["replay", str(hostile_session(place))] if kind == "replay" else explorer_words(place))
+    if kind == "replay":  # where the path is long, the line of its first step is cut before the name's end
+        written = walk(["replay", str(hostile_session(place))], "Details")
+    else:
+        written = walk(explorer_words(place), "[foo]")
     assert [one for one in ATTACKS if one in written] == []
     assert unexpected(written) == set()
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
 if TYPE_CHECKING:
-    import numpy as np
     from transformers import PreTrainedModel
 
 _NAMES = (
