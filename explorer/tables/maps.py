@@ -23,32 +23,75 @@ from explorer.tables.map_cells import Cloud, Column, pack_cells, percentile_rank
 from explorer.tables.table import TokenColumns
 
 
-def make_view(found: VocabularyMap, columns: TokenColumns, request: ViewMap) -> MapView:
-    """The view of the map that `request` asks for, coloured by the map's own `values`."""
-    x, y = found.x.numpy(), found.y.numpy()
-    values = np.full(len(x), np.nan, dtype=np.float32) if found.values is None else found.values.numpy()
-    placed = np.isfinite(x) & np.isfinite(y)
-    shown = np.where(placed, values, np.float32(np.nan))
-    cloud = Cloud(x, y, percentile_ranks(shown))
-    window = request.window or cloud.whole_window()
-    return MapView(
-        model=found.model,
-        plane=found.plane,
-        space=found.space,
-        x_axis=found.x_axis,
-        y_axis=found.y_axis,
-        window=window,
-        cells=pack_cells(cloud.cells(window, *GRID)),
-        in_view=len(cloud.inside(window)),
-        total=int(placed.sum()),
-        left_out=found.left_out,
-        digest=found.digest,
-        colour=found.colour,
-        colour_edges=colour_edges(shown),
-        points=tuple(named_points(found, columns, request, values)),
-        quality=found.quality,
-        notes=found.notes,
-    )
+class PlacedMap:
+    """A whole map with the columns of its vocabulary: sorted, ranked and counted once, for any number of views."""
+
+    def __init__(self, found: VocabularyMap, columns: TokenColumns) -> None:
+        self.found, self.columns = found, columns
+        self.x, self.y = found.x.numpy(), found.y.numpy()
+        nowhere = np.float32(np.nan)
+        self.values: Column = np.full(len(self.x), nowhere) if found.values is None else found.values.numpy()
+        shown = np.where(np.isfinite(self.x) & np.isfinite(self.y), self.values, nowhere)
+        self.cloud = Cloud(self.x, self.y, percentile_ranks(shown))
+        self.edges = colour_edges(shown)
+        self.whole = self.cloud.whole_window()
+        self._suspects = suspects(columns)
+
+    def view(self, request: ViewMap) -> MapView:
+        """The view that `request` asks for, coloured by the map's own `values`."""
+        found, window = self.found, request.window or self.whole
+        return MapView(
+            model=found.model,
+            plane=found.plane,
+            space=found.space,
+            x_axis=found.x_axis,
+            y_axis=found.y_axis,
+            window=window,
+            cells=pack_cells(self.cloud.cells(window, *GRID)),
+            in_view=len(self.cloud.inside(window)),
+            total=len(self.cloud.token_ids),
+            left_out=found.left_out,
+            digest=found.digest,
+            colour=found.colour,
+            colour_edges=self.edges,
+            points=tuple(self.named_points(request)),
+            quality=found.quality,
+            notes=found.notes,
+        )
+
+    def place(self, token_id: int) -> tuple[float, float] | None:
+        """Where a token is; None where it has no place."""
+        if not 0 <= token_id < len(self.x):
+            return None
+        x, y = float(self.x[token_id]), float(self.y[token_id])
+        return (x, y) if np.isfinite(x) and np.isfinite(y) else None
+
+    def named_points(self, request: ViewMap) -> Iterator[MapPoint]:
+        """The named tokens that have a place, each once, the most important first."""
+        roles: dict[int, Role] = {}
+        for token_id, role in self._named(request):
+            if self.place(token_id) is not None:
+                roles.setdefault(token_id, role)
+        for token_id, role in list(roles.items())[:MOST_POINTS]:
+            columns, value = self.columns, self.values[token_id]
+            token_bytes = columns.token_bytes(token_id)
+            yield MapPoint(
+                token=TokenRef(token_id=token_id, token_bytes=token_bytes.hex(), text=columns.text(token_id)),
+                category=columns.category(token_id),
+                role=role,
+                x=float(str(self.x[token_id])),
+                y=float(str(self.y[token_id])),
+                value=None if np.isnan(value) else float(str(value)),
+            )
+
+    def _named(self, request: ViewMap) -> Iterator[tuple[int, Role]]:
+        if request.token_id is not None:
+            yield request.token_id, "subject"
+        yield from ((token_id, "marked") for token_id in request.marked)
+        yield from ((token_id, "named") for token_id in request.named)
+        yield from ((int(token_id), "suspect") for token_id in self._suspects[: max(request.suspects, 0)])
+        references = np.flatnonzero(self.columns.is_reference)[: max(request.references, 0)]
+        yield from ((int(token_id), "reference") for token_id in references)
 
 
 def colour_edges(values: Column) -> tuple[float, ...]:
@@ -58,36 +101,6 @@ def colour_edges(values: Column) -> tuple[float, ...]:
         return ()
     shares = np.arange(1, COLOUR_STEPS) * (100 / COLOUR_STEPS)
     return tuple(float(str(np.float32(edge))) for edge in np.percentile(known, shares, method="nearest"))
-
-
-def named_points(found: VocabularyMap, columns: TokenColumns, request: ViewMap, values: Column) -> Iterator[MapPoint]:
-    """The named tokens that have a place, each once, the most important first."""
-    x, y = found.x.numpy(), found.y.numpy()
-    roles: dict[int, Role] = {}
-    for token_id, role in _named(columns, request):
-        if 0 <= token_id < len(x) and np.isfinite(x[token_id]) and np.isfinite(y[token_id]):
-            roles.setdefault(token_id, role)
-    for token_id, role in list(roles.items())[:MOST_POINTS]:
-        token_bytes = columns.token_bytes(token_id)
-        value = values[token_id]
-        yield MapPoint(
-            token=TokenRef(token_id=token_id, token_bytes=token_bytes.hex(), text=columns.text(token_id)),
-            category=columns.category(token_id),
-            role=role,
-            x=float(str(x[token_id])),
-            y=float(str(y[token_id])),
-            value=None if np.isnan(value) else float(str(value)),
-        )
-
-
-def _named(columns: TokenColumns, request: ViewMap) -> Iterator[tuple[int, Role]]:
-    if request.token_id is not None:
-        yield request.token_id, "subject"
-    yield from ((token_id, "marked") for token_id in request.marked)
-    yield from ((token_id, "named") for token_id in request.named)
-    yield from ((int(token_id), "suspect") for token_id in suspects(columns)[: max(request.suspects, 0)])
-    references = np.flatnonzero(columns.is_reference)[: max(request.references, 0)]
-    yield from ((int(token_id), "reference") for token_id in references)
 
 
 def suspects(columns: TokenColumns) -> npt.NDArray[np.int64]:

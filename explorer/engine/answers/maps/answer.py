@@ -17,7 +17,7 @@ from explorer.engine.answers.maps.kept import Telling
 from explorer.engine.answers.maps.planes import place_pair, place_tokens, proposed_plane
 from explorer.engine.models.abilities import weights_of
 from explorer.engine.queue import Control, Work
-from explorer.tables.maps import make_view
+from explorer.tables.maps import PlacedMap
 
 
 def answer_read(engine: Holdings, request: ReadMap, control: Control) -> Work:
@@ -46,7 +46,7 @@ def _find_view(engine: Holdings, request: ViewMap) -> Telling[MapView]:
     read = yield from engine.vocabularies.read(engine.models.get(request.model), request.unused_ids)
     colour = request.colour or read.sent.default_indicator
     found = yield from find_map(engine, map_request(request, colour))
-    return make_view(found, read.columns, request)
+    return PlacedMap(found, read.columns).view(request)
 
 
 def map_request(request: ViewMap, colour: str) -> ReadMap:

@@ -7,7 +7,7 @@ import asyncio
 from explorer.base.records.maps import MapView, ReadMap, ViewMap, VocabularyMap
 from explorer.tables.table import TokenColumns
 from explorer.tui.panes.map.body import MapBody
-from explorer.tui.panes.map.making import Made, make_scene, recorded_scene, view_of
+from explorer.tui.panes.map.making import Made, make_scene, recorded_scene
 from explorer.tui.shell.messages import Selection
 
 
@@ -63,7 +63,7 @@ class MapKeeper:
         request = self.made.view_request(selection, scene.window)
         if self.shown is not None and self.shown[0] == request:
             return None
-        self.shown = request, view_of(self.made, request)
+        self.shown = request, self.made.view(request)
         return self.shown
 
     def forget(self, name: str) -> None:

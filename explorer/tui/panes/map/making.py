@@ -7,8 +7,8 @@ from functools import partial
 import numpy as np
 
 from explorer.base.records.maps import MapView, ReadMap, ViewMap, VocabularyMap, Window
-from explorer.tables.map_cells import Cloud, Column, percentile_ranks
-from explorer.tables.maps import colour_edges, make_view, named_points
+from explorer.tables.map_cells import Column
+from explorer.tables.maps import PlacedMap
 from explorer.tables.table import AddedColumn, TokenColumns
 from explorer.tui.panes.map.raster import recorded_cloud
 from explorer.tui.panes.map.scene import Scene
@@ -19,27 +19,12 @@ SUSPECTS, REFERENCES, MOST_MARKED = 20, 10, 100
 """Tokens named at most, by role."""
 
 
-class Made:
-    """A map that is here as a whole, with the columns of its vocabulary."""
+class Made(PlacedMap):
+    """A map that is here as a whole, and how it was asked for."""
 
     def __init__(self, request: ReadMap, found: VocabularyMap, columns: TokenColumns) -> None:
-        self.request, self.found, self.columns = request, found, columns
-        self.x, self.y = found.x.numpy(), found.y.numpy()
-        self.values: Column = (
-            np.full(len(self.x), np.nan, dtype=np.float32) if found.values is None else found.values.numpy()
-        )
-        placed = np.isfinite(self.x) & np.isfinite(self.y)
-        shown = np.where(placed, self.values, np.float32(np.nan))
-        self.cloud = Cloud(self.x, self.y, percentile_ranks(shown))
-        self.edges = colour_edges(shown)
-        self.whole = self.cloud.whole_window()
-
-    def place(self, token_id: int) -> tuple[float, float] | None:
-        """Where a token is; None where it has no place."""
-        if not 0 <= token_id < len(self.x):
-            return None
-        x, y = float(self.x[token_id]), float(self.y[token_id])
-        return (x, y) if np.isfinite(x) and np.isfinite(y) else None
+        super().__init__(found, columns)
+        self.request = request
 
     def nearest_to(self, token_id: int, without: set[int], window: Window, columns: int, rows: int) -> int | None:
         """The token nearest to another one on the screen that is not among `without`."""
@@ -83,7 +68,7 @@ def make_scene(made: Made, selection: Selection) -> Scene:
         window=made.whole,
         x_axis=found.x_axis,
         y_axis=found.y_axis,
-        points=tuple(named_points(found, made.columns, request, made.values)),
+        points=tuple(made.named_points(request)),
         colour=found.colour,
         colour_edges=made.edges,
         left_out=found.left_out,
@@ -108,11 +93,6 @@ def recorded_scene(view: MapView) -> Scene:
         notes=view.notes,
         is_recorded=True,
     )
-
-
-def view_of(made: Made, request: ViewMap) -> MapView:
-    """The view as a session holds it."""
-    return make_view(made.found, made.columns, request)
 
 
 def axis_columns(made: Made) -> dict[str, AddedColumn]:
