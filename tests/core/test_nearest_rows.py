@@ -12,7 +12,7 @@ from scipy.stats import rankdata
 
 from explorer.engine.core import landmarks, layout, nearest_rows
 from explorer.engine.core.landmarks import choose_landmarks, place_others
-from explorer.engine.core.layout import lay_out
+from explorer.engine.core.layout import Phase, lay_out, settle, steps_of
 from explorer.engine.core.map_quality import measure_quality, trustworthiness
 from explorer.engine.core.nearest_rows import centred_directions, find_nearest, pairs_of_blocks, plain_rows
 
@@ -79,7 +79,7 @@ def test_twins_are_at_distance_0_and_a_row_alone_has_nobody() -> None:
 
 
 def test_a_layout_keeps_groups_together_and_is_the_same_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(layout, "STEPS", (30, 70))
+    monkeypatch.setattr(layout, "FORMING", (Phase(30, 12.0, 0.5), Phase(70, 1.0, 0.8)))
     matrix, of = groups(900)
     everyone = torch.ones(900, dtype=torch.bool)
     prepare = centred_directions(matrix, everyone)
@@ -95,6 +95,31 @@ def test_a_layout_keeps_groups_together_and_is_the_same_again(monkeypatch: pytes
     monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
     again, _ = result(lay_out(graph.rows, start))
     assert torch.equal(points, again)
+
+
+def test_what_settles_stays_where_it_is_and_gathers_its_neighbours() -> None:
+    matrix, _ = groups(900)
+    everyone = torch.ones(900, dtype=torch.bool)
+    prepare = centred_directions(matrix, everyone)
+    graph, _ = result(find_nearest(matrix, everyone, 15, prepare))
+    start, _ = result(lay_out(graph.rows, torch.randn(900, 2, generator=torch.Generator().manual_seed(1))))
+    shaken = start + torch.randn(900, 2, generator=torch.Generator().manual_seed(2))
+    points, said = result(settle(graph.rows, shaken))
+    assert said[-1] == steps_of(layout.SETTLING)
+    before, after = (measure_quality(matrix, everyone, each.numpy(), prepare).recall for each in (shaken, points))
+    assert after > before + 0.1
+    assert torch.corrcoef(torch.stack([points[:, 0], start[:, 0]]))[0, 1] > 0.9
+
+
+def test_landmarks_found_by_short_products_are_those_of_exact_ones() -> None:
+    matrix, _ = groups(600)
+    known = torch.nn.functional.normalize(matrix[:200], dim=1)
+    rows = torch.nn.functional.normalize(matrix[200:], dim=1)
+    (quick, chosen), (plain, _) = landmarks._find_quick(known)(rows), landmarks._find_plain(known)(rows)
+    assert torch.equal(quick.sort(descending=True).values, quick)
+    assert torch.allclose(quick, (rows[:, None] * known[chosen]).sum(dim=2), atol=1e-6)
+    assert (plain - quick).max() < 2**-8, "no farther than bfloat16 can tell"
+    assert (quick == plain).float().mean() > 0.8
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])

@@ -17,6 +17,7 @@ from explorer.base.records.plain import dump_json, load_json
 from explorer.base.records.unions import Cancelled
 from explorer.base.records.vocabulary import ReadVocabulary, VocabularyColumns
 from explorer.engine.core import layout
+from explorer.engine.core.layout import Phase
 from explorer.engine.handlers import Engine
 from explorer.engine.models.abilities import weights_of
 from explorer.engine.models.local import Held
@@ -37,7 +38,8 @@ BYTES = 20_000
 @pytest.fixture(autouse=True)
 def few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """A layout that is good enough to be told from none."""
-    monkeypatch.setattr(layout, "STEPS", (20, 40))
+    monkeypatch.setattr(layout, "FORMING", (Phase(20, 12.0, 0.5), Phase(40, 1.0, 0.8)))
+    monkeypatch.setattr(layout, "SETTLING", (Phase(40, 1.0, 0.8),))
 
 
 @pytest.fixture(scope="module")
@@ -197,12 +199,14 @@ def test_the_subject_of_a_step_is_the_token_it_was_asked_around(engine: Engine) 
     assert spec_of(request).subject(request, view(engine, "pca")) is None
 
 
-@pytest.mark.parametrize("plane", ["landmarks", "neighbours"])
-def test_layouts_say_how_well_they_keep_neighbours_and_are_computed_once(engine: Engine, plane: str) -> None:
+@pytest.mark.parametrize(("plane", "recall", "trustworthiness"), [("landmarks", 0.15, 0.85), ("neighbours", 0.2, 0.8)])
+def test_layouts_say_how_well_they_keep_neighbours_and_are_computed_once(
+    engine: Engine, plane: str, recall: float, trustworthiness: float
+) -> None:
     found = ask(engine, plane, token_id=907)
     assert found.quality is not None
-    assert found.quality.recall > 0.2
-    assert found.quality.trustworthiness > 0.7
+    assert found.quality.recall > recall
+    assert found.quality.trustworthiness > trustworthiness
     assert found.left_out == 0
     parts, again = run_through(engine.begin(ReadMap(model="mynah", plane=plane), NEVER))
     assert (parts, again) == ([], found)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -17,6 +17,9 @@ _NEAREST = 3
 _SHARPNESS = 20.0
 """How much a nearer landmark counts: weights are exp(20 · cosine)."""
 _BLOCK = 2048
+_SHORTLIST = 8
+"""Landmarks that products in bfloat16 propose, where the processor has them; float32 chooses among these. Of
+24,576 choices on Gemma 3 270M, 13 are not those of float32 alone, none by more than a cosine of .002."""
 
 
 def choose_landmarks(
@@ -50,13 +53,42 @@ def place_others(
     """Every counted row's place: a landmark's own, any other's the weighted mean of its nearest landmarks; NaN for rows
     that do not count. Yields how many rows have been read."""
     known = prepare(matrix[landmarks.to(matrix.device)])
+    near = _find_quick(known) if _has_quick_products(matrix.device) else _find_plain(known)
     placed = torch.full((len(matrix), 2), torch.nan)
     for start in range(0, len(matrix), _BLOCK):
         some = torch.arange(start, min(start + _BLOCK, len(matrix)))[counted[start : start + _BLOCK]]
-        cosines = (prepare(matrix[some.to(matrix.device)]) @ known.T).cpu()
-        cosines, nearest = cosines.topk(min(_NEAREST, len(known)), dim=1)
+        cosines, nearest = (found.cpu() for found in near(prepare(matrix[some.to(matrix.device)])))
         weights = torch.softmax(cosines * _SHARPNESS, dim=1)
         placed[some] = (points[nearest] * weights[..., None]).sum(dim=1)
         yield start
     placed[landmarks] = points
     return placed
+
+
+Near = Callable[[Float[Tensor, "n d_model"]], tuple[Float[Tensor, "n few"], Int[Tensor, "n few"]]]
+"""The cosines of the landmarks nearest to rows, and which they are."""
+
+
+def _has_quick_products(device: torch.device) -> bool:
+    """Whether bfloat16 is multiplied by the processor itself: four times as fast as float32 (measured)."""
+    return device.type != "cpu" or any(torch.cpu.get_capabilities().get(each) for each in ("amx_bf16", "avx512_bf16"))
+
+
+def _find_plain(known: Float[Tensor, "landmarks d_model"]) -> Near:
+    def near(rows: Float[Tensor, "n d_model"]) -> tuple[Float[Tensor, "n few"], Int[Tensor, "n few"]]:
+        cosines, nearest = (rows @ known.T).topk(min(_NEAREST, len(known)), dim=1)
+        return cosines, nearest
+
+    return near
+
+
+def _find_quick(known: Float[Tensor, "landmarks d_model"]) -> Near:
+    rounded = known.bfloat16().T.contiguous()
+
+    def near(rows: Float[Tensor, "n d_model"]) -> tuple[Float[Tensor, "n few"], Int[Tensor, "n few"]]:
+        proposed = (rows.bfloat16() @ rounded).topk(min(_SHORTLIST, len(known)), dim=1).indices
+        exact = torch.einsum("nd,nsd->ns", rows, known[proposed])
+        cosines, order = exact.topk(min(_NEAREST, len(known)), dim=1)
+        return cosines, proposed.gather(1, order)
+
+    return near

@@ -12,12 +12,15 @@ from explorer.base.records.record import Array
 from explorer.engine.answers.maps.axes import Column, Source, components_of
 from explorer.engine.answers.maps.kept import Telling, tell
 from explorer.engine.core.landmarks import choose_landmarks, place_others
-from explorer.engine.core.layout import STEPS, lay_out
+from explorer.engine.core.layout import FORMING, SETTLING, lay_out, settle, steps_of
 from explorer.engine.core.map_quality import measure_quality
 from explorer.engine.core.nearest_rows import NearestRows, Prepare, centred_directions, find_nearest, pairs_of_blocks
 
 NEIGHBOURS = 15
-"""Of each row in the graph of a layout."""
+"""Of each row in the graph of all rows."""
+LANDMARK_NEIGHBOURS = 50
+"""Of each landmark among the landmarks: more than among all rows, as they are to show where regions lie. SmolLM2's
+trustworthiness is .84 with 50 and .79 with 15, Gemma 3 270M's .89 and .88."""
 _AXES = MapAxis(name=X, title="x (no unit)"), MapAxis(name=Y, title="y (no unit)")
 
 
@@ -39,10 +42,10 @@ class KeptGraph(msgspec.Struct, frozen=True):
 
 def layout_of(source: Source, plane: str, seed: int) -> Telling[tuple[MapAxis, MapAxis, Column, Column, MapQuality]]:
     """The tokens where neighbours stay together: all laid out, or a sample and the others at their nearest of it."""
-    facts = ("neighbours",) if plane == "neighbours" else ("landmarks", seed)
+    facts = (plane, seed, NEIGHBOURS, LANDMARK_NEIGHBOURS)
 
     def compute() -> Telling[KeptLayout]:
-        placed = yield from (_lay_out_all(source) if plane == "neighbours" else _lay_out_sample(source, seed))
+        placed = yield from (_lay_out_all(source, seed) if plane == "neighbours" else _lay_out_sample(source, seed))
         quality = measure_quality(source.matrix, source.counted, placed, _prepare(source))
         x, y = (Array.of(placed[:, axis].copy()) for axis in (0, 1))
         return KeptLayout(x, y, MapQuality(**vars(quality)))
@@ -55,15 +58,16 @@ def _prepare(source: Source) -> Prepare:
     return centred_directions(source.matrix, source.counted)
 
 
-def _lay_out_all(source: Source) -> Telling[Float[np.ndarray, "vocab 2"]]:
-    """Every token by the graph of all."""
-    start = torch.from_numpy((yield from components_of(source)).coordinates.numpy()[:, :2].copy())
+def _lay_out_all(source: Source, seed: int) -> Telling[Float[np.ndarray, "vocab 2"]]:
+    """Every token by the graph of all, from where the landmarks' layout puts it."""
+    _, _, x, y, _ = yield from layout_of(source, "landmarks", seed)
+    start = torch.from_numpy(np.stack([x, y], axis=1))
     graph = torch.from_numpy((yield from graph_of(source)).rows.numpy().copy())
     ids = source.counted.nonzero()[:, 0]
     places = torch.full((len(source.matrix),), -1, dtype=torch.int64)
     places[ids] = torch.arange(len(ids))
     nearest = torch.where(graph[ids] < 0, -1, places[graph[ids].long()])
-    points = yield from tell(lay_out(nearest, start[ids]), sum(STEPS), "steps of the layout")
+    points = yield from tell(settle(nearest, start[ids]), steps_of(SETTLING), "steps of the layout")
     placed = torch.full((len(source.matrix), 2), torch.nan)
     placed[ids] = points
     found: Float[np.ndarray, "vocab 2"] = placed.numpy()
@@ -89,9 +93,9 @@ def _lay_out_sample(source: Source, seed: int) -> Telling[Float[np.ndarray, "voc
     chosen = choose_landmarks(matrix, source.counted, seed)
     rows = matrix[chosen.to(matrix.device)]
     everyone = torch.ones(len(chosen), dtype=torch.bool)
-    work = find_nearest(rows, everyone, NEIGHBOURS, prepare)
+    work = find_nearest(rows, everyone, LANDMARK_NEIGHBOURS, prepare)
     graph = yield from tell(work, pairs_of_blocks(len(chosen)), "blocks of landmarks compared")
-    points = yield from tell(lay_out(graph.rows, start[chosen]), sum(STEPS), "steps of the landmarks' layout")
+    points = yield from tell(lay_out(graph.rows, start[chosen]), steps_of(FORMING), "steps of the landmarks' layout")
     placing = place_others(matrix, source.counted, chosen, points, prepare)
     placed = yield from tell(placing, len(matrix), "tokens placed at their nearest landmarks")
     found: Float[np.ndarray, "vocab 2"] = placed.numpy()
