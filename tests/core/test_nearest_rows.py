@@ -119,7 +119,7 @@ def test_landmarks_found_by_short_products_are_those_of_exact_ones() -> None:
     assert torch.equal(quick.sort(descending=True).values, quick)
     assert torch.allclose(quick, (rows[:, None] * known[chosen]).sum(dim=2), atol=1e-6)
     assert (plain - quick).max() < 2**-8, "no farther than bfloat16 can tell"
-    assert (quick == plain).float().mean() > 0.8
+    assert ((quick - plain).abs() < 1e-6).float().mean() > 0.99
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])
