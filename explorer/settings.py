@@ -33,7 +33,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Sources loaded at the start; the first one's vocabulary is shown."""
     theme: str = "nightjar"
     native_text: bool = False
-    """Whether the token table shows combining vowels and right-to-left letters as they are written; else `\\u{…}`."""
+    """Whether every pane shows combining vowels and right-to-left letters as they are written; else `\\u{…}`."""
     keys: dict[str, str] = {}
     """Command name → key, in Textual's spelling (`ctrl+r`, `f2`, `slash`)."""
     templates: tuple[Template, ...] = ()

@@ -8,11 +8,14 @@ has not been through it.
 from __future__ import annotations
 
 import unicodedata
+from itertools import groupby
 
 FSI, PDI = "\u2068", "\u2069"
 """First strong isolate and pop directional isolate: what stands between them keeps its direction to itself."""
 _ESCAPES = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}
 _HIDDEN_CATEGORIES = {"Zl", "Zp", "Mc", "Me"}
+_shows_native = False
+"""Of this process, whose terminal shows scripts or not: threads that make texts for it have to see it too."""
 
 
 def decode(token_bytes: bytes) -> str:
@@ -48,12 +51,32 @@ def isolated(text: str) -> str:
     return f"{FSI}{text}{PDI}" if uncertain else text
 
 
-def visible(text: str, *, spaces: bool = True, native: bool = False) -> str:
+def isolate_scripts(text: str) -> str:
+    """A safe line with every word that `isolated` would isolate between isolates of its own. Blanks are never in one:
+    what stands in two columns stays in its order."""
+    if text.isascii():
+        return text
+    return "".join(isolated("".join(word)) for _, word in groupby(text, _is_of_a_word))
+
+
+def _is_of_a_word(character: str) -> bool:
+    return not character.isascii() and (unicodedata.category(character)[0] in "LMN" or character in "·◌")
+
+
+def show_native(on: bool) -> None:
+    """Whether `visible` leaves every script as it is written, from here on in this process (an explorer's)."""
+    global _shows_native
+    _shows_native = on
+
+
+def visible(text: str, *, spaces: bool = True, native: bool | None = None) -> str:
     """`text` as one safe line: space → `·`, newline → `\\n`, what is invisible or moves others → `\\u{…}`.
 
-    With `spaces=False` (prose: a prompt, a reply) spaces inside stay spaces. With `native` combining vowels and letters
-    that are written from right to left stay as they are: for `isolated`, once it has its width.
+    With `spaces=False` (prose: a prompt, a reply) spaces inside stay spaces. With `native` (None: as `show_native`
+    said) combining vowels and letters that are written from right to left stay as they are: they are isolated, once
+    they have their width, by what writes lines to the terminal (`isolate_scripts`).
     """
+    native = _shows_native if native is None else native
     if text.isascii() and text.isprintable() and (not spaces or " " not in text):
         return text
     shown: list[str] = []
@@ -72,7 +95,7 @@ def visible(text: str, *, spaces: bool = True, native: bool = False) -> str:
     return "".join(shown)
 
 
-def visible_bytes(token_bytes: bytes, *, spaces: bool = True, native: bool = False) -> str:
+def visible_bytes(token_bytes: bytes, *, spaces: bool = True, native: bool | None = None) -> str:
     """Like `visible`, with `\\xNN` for each byte that is not UTF-8 (instead of a U+FFFD that hides which)."""
     decoded = token_bytes.decode("utf-8", "backslashreplace") if not _is_utf8(token_bytes) else decode(token_bytes)
     return visible(decoded, spaces=spaces, native=native)

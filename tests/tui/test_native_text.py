@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,24 +12,39 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len, get_character_cell_size
 
-from explorer.base.text import FSI, PDI, isolated, visible
+from explorer.base.text import FSI, PDI, isolate_scripts, show_native, visible
 from explorer.engine.models.checkpoints.gguf_header import read_gguf_header
 from explorer.settings import Settings
 from explorer.tui.panes.detail.lines import detail_lines
 from explorer.tui.panes.tokens.pane import TokenPane
 from explorer.tui.panes.tokens.table_layout import Column, fit
 from explorer.tui.shell.anchoring import anchor
-from explorer.tui.widgets.guard import CONTROLS, ControlGuard
-from tests.app_driver import settled
+from explorer.tui.widgets.guard import CONTROLS, ISOLATED, ControlGuard
+from tests.app_driver import SIZES, settled
+from tests.replay_driver import at, replaying
+from tests.sessions.example_sessions import exchanges, write_session
 from tests.tui.token_samples import ThemedApp, assert_harmless, read, row, screen_lines, vocabulary
 
 SCRIPTS = ["காபி", "கொடு", "क्षि", " हिन्दी", "مرحبا", " שלום", "١٢٣", "নদী", "ไทย", "龍", "plain"]
+
+
+@pytest.fixture(autouse=True)
+def escaped() -> Iterator[None]:
+    """What a test had shown as written is not so for the next one."""
+    yield
+    show_native(False)
+
+
 COLUMN = Column("token", "token", "token", 18)
 _CODES = re.compile("\x1b(7|8|\\[(\\d+)C)")
 
 
 def is_mark(character: str) -> bool:
     return unicodedata.category(character) == "Mc"
+
+
+def moves(character: str) -> bool:
+    return is_mark(character) or unicodedata.bidirectional(character) in ("R", "AL", "AN")
 
 
 def has_cell(character: str) -> bool:
@@ -67,17 +82,20 @@ def column_after(data: str, width_of: Callable[[str], int]) -> tuple[int, str]:
 
 
 def shown_in_table(text: str) -> str:
-    return isolated(fit(visible(text, native=True), COLUMN))
+    return isolate_scripts(fit(visible(text, native=True), COLUMN))
 
 
 @given(st.text(max_size=30))
 def test_text_as_it_is_written_drives_no_terminal_and_reorders_nothing_else(text: str) -> None:
-    shown = isolated(visible(text, native=True))
-    inner = shown[1:-1] if shown.startswith(FSI) else shown
-    assert not CONTROLS.search(inner)
-    assert not any(unicodedata.category(character)[0] == "C" for character in inner)
-    assert not (inner and unicodedata.category(inner[0]) in ("Mn", "Mc"))
-    assert shown.startswith(FSI) == shown.endswith(PDI)
+    plain = visible(text, native=True)
+    shown = isolate_scripts(plain)
+    assert not CONTROLS.search(plain)
+    assert not any(unicodedata.category(character)[0] == "C" for character in plain)
+    assert not (plain and unicodedata.category(plain[0]) in ("Mn", "Mc"))
+    assert shown.replace(FSI, "").replace(PDI, "") == plain
+    outside, inside = ISOLATED.split(shown)[::2], ISOLATED.split(shown)[1::2]
+    assert not any(moves(character) for part in outside for character in part)
+    assert all(any(map(moves, part)) and " " not in part for part in inside)
 
 
 @pytest.mark.parametrize("hostile", ["\u202eevil", "\u2066a", "\u2068a\u2069", "\u200f", "\u061c", "\x1b[31mا"])
@@ -114,6 +132,7 @@ def test_the_guard_keeps_our_isolates_and_no_others() -> None:
         return guard.apply([Segment(text)], Color(0, 0, 0))[0].text
 
     assert guarded(f"{FSI}مرحبا{PDI}x") == f"{FSI}مرحبا{PDI}x"
+    assert guarded("مرحبا 1 שלום x") == f"{FSI}مرحبا{PDI} 1 {FSI}שלום{PDI} x"
     assert guarded(f"{FSI}\u202eab{PDI}{PDI}\u2066c{FSI}d") == f"{FSI}ab{PDI}cd"
     assert anchor("plain \x1b[31mtext") == "plain \x1b[31mtext"
 
@@ -132,7 +151,8 @@ def test_the_details_show_a_token_as_it_is_written_on_a_line_of_its_own() -> Non
 
 @pytest.mark.parametrize("native", [False, True])
 async def test_the_table_shows_scripts_where_the_settings_want_it(native: bool) -> None:
-    pane = TokenPane.made_for(Settings(native_text=native), id="tokens-pane")
+    show_native(native)
+    pane = TokenPane(id="tokens-pane")
     app = ThemedApp(pane)
     async with app.run_test(size=(80, 24)) as pilot:
         pane.show(read(vocabulary([text.encode() for text in SCRIPTS])))
@@ -156,3 +176,20 @@ def test_gemmas_tokens_are_readable_and_stay_in_their_columns(gemma_gguf: Path) 
         assert cell_len(fit(shown, COLUMN)) == COLUMN.width + 1
         data = anchor(shown_in_table(text))
         assert {column_after(data, width_of)[0] for width_of in WIDTHS.values()} == {COLUMN.width + 1}
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_every_pane_shows_scripts_where_the_settings_want_it(tmp_path: Path, size: tuple[int, int]) -> None:
+    texts = "காபி", "مرحبا"
+    path = write_session(tmp_path / "s.jsonl", [pair for text in texts for pair in exchanges(text)])
+    seen: dict[str, set[str]] = {}
+    async with replaying(path, size, Settings(native_text=True)) as (app, pilot):
+        for position in range(len(app.session)):
+            await at(app, pilot, position)
+            assert_harmless(app)
+            lines = screen_lines(app)
+            assert not any("\\u{" in line for line in lines), "nothing of a script is escaped"
+            shown = {text for text in texts for line in lines if f"{FSI}{text}" in line}
+            seen.setdefault(app.workspace.focus.right, set()).update(shown)
+    silent = {tab for tab, shown in seen.items() if shown != set(texts)}
+    assert silent <= {"lineage"}, f"no tab hides a token's script: {silent}"

@@ -18,6 +18,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Static
 
+from explorer.base.text import show_native
 from explorer.settings import Settings
 from explorer.tui.shell.anchoring import anchoring
 from explorer.tui.shell.clipboard import SystemClipboard
@@ -70,6 +71,7 @@ class Stage(Guarded, App[None]):
         super().__init__()
         self.driver_class = anchoring(self.driver_class)
         self.settings = settings
+        show_native(settings.native_text)
         self.selection = Selection()
         self.marks: defaultdict[str, set[int]] = defaultdict(set)
         """Marked ids, by model."""

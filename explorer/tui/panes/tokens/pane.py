@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from typing import Self
 
 from textual import on
 from textual.app import ComposeResult
@@ -15,7 +14,6 @@ from explorer.base.records.tokens import TokenRow
 from explorer.base.records.unions import AnyPart, AnyRequest, Cancelled, Step
 from explorer.base.records.vocabulary import RankedTokens, RankTokens, ReadVocabulary, VocabularyColumns
 from explorer.base.text import visible
-from explorer.settings import Settings
 from explorer.tui.panes.base import Pane
 from explorer.tui.panes.tokens.commands import ViewCommands
 from explorer.tui.panes.tokens.table import TokenTable
@@ -48,13 +46,6 @@ class TokenPane(Pane):
         self.commands = ViewCommands(self)
         self.views = self.commands.views
         self.takeaway = self.views.takeaway
-
-    @classmethod
-    def made_for(cls, settings: Settings, *, id: str) -> Self:
-        """Tokens in their own scripts, where the settings want that."""
-        pane = cls(id=id)
-        pane.table.drawing.native = settings.native_text
-        return pane
 
     def compose(self) -> ComposeResult:
         yield from self.views.face.widgets(self.selection.loading or self.empty_hint)

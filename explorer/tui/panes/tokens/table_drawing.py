@@ -72,8 +72,6 @@ class TableDrawing:
         self._read_palette = read_palette
         self._has_palette = False
         self.rows: TokenRows | None = None
-        self.native = False
-        """Whether tokens are shown as they are written, in every script."""
         self.added: Mapping[str, AddedColumn] = {}
         self._sort = Sort()
         self._lead = ""
@@ -125,7 +123,7 @@ class TableDrawing:
             size = Size(columns.width, len(self.rows) + 1)
         else:
             columns = self.painter.layout
-        self.painter = Painter(self.rows, columns, palette, self._lead, self._marked, self.added, self.native)
+        self.painter = Painter(self.rows, columns, palette, self._lead, self._marked, self.added)
         return size
 
     def line(self, y: int, left: int, top: int, width: int, cursor: int) -> Strip | None:

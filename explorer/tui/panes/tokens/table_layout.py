@@ -16,7 +16,7 @@ from rich.segment import Segment
 from rich.style import Style
 
 from explorer.base.records.tokens import CATEGORIES, LABELS
-from explorer.base.text import isolated, visible
+from explorer.base.text import visible
 from explorer.tables.table import AddedColumn
 from explorer.tui.panes.tokens.table_rows import TokenRows
 from explorer.tui.widgets.cutting import cut, cut_numbers, padded
@@ -174,8 +174,6 @@ class Painter:
     lead: str
     marked: frozenset[int]
     added: Mapping[str, AddedColumn]
-    native: bool = False
-    """Whether tokens are shown as they are written, in every script."""
 
     def cell(self, column: Column, token_id: int) -> tuple[str, Style]:
         """A cell's text, not yet fitted, and its style."""
@@ -186,7 +184,7 @@ class Painter:
             case "id":
                 return str(token_id), palette.muted
             case "token":
-                return rows.written(token_id) if self.native else rows.visible(token_id), palette.plain
+                return rows.visible(token_id), palette.plain
             case "category":
                 category = rows.category(token_id)
                 return category, palette.muted if category == "ok" else palette.plain
@@ -210,13 +208,9 @@ class Painter:
         if under_cursor and columns[0].kind == "marker":
             cells[0] = ("▸" + cells[0][0][1:], cursor)
         return [
-            Segment(self._fitted(text, column), cursor if under_cursor else style)
+            Segment(fit(text, column, is_number=column.right), cursor if under_cursor else style)
             for column, (text, style) in zip(columns, cells, strict=True)
         ]
-
-    def _fitted(self, text: str, column: Column) -> str:
-        shown = fit(text, column, is_number=column.right)
-        return isolated(shown) if self.native and column.kind == "token" else shown
 
     def heading(self, columns: tuple[Column, ...], sort: Sort) -> list[Segment]:
         """The header's cells, with the arrow of the sorted one."""

@@ -76,9 +76,6 @@ class TokenRows(Protocol):
     def visible(self, token_id: int) -> str:
         """The token as one safe line."""
 
-    def written(self, token_id: int) -> str:
-        """The same with combining vowels and right-to-left letters as they are written."""
-
     def token_bytes(self, token_id: int) -> bytes:
         """The token's exact bytes."""
 
@@ -148,9 +145,6 @@ class LoadedRows:
     def visible(self, token_id: int) -> str:
         return self.columns.visible(token_id)
 
-    def written(self, token_id: int) -> str:
-        return visible_bytes(self.columns.token_bytes(token_id), native=True)
-
     def token_bytes(self, token_id: int) -> bytes:
         return self.columns.token_bytes(token_id)
 
@@ -207,9 +201,6 @@ class ReplayedRows:
 
     def visible(self, token_id: int) -> str:
         return visible_bytes(bytes.fromhex(self._rows[token_id].token_bytes))
-
-    def written(self, token_id: int) -> str:
-        return visible_bytes(bytes.fromhex(self._rows[token_id].token_bytes), native=True)
 
     def token_bytes(self, token_id: int) -> bytes:
         return bytes.fromhex(self._rows[token_id].token_bytes)
