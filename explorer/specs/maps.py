@@ -16,6 +16,7 @@ from explorer.base.records.maps import (
     LAYOUTS,
     MAP_AXES,
     NEAREST_AXIS,
+    PAIR_AXES,
     PLANES,
     MapView,
     ReadMap,
@@ -138,7 +139,8 @@ def _arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--colour", default="", metavar="NAME", help="an axis to colour by (default: the indicator)")
     parser.add_argument(
         "--pair", default="", metavar="NAME",
-        help="this axis of the first SOURCE against the same of the second, tokens aligned by their bytes",
+        help="this axis of the first SOURCE against the same of the second, tokens aligned by their bytes; or "
+        + "; or ".join(f"{name}: {meaning}" for name, meaning in PAIR_AXES.items()),
     )  # fmt: skip
     parser.add_argument("--space", choices=("input", "output"), default="input", help="rows of W_E (default), or W_U")
     parser.add_argument("--window", type=_window, metavar="L,R,B,T", help="only this part: LEFT,RIGHT,BOTTOM,TOP")
@@ -223,7 +225,7 @@ def _export(given: Namespace, request: Any, outcome: Any) -> None:
 def is_slow(request: ReadMap | ViewMap) -> bool:
     """Whether rows are compared each with each, or laid out, for it: minutes where the vocabulary is large."""
     axes = (request.plane, request.colour, *request.plane.split(","))
-    return any(axis.strip() in (*LAYOUTS, NEAREST_AXIS, "nearest") for axis in axes)
+    return any(axis.strip() in (*LAYOUTS, *PAIR_AXES, NEAREST_AXIS, "nearest") for axis in axes)
 
 
 MAP = Tab(

@@ -269,3 +269,20 @@ def test_a_pair_of_models_is_aligned_by_the_bytes_of_their_tokens(engine: Engine
     assert np.array_equal(same.x.numpy(), same.y.numpy(), equal_nan=True)
     with pytest.raises(UsageError, match="'pca' cannot be an axis"):
         ask(engine, "pca", other="starling")
+
+
+def test_a_model_against_its_child_tells_which_tokens_moved_and_whose_neighbours_are_kept(engine: Engine) -> None:
+    engine.models.load("zoo:mynah-instruct")
+    moved = ask(engine, "moved", other="mynah-instruct")
+    assert moved.x_axis.name == "input_norm"
+    assert moved.y_axis.title.startswith("moved, mynah-instruct (Procrustes disparity 0.0")
+    rows, theirs = (weights_of(engine.models.get(name)).embeddings().input for name in ("mynah", "mynah-instruct"))
+    apart = (rows - theirs).norm(dim=1).numpy()
+    known = np.isfinite(moved.y.numpy())
+    assert np.corrcoef(moved.y.numpy()[known], apart[known])[0, 1] > 0.9, "a child's rows need no turning"
+    kept = ask(engine, "kept_neighbours", other="mynah-instruct")
+    stranger = ask(engine, "kept_neighbours", other="starling")
+    assert np.nanmean(kept.y.numpy()) > 0.8 > 0.2 > np.nanmean(stranger.y.numpy())
+    assert np.array_equal(ask(engine, "kept_neighbours", other="mynah").y.numpy()[known], np.ones(known.sum()))
+    with pytest.raises(UsageError, match="'moved' cannot be an axis"):
+        ask(engine, "moved,pc1")

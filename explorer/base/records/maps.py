@@ -33,6 +33,12 @@ MAP_AXES: dict[str, str] = {
     NEAREST_AXIS: "Euclidean distance of the token's row to the nearest other row",
 }
 """Axes besides the indicators, with their meaning: computed when they are asked for."""
+PAIR_AXES: dict[str, str] = {
+    "moved": "how far the token's row is from the other model's once these are turned, shifted and scaled to fit "
+    "(Procrustes); 1: as far as a row usually is from the mean",
+    "kept_neighbours": "share of the token's 10 nearest tokens that are among its 10 nearest in the other model",
+}
+"""Axes of two models, over the tokens that they share, with their meaning; they stand against the default indicator."""
 
 GRID = (256, 128)
 """Columns and rows of the cells in which a session keeps a view."""
@@ -60,7 +66,7 @@ class ReadMap(Request, kw_only=True):
     """One of `PLANES`, or two axes with a comma between them; empty: the one proposed first. With `other`: one axis."""
     other: str = ""
     """Another loaded model: x is the number of this model's token on the axis, y that of the other's token with the
-    same bytes."""
+    same bytes. With one of `PAIR_AXES`, x is the default indicator."""
     space: Space = "input"
     """Whose rows: `input` W_E, `output` W_U. The reference tokens are always looked for in W_U."""
     token_id: int | None = None

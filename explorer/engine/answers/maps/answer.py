@@ -14,7 +14,8 @@ from explorer.base.records.unions import AnyOutcome, Cancelled
 from explorer.engine.answers.holdings import Holdings
 from explorer.engine.answers.maps.axes import Column, Source, axis_of
 from explorer.engine.answers.maps.kept import Telling
-from explorer.engine.answers.maps.planes import place_pair, place_tokens, proposed_plane
+from explorer.engine.answers.maps.pairs import place_pair
+from explorer.engine.answers.maps.planes import place_tokens, proposed_plane
 from explorer.engine.models.abilities import weights_of
 from explorer.engine.queue import Control, Work
 from explorer.tables.maps import PlacedMap
@@ -72,7 +73,8 @@ def find_map(engine: Holdings, request: ReadMap) -> Telling[VocabularyMap]:
     source = Source(model, read, space, engine.maps)
     if request.other:
         other = yield from _read_other(engine, request, source.space)
-        x_axis, y_axis, x, y, quality = yield from place_pair(source, other, plane)
+        x_axis, y_axis, x, y = yield from place_pair(source, other, plane)
+        quality = None
     else:
         x_axis, y_axis, x, y, quality = yield from place_tokens(source, plane, request)
     x, y = _only_counted(source, x, y)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -71,22 +70,6 @@ def _place_around(source: Source, token_id: int | None) -> Telling[Places]:
     x_axis = MapAxis(name=X, title=f"{title}, towards PC1")
     y_axis = MapAxis(name=Y, title=f"{title}, towards PC2")
     return x_axis, y_axis, _rounded(radius * np.cos(angle)), _rounded(radius * np.sin(angle)), None
-
-
-def place_pair(source: Source, other: Source, name: str) -> Telling[Places]:
-    """The tokens that two models have in common by their bytes: an axis's number in one against that in the other.
-
-    Raises `UsageError` for a name that is no axis of both.
-    """
-    x_axis, x = yield from axis_of(source, name)
-    y_axis, theirs = yield from axis_of(other, name)
-    known = {string: token_id for token_id, string in reversed(list(enumerate(other.read.columns.byte_strings)))}
-    twins = [known.get(string, -1) if string else -1 for string in source.read.columns.byte_strings]
-    at = np.array(twins, dtype=np.int64)
-    y = np.where(at >= 0, theirs[np.maximum(at, 0)], np.float32(np.nan))
-    names = source.model.info.name, other.model.info.name
-    x_axis = msgspec.structs.replace(x_axis, title=f"{x_axis.title} in {names[0]}")
-    return x_axis, MapAxis(name=Y, title=f"{y_axis.title} in {names[1]}"), x, y, None
 
 
 def _rounded(column: npt.NDArray[np.float64]) -> Column:

@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.widgets import Label, Select
 
-from explorer.base.records.maps import COMPONENT_AXES, PLANES, ReadMap, ViewMap
+from explorer.base.records.maps import COMPONENT_AXES, PAIR_AXES, PLANES, ReadMap, ViewMap
 from explorer.base.records.neighbours import Space
 from explorer.tui.shell.guarded import Guarded
 from explorer.tui.shell.messages import Selection
@@ -87,17 +87,26 @@ class MapForm(Guarded, Horizontal):
         plane, axes = self.query_one("#plane", Choice), request.plane.split(",")
         if len(axes) == 2:
             for name, axis in zip(("#x-axis", "#y-axis"), axes, strict=True):
-                choice = self.query_one(name, Choice)
-                choice.set_names(tuple(dict.fromkeys((*choice.names, axis))))
-                choice.choose(axis)
+                self._choose(name, axis)
         plane.choose(TWO_AXES if len(axes) == 2 else request.plane if request.plane in plane.names else PROPOSED)
         self.query_one("#space", Choice).choose(request.space)
+        if request.other:
+            self._choose("#other", request.other)
+            self._choose("#x-axis", request.plane)
         self._show_axes()
+
+    def _choose(self, selector: str, name: str) -> None:
+        """Choose what may not be offered: another model may be gone."""
+        choice = self.query_one(selector, Choice)
+        choice.set_names(tuple(dict.fromkeys((*choice.names, name))))
+        choice.choose(name)
 
     @on(Select.Changed, "#plane,#other")
     def _show_axes(self) -> None:
         against = self.query_one("#other", Choice).chosen != ALONE
         two = self.query_one("#plane", Choice).chosen == TWO_AXES
+        across = self.query_one("#x-axis", Choice)
+        across.set_names((*(name for name in across.names if name not in PAIR_AXES), *(PAIR_AXES if against else ())))
         self.query_one("#plane").display = not against
         self.query_one("#x-axis").display = two or against
         self.query_one("#y-axis").display = two and not against
