@@ -192,16 +192,7 @@ def _requests(asked: Asked) -> Iterable[ViewMap | ReadMap]:
         if not given.json or given.session or suffix == ".svg":
             yield view
         if given.json or suffix not in ("", ".svg"):
-            yield ReadMap(
-                model=model.name,
-                plane=given.pair or given.plane,
-                other=other,
-                space=given.space,
-                token_id=token_id,
-                seed=asked.settings.seed,
-                colour=given.colour,
-                unused_ids=given.unused_ids,
-            )
+            yield view.of_same_map(ReadMap)
 
 
 def _printed(given: Namespace, request: Any, outcome: Any) -> Iterable[Block]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, TypeVar
 
 from explorer.base.records.neighbours import Space
 from explorer.base.records.record import Array, Outcome, Record, Request
@@ -57,9 +57,11 @@ Role = Literal["subject", "marked", "named", "suspect", "reference"]
 """Why a token of a view has a name: it was asked about, is marked, was asked for by its id, is one of those that the
 default indicator suspects most, or is a reference token."""
 
+MapKind = TypeVar("MapKind", bound="MapRequest")
 
-class ReadMap(Request, kw_only=True):
-    """Where every token of a model lies on a plane. Never stands in a session file."""
+
+class MapRequest(Request, kw_only=True):
+    """Which map: what a question of the whole and one of a view have in common."""
 
     model: str
     plane: str = ""
@@ -70,13 +72,22 @@ class ReadMap(Request, kw_only=True):
     space: Space = "input"
     """Whose rows: `input` W_E, `output` W_U. The reference tokens are always looked for in W_U."""
     token_id: int | None = None
-    """For `radial`: from whom distances are; None: the centroid."""
+    """The subject of a view; for `radial`: from whom distances are; None: the centroid."""
     seed: int = 0
-    """For `landmarks`: which tokens are the sample."""
+    """For the planes in `LAYOUTS`: which tokens are the sample."""
     colour: str = ""
-    """An axis whose numbers come too, to colour by; empty: none."""
+    """An axis whose numbers come too, to colour by; empty: none, or the default indicator of a view."""
     unused_ids: tuple[int, ...] | None = None
     """Reference tokens; None: found automatically."""
+
+    def of_same_map(self, kind: type[MapKind], **more: object) -> MapKind:
+        """A request of this kind for the same map, with these fields besides, or in place of what it has."""
+        fields = {name: getattr(self, name) for name in MapRequest.__struct_fields__}
+        return kind(**fields | more)
+
+
+class ReadMap(MapRequest, kw_only=True):
+    """Where every token of a model lies on a plane. Never stands in a session file."""
 
 
 class MapAxis(Record, kw_only=True):
@@ -123,19 +134,9 @@ class VocabularyMap(Outcome, kw_only=True):
     notes: tuple[str, ...] = ()
 
 
-class ViewMap(Request, kw_only=True):
-    """A view of a map: a window of a plane as cells, with some tokens named."""
+class ViewMap(MapRequest, kw_only=True):
+    """A view of a map: a window of a plane as cells, with the subject and some other tokens named."""
 
-    model: str
-    plane: str = ""
-    """See `ReadMap`, also for the next fields."""
-    other: str = ""
-    space: Space = "input"
-    token_id: int | None = None
-    """The subject; named on every plane."""
-    seed: int = 0
-    colour: str = ""
-    """Empty: the default indicator."""
     window: Window | None = None
     """None: all but the outermost thousandth on each side."""
     named: tuple[int, ...] = ()
@@ -146,7 +147,6 @@ class ViewMap(Request, kw_only=True):
     """How many of the tokens lowest by the default indicator to name."""
     references: int = 0
     """How many reference tokens to name at most."""
-    unused_ids: tuple[int, ...] | None = None
 
     def problem(self) -> str:
         named = len(self.named) + len(self.marked) + max(self.suspects, 0) + max(self.references, 0)

@@ -46,22 +46,8 @@ def _until_cancelled(work: Generator[Progress, None, AnyOutcome], control: Contr
 def _find_view(engine: Holdings, request: ViewMap) -> Telling[MapView]:
     read = yield from engine.vocabularies.read(engine.models.get(request.model), request.unused_ids)
     colour = request.colour or read.sent.default_indicator
-    found = yield from find_map(engine, map_request(request, colour))
+    found = yield from find_map(engine, request.of_same_map(ReadMap, colour=colour))
     return PlacedMap(found, read.columns).view(request)
-
-
-def map_request(request: ViewMap, colour: str) -> ReadMap:
-    """The whole map that a view is of."""
-    return ReadMap(
-        model=request.model,
-        plane=request.plane,
-        other=request.other,
-        space=request.space,
-        token_id=request.token_id,
-        seed=request.seed,
-        colour=colour,
-        unused_ids=request.unused_ids,
-    )
 
 
 def find_map(engine: Holdings, request: ReadMap) -> Telling[VocabularyMap]:

@@ -40,21 +40,14 @@ class Made(PlacedMap):
 
     def view_request(self, selection: Selection, window: Window) -> ViewMap:
         """The request of the view through `window`, with what is selected named."""
-        of = self.request
         own = selection.token.token_id if selection.token is not None else None
-        return ViewMap(
-            model=of.model,
-            plane=of.plane,
-            other=of.other,
-            space=of.space,
-            token_id=own if of.token_id is None else of.token_id,
-            seed=of.seed,
-            colour=of.colour,
+        return self.request.of_same_map(
+            ViewMap,
+            token_id=own if self.request.token_id is None else self.request.token_id,
             window=window,
             marked=tuple(sorted(selection.marked))[:MOST_MARKED],
             suspects=SUSPECTS,
             references=REFERENCES,
-            unused_ids=of.unused_ids,
         )
 
 
