@@ -8,10 +8,7 @@ has not been through it.
 from __future__ import annotations
 
 import unicodedata
-from itertools import groupby
 
-FSI, PDI = "\u2068", "\u2069"
-"""First strong isolate and pop directional isolate: what stands between them keeps its direction to itself."""
 _ESCAPES = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}
 _HIDDEN_CATEGORIES = {"Zl", "Zp", "Mc", "Me"}
 _shows_native = False
@@ -42,27 +39,6 @@ def _is_reordered(character: str) -> bool:
     return unicodedata.bidirectional(character) in ("R", "AL", "AN")
 
 
-def isolated(text: str) -> str:
-    """A safe text, between isolates where terminals disagree on its width or direction: it moves nothing else.
-
-    The isolates are ours alone: `visible` shows those of a token as `\\u{2068}`.
-    """
-    uncertain = any(unicodedata.category(character) == "Mc" or _is_reordered(character) for character in text)
-    return f"{FSI}{text}{PDI}" if uncertain else text
-
-
-def isolate_scripts(text: str) -> str:
-    """A safe line with every word that `isolated` would isolate between isolates of its own. Blanks are never in one:
-    what stands in two columns stays in its order."""
-    if text.isascii():
-        return text
-    return "".join(isolated("".join(word)) for _, word in groupby(text, _is_of_a_word))
-
-
-def _is_of_a_word(character: str) -> bool:
-    return not character.isascii() and (unicodedata.category(character)[0] in "LMN" or character in "·◌")
-
-
 def show_native(on: bool) -> None:
     """Whether `visible` leaves every script as it is written, from here on in this process (an explorer's)."""
     global _shows_native
@@ -73,8 +49,8 @@ def visible(text: str, *, spaces: bool = True, native: bool | None = None) -> st
     """`text` as one safe line: space → `·`, newline → `\\n`, what is invisible or moves others → `\\u{…}`.
 
     With `spaces=False` (prose: a prompt, a reply) spaces inside stay spaces. With `native` (None: as `show_native`
-    said) combining vowels and letters that are written from right to left stay as they are: they are isolated, once
-    they have their width, by what writes lines to the terminal (`isolate_scripts`).
+    said) combining vowels and letters that are written from right to left stay as they are: they are isolated by what
+    writes to the terminal (`explorer.tui.shell.anchoring`). A text that is safe stays as it is when it comes again.
     """
     native = _shows_native if native is None else native
     if text.isascii() and text.isprintable() and (not spaces or " " not in text):

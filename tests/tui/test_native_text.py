@@ -12,14 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len, get_character_cell_size
 
-from explorer.base.text import FSI, PDI, isolate_scripts, show_native, visible
+from explorer.base.text import show_native, visible
 from explorer.engine.models.checkpoints.gguf_header import read_gguf_header
 from explorer.settings import Settings
 from explorer.tui.panes.detail.lines import detail_lines
 from explorer.tui.panes.tokens.pane import TokenPane
 from explorer.tui.panes.tokens.table_layout import Column, fit
-from explorer.tui.shell.anchoring import anchor
-from explorer.tui.widgets.guard import CONTROLS, ISOLATED, ControlGuard
+from explorer.tui.shell.anchoring import FSI, PDI, anchor, isolate_scripts
+from explorer.tui.widgets.cutting import padded
+from explorer.tui.widgets.guard import CONTROLS, ControlGuard
 from tests.app_driver import SIZES, settled
 from tests.replay_driver import at, replaying
 from tests.sessions.example_sessions import exchanges, write_session
@@ -36,6 +37,7 @@ def escaped() -> Iterator[None]:
 
 
 COLUMN = Column("token", "token", "token", 18)
+ISOLATED = re.compile(f"{FSI}([^{FSI}{PDI}]*){PDI}")
 _CODES = re.compile("\x1b(7|8|\\[(\\d+)C)")
 
 
@@ -44,7 +46,7 @@ def is_mark(character: str) -> bool:
 
 
 def moves(character: str) -> bool:
-    return is_mark(character) or unicodedata.bidirectional(character) in ("R", "AL", "AN")
+    return unicodedata.bidirectional(character) in ("R", "AL", "AN")
 
 
 def has_cell(character: str) -> bool:
@@ -52,7 +54,7 @@ def has_cell(character: str) -> bool:
 
 
 WIDTHS: dict[str, Callable[[str], int]] = {
-    "kitty": lambda character: get_character_cell_size(character),
+    "kitty": lambda character: 0 if is_mark(character) else get_character_cell_size(character),
     "tmux": lambda character: 1 if is_mark(character) else get_character_cell_size(character),
     "xterm": lambda character: 1 if has_cell(character) else get_character_cell_size(character),
 }
@@ -82,7 +84,7 @@ def column_after(data: str, width_of: Callable[[str], int]) -> tuple[int, str]:
 
 
 def shown_in_table(text: str) -> str:
-    return isolate_scripts(fit(visible(text, native=True), COLUMN))
+    return fit(visible(text, native=True), COLUMN)
 
 
 @given(st.text(max_size=30))
@@ -122,7 +124,24 @@ def test_what_follows_stands_in_its_column_on_every_terminal(terminal: str, text
     assert "?" not in line, "no cell keeps what stood there before"
 
 
-def test_the_guard_keeps_our_isolates_and_no_others() -> None:
+@given(st.text(max_size=30) | st.text(st.sampled_from("கா\u0903مשב 1·龍"), max_size=20), st.integers(0, 12))
+def test_a_cut_leaves_no_isolate_open_and_what_is_safe_stays(text: str, cells: int) -> None:
+    shown = visible(text, native=True)
+    cut_short = padded(shown, cells)
+    assert cell_len(cut_short) == cells
+    assert not ISOLATED.sub("", isolate_scripts(cut_short)).count(FSI)
+    assert not ISOLATED.sub("", isolate_scripts(cut_short)).count(PDI)
+    assert visible(shown, native=True) == shown
+
+
+@pytest.mark.parametrize("text", ["காபி", "कि", "நான்கு"])
+def test_no_letter_is_written_over_where_a_mark_takes_a_cell(text: str) -> None:
+    _, line = column_after(anchor(f"'{text}'."), WIDTHS["tmux"])
+    assert [character for character in line if is_mark(character)] == [each for each in text if is_mark(each)]
+    assert line.endswith("'.")
+
+
+def test_the_guard_lets_no_isolate_through_and_the_driver_adds_its_own() -> None:
     guard = ControlGuard()
 
     def guarded(text: str) -> str:
@@ -131,22 +150,23 @@ def test_the_guard_keeps_our_isolates_and_no_others() -> None:
 
         return guard.apply([Segment(text)], Color(0, 0, 0))[0].text
 
-    assert guarded(f"{FSI}مرحبا{PDI}x") == f"{FSI}مرحبا{PDI}x"
-    assert guarded("مرحبا 1 שלום x") == f"{FSI}مرحبا{PDI} 1 {FSI}שלום{PDI} x"
-    assert guarded(f"{FSI}\u202eab{PDI}{PDI}\u2066c{FSI}d") == f"{FSI}ab{PDI}cd"
-    assert anchor("plain \x1b[31mtext") == "plain \x1b[31mtext"
+    assert guarded(f"{FSI}مرحبا{PDI}x") == "مرحباx"
+    assert guarded(f"{FSI}\u202eab{PDI}{PDI}\u2066c{FSI}d") == "abcd"
+    assert isolate_scripts("مرحبا 1 ·שלום·א, காபி x") == f"{FSI}مرحبا{PDI} 1 {FSI}·שלום·א{PDI}, காபி x"
+    assert anchor("plain \x1b[31mtext ─ ⠿") == "plain \x1b[31mtext ─ ⠿"
+    assert anchor("\x1b[31mשלום\x1b[0m") == f"\x1b[31m\x1b7    \x1b8{FSI}שלום{PDI}\x1b8\x1b[4C\x1b[0m"
 
 
 def test_the_details_show_a_token_as_it_is_written_on_a_line_of_its_own() -> None:
     for text in ("காபி", "مرحبا"):
         lines = [line.plain for line in detail_lines(row(text.encode()), None, marked=False, width=57, height=40)]
-        assert [line for line in lines if line.startswith("glyphs")] == [f"glyphs        {FSI}{text}{PDI}"]
+        assert [line for line in lines if line.startswith("glyphs")] == [f"glyphs        {text}"]
     override = [
         line.plain
         for line in detail_lines(row("\u202eمر".encode()), None, marked=False, width=57, height=40)
         if line.plain.startswith("glyphs")
     ]
-    assert override == [f"glyphs        {FSI}\\u{{202e}}مر{PDI}"]
+    assert override == ["glyphs        \\u{202e}مر"]
 
 
 @pytest.mark.parametrize("native", [False, True])
@@ -189,7 +209,9 @@ async def test_every_pane_shows_scripts_where_the_settings_want_it(tmp_path: Pat
             assert_harmless(app)
             lines = screen_lines(app)
             assert not any("\\u{" in line for line in lines), "nothing of a script is escaped"
-            shown = {text for text in texts for line in lines if f"{FSI}{text}" in line}
+            shown = {
+                text for text in texts for line in lines if isolate_scripts(text).rstrip(PDI) in isolate_scripts(line)
+            }
             seen.setdefault(app.workspace.focus.right, set()).update(shown)
     silent = {tab for tab, shown in seen.items() if shown != set(texts)}
     assert silent <= {"lineage"}, f"no tab hides a token's script: {silent}"

@@ -14,6 +14,7 @@ from explorer.base.errors import ExplorerError
 from explorer.base.files import write_whole
 from explorer.base.records.tokens import INDICATORS
 from explorer.base.text import visible
+from explorer.tui.shell.anchoring import isolate_scripts
 
 if TYPE_CHECKING:
     from explorer.tui.shell.stage import Stage
@@ -68,7 +69,7 @@ def _save_screen(stage: Stage) -> None:
     number = next(number for number in range(1, len(taken) + 2) if f"glitch-explore-{number}.svg" not in taken)
     path = Path.cwd() / f"glitch-explore-{number}.svg"
     try:
-        write_whole(path, [stage.export_screenshot().encode()])
+        write_whole(path, [isolate_scripts(stage.export_screenshot()).encode()])
     except (OSError, ExplorerError) as error:
         stage.remark(f"The screenshot could not be written: {error}.", problem=True)
     else:

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from rich.cells import cell_len
 
 from explorer.base.records.record import Request
-from explorer.base.text import visible, visible_bytes
+from explorer.base.text import visible
+from explorer.specs.blocks import token_text
 from explorer.specs.registry import REGISTRY, spec_of
 from explorer.specs.spec import Tab, no_subject
 from explorer.tui.shell.messages import Selection
@@ -44,7 +45,7 @@ def pane_titles(tab: Tab, shown: Selection, selected: Selection) -> tuple[str, .
     that is."""
     if not follows_token(tab) or shown.token is None or _subject(shown) == _subject(selected):
         return (tab.title,)
-    token = f"{shown.token.token_id} {visible_bytes(bytes.fromhex(shown.token.token_bytes))}"
+    token = f"{shown.token.token_id} {token_text(shown.token)}"
     model = visible(shown.model.name, spaces=False) if shown.model is not None else "?"
     long = f"{tab.title} of token {token} of {model}, not of the selected one"
     return long, f"{tab.title} of {token}, not selected"

@@ -13,21 +13,16 @@ from rich.segment import Segment
 from textual.color import Color
 from textual.filter import LineFilter
 
-from explorer.base.text import FSI, PDI, isolate_scripts
-
 CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\u2028\u2029\ufff9-\ufffb]")
 """C0, DEL and C1; marks, embeddings, overrides and isolates of the bidirectional algorithm; line and paragraph
 separators; interlinear annotation. All have width 0, so taking them out moves nothing."""
-ISOLATED = re.compile(f"{FSI}([^\u2066-\u2069]*){PDI}")
-"""What `explorer.base.text.isolated` put between isolates: a pair of them is harmless, and stays."""
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
 """Half characters: they have width 1 and make the terminal's encoder raise, so something must stand for them."""
 
 
 class ControlGuard(LineFilter):
-    """Takes control characters out of every rendered line, and isolates words on whose width or direction terminals
-    disagree; the width of the line stays.
+    """Takes control characters out of every rendered line; the width of the line stays.
 
     Hook it up in the App: `def get_line_filters(self): return [*super().get_line_filters(), ControlGuard()]`.
     """
@@ -42,7 +37,5 @@ def _is_harmless(segment: Segment) -> bool:
 
 
 def _cleaned(segment: Segment) -> Segment:
-    parts = [CONTROLS.sub("", part) for part in ISOLATED.split(segment.text)]
-    text = "".join(f"{FSI}{part}{PDI}" if place % 2 else isolate_scripts(part) for place, part in enumerate(parts))
-    text = _SURROGATES.sub("\ufffd", text)
+    text = _SURROGATES.sub("\ufffd", CONTROLS.sub("", segment.text))
     return segment if text == segment.text else Segment(text, segment.style)

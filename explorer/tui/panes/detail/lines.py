@@ -14,7 +14,7 @@ from textual.content import Content
 
 from explorer.base.records.inspect import TokenDetail
 from explorer.base.records.tokens import LABELS, TokenRef, TokenRow
-from explorer.base.text import isolated, visible, visible_bytes
+from explorer.base.text import visible
 from explorer.specs import merges
 from explorer.specs.blocks import token_text
 from explorer.tui.panes.tokens.table_layout import ramp_step
@@ -43,7 +43,7 @@ def detail_lines(
 
 
 def _title(row: TokenRow, *, marked: bool) -> Content:
-    token = cut(shown(row), _TITLE_TOKEN)
+    token = cut(token_text(row), _TITLE_TOKEN)
     category = _MUTED if row.category == "ok" else "$warning"
     tick = ("  ✓ marked", "$success") if marked else ("", "")
     return Content.assemble((f"{row.token_id}  ", _MUTED), (token, "bold"), (f"  {row.category}", category), tick)
@@ -115,12 +115,11 @@ def _indicator_pairs(row: TokenRow, values: Sequence[str], width: int) -> list[C
 def _spelling(row: TokenRow, width: int) -> list[Content]:
     token_bytes = bytes.fromhex(row.token_bytes)
     lines = [_field("bytes", f"{token_bytes.hex(' ')}  ({len(token_bytes)})" if token_bytes else "none")]
-    if cell_len(shown(row)) > _TITLE_TOKEN:
-        lines.append(_field("token", shown(row)))
+    if cell_len(token_text(row)) > _TITLE_TOKEN:
+        lines.append(_field("token", token_text(row)))
     glyphs = safe_glyphs(row.text)
-    if glyphs.strip() and glyphs != shown(row).replace("·", " "):
-        marks = sum(unicodedata.category(character) == "Mc" for character in glyphs)  # each a cell more in tmux
-        lines.append(_field("glyphs", isolated(cut(glyphs, max(1, width - _FIELD - 1 - marks)))))
+    if glyphs.strip() and glyphs != token_text(row).replace("·", " "):
+        lines.append(_field("glyphs", cut(glyphs, max(1, width - _FIELD - 1))))
     return lines
 
 
@@ -142,16 +141,11 @@ def _published(detail: TokenDetail | None) -> list[Content]:
 # ── pieces ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def shown(token: TokenRow | TokenRef) -> str:
-    """A token as one safe line, exact to the byte."""
-    return visible_bytes(bytes.fromhex(token.token_bytes))
-
-
 def safe_glyphs(text: str) -> str:
     """`text` as it is written; what could move others or control a terminal is shown as `\\u{…}`.
 
     Joiners, combining marks and right-to-left letters stay, and terminals disagree on their width: this
-    belongs on a line of its own, isolated.
+    belongs on a line of its own.
     """
     kept = "".join(
         character

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from rich.cells import cell_len
 from textual.content import Content
 
-from explorer.base.records.neighbours import FindNeighbours, Neighbour, Neighbourhood
+from explorer.base.records.neighbours import FindNeighbours, Neighbourhood
 from explorer.base.records.tokens import LABELS
-from explorer.base.text import visible, visible_bytes
+from explorer.base.text import visible
 from explorer.specs import neighbours
-from explorer.specs.blocks import ramp_step
+from explorer.specs.blocks import ramp_step, token_text
 from explorer.tui.shell.themes import RAMP
 from explorer.tui.widgets.cutting import cut, padded
 from explorer.tui.widgets.labels import place_labels
@@ -30,11 +30,6 @@ DISTANCE_TITLES = {"euclidean": "distance", "cosine": "1 − cos", "dot": "− d
 _LONGEST_LABEL = 12
 _CATEGORY_FROM = 58
 """Cells of width from which the category has a column."""
-
-
-def token_text(neighbour: Neighbour) -> str:
-    """The token as it may stand on a screen."""
-    return visible_bytes(bytes.fromhex(neighbour.token.token_bytes))
 
 
 def decimals(values: Sequence[float], digits: int = 4) -> int:
@@ -75,7 +70,7 @@ def list_rows(record: Neighbourhood, colour: str, width: int) -> tuple[Content, 
         Content.assemble(
             (f"{rank:>3} ", "$foreground-muted"),
             f"{neighbour.token.token_id:>7} ",
-            (padded(token_text(neighbour), token_room) + " ", "bold"),
+            (padded(token_text(neighbour.token), token_room) + " ", "bold"),
             (neighbour.category.ljust(category_room) if category_room else "", "$foreground-muted"),
             distance.rjust(distance_room) + " ",
             _mark(ramp_step(neighbour.indicators.get(colour), record.indicator_ranges.get(colour))),
@@ -118,7 +113,7 @@ def heading(record: Neighbourhood) -> Content:
     """The subject and what was asked of it, one line."""
     return Content.assemble(
         (f"{SUBJECT_GLYPH} ", "bold $accent"),
-        (token_text(record.subject), "bold"),
+        (token_text(record.subject.token), "bold"),
         (f"  {record.subject.token.token_id}", ""),
         (f" · {record.metric} · {record.space} · {visible(record.model)}", "$foreground-muted"),
     )

@@ -17,7 +17,8 @@ from explorer.base.records.speakability import (
     SpeakabilityRow,
 )
 from explorer.base.records.tokens import TokenRef
-from explorer.base.text import visible, visible_bytes
+from explorer.base.text import visible
+from explorer.specs.blocks import token_text
 from explorer.specs.proof_words import check_of, check_words, lost_words, tie_words
 from explorer.tui.widgets.cutting import cut, padded
 
@@ -53,11 +54,6 @@ def form_of(result: SpeakabilityResult) -> str:
     """`ball, with bias, folded weights`."""
     mode = result.mode.replace("_", " ")
     return f"{mode}, {'with' if result.bias else 'no'} bias, {'folded' if result.folded else 'raw'} weights"
-
-
-def name_of(token: TokenRef) -> str:
-    """The token as it may stand on a screen."""
-    return visible_bytes(bytes.fromhex(token.token_bytes))
 
 
 def answer_lines(answer: Answer, width: int) -> list[Line]:
@@ -107,7 +103,7 @@ def _own_direction(row: SpeakabilityRow, width: int) -> Line:
         return Line(Content.styled("   along its own row it wins itself", _MUTED))
     room = max(6, width - 40)
     return Line(Content.assemble(
-        ("   along its own row wins ", _MUTED), (cut(name_of(winner), room), "bold"), f" {winner.token_id}",
+        ("   along its own row wins ", _MUTED), (cut(token_text(winner), room), "bold"), f" {winner.token_id}",
     ), winner.token_id)  # fmt: skip
 
 
@@ -128,7 +124,7 @@ def _proof(proof: SpeakabilityCertificate, names: Mapping[int, TokenRef], width:
     heaviest = max((weight for weight, _ in weighed), default=1.0)
     for weight, token_id in weighed[:_SHADOWS]:
         bar = "█" * max(1, round(_BAR * weight / heaviest))
-        name = name_of(names[token_id]) if token_id in names else ""
+        name = token_text(names[token_id]) if token_id in names else ""
         lines.append(Line(Content.assemble(
             (f"   {bar:<{_BAR}} ", "$accent"), f"{weight:8.3g} {token_id:>7} ",
             (cut(name, max(4, width - 35)), "bold"),
@@ -179,10 +175,10 @@ def _head(width: int) -> str:
 def _listed(row: SpeakabilityRow, width: int) -> Line:
     mark, colour = MARKS[row.verdict]
     room, itself = _room(width), row.own_direction_winner.token_id == row.token.token_id
-    winner = "itself" if itself else f"{name_of(row.own_direction_winner)}"
+    winner = "itself" if itself else token_text(row.own_direction_winner)
     return Line(Content.assemble(
         (f"{mark} ", colour), f"{row.token.token_id:>7}  ",
-        (padded(name_of(row.token), room), "bold"),
+        (padded(token_text(row.token), room), "bold"),
         f"  {row.margin:>9.3g}  ", (cut(winner, room), _MUTED),
     ), row.token.token_id)  # fmt: skip
 
