@@ -10,21 +10,19 @@ import unicodedata
 from collections.abc import Iterator
 from functools import cache
 
-from rich import cells
-
-_narrow = cells.load_cell_table
+from rich import _unicode_data, cells
 
 
 def reckon_marks() -> None:
     """Have Rich, and Textual with it, reckon a cell for every spacing combining mark, in this whole process."""
-    cells.load_cell_table = _with_marks
+    vars(cells)["load_cell_table"] = _with_marks
     cells.cached_cell_len.cache_clear()
     cells.get_character_cell_size.cache_clear()
 
 
 @cache
 def _with_marks(unicode_version: str = "auto") -> cells.CellTable:
-    table = _narrow(unicode_version)
+    table = _unicode_data.load(unicode_version)
     return table._replace(widths=[part for entry in table.widths for part in _parts(*entry)])
 
 
