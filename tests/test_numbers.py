@@ -15,6 +15,7 @@ from explorer.base.numbers import (
     format_entropy,
     format_logprob,
     format_logprob_and_percent,
+    format_percent,
     format_prob_percent,
     format_significant,
 )
@@ -69,3 +70,9 @@ def test_what_is_written_is_within_half_a_unit_of_the_fourth_digit(logprob: floa
 )
 def test_an_entropy_has_four_significant_digits(entropy: float | None, written: str) -> None:
     assert format_entropy(entropy) == written
+
+
+def test_a_share_has_one_decimal_and_says_all_or_none_only_where_it_is_so() -> None:
+    shares = (0.0, 0.0004, 0.0006, 0.0667, 0.11, 0.2468, 0.9994, 0.9996, 1.0)
+    expected = ["0.0 %", "< 0.1 %", "0.1 %", "6.7 %", "11.0 %", "24.7 %", "99.9 %", "> 99.9 %", "100.0 %"]
+    assert [format_percent(share) for share in shares] == expected

@@ -57,6 +57,14 @@ def format_entropy(entropy: float | None) -> str:
     return "–" if entropy is None else format_logprob(entropy)
 
 
+def format_percent(share: float) -> str:
+    """A share between 0 and 1 with one decimal: '24.7 %'; '< 0.1 %' and '> 99.9 %' where it would be rounded to none or
+    to all."""
+    if 0 < share < 0.0005:
+        return "< 0.1 %"
+    return "> 99.9 %" if 0.9995 <= share < 1 else f"{100 * share:.1f} %"
+
+
 def format_p(p: float | None) -> str:
     """A p-value: '4e-19', '0.083'; a dash where there is none."""
     if p is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bisect
 from collections.abc import Iterable
 
+from explorer.base.numbers import format_percent
 from explorer.base.records.maps import (
     COLOUR_STEPS,
     COMPONENT_AXES,
@@ -74,7 +75,7 @@ def kept_words(outcome: MapView | VocabularyMap) -> str:
     shares = [axis.share for axis in (outcome.x_axis, outcome.y_axis) if axis.share is not None]
     if not shares:
         return ""
-    held = f"{100 * sum(shares):.1f} %"
+    held = format_percent(sum(shares))
     axes = "The two axes hold" if len(shares) == 2 else "The component holds"
     return f"{axes} {held} of the rows' variance: most of what is near or far is not in this plane."
 

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from explorer.base.errors import UsageError
+from explorer.base.numbers import format_percent
 from explorer.base.records.maps import (
     COMPONENT_AXES,
     LAYOUTS,
@@ -100,7 +101,7 @@ def _parts_apart(recorded: MapView, live: MapView) -> str:
             places = f"({point.x:.4g}, {point.y:.4g}) was recorded, ({other.x:.4g}, {other.y:.4g}) came"
             return f"token {point.token.token_id}: {places}"
     share = _share_elsewhere(recorded, live)
-    return f"{100 * share:.1f} % of the tokens are in another cell" if share > ELSEWHERE else ""
+    return f"{format_percent(share)} of the tokens are in another cell" if share > ELSEWHERE else ""
 
 
 def _share_elsewhere(recorded: MapView, live: MapView) -> float:

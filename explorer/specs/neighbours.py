@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from explorer.base.numbers import format_percent
 from explorer.base.records.neighbours import FindNeighbours, Neighbour, Neighbourhood
 from explorer.base.records.plain import to_plain
 from explorer.base.records.tokens import INDICATORS, TokenRow, bare_row
@@ -95,7 +96,7 @@ def colour_of(request: FindNeighbours, outcome: Neighbourhood) -> str:
 
 def axis_title(name: str, share: float) -> str:
     """An axis of the plane with its share of the variance."""
-    return f"{name} {100 * share:.1f} %" if math.isfinite(share) else name
+    return f"{name} {format_percent(share)}" if math.isfinite(share) else name
 
 
 def _point(member: Neighbour, colour: str, *, is_subject: bool) -> Point:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from explorer.base.numbers import format_percent
 from explorer.base.records.speakability import (
     ProofCheck,
     RowsLost,
@@ -43,14 +44,14 @@ def proof_words(proof: SpeakabilityCertificate | None) -> str:
 
 def lost_words(result: SpeakabilityResult) -> tuple[str, ...]:
     """Who wins along the tokens' rows, as they are and less the mean row, a sentence each: 'Along their own rows 46,408
-    of 49,152 tokens lose to another; 94 % to ·strugg (18263).'"""
+    of 49,152 tokens lose to another; 94.0 % to ·strugg (18263).'"""
     asked = (("their own rows", result.own_rows), ("their rows less the mean row", result.centred_rows))
     return tuple(f"Along {what} {_lost(rows)}." for what, rows in asked if rows is not None)
 
 
 def _lost(rows: RowsLost) -> str:
     told = f"{rows.lost:,} of {count(rows.tokens, 'token')} {'loses' if rows.lost == 1 else 'lose'} to another"
-    shares = (f"{100 * won.beats / rows.lost:.3g} % to {token_text(won.token)} ({won.token.token_id})"
+    shares = (f"{format_percent(won.beats / rows.lost)} to {token_text(won.token)} ({won.token.token_id})"
               for won in rows.winners[:NAMED])  # fmt: skip
     return "; ".join([told, ", ".join(shares)] if rows.winners else [told])
 

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from explorer.base.errors import ExplorerError
+from explorer.base.numbers import format_percent
 from explorer.base.records.models import Ability
 from explorer.base.records.speakability import (
     Certificates,
@@ -64,9 +65,8 @@ def _beside(outcome: SpeakabilityResult) -> str:
     own, centred = outcome.own_rows, outcome.centred_rows
     if own is None or centred is None or not own.winners:
         return ""
-    most = own.winners[0]
-    share = 100 * most.beats / own.lost
-    return f" ({share:.3g} % lose to {token_text(most.token)}; less the mean row {centred.lost:,} lose)"
+    share, name = format_percent(own.winners[0].beats / own.lost), token_text(own.winners[0].token)
+    return f" ({share} lose to {name}; less the mean row {centred.lost:,} lose)"
 
 
 def summarise_checked(outcome: CertificatesChecked) -> str:

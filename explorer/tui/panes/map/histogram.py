@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
+from explorer.base.numbers import format_percent
+
 EIGHTHS = " ▁▂▃▄▅▆▇█"
 LINE = "│"
 
@@ -54,7 +56,7 @@ def bin_of(number: float, low: float, high: float, columns: int) -> int | None:
 
 
 def sides_words(name: str, line: float, up_to: int, above: int) -> str:
-    """'≤ 0.3: 8,716 tokens (3.32 %) · above: 253,428', with the filter's own number."""
+    """'≤ 0.3: 8,716 tokens (3.3 %) · above: 253,428', with the filter's own number."""
     total = up_to + above
-    share = f" ({100 * up_to / total:.3g} %)" if total else ""
+    share = f" ({format_percent(up_to / total)})" if total else ""
     return f"{name} ≤ {line:.4g}: {up_to:,} tokens{share} · above: {above:,}"
