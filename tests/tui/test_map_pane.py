@@ -332,3 +332,23 @@ async def test_what_went_wrong_stands_above_the_map() -> None:
         lines = "\n".join(app.screen_lines())
         assert "far-model gives no matrices" in lines
         assert "◆" in lines, "an earlier map stays"
+
+
+async def test_every_tokens_neighbours_are_asked_for_once_their_landmarks_are_a_picture() -> None:
+    app = MapHarness()
+    async with app.run_test(size=SIZES[1]) as pilot:
+        pane = app.query_one(MapPane)
+        pane.query_one("#plane", Choice).choose("neighbours")
+        pane.run_default()
+        await until(pilot, lambda: bool(app.asked))
+        first = app.asked[0]
+        assert isinstance(first, ReadMap)
+        assert first.plane == "landmarks"
+        pane.show(step(first, msgspec.structs.replace(FOUND, plane="landmarks")))
+        await until(pilot, lambda: len(app.asked) == 2)
+        assert app.asked[1] == msgspec.structs.replace(first, plane="neighbours")
+        await until(pilot, lambda: app.canvas.scene is not None)
+        pane.query_one("#plane", Choice).choose("pca")
+        pane.show(step(first, msgspec.structs.replace(FOUND, plane="landmarks")))
+        await pilot.pause(0)
+        assert "neighbours" not in {request.plane for request in app.asked[2:] if isinstance(request, ReadMap)}

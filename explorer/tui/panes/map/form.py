@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import cast
 
+import msgspec
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal
@@ -81,6 +82,18 @@ class MapForm(Guarded, Horizontal):
             colour=default if colour == NO_COLOUR else colour,
             unused_ids=None,
         )
+
+    def first_request(self, selection: Selection) -> ReadMap:
+        """What to ask first: every token's neighbours take a while, and the landmarks from which they start are a
+        picture before that."""
+        asked = self.request(selection)
+        return msgspec.structs.replace(asked, plane="landmarks") if asked.plane == "neighbours" else asked
+
+    def next_request(self, selection: Selection, answered: ReadMap) -> ReadMap | None:
+        """What to ask once that is answered; None: nothing, or another map is wanted by now."""
+        asked = self.request(selection)
+        is_start = asked.plane == "neighbours" and answered == self.first_request(selection)
+        return asked if is_start else None
 
     def show_request(self, request: ViewMap) -> None:
         """Hold what `request` asked with."""

@@ -61,7 +61,7 @@ class MapPane(Pane):
     def run_default(self) -> None:
         """Read the map as the form stands."""
         try:
-            self.ask(self._form.request(self.selection), record=False)
+            self.ask(self._form.first_request(self.selection), record=False)
         except FormError as error:
             self._body.say(str(error), problem=True)
 
@@ -86,6 +86,8 @@ class MapPane(Pane):
         match step.request, step.outcome:
             case ReadMap() as request, VocabularyMap() as found:
                 run_guarded(self, partial(self._keeper.take, request, found, self.selection))
+                if (following := self._form.next_request(self.selection, request)) is not None:
+                    self.ask(following, record=False)
             case ViewMap() as request, MapView() as found:
                 self._keeper.show_recorded(request, found)
             case _, Failure() as failure:
@@ -118,8 +120,6 @@ class MapPane(Pane):
     def takeaway(self) -> Takeaway | None:
         shown = self._keeper.shown
         return None if shown is None else of_outcomes("the view of the map", [shown])
-
-    # ── acting ──
 
     @on(CrossMoved)
     def follow_cross(self, event: CrossMoved) -> None:
