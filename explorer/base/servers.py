@@ -26,6 +26,8 @@ class Server(Record, kw_only=True, omit_defaults=True):
     """What `server:NAME` calls it; empty where its URL was given."""
     url: str
     """`http://host:port`, with a path where the server stands behind one; no user, no query."""
+    also: tuple[str, ...] = ()
+    """URLs of more servers of the same model, which share a verification's work."""
     kind: ServerKind
     """`vllm`: vLLM's own API; `llama`: llama.cpp's llama-server."""
     model: str = ""
@@ -41,9 +43,12 @@ class Server(Record, kw_only=True, omit_defaults=True):
     price_out: Annotated[float, msgspec.Meta(ge=0)] = 0.0
     """Price of a million reply tokens."""
     most_tokens: Annotated[int, msgspec.Meta(ge=0)] = 0
-    """Prompt tokens of one verification, at most: a larger one is refused before it starts; 0: no limit."""
+    """Prompt tokens of one verification, at most: a larger one is refused before it starts, one that comes to it
+    because much is sent again stops; 0: no limit."""
     most_cost: Annotated[float, msgspec.Meta(ge=0)] = 0.0
     """What one verification may cost at these prices, at most; 0: no limit."""
+    most_requests: Annotated[int, msgspec.Meta(ge=0)] = 0
+    """Requests of one verification, at most, with those that are sent again; 0: no limit."""
 
     def __str__(self) -> str:
         """As a source: `vllm:http://127.0.0.1:8000#NAME`."""
@@ -62,13 +67,7 @@ class Server(Record, kw_only=True, omit_defaults=True):
     @property
     def is_loopback(self) -> bool:
         """Whether it is this machine itself, so that nothing goes over a network."""
-        import ipaddress  # not needed before the first paint
-
-        host = urlsplit(self.url).hostname or ""
-        try:
-            return ipaddress.ip_address(host).is_loopback
-        except ValueError:
-            return host == "localhost"
+        return _is_loopback(urlsplit(self.url).hostname or "")
 
 
 class ServerEntry(Server, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -105,23 +104,42 @@ def find_server(source: str, known: Iterable[Server] = ()) -> Server | None:
 
 
 def check_server(server: Server) -> Server:
-    """`server` with its URL in one spelling; raises `ExplorerError` where the URL is none or may hold a secret, where a
+    """`server` with its URLs in one spelling; raises `ExplorerError` where one is none or may hold a secret, where a
     key would be sent in the clear, and where `key_env` is no variable's name (it may be the key itself)."""
-    parts = _split(server.url)
+    if server.key_env and not _VARIABLE.fullmatch(server.key_env):
+        raise ExplorerError("key_env must be the name of an environment variable, not the key", hint=_ADVICE)
+    url, *also = (_check_url(url, server.key_env) for url in (server.url, *server.also))
+    others = tuple(other for other in dict.fromkeys(also) if other != url)
+    return msgspec.structs.replace(server, url=url, also=others)
+
+
+def at_url(server: Server, url: str) -> Server:
+    """One of the servers of the model, alone."""
+    return msgspec.structs.replace(server, url=url, also=())
+
+
+def _check_url(url: str, key_env: str) -> str:
+    parts = _split(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ExplorerError("a server's URL must be http://host:port or https://host", hint=_ADVICE)
     if "@" in parts.netloc or parts.query or parts.fragment:
         raise ExplorerError("a server's URL must hold no user, password or query", hint=_ADVICE)
-    if server.key_env and not _VARIABLE.fullmatch(server.key_env):
-        raise ExplorerError("key_env must be the name of an environment variable, not the key", hint=_ADVICE)
     path = parts.path.rstrip("/").removesuffix("/v1").rstrip("/")
-    checked = msgspec.structs.replace(server, url=f"{parts.scheme}://{parts.netloc.lower()}{path}")
-    if server.key_env and parts.scheme == "http" and not checked.is_loopback:
+    if key_env and parts.scheme == "http" and not _is_loopback(parts.hostname):
         raise ExplorerError(
-            f"the key in {server.key_env} would cross the network unencrypted",
+            f"the key in {key_env} would cross the network unencrypted",
             hint="Use https, or an ssh tunnel to the server and http://127.0.0.1:PORT.",
         )
-    return checked
+    return f"{parts.scheme}://{parts.netloc.lower()}{path}"
+
+
+def _is_loopback(host: str) -> bool:
+    import ipaddress  # not needed before the first paint
+
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _split(url: str) -> SplitResult:

@@ -40,6 +40,12 @@ class FakeVllm:
         """What goes wrong with the next completions, one after the other."""
         self.asked: list[Body] = []
         """Every completion that was asked for."""
+        self.refused: frozenset[int] = frozenset()
+        """Ids that no prompt may hold."""
+        self.in_flight = self.most_in_flight = 0
+        """Completions that are answered now, and the most that were."""
+        self.busy_beyond = 0
+        """More completions at once are answered by 429, unless it is 0."""
         self.shift = 0.0
         """Added to all logits of even ids: another model."""
         self.hangs = threading.Event()
@@ -58,15 +64,18 @@ class FakeVllm:
         self._http.shutdown()
         self._http.server_close()
 
-    def row(self, prompt: list[int]) -> npt.NDArray[np.float64]:
-        """Log-probabilities of all ids after `prompt`."""
-        every, key = np.arange(self.model.info.vocab_size)[None], (id(self.model), *prompt)
+    def rows(self, prompts: list[list[int]]) -> npt.NDArray[np.float64]:
+        """Log-probabilities of all ids after each prompt."""
+        keys = [(id(self.model), *prompt) for prompt in prompts]
         with _ONE_AT_A_TIME:
-            if key not in _ROWS:
-                _ROWS[key] = self.model.start([prompt]).read(Wanted(targets=every)).logprobs[0]
-            row = _ROWS[key].astype(np.float64)
-        row[::2] += self.shift
-        return np.asarray(row - np.log(np.exp(row).sum()))
+            lacking = [key for key in dict.fromkeys(keys) if key not in _ROWS]
+            if lacking:
+                every = np.tile(np.arange(self.model.info.vocab_size), (len(lacking), 1))
+                told = self.model.start([key[1:] for key in lacking]).read(Wanted(targets=every)).logprobs
+                _ROWS.update(zip(lacking, told, strict=True))
+            rows = np.stack([_ROWS[key] for key in keys]).astype(np.float64)
+        rows[:, ::2] += self.shift
+        return np.asarray(rows - np.log(np.exp(rows).sum(axis=1, keepdims=True)))
 
     def complete(self, body: Body) -> tuple[int, Body]:
         """Status and answer."""
@@ -85,30 +94,45 @@ class FakeVllm:
             prompts = [prompts]
         if any(token_id >= size for prompt in prompts if not isinstance(prompt, str) for token_id in prompt):
             return 400, {"error": {"message": "Token id is out of vocabulary"}}
-        choices = [self._choice(index, prompt, body, count, targets) for index, prompt in enumerate(prompts)]
+        if any(self.refused.intersection(prompt) for prompt in prompts if not isinstance(prompt, str)):
+            return 400, {"error": {"message": "This prompt is not taken."}}
+        choices = self._choices(prompts, body, count, targets)
         return 200, {"object": "text_completion", "model": self.served, "choices": choices, "usage": {}}
 
-    def _choice(self, index: int, prompt: Any, body: Body, count: int | None, targets: list[int] | None) -> Body:
+    def _choices(self, prompts: list[Any], body: Body, count: int | None, targets: list[int] | None) -> list[Body]:
         vocabulary = self.model.vocabulary
-        ids = vocabulary.encode(prompt, with_prefix=False) if isinstance(prompt, str) else list(prompt)
-        told: list[dict[str, float]] = []
-        reply: list[int] = []
+        read = [vocabulary.encode(each, with_prefix=False) if isinstance(each, str) else list(each) for each in prompts]
+        told: list[list[dict[str, float]]] = [[] for _ in read]
+        replies: list[list[int]] = [[] for _ in read]
         for _ in range(body["max_tokens"]):
-            row = self.row([*ids, *reply])
-            chosen = int(row.argmax())
-            if body["temperature"] > 0:
-                wide = np.exp(row / body["temperature"])
-                chosen = int(np.random.default_rng(body["seed"]).choice(len(row), p=wide / wide.sum()))
-            named = targets if targets is not None else np.argsort(-row)[: len(row) if count == -1 else count or 0]
-            told.append({f"token_id:{each}": float(row[each]) for each in dict.fromkeys([chosen, *map(int, named)])})
-            reply.append(chosen)
-            if chosen in vocabulary.eos_ids and not body.get("ignore_eos"):
+            live = [at for at, reply in enumerate(replies) if not reply or not self._ends(reply[-1], body)]
+            if not live:
                 break
-        places = None if count is None else {"top_logprobs": told}
-        return {
-            "index": index, "text": vocabulary.decode(reply), "logprobs": places, "finish_reason": "length",
-            "token_ids": reply, "prompt_token_ids": ids,
-        }  # fmt: skip
+            rows = self.rows([[*read[at], *replies[at]] for at in live])
+            for at, row in zip(live, rows, strict=True):
+                chosen = _chosen(row, body)
+                named = targets if targets is not None else np.argsort(-row)[: len(row) if count == -1 else count or 0]
+                ids = dict.fromkeys([chosen, *map(int, named)])
+                told[at].append({f"token_id:{each}": float(row[each]) for each in ids})
+                replies[at].append(chosen)
+        return [
+            {
+                "index": at, "text": vocabulary.decode(replies[at]), "finish_reason": "length",
+                "logprobs": None if count is None else {"top_logprobs": told[at]}, "token_ids": replies[at],
+                "prompt_token_ids": read[at],
+            }
+            for at in range(len(read))
+        ]  # fmt: skip
+
+    def _ends(self, token_id: int, body: Body) -> bool:
+        return token_id in self.model.vocabulary.eos_ids and not body.get("ignore_eos")
+
+
+def _chosen(row: npt.NDArray[np.float64], body: Body) -> int:
+    if body["temperature"] == 0:
+        return int(row.argmax())
+    wide = np.exp(row / body["temperature"])
+    return int(np.random.default_rng(body["seed"]).choice(len(row), p=wide / wide.sum()))
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -136,11 +160,18 @@ class _Handler(BaseHTTPRequestHandler):
             return
         fault = fake.faults.popleft() if fake.faults else ""
         fake.asked.append(body)
-        time.sleep(fake.seconds)
-        if fault:
-            self._fail(fault, body, said)
-        else:
-            self._send(*fake.complete(body))
+        fake.in_flight += 1
+        fake.most_in_flight = max(fake.most_in_flight, fake.in_flight)
+        try:
+            time.sleep(fake.seconds)
+            if fault:
+                self._fail(fault, body, said)
+            elif 0 < fake.busy_beyond < fake.in_flight:
+                self._send(429, {"error": {"message": "slow down"}}, {"Retry-After": "0.05"})
+            else:
+                self._send(*fake.complete(body))
+        finally:
+            fake.in_flight -= 1
 
     def _fail(self, fault: str, body: Body, said: str) -> None:
         fake = self.fake
@@ -198,7 +229,7 @@ def _spoiled(kind: str, answer: Body) -> Body | bytes:
         case "fewer":
             rows.pop()
         case "no-target":
-            rows[0] = dict(list(rows[0].items())[:1])
+            rows[0] = {}
         case "not-likeliest":
             rows[0] = {key: value if place else value - 30 for place, (key, value) in enumerate(rows[0].items())}
         case "far-id":

@@ -32,6 +32,7 @@ from explorer.engine.models.local import LocalModel
 from explorer.engine.models.prediction import Choice, Wanted
 from explorer.engine.models.remote import client
 from explorer.engine.models.remote.llama_server import is_unfinished
+from explorer.engine.models.spending import Spent, counting
 from explorer.engine.queue import Control
 from tests.behaviour.behaviour_fakes import run_through
 from tests.remote.conftest import STARLING, LlamaProcess
@@ -40,12 +41,17 @@ PLACES = plain().questions[0].tokens
 CONTROL = Control(cancelled=lambda: False, tell=lambda part: None)
 
 
-@pytest.fixture
-def engine(llama: LlamaProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
-    """With `starling` behind the server as `far`, and here as `starling`."""
+@pytest.fixture(autouse=True)
+def nothing_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test has its own evidence."""
     monkeypatch.setattr(verification, "cache_folder", lambda: tmp_path)
+
+
+@pytest.fixture(scope="module")
+def engine(llama: LlamaProcess, starling: LocalModel) -> Iterator[Engine]:
+    """With `starling` here, and behind the server as `starling-2`."""
     made = Engine()
-    ask(made, LoadModel(source="zoo:starling", dtype="float32", device="cpu"))
+    made.models.add(starling)
     ask(made, LoadModel(source=f"llama:{llama.url}", tokenizer=STARLING))
     assert [info.name for info in made.models.infos()] == ["starling", "starling-2"]
     yield made
@@ -162,12 +168,12 @@ def test_matrices_beside_the_server_give_indicators(engine: Engine, llama: Llama
     assert far.default_indicator == near.default_indicator
     for name, column in near.indicators.items():
         np.testing.assert_array_equal(column.numpy(), far.indicators[name].numpy())
+    engine.models.unload(loaded.name)
 
 
 def test_a_server_that_is_killed_is_said_and_the_sweep_resumed(
     starling_gguf: Path, starling: LocalModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(verification, "cache_folder", lambda: tmp_path)
     monkeypatch.setattr(client, "FIRST_WAIT", 0.01)
     engine, process = Engine(), LlamaProcess(starling_gguf).start()
     request = Verify(model="starling", definitions=("plain",), token_ids=tuple(range(300, 600)), controls=0)
@@ -175,21 +181,22 @@ def test_a_server_that_is_killed_is_said_and_the_sweep_resumed(
         load = LoadModel(source=f"llama:{process.url}", tokenizer=STARLING)
         before = ask(engine, load).info
         steps = engine.begin(request, CONTROL)
-        list(islice(steps, 200))
+        list(islice(steps, 6))
         threading.Timer(0.05, process.kill).start()
         with pytest.raises(ExplorerError, match=r"does not answer: .*, 7 times"):
             list(steps)
         held = columns(ask_dead(engine, request))
         process.start()
         assert ask(engine, load).info == before, "the same fingerprint: what was answered counts"
-        asked = count_requests(engine)
-        result = ask(engine, request)
+        spent = Spent()
+        with counting(spent):
+            result = ask(engine, request)
     finally:
         process.kill()
     assert isinstance(result, VerificationResult)
     assert 0 < held.sum() < 300
-    assert asked() >= 300 - held.sum()
-    assert asked() <= (300 - held.sum()) * PLACES + 30, "what stood on disk was not asked again"
+    assert spent.requests >= 300 - held.sum()
+    assert spent.requests <= (300 - held.sum()) * PLACES + 30, "what stood on disk was not asked again"
     folder = evidence_folder(tmp_path, before)
     mine = swept(starling, plain().questions[0], np.arange(300, 600), tmp_path / "here")
     question = plain().questions[0]
@@ -207,9 +214,3 @@ def ask_dead(engine: Engine, request: Verify) -> Any:
 def columns(found: Any) -> np.ndarray:
     """Of which tokens there is a verdict."""
     return np.asarray(found.verdicts.numpy()[0] != VERDICTS.index("not asked"))
-
-
-def count_requests(engine: Engine) -> Any:
-    counts = engine.models.get("starling")._client.counts  # type: ignore[attr-defined]
-    begun = counts.requests
-    return lambda: counts.requests - begun

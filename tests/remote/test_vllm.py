@@ -27,7 +27,7 @@ from explorer.base.records.plain import dump_json
 from explorer.base.records.record import Failure, Progress
 from explorer.base.records.repeat_back import RepeatBack, RepeatBackResult
 from explorer.base.records.unions import AnyOutcome, Cancelled, Step
-from explorer.base.records.verification import VERDICTS, ReadVerdicts, VerificationResult, Verify
+from explorer.base.records.verification import VERDICTS, ReadVerdicts, VerificationResult
 from explorer.base.servers import Server
 from explorer.base.templates import find_template
 from explorer.engine.answers.verification import answer as verification
@@ -43,9 +43,9 @@ from explorer.sessions.file.portable import portable
 from explorer.settings import Settings, load_request
 from tests.behaviour.behaviour_fakes import run_through
 from tests.remote.conftest import REPOSITORY, STARLING
+from tests.remote.engines import MINER, PLAIN, ask
 from tests.remote.fake_vllm import FakeVllm
 
-PLAIN = Verify(model="rand", definitions=("plain",), token_ids=tuple(range(300, 340)), controls=0)
 REPEAT = RepeatBack(model="rand", token_id=907, template=find_template("repeat-1"), max_new_tokens=4)
 SECRET = "sk-Tz81kWq77LmNpX0rYd4"
 
@@ -61,10 +61,6 @@ def engine(vllm: FakeVllm, starling: LocalModel, tmp_path: Path, monkeypatch: py
     for info in made.models.infos():
         if info.reach is not None:
             made.models.unload(info.name)
-
-
-def ask(engine: Engine, request: Any) -> Any:
-    return run_through(engine.begin(request, Control(cancelled=lambda: False, tell=lambda part: None)))[1]
 
 
 def load(engine: Engine, server: FakeVllm, **chosen: Any) -> Any:
@@ -160,7 +156,7 @@ FAULTS = [
         ("positive", "0.5 is no log-probability"), ("fewer", "places"), ("no-target", "is missing"),
         ("not-likeliest", "not the likeliest"), ("far-id", "an id outside"), ("one-choice-less", "answers 7 of 8"),
         ("broken", "the engine of the server at .* ended: EngineCore"), ("away", "sends elsewhere"),
-        ("status 400", "refuses this"), ("status 418", "answered 418"),
+        ("status 404", "refuses this"), ("status 418", "answered 418"),
     ]  # fmt: skip
 
 
@@ -168,7 +164,7 @@ def test_a_wrong_answer_is_said_and_nothing_of_it_is_kept(engine: Engine, vllm: 
     info = load(engine, vllm)
     for place, (fault, said) in enumerate(FAULTS):
         first = 300 + 8 * place
-        request = msgspec.structs.replace(PLAIN, token_ids=tuple(range(first, first + 8)))
+        request = msgspec.structs.replace(MINER, token_ids=tuple(range(first, first + 8)))
         vllm.faults.extend(["", "", "", fault])  # three prompts tell whether it is the same model
         with pytest.raises(ExplorerError, match=said) as failed:
             ask(engine, request)

@@ -47,9 +47,11 @@ from explorer.base.records.vocabulary import RankedTokens, RankTokens, ReadVocab
 
 
 class Cancelled(Outcome, kw_only=True):
-    """The user stopped the request; `partial` is what had been gathered, if anything."""
+    """The request was stopped; `partial` is what had been gathered, if anything."""
 
     partial: RepeatBackResult | LogprobTable | VerificationResult | SpeakabilityResult | Lineage | None = None
+    why: str = ""
+    """Which limit was reached; empty: the user stopped it."""
 
 
 AnyRequest = (

@@ -153,6 +153,14 @@ class Scored:
     """Of the target, at each of these places; −inf for a probability of 0."""
 
 
+@dataclass(frozen=True)
+class Unasked:
+    """The server refuses this prompt, whoever asks it."""
+
+    why: str
+    """Its status and its own words."""
+
+
 @runtime_checkable
 class ScoresReplies(Protocol):
     """A model that can be asked for greedy replies and one token's log-probability in them, without the rest.
@@ -166,9 +174,9 @@ class ScoresReplies(Protocol):
 
     def score_replies(
         self, prompts: Sequence[Sequence[int]], targets: Sequence[int], places: int
-    ) -> Iterator[tuple[int, Scored]]:
-        """Each prompt's number, in order, with its reply of at most `places` ids, as the answers come. Raises
-        `ModelError` as `PredictsTokens.start` does."""
+    ) -> Iterator[list[tuple[int, Scored | Unasked]]]:
+        """Each prompt's number with its reply of at most `places` ids: what came since the last time, in whatever
+        order. Raises `ModelError` as `PredictsTokens.start` does, after all that was answered before was given."""
 
 
 @runtime_checkable
@@ -183,11 +191,27 @@ class BehindServer(HasVocabulary, Protocol):
     def seconds_a_request(self) -> float:
         """How long a short request took when the model was loaded."""
 
+    @property
+    def in_flight(self) -> int:
+        """Requests that may be on their way at once, to all servers of the model."""
+
+    @property
+    def rows_at_once(self) -> int:
+        """Prompts that keep all its servers busy."""
+
+    @property
+    def how(self) -> str:
+        """Who answers: '2 of 3 servers (127.0.0.1:8002 left: no connection)'."""
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Which servers take no part, and why."""
+
     def count_requests(self, prompts: int, places: int) -> int:
         """How many requests `ScoresReplies.score_replies` makes of so many prompts, at most."""
 
     def check_unchanged(self) -> None:
-        """Raise `ModelError` where it is not the one that was loaded."""
+        """Raise `ModelError` where no server of it is there, or all answer as other models than the one loaded."""
 
 
 @runtime_checkable

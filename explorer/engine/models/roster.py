@@ -13,7 +13,7 @@ import torch
 from explorer.base.records import models as records
 from explorer.base.records.models import DeviceMemory, ModelInfo
 from explorer.base.servers import Server
-from explorer.engine.models.abilities import BehindServer, Closes, HasVocabulary
+from explorer.engine.models.abilities import BehindServer, Closes, HasVocabulary, has_weights
 from explorer.engine.models.describing import spell_dtype
 from explorer.engine.models.errors import ModelError
 from explorer.engine.models.loading import DtypeChoice, choose_device, choose_dtype
@@ -151,6 +151,8 @@ class Roster:
             model = self._models.pop(found)
         if isinstance(model, Closes):
             model.close()
+        if isinstance(model, BehindServer) and not has_weights(model):
+            return  # it holds no memory of a device
         gc.unfreeze()
         release_memory()
         gc.freeze()

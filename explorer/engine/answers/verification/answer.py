@@ -24,6 +24,7 @@ from explorer.base.records.verification import (
     Verify,
 )
 from explorer.engine.answers.holdings import Holdings
+from explorer.engine.answers.verification.budget import Budget
 from explorer.engine.answers.verification.cost import cost_of, refuse_costly
 from explorer.engine.answers.verification.evidence_file import ROWS_AT_ONCE, EvidenceFile
 from explorer.engine.answers.verification.evidence_place import open_evidence
@@ -70,9 +71,11 @@ def verify(model: HasVocabulary, read: Read, request: Verify, control: Control, 
         cost = cost_of(model, plan.questions, asked, plan.folder)
         refuse_costly(cost, model.server)
         yield Progress(done=0, total=0, what=f"{model.info.name}: {cost.in_words(model.server)}")
-    swept = yield from run_plan(plan, control)
+    budget = Budget(model if isinstance(model, BehindServer) else None)
+    swept = yield from run_plan(plan, control, budget)
+    plan = replace(plan, notes=(*plan.notes, *swept.notes, *filter(None, [budget.reached])))
     result = yield from summarise_matrix(plan, plan.token_ids[: swept.tokens], swept.judged, swept.controls, swept.work)
-    return result if swept.completed else Cancelled(partial=result)
+    return result if swept.completed else Cancelled(partial=result, why=budget.reached)
 
 
 def _open_for_sweep(plan: Plan) -> Plan:
@@ -84,7 +87,7 @@ def _open_for_sweep(plan: Plan) -> Plan:
     return replace(plan, notes=notes)
 
 
-def run_plan(plan: Plan, control: Control) -> Generator[AnyPart, None, Swept]:
+def run_plan(plan: Plan, control: Control, budget: Budget | None = None) -> Generator[AnyPart, None, Swept]:
     """Sweep and judge, the controls first; tells progress, and verdicts as they come."""
     swept = Swept(plan)
     names, ids = (
@@ -92,7 +95,7 @@ def run_plan(plan: Plan, control: Control) -> Generator[AnyPart, None, Swept]:
         np.concatenate([plan.control_ids, plan.token_ids]),
     )
     first = len(plan.control_ids)
-    steps = sweep(plan.model, plan.questions, ids, plan.folder, control.cancelled, plan.undecided, first)
+    steps = sweep(plan.model, plan.questions, ids, plan.folder, control.cancelled, plan.undecided, first, budget)
     with closing(steps):
         while True:
             try:
@@ -102,7 +105,9 @@ def run_plan(plan: Plan, control: Control) -> Generator[AnyPart, None, Swept]:
                 return swept
             if isinstance(step, Asking):
                 yield swept.progress(step)
-            elif first and swept.controls is None:
+                continue
+            swept.refused |= step.refused
+            if first and swept.controls is None:
                 swept.take_controls(plan.judge(step))
             else:
                 judged = swept.take(plan.judge(step))

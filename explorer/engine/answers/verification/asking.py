@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,13 +18,22 @@ from explorer.engine.answers.verification.questions import (
 )
 from explorer.engine.answers.verification.sizes import RowCost, cost_of_row, rows_of_batch, rows_of_call
 from explorer.engine.core.sampling import draws_of
-from explorer.engine.models.abilities import JoinsBatches, ScoresReplies, SharesPrefix, running
+from explorer.engine.models.abilities import (
+    BehindServer,
+    JoinsBatches,
+    Scored,
+    ScoresReplies,
+    SharesPrefix,
+    Unasked,
+    running,
+)
 from explorer.engine.models.prediction import Choice, Wanted
 
 if TYPE_CHECKING:
     from explorer.engine.models.abilities import Continuation, HasVocabulary, Prefix
 
-Step = Generator[None, None, Evidence]
+Step = Generator[Evidence | None, None, Evidence]
+"""Yields after each call of the model, with the rows that are whole then, and returns those that are left."""
 
 
 class Asker:
@@ -36,11 +45,21 @@ class Asker:
         self._form: PromptForm = prompt_form(model.vocabulary, question)
         self._prefix: Prefix | None = None
         self._prefix_read = False
+        self.refused: dict[int, str] = {}
+        """Tokens whose prompts the server does not take, and why."""
         copies = max(question.samples, 1)
         self.cost: RowCost = cost_of_row(model.info, len(self._form.ids), len(self._form.shared), question.tokens)
-        self.rows = max(1, rows_of_batch(model.info, self.cost, drawn=question.samples > 0) // copies)
+        most = rows_of_batch(model.info, self.cost, drawn=question.samples > 0)
+        if isinstance(model, BehindServer) and not question.samples:
+            most = model.rows_at_once
+        self.rows = max(1, most // copies)
         """Tokens in one batch; halved when memory runs out."""
         self._rows_of_call = rows_of_call(model.info, self.cost)
+
+    @property
+    def length(self) -> int:
+        """Tokens of its prompt."""
+        return len(self._form.ids)
 
     @property
     def work(self) -> float:
@@ -109,7 +128,7 @@ class Asker:
             bounded[rows, position] = ~told.exact[:, 0]
             live &= ~np.isin(chosen, ends)
             found["reply_ids"][live, position] = chosen[live]
-            yield
+            yield None
             if position + 1 == self.question.tokens or not live.any():
                 break
             decoding.push(chosen.tolist())
@@ -118,15 +137,22 @@ class Asker:
 
     def _scored(self, model: ScoresReplies, token_ids: Int[np.ndarray, " n"]) -> Step:
         """The same evidence as `_greedy`'s, of a model that tells no more than that."""
-        found = unanswered(self.question.dtype, token_ids)
         prompts = self._form.fill(token_ids).tolist()
-        for row, told in model.score_replies(prompts, token_ids.tolist(), self.question.tokens):
+        for told in model.score_replies(prompts, token_ids.tolist(), self.question.tokens):
+            scored = [(int(token_ids[row]), each) for row, each in told if isinstance(each, Scored)]
+            refused = [(int(token_ids[row]), each.why) for row, each in told if isinstance(each, Unasked)]
+            self.refused |= dict(refused)
+            yield self._rows(scored)
+        return unanswered(self.question.dtype, token_ids[:0])
+
+    def _rows(self, scored: Sequence[tuple[int, Scored]]) -> Evidence:
+        found = unanswered(self.question.dtype, np.array([token_id for token_id, _ in scored], dtype=np.int64))
+        for row, (_, told) in enumerate(scored):
             for place, (token_id, logprob) in enumerate(zip(told.ids, told.logprobs, strict=True)):
                 found["logprobs"][row, place] = logprob
                 if token_id in self._model.vocabulary.eos_ids:
                     break
                 found["reply_ids"][row, place] = token_id
-            yield
         return found
 
     def _sampled(self, token_ids: Int[np.ndarray, " n"]) -> Step:
@@ -148,7 +174,7 @@ class Asker:
                     live[row] = False
                 else:
                     replies[row].append(token_id)
-            yield
+            yield None
             if position + 1 == question.tokens or not live.any():
                 break
             decoding.push(chosen)

@@ -46,23 +46,33 @@ def cost_of(model: BehindServer, questions: Sequence[Question], token_ids: Int[n
             file = stack.enter_context(open_evidence(model, question, folder, write=False))
             prompts = int((~file.has(token_ids)).sum()) * max(question.samples, 1)
             length = len(prompt_form(model.vocabulary, question).ids)
-            requests += (
-                prompts * question.tokens if question.samples else model.count_requests(prompts, question.tokens)
-            )
+            requests += requests_of(model, question, prompts)
             tokens_in += prompts * length
             tokens_out += prompts * question.tokens
-    seconds = requests * model.seconds_a_request / model.server.at_once
+    seconds = requests * model.seconds_a_request / model.in_flight
     return Cost(requests, tokens_in, tokens_out, seconds)
 
 
-def refuse_costly(cost: Cost, server: Server) -> None:
-    """Raise `ExplorerError` where the settings allow less."""
+def requests_of(model: BehindServer, question: Question, prompts: int) -> int:
+    """How many requests so many prompts of a question take, at most."""
+    return prompts * question.tokens if question.samples else model.count_requests(prompts, question.tokens)
+
+
+def exceeded(cost: Cost, server: Server) -> list[str]:
+    """What would be more than the settings allow, in words."""
     over = []
+    if 0 < server.most_requests < cost.requests:
+        over.append(f"{cost.requests:,} requests where most_requests is {server.most_requests:,}")
     if 0 < server.most_tokens < cost.tokens_in:
         over.append(f"{cost.tokens_in:,} prompt tokens where most_tokens is {server.most_tokens:,}")
     if 0 < server.most_cost < cost.price(server):
         over.append(f"{cost.price(server):.3g} where most_cost is {server.most_cost:g}")
-    if over:
+    return over
+
+
+def refuse_costly(cost: Cost, server: Server) -> None:
+    """Raise `ExplorerError` where the settings allow less."""
+    if over := exceeded(cost, server):
         raise ExplorerError(
             f"this would take {' and '.join(over)}",
             hint="Test fewer tokens (--top-percent, --where, --token-id), or raise the limit in [[servers]].",

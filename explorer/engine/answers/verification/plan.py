@@ -83,12 +83,23 @@ class Plan:
 
     def judge(self, slab: Slab, definitions: Sequence[Definition] | None = None) -> Judged:
         """The verdicts on a slab by `definitions` (None: all of the plan's)."""
-        chosen, facts = definitions or self.definitions, self._facts(slab)
-        found = [definition.judge(facts) for definition in chosen]
-        replies = [_count_replies(facts, definition.replies) for definition in chosen]
-        return Judged(
-            np.stack([verdicts for verdicts, _ in found]), np.stack([values for _, values in found]), np.stack(replies)
-        )
+        found = [self._judge(slab, definition) for definition in definitions or self.definitions]
+        verdicts, values, replies = (np.stack(rows) for rows in zip(*found, strict=True))
+        return Judged(verdicts, values, replies)
+
+    def _judge(
+        self, slab: Slab, definition: Definition
+    ) -> tuple[UInt8[np.ndarray, " n"], Float[np.ndarray, " n"], Int[np.ndarray, " 3"]]:
+        """By one definition; `not asked` where a question that it needs was not answered."""
+        known = [slab.has[question.key] for question in definition.questions if question.key in slab.has]
+        if all(each.all() for each in known):
+            facts = self._facts(slab)
+            return *definition.judge(facts), _count_replies(facts, definition.replies)
+        whole = Judged.nothing(1, len(slab.token_ids))
+        which = self.settled(definition, slab) | np.logical_and.reduce(known)
+        verdicts, values, replies = self._judge(slab.only(which), definition)
+        whole.verdicts[0, which], whole.values[0, which] = verdicts, values
+        return whole.verdicts[0], whole.values[0], replies
 
     def _facts(self, slab: Slab) -> Facts:
         vocabulary = self.model.vocabulary

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,9 +19,10 @@ import numpy as np
 from jaxtyping import Bool, Int
 
 from explorer.engine.answers.verification.asking import Asker
+from explorer.engine.answers.verification.budget import Budget
 from explorer.engine.answers.verification.evidence_file import EvidenceFile
 from explorer.engine.answers.verification.evidence_place import open_evidence
-from explorer.engine.answers.verification.questions import Evidence, Question
+from explorer.engine.answers.verification.questions import Evidence, Question, unanswered
 from explorer.engine.answers.verification.sizes import rows_of_slab
 from explorer.engine.behaviour.batching import never
 from explorer.engine.models.abilities import BehindServer
@@ -43,7 +44,15 @@ class Slab:
 
     token_ids: Int[np.ndarray, " n"]
     evidence: Mapping[str, Evidence]
-    """By question key, a row each; `unanswered` where nothing more needed to be asked."""
+    """By question key, a row each; `unanswered` where nothing more needed to be asked, or nothing came."""
+    has: Mapping[str, Bool[np.ndarray, " n"]] = field(default_factory=dict)
+    """By question key, which tokens there is evidence about; a key that is missing: all."""
+    refused: Mapping[int, str] = field(default_factory=dict)
+    """Tokens that a server refuses to be asked about, and why."""
+
+    def only(self, which: Bool[np.ndarray, " n"]) -> Slab:
+        """Some of its tokens, about which there is all that is needed."""
+        return Slab(self.token_ids[which], {key: rows[which] for key, rows in self.evidence.items()})
 
 
 Undecided = Callable[[Slab, Question], "Bool[np.ndarray, ' n']"]
@@ -124,12 +133,14 @@ def sweep(
     cancelled: Callable[[], bool] = never,
     undecided: Undecided = ask_everything,
     first: int = 0,
+    budget: Budget | None = None,
 ) -> Generator[Asking | Slab, None, bool]:
     """Ask `questions`, all of which must fit the context, about `token_ids`; True when all was asked.
 
     Yields `Asking` after each call of the model and where evidence was found, and a `Slab` whenever one is done; the
     `first` tokens (0: none) are a slab of their own. `folder` holds this model's evidence files: what they have is not
-    asked again. `undecided` says what need be asked. Stops (False) between two calls of the model once `cancelled`.
+    asked again. `undecided` says what need be asked. Stops (False) between two calls of the model once `cancelled`, and
+    before `budget`, if there is one, would be passed: it says so then.
     Raises `BehaviourError` where the files cannot be written, `ModelError` where the model fails.
     """
     if questions and isinstance(model, BehindServer):
@@ -145,12 +156,11 @@ def sweep(
         ledger = Ledger(askers, {key: int(file.has(token_ids).sum()) for key, file in files.items()}, len(token_ids))
         for part in _slabs(model, askers, token_ids, first):
             for asker in askers:
-                steps = _ask_slab(asker, files, part, undecided, ledger, cancelled)
-                for told in steps:
+                for told in _ask_slab(asker, files, part, undecided, ledger, cancelled, budget or Budget()):
                     if told is None:
                         return False
                     yield told
-            yield _slab(part, files)
+            yield replace(_slab(part, files), refused=_refused(askers, part))
     return True
 
 
@@ -163,6 +173,7 @@ def _slabs(
         rows = [asker.rows for asker in askers]
         wished = max(min(MOST_SLAB, max(rows)), min(rows))
         size = min(wished, rows_of_slab(model.info, sum(asker.work for asker in askers)))
+        size = max(rows) if isinstance(model, BehindServer) else size
     if first:
         yield token_ids[:first]
     for start in range(first, len(token_ids), size):
@@ -170,7 +181,13 @@ def _slabs(
 
 
 def _slab(token_ids: Int[np.ndarray, " n"], files: Mapping[str, EvidenceFile]) -> Slab:
-    return Slab(token_ids, {key: file.read(token_ids) for key, file in files.items()})
+    evidence = {key: file.read(token_ids) for key, file in files.items()}
+    return Slab(token_ids, evidence, {key: file.has(token_ids) for key, file in files.items()})
+
+
+def _refused(askers: Sequence[Asker], token_ids: Int[np.ndarray, " n"]) -> dict[int, str]:
+    """Of these tokens, those that some question cannot be asked about."""
+    return {each: asker.refused[each] for asker in askers for each in token_ids.tolist() if each in asker.refused}
 
 
 def _ask_slab(
@@ -180,6 +197,7 @@ def _ask_slab(
     undecided: Undecided,
     ledger: Ledger,
     cancelled: Callable[[], bool],
+    budget: Budget,
 ) -> Generator[Asking | None, None, None]:
     """Ask what a slab needs of one question; yields None to stop."""
     key = asker.question.key
@@ -189,7 +207,7 @@ def _ask_slab(
     ledger.settle(key, int((~needed & ~has).sum()))
     if not (needed & ~has).all():  # else a sweep of what is all on disk would tell nothing of its work
         yield ledger.told()
-    for count in _missing(asker, files[key], slab[needed], cancelled):
+    for count in _missing(asker, files[key], slab[needed], cancelled, budget):
         if count is None:
             yield None
             return
@@ -198,36 +216,51 @@ def _ask_slab(
 
 
 def _missing(
-    asker: Asker, file: EvidenceFile, slab: Int[np.ndarray, " n"], cancelled: Callable[[], bool]
+    asker: Asker, file: EvidenceFile, slab: Int[np.ndarray, " n"], cancelled: Callable[[], bool], budget: Budget
 ) -> Generator[int | None, None, None]:
     """Ask what the file lacks of `slab`; yields after each call how many tokens were settled by it, None to stop."""
     first = 0
     while first < len(slab):
         batch = next_batch(slab[first:], asker.rows)
         lacking = batch[~file.has(batch)]
-        if len(lacking):
-            step = asker.ask(lacking)
-            try:
-                while True:
-                    if cancelled():
-                        yield None
-                        return
-                    try:
-                        next(step)
-                    except StopIteration as finished:
-                        file.append(finished.value)
-                        yield len(lacking)
-                        break
-                    except Stopped:
-                        yield None
-                        return
-                    yield 0
-            except OutOfMemory:
-                if asker.rows == 1:
-                    raise
-                asker.rows = max(1, asker.rows // 2)
-                continue
+        allowed = lacking[: budget.room(asker, len(lacking))]
+        try:
+            for rows in _answers(asker, allowed, cancelled, budget) if len(allowed) else ():
+                if rows is None:
+                    yield None
+                    return
+                if len(rows):
+                    file.append(rows)
+                yield len(rows)
+        except OutOfMemory:
+            if asker.rows == 1:
+                raise
+            asker.rows = max(1, asker.rows // 2)
+            continue
+        if len(allowed) < len(lacking):
+            yield None
+            return
+        if refused := len(allowed) - int(file.has(allowed).sum()):
+            yield refused
         first += len(batch)
+
+
+def _answers(
+    asker: Asker, token_ids: Int[np.ndarray, " n"], cancelled: Callable[[], bool], budget: Budget
+) -> Generator[Evidence | None, None, None]:
+    """Evidence about `token_ids` as it comes, a call of the model each time; None to stop."""
+    step, nothing = asker.ask(token_ids), unanswered(asker.question.dtype, token_ids[:0])
+    while not cancelled():
+        try:
+            with budget.counting():
+                told = next(step)
+        except StopIteration as finished:
+            yield finished.value
+            return
+        except Stopped:
+            break
+        yield nothing if told is None else told
+    yield None
 
 
 def next_batch(left: Int[np.ndarray, " n"], most: int) -> Int[np.ndarray, " batch"]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 
 import torch
 
@@ -11,8 +12,11 @@ from explorer.base.records.record import Progress
 from explorer.engine.answers.verification.plan import Judged, Plan
 from explorer.engine.answers.verification.summary import Spent, failing_definitions
 from explorer.engine.answers.verification.sweep import Asking
-from explorer.engine.models.abilities import HasVocabulary
+from explorer.engine.models.abilities import BehindServer, HasVocabulary
+from explorer.engine.models.vocabulary import Vocabulary
 
+SHOWN = 5
+"""Refused tokens that are named."""
 LARGE = 50_000_000
 """Parameters from which the dtype decides how long a sweep takes."""
 
@@ -33,13 +37,24 @@ class Swept:
         self._began = time.monotonic()
         self._last = Asking(0, 0, 0)
         self._questions = max(len(plan.questions), 1)
-        self._how = how_it_runs(plan.model)
+        self.refused: dict[int, str] = {}
+        """Tokens that the server refuses to be asked about, and why."""
 
     @property
     def judged(self) -> Judged:
         """Of the tokens that are judged."""
         whole = self._judged
         return Judged(whole.verdicts[:, : self.tokens], whole.values[:, : self.tokens], whole.replies)
+
+    @property
+    def _how(self) -> str:
+        return how_it_runs(self._plan.model)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader must know of how it went."""
+        left = self._plan.model.left_out if isinstance(self._plan.model, BehindServer) else ()
+        return (*left, *_note_on_refused(self._plan.model.vocabulary, self.refused))
 
     @property
     def _seconds(self) -> float:
@@ -89,11 +104,21 @@ class Swept:
         )
 
 
+def _note_on_refused(vocabulary: Vocabulary, refused: Mapping[int, str]) -> tuple[str, ...]:
+    """Which tokens were not asked, and the server's words."""
+    if not refused:
+        return ()
+    shown = ", ".join(f"{each} {vocabulary.ref(each).text}" for each in sorted(refused)[:SHOWN])
+    more = f" and {len(refused) - SHOWN:,} more" * (len(refused) > SHOWN)
+    return (f"not asked, because the server refuses their prompts: {shown}{more} ({next(iter(refused.values()))})",)
+
+
 def how_it_runs(model: HasVocabulary) -> str:
     """'float32 on cpu, 2 threads': what the numbers and the speed depend on."""
     info = model.info
     if info.device != "cpu":
-        return f"{info.dtype} on {info.device}"
+        shared = f", {model.how}" if isinstance(model, BehindServer) and model.how else ""
+        return f"{info.dtype} on {info.device}{shared}"
     threads = torch.get_num_threads()
     emulated = info.dtype == "bfloat16" and not multiplies_bfloat16()
     dtype = "bfloat16 (emulated by this processor: float32 is faster)" if emulated else info.dtype

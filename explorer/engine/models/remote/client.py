@@ -11,7 +11,6 @@ import email.utils
 import json
 import os
 import random
-import threading
 import time
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
@@ -22,13 +21,14 @@ import httpx2
 from explorer.base.records.record import Progress
 from explorer.base.servers import Server
 from explorer.engine.models.errors import ModelError
+from explorer.engine.models.remote.loop import Loop
+from explorer.engine.models.remote.pace import Pace
 from explorer.engine.models.remote.words import ServerWords
-from explorer.engine.queue import Stopped, control_at_work
+from explorer.engine.models.spending import note_request
+from explorer.engine.queue import control_at_work
 
 T = TypeVar("T")
 
-LOOK_SECONDS = 0.1
-"""Seconds between two looks whether the request was cancelled."""
 CONNECT_SECONDS, READ_SECONDS, WHOLE_SECONDS = 5.0, 120.0, 600.0
 """To connect; between two parts of an answer; for a whole answer."""
 MOST_BYTES = 1 << 20
@@ -52,6 +52,10 @@ class Query:
     body: Any = None
     """Sent as JSON by POST; None: a GET."""
     most_bytes: int = MOST_BYTES
+    tokens_in: int = 0
+    """Of its prompts; counted each time it is sent."""
+    tokens_out: int = 0
+    """Of its replies, at most."""
 
 
 class Refused(Exception):
@@ -71,94 +75,67 @@ class Asks(Protocol):
         """The answer's bytes. Raises `ModelError`, or `Refused` for a status of 400, 404, 413 or 422."""
 
 
-@dataclass
-class Counts:
-    """What went over the line."""
-
-    requests: int = 0
-    received: int = 0
-    """Bytes."""
-    again: int = 0
-    """Tries after the first."""
-
-
 class Client:
     """Asks one server. Its coroutines run on the thread that calls `run`, one call at a time."""
 
-    def __init__(self, server: Server) -> None:
-        """Raises `ModelError` where the key's variable is not set."""
+    def __init__(self, server: Server, loop: Loop | None = None) -> None:
+        """`loop`: shared with the clients of other servers. Raises `ModelError` where the key's variable is not set."""
         self.server = server
+        self.loop = loop or Loop()
         key = _read_key(server)
         self.words = ServerWords(key, server.key_env)
-        self.counts = Counts()
         self.was_interrupted = False
         """Whether a connection broke or was refused since this was last set to False: another model may serve now."""
-        self._headers = {"Accept-Encoding": "identity"} | ({"Authorization": f"Bearer {key}"} if key else {})
-        self._lock = threading.Lock()
-        self._loop = asyncio.new_event_loop()
+        headers = {"Accept-Encoding": "identity"} | ({"Authorization": f"Bearer {key}"} if key else {})
+        self.most_breaks = TRIES
+        """Broken connections and missing answers after which a query is given up."""
+        self.pace = Pace(server.at_once)
         self._http = httpx2.AsyncClient(
             base_url=server.url,
-            headers=self._headers,
+            headers=headers,
             follow_redirects=False,
             trust_env=not server.is_loopback,
             timeout=httpx2.Timeout(READ_SECONDS, connect=CONNECT_SECONDS, pool=None),
             limits=httpx2.Limits(max_connections=server.at_once, keepalive_expiry=4.0),
         )
-        self._free = asyncio.Semaphore(server.at_once)
         self._not_before = 0.0
         """When the server wants to be asked again: no request is begun before."""
 
     def run(self, works: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
-        """The results of `works`, which may ask; the first error ends all of them.
-
-        Raises `Stopped` within a look once the request at work is cancelled: connections are closed, not waited for.
-        """
-        with self._lock:
-            return self._loop.run_until_complete(self._all(works))
-
-    async def _all(self, works: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
-        tasks = [asyncio.ensure_future(work) for work in works]
-        control = control_at_work()
-        pending: set[asyncio.Future[T]] = set(tasks)
-        try:
-            while pending:
-                done, pending = await asyncio.wait(pending, timeout=LOOK_SECONDS, return_when=asyncio.FIRST_EXCEPTION)
-                for task in done:
-                    task.result()
-                if control is not None and control.cancelled():
-                    raise Stopped("cancelled")
-            return [task.result() for task in tasks]
-        finally:
-            for task in pending:
-                task.cancel()
-            await asyncio.gather(*pending, return_exceptions=True)
+        """See `Loop.run`; `works` may ask."""
+        return self.loop.run(works)
 
     async def ask(self, query: Query) -> bytes:
         """See `Asks`."""
-        wait, last = FIRST_WAIT, ""
+        wait, last, breaks, tried = FIRST_WAIT, "", 0, 0
         for tried in range(TRIES):
             if tried:
-                self.counts.again += 1
                 await self._pause(wait * random.uniform(0.7, 1.0), last)
             wait = min(FIRST_WAIT * 2**tried, LONGEST_WAIT)
             try:
-                if (held := self._not_before - time.monotonic()) > 0:
-                    await self._pause(held, "it asked to wait")
-                async with self._free, asyncio.timeout(WHOLE_SECONDS):
-                    status, headers, content = await self._once(query)
+                async with self.pace.turn() as begun:
+                    if (held := self._not_before - time.monotonic()) > 0:
+                        await self._pause(held, "it asked to wait")
+                    async with asyncio.timeout(WHOLE_SECONDS):
+                        status, headers, content = await self._once(query)
             except (httpx2.TransportError, TimeoutError) as error:
                 self.was_interrupted = True
-                last = _how_it_failed(error)
+                last, breaks = _how_it_failed(error), breaks + 1
+                if breaks >= self.most_breaks:
+                    break
                 continue
             if status == 200:
+                self.pace.note_answer()
                 return content
             self._refuse_for_good(status, content)
+            if status == 429:
+                self.pace.lower(begun)
             last, asked = f"it answered {status}", _seconds_asked(headers)
             if asked is not None:
                 wait = min(asked / 0.7, LONGEST_WAIT)
                 self._not_before = max(self._not_before, time.monotonic() + min(asked, LONGEST_WAIT))
         raise ModelError(
-            f"the server at {self.server.place} does not answer: {last}, {TRIES} times",
+            f"the server at {self.server.place} does not answer: {last}, {tried + 1} times",
             hint="Look whether it runs; what was answered is kept.",
         )
 
@@ -168,6 +145,7 @@ class Client:
         request = self._http.build_request(
             method, self.server.url + query.path, content=content, headers={"Content-Type": "application/json"}
         )
+        note_request(query.tokens_in, query.tokens_out)
         response = await self._http.send(request, stream=True)
         try:
             received = bytearray()
@@ -180,8 +158,6 @@ class Client:
                     )
         finally:
             await response.aclose()
-        self.counts.requests += 1
-        self.counts.received += len(received)
         return response.status_code, response.headers, bytes(received)
 
     def _refuse_for_good(self, status: int, content: bytes) -> None:
@@ -210,10 +186,12 @@ class Client:
         await asyncio.sleep(seconds)
 
     def close(self) -> None:
+        """Close all connections, and the loop."""
+        self.loop.close(self.leave())
+
+    async def leave(self) -> None:
         """Close all connections."""
-        with self._lock:
-            self._loop.run_until_complete(self._http.aclose())
-            self._loop.close()
+        await self._http.aclose()
 
 
 def _read_key(server: Server) -> str:

@@ -195,7 +195,8 @@ class LlamaServer:
             "prompt": list(prompt), **_NEUTRAL, "n_probs": count, "logit_bias": [[forced, _FORCE]],
             "temperature": temperature, "seed": seed_of(0.5),
         }  # fmt: skip
-        answer = read_json(await self._asks.ask(Query("/completion", body, _BYTES_OF_ID * count + (1 << 16))), _Answer)
+        query = Query("/completion", body, _BYTES_OF_ID * count + (1 << 16), len(prompt), 1)
+        answer = read_json(await self._asks.ask(query), _Answer)
         if answer.tokens_evaluated != len(prompt):
             raise BadAnswer(f"the server read {answer.tokens_evaluated} ids where {len(prompt)} were sent")
         if len(answer.completion_probabilities) != 1 or answer.tokens != [forced]:

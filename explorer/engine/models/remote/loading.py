@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ import msgspec
 import torch
 
 from explorer.base.records.models import ModelInfo
-from explorer.base.servers import Server
+from explorer.base.servers import Server, at_url
 from explorer.engine.models.checkpoints.gguf_place import find_gguf, model_name
 from explorer.engine.models.checkpoints.tokenizer_files import read_json
 from explorer.engine.models.errors import ModelError
@@ -25,6 +25,7 @@ from explorer.engine.models.remote.fingerprint import Fingerprint, answers_to
 from explorer.engine.models.remote.llama_server import LlamaServer
 from explorer.engine.models.remote.model import RemoteModel
 from explorer.engine.models.remote.probing import Probed, has_id, probe, read_size
+from explorer.engine.models.remote.shared import Peer
 from explorer.engine.models.remote.vllm import Vllm
 from explorer.engine.models.source import WEIGHTS_ONLY, Progress, TokenizerChoice, parse_source
 from explorer.engine.models.vocabulary import Vocabulary
@@ -51,7 +52,7 @@ def connect(wish: RemoteWish, progress: Progress | None, naming: Naming) -> Remo
             f"the tokenizer of the model behind {wish.server.place} is needed here",
             hint="Name it by --tokenizer (a folder, a GGUF file or a hub id), or as tokenizer in [[servers]].",
         )
-    client = Client(wish.server)
+    client = Client(at_url(wish.server, wish.server.url))
     try:
         return _connect(client, wish, progress, naming)
     except Refused as refused:
@@ -67,19 +68,18 @@ def connect(wish: RemoteWish, progress: Progress | None, naming: Naming) -> Remo
 
 def _connect(client: Client, wish: RemoteWish, progress: Progress | None, naming: Naming) -> RemoteModel:
     server = wish.server
-    backend: Backend = (Vllm if server.kind == "vllm" else LlamaServer)(client, server.model)
+    backend = _backend_of(client, server)
     (about,) = client.run([backend.about()])
     (size,) = client.run([read_size(backend, about)])
     held = _read_vocabulary(wish, size, progress)
-    vocabulary = held.vocabulary if isinstance(held, EmbeddingsOnly) else held
+    vocabulary = _vocabulary_of(held)
     backend.vocab_size = size or vocabulary.size
     if not size and not client.run([has_id(backend, vocabulary.size - 1)])[0]:
         raise ModelError(
             f"the server's model has fewer ids than the {vocabulary.size:,} of this tokenizer",
             hint="Name the tokenizer of the model that is served.",
         )
-    if isinstance(backend, LlamaServer):
-        backend.use_vocabulary(vocabulary, _find_harmless(vocabulary))
+    _tell_vocabulary(backend, vocabulary)
     (probed,) = client.run([probe(backend, about, vocabulary)])
     began = time.monotonic()
     (answers,) = client.run([answers_to(backend, probed.prompts)])
@@ -89,7 +89,34 @@ def _connect(client: Client, wish: RemoteWish, progress: Progress | None, naming
     shown = client.words.clean(model_name(_last_part(about.model))) or server.short_name
     with naming(server.name or shown) as name:
         info = _describe(client, wish, about, probed, held, fingerprint.digest, name)
-        return RemoteModel(client, backend, held, info, fingerprint)
+        model = RemoteModel([Peer(client, backend), *_others(client, wish, backend, held)], held, info, fingerprint)
+        if wish.server.also:
+            model.check_unchanged()
+        return model
+
+
+def _others(client: Client, wish: RemoteWish, known: Backend, held: Vocabulary | EmbeddingsOnly) -> Iterator[Peer]:
+    """The other servers of the model; nothing is asked of them yet."""
+    for url in wish.server.also:
+        other = Client(at_url(wish.server, url), client.loop)
+        backend = _backend_of(other, wish.server)
+        backend.vocab_size = known.vocab_size
+        _tell_vocabulary(backend, _vocabulary_of(held))
+        yield Peer(other, backend)
+
+
+def _backend_of(client: Client, server: Server) -> Backend:
+    return (Vllm if server.kind == "vllm" else LlamaServer)(client, server.model)
+
+
+def _tell_vocabulary(backend: Backend, vocabulary: Vocabulary) -> None:
+    """What the answers of some servers are read with."""
+    if isinstance(backend, LlamaServer):
+        backend.use_vocabulary(vocabulary, _find_harmless(vocabulary))
+
+
+def _vocabulary_of(held: Vocabulary | EmbeddingsOnly) -> Vocabulary:
+    return held.vocabulary if isinstance(held, EmbeddingsOnly) else held
 
 
 def _last_part(model: str) -> str:
@@ -100,7 +127,7 @@ def _describe(
     client: Client, wish: RemoteWish, about: About, probed: Probed, held: Vocabulary | EmbeddingsOnly,
     digest: str, name: str,
 ) -> ModelInfo:  # fmt: skip
-    vocabulary = held.vocabulary if isinstance(held, EmbeddingsOnly) else held
+    vocabulary = _vocabulary_of(held)
     weights = held.info if isinstance(held, EmbeddingsOnly) else None
     return ModelInfo(
         name=name,

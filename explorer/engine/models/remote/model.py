@@ -17,17 +17,21 @@ from jaxtyping import Bool, Float32, Int, Int64
 
 from explorer.base.records.models import ModelInfo, Reach
 from explorer.base.servers import Server
-from explorer.engine.models.abilities import Embeddings, Scored
+from explorer.engine.models.abilities import Embeddings, Scored, Unasked
 from explorer.engine.models.errors import ModelError
 from explorer.engine.models.local import EmbeddingsOnly
 from explorer.engine.models.prediction import UNKNOWN, Prediction, Wanted, predict
 from explorer.engine.models.remote.backend import Backend, Likeliest
-from explorer.engine.models.remote.client import Client, Refused
+from explorer.engine.models.remote.client import Refused
 from explorer.engine.models.remote.fingerprint import Fingerprint
+from explorer.engine.models.remote.shared import Peer, Prompts, Servers, refusal
 from explorer.engine.models.vocabulary import Vocabulary
+from explorer.engine.queue import Stopped
 
 T = TypeVar("T")
 
+LEAST_ROWS = 128
+"""Prompts that are asked at once, at least."""
 FEW_TARGETS = 32
 """Targets of one prompt that are asked for one by one where the server does not tell all."""
 
@@ -36,12 +40,12 @@ class RemoteModel:
     """Implements `vocabulary`, `next_tokens`, `generation`, `ScoresReplies` and, with matrices, `weights`."""
 
     def __init__(
-        self, client: Client, backend: Backend, vocabulary: Vocabulary | EmbeddingsOnly, info: ModelInfo,
-        fingerprint: Fingerprint,
-    ) -> None:  # fmt: skip
-        """`vocabulary`: the tokenizer at hand, or the matrices of a `weights:` source with theirs."""
-        self._client, self._backend, self._held, self._info = client, backend, vocabulary, info
-        self._fingerprint = fingerprint
+        self, peers: Sequence[Peer], vocabulary: Vocabulary | EmbeddingsOnly, info: ModelInfo, fingerprint: Fingerprint
+    ) -> None:
+        """`peers`: the servers of the model, first the one that was asked what it tells; the clients of all share its
+        loop. `vocabulary`: the tokenizer at hand, or the matrices of a `weights:` source with theirs."""
+        self._client, self._held, self._info = peers[0].client, vocabulary, info
+        self._servers, self._fingerprint = Servers(peers, fingerprint), fingerprint
 
     @property
     def info(self) -> ModelInfo:
@@ -62,6 +66,31 @@ class RemoteModel:
     def seconds_a_request(self) -> float:
         """See `BehindServer`."""
         return self._fingerprint.seconds / len(self._fingerprint.prompts)
+
+    @property
+    def in_flight(self) -> int:
+        """See `BehindServer`."""
+        return sum(peer.client.pace.now for peer in self._servers.working)
+
+    @property
+    def rows_at_once(self) -> int:
+        """See `BehindServer`."""
+        return max(LEAST_ROWS, self.in_flight * self._backend.parts(LEAST_ROWS))
+
+    @property
+    def how(self) -> str:
+        """See `BehindServer`."""
+        return self._servers.how
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """See `BehindServer`."""
+        return self._servers.left_out
+
+    @property
+    def _backend(self) -> Backend:
+        """That of the first server that takes part."""
+        return self._servers.first.backend
 
     def count_requests(self, prompts: int, places: int) -> int:
         """See `BehindServer`."""
@@ -95,18 +124,16 @@ class RemoteModel:
 
     def score_replies(
         self, prompts: Sequence[Sequence[int]], targets: Sequence[int], places: int
-    ) -> Iterator[tuple[int, Scored]]:
+    ) -> Iterator[list[tuple[int, Scored | Unasked]]]:
         """See `ScoresReplies`."""
         self._check_prompts(prompts, places - 1)
-        size = self._backend.parts(len(prompts))
-        part = max(size, size * self._client.server.at_once)  # what is in flight at once
-        for first in range(0, len(prompts), part):
-            some = [
-                slice(at, min(at + size, first + part)) for at in range(first, min(first + part, len(prompts)), size)
-            ]
-            works = [self._backend.score(prompts[each], targets[each], places) for each in some]
-            for each, told in zip(some, self.ask(works), strict=True):
-                yield from enumerate(told, each.start)
+        asked = Prompts.of(prompts, targets, places, self._backend.parts(len(prompts)))
+        try:
+            for _ in self._client.loop.stream(self._servers.score(asked), asked.news):
+                yield asked.take()
+        except (ModelError, Stopped):
+            yield asked.take()
+            raise
 
     def whole(self, prompts: Sequence[Sequence[int]]) -> Float32[np.ndarray, "rows vocab"]:
         """Log-probabilities of all ids after each prompt, as the server gives them."""
@@ -134,30 +161,22 @@ class RemoteModel:
 
     def ask(self, works: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
         """The answers of the backend; raises `ModelError`, also where another model answers than the one loaded."""
+        first = self._servers.first
         try:
             answers = self._client.run(works)
         except Refused as refused:
-            raise ModelError(
-                f"the server at {self._client.server.place} refuses this ({refused.status}): {refused.said}",
-                hint="Take a shorter prompt, or look at the server's log.",
-            ) from None
-        if self._client.was_interrupted:
-            self.check_unchanged()
+            raise refusal(first.client, refused) from None
+        if first.client.was_interrupted:
+            self._client.run([self._servers.check_interrupted()])
         return answers
 
     def check_unchanged(self) -> None:
         """See `BehindServer`."""
-        self._client.was_interrupted = False
-        (now,) = self._client.run([self._fingerprint.again(self._backend)])
-        if changed := self._fingerprint.difference(now):
-            raise ModelError(
-                f"the server at {self._client.server.place} answers as another model than the one loaded: {changed}",
-                hint="Load it again; answers of the two are kept apart.",
-            )
+        self._client.run([self._servers.check_all()])
 
     def close(self) -> None:
         """Close the connections."""
-        self._client.close()
+        self._client.loop.close(self._servers.leave())
 
     def _check_prompts(self, prompts: Sequence[Sequence[int]], more: int) -> None:
         if not prompts or not all(len(prompt) for prompt in prompts):

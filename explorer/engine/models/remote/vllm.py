@@ -153,9 +153,8 @@ class Vllm:
         sent = [each if isinstance(each, str) else list(each) for each in prompts]
         body = {"model": self._model, "prompt": sent, "max_tokens": places, **_NEUTRAL, **said}
         length = sum(len(each) for each in sent)
-        content = await self._asks.ask(
-            Query("/v1/completions", body, most + 64 * length + 4096 * len(sent) + (1 << 16))
-        )
+        size = most + 64 * length + 4096 * len(sent) + (1 << 16)
+        content = await self._asks.ask(Query("/v1/completions", body, size, length, places * len(sent)))
         choices = sorted(read_json(content, _Answer).choices, key=lambda choice: choice.index)
         if [choice.index for choice in choices] != list(range(len(sent))):
             raise BadAnswer(f"it answers {len(choices)} of {len(sent)} prompts")

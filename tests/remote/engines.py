@@ -1,0 +1,35 @@
+"""An engine of tests: what it is asked, and models of fake servers in it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from explorer.base.records.models import LoadModel
+from explorer.base.records.verification import Verify
+from explorer.base.servers import Server
+from explorer.engine.handlers import Engine
+from explorer.engine.queue import Control
+from tests.behaviour.behaviour_fakes import run_through
+from tests.remote.conftest import STARLING
+
+PLAIN = Verify(model="rand", definitions=("plain",), token_ids=tuple(range(300, 340)), controls=0)
+MINER = msgspec.structs.replace(PLAIN, definitions=("glitchminer",))
+"""One place a prompt: quick to answer."""
+
+
+def answer(engine: Engine, request: Any) -> tuple[list[Any], Any]:
+    """The parts and the outcome of a request."""
+    return run_through(engine.begin(request, Control(cancelled=lambda: False, tell=lambda part: None)))
+
+
+def ask(engine: Engine, request: Any) -> Any:
+    """Its outcome alone."""
+    return answer(engine, request)[1]
+
+
+def load(engine: Engine, url: str, **chosen: Any) -> Any:
+    """The model behind a server that speaks as vLLM does; `chosen`: what the settings say of it."""
+    server = Server(url=url, kind="vllm", **chosen)
+    return ask(engine, LoadModel(source=str(server), tokenizer=STARLING, server=server)).info
