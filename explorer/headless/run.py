@@ -69,7 +69,12 @@ class Conversation:
             kind = UsageError if answered.outcome.wrong_usage else ExplorerError
             raise kind(answered.outcome.message, answered.outcome.hint)
         if isinstance(answered.outcome, Cancelled):
-            raise ExplorerError("stopped")
+            hint = (
+                "The same command goes on from there; a limit in [[servers]] may be raised."
+                if answered.outcome.why
+                else ""
+            )
+            raise ExplorerError(answered.outcome.why or "stopped", hint)
         return answered.outcome
 
     async def _stopped(self, pending: Pending) -> Answered:

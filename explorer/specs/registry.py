@@ -121,7 +121,8 @@ def summarise(outcome: Outcome) -> str:
     if isinstance(outcome, Failure):
         return f"failed: {prose(outcome.message)}"
     if isinstance(outcome, Cancelled):
-        return "cancelled" if outcome.partial is None else f"cancelled after: {summarise(outcome.partial)}"
+        how = prose(outcome.why) or "cancelled"
+        return how if outcome.partial is None else f"{how} after: {summarise(outcome.partial)}"
     words: str = REGISTRY.of_outcome(outcome).summarise(outcome)
     return words
 

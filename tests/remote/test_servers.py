@@ -12,7 +12,7 @@ import pytest
 from explorer.base.errors import ExplorerError
 from explorer.base.records.models import LoadModel, ModelInfo, ModelLoaded, Reach
 from explorer.base.records.unions import AnyRequest, Step
-from explorer.base.servers import Server, ServerEntry, find_server, is_server
+from explorer.base.servers import Server, ServerEntry, check_server, find_server, is_server
 from explorer.base.sources import portable_source
 from explorer.engine.answers.models import devices_to_load
 from explorer.sessions.checking.check import SessionChecker, compared_as
@@ -79,6 +79,15 @@ def test_a_key_goes_to_this_machine_or_through_https_and_is_no_setting() -> None
         find_server("server:a", [Server(name="a", url="https://h.org", kind="vllm", key_env="sk-12345")])
     for url in ("http://127.0.0.1:1", "http://localhost:1", "http://[::1]:1", "https://h.org"):
         assert find_server("server:a", [Server(name="a", url=url, kind="vllm", key_env="K")])
+    with pytest.raises(ExplorerError, match="would cross the network"):
+        check_server(Server(url="https://h.org", also=("http://h2.org",), kind="vllm", key_env="K"))
+
+
+def test_the_other_servers_of_a_model_are_spelled_as_the_first_and_each_once() -> None:
+    server = Server(url="http://A:1/v1", also=("http://b:2/v1/", "http://a:1", "http://B:2"), kind="vllm")
+    assert (check_server(server).url, check_server(server).also) == ("http://a:1", ("http://b:2",))
+    with pytest.raises(ExplorerError, match="no user, password or query"):
+        check_server(Server(url="http://a:1", also=("http://me:secret@b:2",), kind="vllm"))
 
 
 def test_settings_name_servers(tmp_path: Path) -> None:

@@ -241,6 +241,7 @@ def test_the_numbers_of_outcomes() -> None:
         " controls exact 0/8, exact or contains 0/8"
     )
     assert summarise(Cancelled()) == "cancelled"
+    assert summarise(Cancelled(partial=REPEATED, why="stopped: 9 requests")).startswith("stopped: 9 requests after: ")
     assert summarise(Cancelled(partial=REPEATED)) == f"cancelled after: {summarise(REPEATED)}"
     assert summarise(Roster(models=(), devices=())) == "no model is loaded"
 

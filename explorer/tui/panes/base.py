@@ -96,6 +96,6 @@ def run_progress(part: Progress) -> str:
     return ", ".join(fact for fact in facts if fact) + "; p pauses"
 
 
-def run_paused(done: int, what: str) -> str:
-    """How far a run came that the user stopped, in words: `done` tokens are `what`."""
-    return f"paused with {done:,} tokens {what}. Press p to resume."
+def run_paused(done: int, what: str, why: str = "") -> str:
+    """How far a run came that was stopped, in words: `done` tokens are `what`; `why`: by what, if not by the user."""
+    return f"{why or 'paused'} with {done:,} tokens {what}. Press p to resume."

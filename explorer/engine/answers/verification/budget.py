@@ -37,7 +37,7 @@ class Budget:
 
         fits = bisect_left(range(1, rows + 1), True, key=lambda count: bool(over(count)))
         if fits < rows:
-            self.reached = f"stopped, because one prompt more would take {' and '.join(over(fits + 1))}"
+            self.reached = f"stopped: one prompt more would take {' and '.join(over(fits + 1))}"
         return fits
 
     def _after(self, model: BehindServer, asker: Asker, rows: int) -> Cost:

@@ -124,11 +124,11 @@ class VerdictsPane(Pane):
             case Verify() as request, VerificationResult() as result:
                 self._take_result(request, result)
                 self._heading.say(view.summary_text(result))
-            case Verify() as request, Cancelled(partial=partial):
+            case Verify() as request, Cancelled(partial=partial, why=why):
                 done = partial.tokens if isinstance(partial, VerificationResult) else 0
                 if isinstance(partial, VerificationResult):
                     self._take_result(request, partial)
-                self._heading.say(run_paused(done, "tested"))
+                self._heading.say(run_paused(done, "tested", why))
             case ReadVerdicts(of=request), VerdictColumns() as columns if request == self.sweep.request:
                 self.sweep.take_matrix(columns)
                 self.redraw.ask()
