@@ -115,6 +115,21 @@ async def test_zoom_gives_one_pane_the_window_and_goes_with_the_keys(engine: Eng
         assert isinstance(with_keys(app), NeighboursPane)
 
 
+async def test_the_pane_with_the_keys_is_in_sight_in_a_window_of_another_size(engine: Engine, tmp_path: Path) -> None:
+    async with running(engine, tmp_path, models=("zoo:mynah",)) as (app, pilot):
+        for key, name in (("2", "repeat-pane"), ("1", "tokens-pane"), ("0", "map-pane")):
+            await press(pilot, key)
+            shared = {pane.id for pane in app.workspace.panes if pane.is_on_screen}
+            await pilot.resize_terminal(80, 24)
+            await until(pilot, lambda: app.screen.size.width == 80)
+            in_sight = [pane.id for pane in app.workspace.panes if pane.is_on_screen]
+            assert with_keys(app).id == name
+            assert in_sight == ([name, "detail-pane"] if name == "tokens-pane" else [name])
+            await pilot.resize_terminal(120, 40)
+            await until(pilot, lambda: app.screen.size.width == 120)
+            assert {pane.id for pane in app.workspace.panes if pane.is_on_screen} == shared
+
+
 @pytest.mark.parametrize(("size", "grows"), [((120, 40), "width"), ((80, 24), "height")])
 async def test_plus_and_minus_give_the_pane_with_the_keys_room(
     engine: Engine, tmp_path: Path, size: tuple[int, int], grows: str

@@ -223,6 +223,23 @@ async def test_a_selection_is_marked_and_escape_gives_it_up() -> None:
         assert sorted(marked) == [token_id for token_id in range(20) if token_id != 7], "7 was marked before"
 
 
+async def test_the_cross_stays_on_its_token_in_a_window_of_another_size() -> None:
+    app = MapHarness()
+    async with app.run_test(size=SIZES[1]) as pilot:
+        canvas = await shown(app, pilot)
+        for moved in (False, True):
+            if moved:
+                await pilot.press("shift+up", "shift+right")
+            before, cells = canvas.aim.cross, (canvas.columns, canvas.rows)
+            for size in ((80, 24), (60, 20), SIZES[1]):
+                await pilot.resize_terminal(*size)
+                await until(pilot, lambda size=size: canvas.app.screen.size == size)  # type: ignore[misc]
+                told = "\n".join(app.screen_lines())
+                assert ("selected 3" in told) is not moved
+            assert (canvas.columns, canvas.rows) == cells
+            assert canvas.aim.cross == before
+
+
 async def test_a_walk_goes_from_token_to_nearest_token_and_never_back() -> None:
     app = MapHarness()
     async with app.run_test(size=SIZES[1]) as pilot:
@@ -265,6 +282,11 @@ async def test_a_window_that_stands_is_recorded_once_and_shown_again_without_the
         lines = "\n".join(again.screen_lines())
         assert "◆" in lines
         assert any("\u2800" < character <= "\u28ff" for character in lines)
+        again.pane.focus_content()
+        await pilot.pause()
+        enabled = {key for key, active in again.screen.active_bindings.items() if active.enabled}
+        assert {"left", "plus", "home"} <= enabled
+        assert not {"full_stop", "enter", "x", "h"} & enabled, "they need every token; in a replay . is the next step"
         again.pane.clear()
         await pilot.pause()
         assert "Press M" in "\n".join(again.screen_lines())

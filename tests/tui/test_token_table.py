@@ -295,6 +295,12 @@ def test_decimal_points_of_a_column_stand_in_one_line(scale: float) -> None:
     assert len(set(shown)) > 100, "three digits of the spread tell most tokens apart"
 
 
+def test_what_the_decimals_leave_nothing_of_is_not_called_nought() -> None:
+    form = NumberFormat.of(np.array([0.0, 4.8e-8, 3e-4, -3e-4, *np.linspace(0.1, 0.7, 60)], dtype=np.float32))
+    assert [form.show(value).strip() for value in (0.0, 4.8e-8, 3e-4, 6e-4)] == ["0.000", "<.001", "<.001", "0.001"]
+    assert form.show(-3e-4).strip() == ">-.001"
+
+
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_numbers_that_are_none_keep_the_width(value: float) -> None:
     form = NumberFormat.of(np.array([0.5, -12.25, math.nan, math.inf], dtype=np.float32))

@@ -52,7 +52,7 @@ async def open_panes(stage: Stage) -> None:
 def hear_commands(stage: Stage) -> None:
     """The panes show what they show at first; before this only a few commands can be given."""
     stage.is_open = True
-    stage.workspace.name_tabs(stage.size.width)
+    stage.workspace.fit_window()
     stage.refresh_bindings()
     for problem in stage.dispatcher.key_problems():
         stage.remark(problem, problem=True)

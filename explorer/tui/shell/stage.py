@@ -161,8 +161,7 @@ class Stage(Guarded, App[None]):
             self.workspace.show_tab(event.tab.id or "tokens")
 
     def on_resize(self, event: events.Resize) -> None:
-        self.workspace.share_room()
-        self.workspace.name_tabs(event.size.width)
+        self.call_later(self.workspace.fit_window)  # Textual keeps the new size after this
 
     def _handle_exception(self, error: Exception) -> None:
         """An unexpected error is told and the program continues; where no notice could be seen, it ends."""

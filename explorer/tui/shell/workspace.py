@@ -211,13 +211,14 @@ class Workspace:
         if self.is_open:
             self.room.share()
 
-    def name_tabs(self, width: int) -> None:
-        """Write the titles that fit a row of `width` cells into the row of tabs."""
+    def fit_window(self) -> None:
+        """Divide the window as wide as it is now, and write the titles that fit into the row of tabs."""
+        self.share_room()
         if self.is_open:
             from textual.widgets import Tab, Tabs
 
             tabs = self._app.default_screen.query_one("#tabs", Tabs)
-            for name, label in tab_labels(self.tabs, width).items():
+            for name, label in self.labels().items():
                 tab = tabs.query_one(f"#{name}", Tab)
                 if tab.label_text != label:
                     tab.label = Content(label)

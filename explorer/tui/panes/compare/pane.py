@@ -26,7 +26,7 @@ class ComparePane(BlocksPane):
     """Asks about the marked tokens of the model whose vocabulary is in the table."""
 
     pane_title: ClassVar[str] = "Compare"
-    hint: ClassVar[str] = f"Mark {FEWEST} to {MOST} tokens with space, then press c: they are shown side by side."
+    hint: ClassVar[str] = f"Mark {FEWEST} to {MOST} tokens with space, then press c."
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from explorer.base.records.maps import Window
-from explorer.tui.panes.map.windows import Cell, place_of, window_of_cells
+from explorer.tui.panes.map.windows import Cell, cell_of, place_of, window_of_cells
 
 Shape = Literal["box", "right", "left"]
 """Of a selection: from corner to corner, or all tokens on one side of an upright line."""
@@ -19,10 +19,23 @@ class Aim:
     """A cross, and a selection that grows as it moves."""
 
     cross: Cell = (0, 0)
+    place: tuple[float, float] | None = None
+    """Where on the plane the cross was put, finer than its cell; None: it was moved from cell to cell."""
     shape: Shape | None = None
     """None: nothing is selected."""
     corner: Cell = (0, 0)
     """Where the box began."""
+    screen: Cell = (1, 1)
+    """Cells across and down that the cells here are of."""
+
+    @classmethod
+    def middle(cls, columns: int, rows: int) -> Aim:
+        """With the cross in the middle of a screen of that size."""
+        return cls((columns // 2, rows // 2), screen=(columns, rows))
+
+    def at(self, cell: Cell) -> Aim:
+        """The same with the cross in another cell."""
+        return replace(self, cross=cell, place=None)
 
     def select(self) -> Aim:
         """Begin a box at the cross; again: the right side of a line; again: its left side."""
@@ -31,6 +44,13 @@ class Aim:
     def inside(self, columns: int, rows: int) -> Aim:
         """The same on a screen of that size."""
         return replace(self, cross=_within(self.cross, columns, rows), corner=_within(self.corner, columns, rows))
+
+    def resized(self, window: Window, columns: int, rows: int) -> Aim:
+        """The same places of the plane in the cells of a screen of another size."""
+        place = self.place or place_of(*self.cross, window, *self.screen)
+        cross = cell_of(*place, window, columns, rows) or self.cross
+        corner = cell_of(*place_of(*self.corner, window, *self.screen), window, columns, rows) or self.corner
+        return replace(self, cross=cross, place=place, corner=corner, screen=(columns, rows)).inside(columns, rows)
 
     def selected(self, window: Window, columns: int, rows: int) -> Window | None:
         """The part of the plane that is selected; a side without an edge is infinite."""

@@ -15,7 +15,7 @@ from explorer.tui.panes.map.threshold import HistogramView, Parted
 from explorer.tui.shell.guarded import Guarded
 from explorer.tui.widgets.heading import Heading
 
-HINT = "Press M: the whole vocabulary on a plane. Arrows move the cross, + and - zoom, enter goes to the token there."
+HINT = "Press M to map the whole vocabulary on a plane."
 
 
 class MapBody(Guarded, Vertical):
@@ -49,6 +49,8 @@ class MapBody(Guarded, Vertical):
     def say(self, text: str, *, problem: bool = False) -> None:
         """In place of the axes: what is under way, or what went wrong."""
         self._heading.say(text, problem=problem)
+        if self.canvas.scene is None:
+            self._status.update(Content(""))
 
     def show_histogram(self, parted: Parted | None) -> None:
         """In place of the map the histogram of its colour, or the map again; the keys go along."""

@@ -78,8 +78,7 @@ class MapCanvas(Guarded, Widget, can_focus=True):
         self.drawn = Drawn()
         self.aim = Aim()
         self._whole: Window = (0.0, 1.0, 0.0, 1.0)
-        self._wanted = 0
-        self._is_drawing = False
+        self._wanted, self._is_drawing = 0, False
 
     # ── what the pane calls ──
 
@@ -88,7 +87,8 @@ class MapCanvas(Guarded, Widget, can_focus=True):
         self.scene = scene
         if scene is not None and anew:
             self._whole = scene.window
-            self.aim = Aim((self.columns // 2, self.rows // 2))
+            self.aim = Aim.middle(self.columns, self.rows)
+        self.refresh_bindings()
         self.redraw()
 
     @property
@@ -122,12 +122,12 @@ class MapCanvas(Guarded, Widget, can_focus=True):
             across, up = (right - left) / 2, (top - bottom) / 2
             self.look_through((x - across, x + across, y - up, y + up))
             cell = self.columns // 2, self.rows // 2
-        self._take_aim(replace(self.aim, cross=cell), by_hand=False)
+        self._take_aim(replace(self.aim, cross=cell, place=(x, y)), by_hand=False)
 
     def look_through(self, window: Window) -> None:
         """Show another window of the scene."""
         if self.scene is not None:
-            self.scene = self.scene.through(window)
+            self.scene, self.aim = self.scene.through(window), self.aim.at(self.aim.cross)
             self.redraw()
 
     def redraw(self) -> None:
@@ -157,7 +157,7 @@ class MapCanvas(Guarded, Widget, can_focus=True):
 
     def action_move(self, across: int, down: int) -> None:
         """Move the cross; at an edge the window moves."""
-        wanted = replace(self.aim, cross=(self.aim.cross[0] + across, self.aim.cross[1] + down))
+        wanted = self.aim.at((self.aim.cross[0] + across, self.aim.cross[1] + down))
         inside = wanted.inside(self.columns, self.rows)
         beyond = wanted.cross[0] - inside.cross[0], inside.cross[1] - wanted.cross[1]
         if self.scene is not None and beyond != (0, 0):
@@ -183,21 +183,23 @@ class MapCanvas(Guarded, Widget, can_focus=True):
 
     def action_drop(self) -> None:
         """Give the selection up."""
-        self._take_aim(Aim(self.aim.cross))
+        self._take_aim(replace(self.aim, shape=None))
 
     def action_tell(self, what: str) -> None:
         """Let the pane act."""
         self.post_message(ActWanted(what))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Escape is this widget's as long as there is a selection, and only that can be marked."""
-        needs_selection = action == "drop" or parameters == ("mark",)
-        return self.aim.shape is not None if needs_selection else super().check_action(action, parameters)
+        """Escape is a key here while something is selected; a recorded map has no keys that need every token."""
+        if action == "drop" or parameters == ("mark",):
+            return self.aim.shape is not None
+        is_whole = self.scene is not None and not self.scene.is_recorded
+        return is_whole if action in ("select", "tell") else super().check_action(action, parameters)
 
     def on_click(self, event: events.Click) -> None:
         """The cross goes to the mouse; a double click opens the token there."""
         if event.x >= GUTTER and event.y < self.rows:
-            self._take_aim(replace(self.aim, cross=(event.x - GUTTER, event.y)))
+            self._take_aim(self.aim.at((event.x - GUTTER, event.y)))
             if event.chain == 2:
                 self.action_tell("open")
 
@@ -225,7 +227,7 @@ class MapCanvas(Guarded, Widget, can_focus=True):
         self.app.theme_changed_signal.subscribe(self, lambda theme: self.redraw())
 
     def on_resize(self, event: events.Resize) -> None:
-        self.aim = self.aim.inside(self.columns, self.rows)
+        self.aim = self.aim.resized(self.scene.window if self.scene else self._whole, self.columns, self.rows)
         self.redraw()
 
     def on_focus(self) -> None:

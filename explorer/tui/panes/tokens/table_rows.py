@@ -42,9 +42,13 @@ class NumberFormat:
         return cls(width=max(5, *(len(f"{end:.{decimals}f}") for end in ends)), decimals=decimals)
 
     def show(self, value: float) -> str:
-        """`value` right-justified to `width`; a dash where the units stand for NaN."""
+        """`value` right-justified to `width`; a dash where the units stand for NaN, and `<.001` where the decimals
+        would make it nought."""
         if math.isnan(value):
             return "–".rjust(self.width - self.decimals - (1 if self.decimals else 0)).ljust(self.width)
+        if self.decimals and 0 < abs(value) < 0.5 * 10.0**-self.decimals:
+            bound = f".{1:0{self.decimals}}"
+            return (f"<{bound}" if value > 0 else f">-{bound}").rjust(self.width)
         return f"{value:.{self.decimals}f}".rjust(self.width).replace("inf", "∞".rjust(3))
 
 
