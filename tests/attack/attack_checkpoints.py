@@ -20,7 +20,9 @@ from random import Random
 
 from explorer.base.errors import ExplorerError
 from explorer.base.records.inspect import InspectToken
+from explorer.base.records.lineage import FindLineage
 from explorer.base.records.logprobs import ReadLogprobs
+from explorer.base.records.maps import PLANES, ReadMap, ViewMap
 from explorer.base.records.models import LoadModel, ModelLoaded
 from explorer.base.records.neighbours import FindNeighbours
 from explorer.base.records.record import Failure
@@ -55,13 +57,19 @@ def load_requests(folder: Path) -> Iterator[LoadModel]:
         yield LoadModel(source=f"{prefix}{folder}", allow_pickle=True)
 
 
-def requests_of(model: str, *, can_run: bool) -> Iterator[AnyRequest]:
-    """A few things to ask of a loaded model."""
+def requests_of(model: str, base: str, *, can_run: bool) -> Iterator[AnyRequest]:
+    """A few things to ask of a loaded model, and of what it has of `base`, which is not altered."""
     yield ReadVocabulary(model=model)
     yield InspectToken(model=model, token_id=40)
     yield FindNeighbours(model=model, token_id=40, k=5)
+    for plane in PLANES:
+        yield ReadMap(model=model, plane=plane, token_id=40)
+    yield ReadMap(model=model, plane="input_norm", other=base)
+    yield ViewMap(model=model, token_id=40, named=(41, 42), suspects=3, references=3)
     if not can_run:
         return
+    for child, of in ((model, base), (base, model)):
+        yield FindLineage(children=(child,), bases=(of,), templates=TEMPLATES[:1], indicator="input_norm", samples=2)
     yield RepeatBack(model=model, token_id=40, template=TEMPLATES[0], controls=1, max_new_tokens=4)
     yield ReadLogprobs(models=(model,), prompt="the mynah")
     yield ReadLogprobs(models=(model,), template=TEMPLATES[0], token_id=40)
@@ -79,9 +87,10 @@ def attack_one(base: Path, work: Path, seed: int) -> Found:
     said: list[str] = []
     wrong: list[str] = []
     engine = Engine()
+    sound = _ask(engine, LoadModel(source=str(base), allow_pickle=True), [], wrong)
     for load in load_requests(work):
         name = _ask(engine, load, said, wrong)
-        for request in requests_of(name, can_run=not load.source.startswith("weights:")) if name else ():
+        for request in requests_of(name, sound, can_run=not load.source.startswith("weights:")) if name else ():
             _ask(engine, request, said, wrong)
     return Found(how, tuple(said), tuple(wrong))
 

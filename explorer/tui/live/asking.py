@@ -121,8 +121,8 @@ class Asking:
             self._front.remark("No run over many tokens is under way: v verifies, a proves.")
 
     def cancel(self) -> None:
-        """Stop what runs; where that is not heard, end the engine; where nothing runs, keys go to the table; in the
-        table, its filter is cleared."""
+        """End the engine that does not hear; or else stop what runs; where all of it is stopping, keys go to the table,
+        so that `esc` leads out of every text field whatever runs; in the table, its filter is cleared."""
         if self._runs.is_deaf:
             self._front.force()
         elif stopped := self._runs.cancel():

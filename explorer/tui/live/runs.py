@@ -94,14 +94,17 @@ class Runs:
         return pending.number
 
     def cancel(self, which: Callable[[Request], bool] = any_request) -> int:
-        """Ask the engine to stop every such request under way; how many there were."""
-        stopped = {number: running for number, running in self.running.items() if which(running.pending.request)}
-        for number, running in stopped.items():
+        """Ask the engine to stop every such request under way that was not asked to before; how many there were."""
+        asked = [
+            number
+            for number, running in self.running.items()
+            if running.stopping_since is None and which(running.pending.request)
+        ]
+        for number in asked:
             self.client.cancel(number)
-            if running.stopping_since is None:
-                running.stopping_since = time.monotonic()
-                asyncio.get_running_loop().call_later(PATIENCE, self._check_heard, number)
-        return len(stopped)
+            self.running[number].stopping_since = time.monotonic()
+            asyncio.get_running_loop().call_later(PATIENCE, self._check_heard, number)
+        return len(asked)
 
     @property
     def is_deaf(self) -> bool:
@@ -116,8 +119,9 @@ class Runs:
             self.ears.deaf(running.pending.request)
 
     def pause(self) -> int:
-        """Stop the runs that keep on disk what they have; how many there were."""
-        return self.cancel(is_resumable)
+        """Stop the runs that keep on disk what they have; how many are stopping."""
+        self.cancel(is_resumable)
+        return sum(is_resumable(running.pending.request) for running in self.running.values())
 
     def resume(self) -> int:
         """Ask again for what was paused; how many runs there were."""
