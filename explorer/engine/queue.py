@@ -53,6 +53,14 @@ def control_at_work() -> Control | None:
     return getattr(_at_work, "control", None)
 
 
+def stop_if_cancelled() -> None:
+    """Raise `Stopped` where the request that this thread works on was cancelled: for what takes long where no handler
+    can look."""
+    control = control_at_work()
+    if control is not None and control.cancelled():
+        raise Stopped("cancelled")
+
+
 Begin = Callable[[AnyRequest, Control], Work]
 """Makes the generator that answers a request."""
 

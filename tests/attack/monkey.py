@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import string
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -16,12 +17,14 @@ from textual.geometry import Size
 from textual.keys import _character_to_key
 
 from explorer.base.records.record import Failure
+from explorer.base.records.speakability import ProveSpeakability
 from explorer.base.records.verification import Verify
 from explorer.pipe.client import EngineClient
 from explorer.sessions.file.reader import SessionFile
 from explorer.sessions.file.store import SessionWriter, read_session
 from explorer.settings import Settings
 from explorer.tui.live.app import ExplorerApp
+from explorer.tui.live.runs import is_resumable
 from explorer.tui.panes.session.pane import SessionPane
 from explorer.tui.replay.app import ReplayApp
 from explorer.tui.screens.ask_line import AskLine
@@ -89,13 +92,18 @@ class Found:
     left: int = 0
     """How often a key or a box led to another screen of the program, or out of it."""
     gaps: Gaps = field(default_factory=Gaps)
+    panes: Counter[str] = field(default_factory=Counter)
+    """Keys that each pane of the right column got while it was shown."""
+    asked: Counter[str] = field(default_factory=Counter)
+    """Steps of the sessions, by kind of request."""
     wrong: list[str] = field(default_factory=list)
 
     @property
     def line(self) -> str:
         milliseconds = [1000 * gap for gap in (self.gaps.longest, self.gaps.longest_work, self.gaps.themed)]
         gap = "gap {:.0f} ms, work {:.0f} ms, another theme {:.0f} ms".format(*milliseconds)
-        return f"{self.kind}, seed {self.seed}: {self.keys} keys, left {self.left} times; {gap} ({self.gaps.during})"
+        gap += f" ({self.gaps.during}); shown {dict(self.panes)}; steps {dict(self.asked)}"
+        return f"{self.kind}, seed {self.seed}: {self.keys} keys, left {self.left} times; {gap}"
 
 
 class Monkey:
@@ -194,13 +202,14 @@ async def _play_on(app: Stage, monkey: Monkey, found: Found, keys: int) -> None:
     try:
         while found.keys < keys and app.is_running and not app._exit:
             if isinstance(app, ExplorerApp) and found.keys % SWEEP_EVERY == 0 and app.is_open:
-                _begin_sweep(app)
+                _begin_sweep(app, monkey.chance)
             monkey.act()
             found.keys += 1
+            found.panes[app.workspace.focus.right] += 1
             await asyncio.sleep(monkey.chance.choice((0, 0, 0.005, 0.02, 0.05)))
         if not app._exit:
             await _still_answers(app, monkey)
-            found.wrong += _bad_steps(app)
+            _look_at_steps(app, found)
     finally:
         if watch is not None:
             watch.cancel()
@@ -210,11 +219,12 @@ def _is_ready(app: Stage) -> bool:
     return app.is_open and (not isinstance(app, ExplorerApp) or len(app.selection.roster.models) == len(MODELS))
 
 
-def _begin_sweep(app: ExplorerApp) -> None:
-    """A verification of the whole vocabulary, where none is under way."""
+def _begin_sweep(app: ExplorerApp, chance: Random) -> None:
+    """A verification or the proofs of a whole vocabulary, where none is under way."""
     model = app.selection.model
-    if model is not None and not any(isinstance(run.pending.request, Verify) for run in app.runs.running.values()):
-        app.post_message(Ask(Verify(model=model.name)))
+    if model is not None and not any(is_resumable(run.pending.request) for run in app.runs.running.values()):
+        name = model.name
+        app.post_message(Ask(chance.choice((Verify(model=name), ProveSpeakability(model=name)))))
 
 
 async def _still_answers(app: Stage, monkey: Monkey) -> None:
@@ -234,14 +244,15 @@ async def _still_answers(app: Stage, monkey: Monkey) -> None:
     await _wait(lambda: app.query_one(SessionPane).is_on_screen, _ANSWERS, f"f5 is dead, after {last}")
 
 
-def _bad_steps(app: Stage) -> list[str]:
-    """Failures of the session that are faults of the program, and a session that cannot be read."""
+def _look_at_steps(app: Stage, found: Found) -> None:
+    """Count what was asked; failures that are faults of the program, and a session that cannot be read, are wrong."""
     if not isinstance(app, ExplorerApp):
-        return []
+        return
     session = read_session(app.session.path)
+    found.asked.update(type(step.request).__name__ for step in session.steps)
     said = [step.outcome.message for step in session.steps if isinstance(step.outcome, Failure)]
-    bad = [one for one in said if "bug" in one or "Traceback" in one or "internal" in one.lower()]
-    return bad + ([session.warning] if session.warning else [])
+    found.wrong += [one for one in said if "bug" in one or "Traceback" in one or "internal" in one.lower()]
+    found.wrong += [session.warning] if session.warning else []
 
 
 async def _wait(holds: Callable[[], bool], seconds: float, otherwise: str) -> None:

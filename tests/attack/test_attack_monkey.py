@@ -9,7 +9,7 @@ import pytest
 from tests.attack.monkey import play
 
 
-@pytest.mark.parametrize(("kind", "keys"), [("replay", 50), ("early", 60)])
+@pytest.mark.parametrize(("kind", "keys"), [("explorer", 40), ("replay", 50), ("early", 60)])
 async def test_no_keys_end_the_program_or_make_it_deaf(
     kind: str, keys: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

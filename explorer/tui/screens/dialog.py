@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from textual._callback import invoke
 from textual.app import ComposeResult
+from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
@@ -55,6 +56,13 @@ class Dialog(Guarded, ModalScreen[Result], Generic[Result]):
     def compose_body(self) -> ComposeResult:
         """The widgets in the box."""
         yield Static(Content(""))
+
+    def dismiss(self, result: Result | None = None) -> AwaitComplete:
+        """As Textual has it, but only where this box has the keys: of two keys pressed fast the second one would be
+        taken for whatever has them by then, and close that."""
+        if self.app.screen_stack[-1:] != [self]:
+            return AwaitComplete()
+        return super().dismiss(result)
 
     def action_leave(self) -> None:
         """Close without a result."""

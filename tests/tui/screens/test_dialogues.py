@@ -352,3 +352,17 @@ def test_formatted_ids_read_back_the_same(ids: tuple[int, ...]) -> None:
 def test_wrong_ids_are_named(text: str, said: str) -> None:
     with pytest.raises(ValueError, match=re.escape(said)):
         parse_ids(text, 100)
+
+
+async def test_a_box_that_has_gone_closes_no_other() -> None:
+    """`enter` twice in a row: the second one is handled when the box has given way to the next."""
+    first, second = ModelsScreen(ROSTER, CATALOGUE), HelpScreen({}, COMMANDS, ())
+    app = DialogueApp(first)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        first.dismiss(None)
+        await app.push_screen(second)
+        first.dismiss(ModelChoice("select"))
+        await pilot.pause()
+        assert app.screen is second
+        assert app.result is None

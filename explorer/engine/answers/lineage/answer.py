@@ -6,8 +6,9 @@ and no fatherhood: a child can be nearer to a sister than to its base.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 import msgspec
 import numpy as np
@@ -39,7 +40,9 @@ from explorer.engine.answers.meaning import read_encoder
 from explorer.engine.behaviour.errors import BehaviourError
 from explorer.engine.behaviour.prompts import check_token_id
 from explorer.engine.models.abilities import running
-from explorer.engine.queue import Control, Work
+from explorer.engine.queue import Control, Stopped, Work
+
+Told = TypeVar("Told", bound=Progress | LineagePart)
 
 
 def answer(engine: Holdings, request: FindLineage, control: Control) -> Work:
@@ -48,28 +51,42 @@ def answer(engine: Holdings, request: FindLineage, control: Control) -> Work:
     if request.published:
         return judge_published(request.published)
     _check_request(request)
+    kept: list[Lineage] = []
+    try:
+        return (yield from _find(engine, request, control, kept))
+    except Stopped:
+        return Cancelled(partial=kept[-1] if kept else None)
+
+
+def _find(engine: Holdings, request: FindLineage, control: Control, kept: list[Lineage]) -> Work:
+    """The lineage; what there is of it is added to `kept` again and again. Raises `Stopped` once cancelled."""
     answers = yield from _get_ready(engine, request)
     named = _named(answers[request.bases[0]].known, request)
     tested: dict[tuple[str, str], Tested] = {}
     found = LineagePart(pairs=(), favourites=())
     looked = Looked()
     for child in request.children:
-        for part in _test_child(child, request, answers, named, tested, looked):
+        for part in _until_cancelled(_test_child(child, request, answers, named, tested, looked), control):
             if isinstance(part, LineagePart):
                 found = LineagePart(pairs=found.pairs + part.pairs, favourites=found.favourites + part.favourites)
-            elif control.cancelled():
-                return Cancelled(partial=_result(found, tested, request, answers) if found.pairs else None)
+                kept.append(Lineage(pairs=found.pairs, favourites=found.favourites))
             yield part
     result = _result(found, tested, request, answers)
+    kept.append(result)
     plan, tree = plan_children(result, tested, request), plan_tree(answers, request, named)
-    for part in ask_all([*plan.wanted(), *tree.wanted()], request.templates):
-        if control.cancelled():
-            return Cancelled(partial=result)
-        yield part
+    yield from _until_cancelled(ask_all([*plan.wanted(), *tree.wanted()], request.templates), control)
     result = tree.finish(plan.finish(result, request), request)
+    kept.append(result)
     related = [(pair, tested[pair.child, pair.candidate]) for pair in result.pairs if pair.verdict == "related"]
     sampled = yield from sample_replies(related, request, control.cancelled)
     return Cancelled(partial=result) if sampled is None else msgspec.structs.replace(result, samples=sampled)
+
+
+def _until_cancelled(parts: Iterator[Told], control: Control) -> Iterator[Told]:
+    for part in parts:
+        if control.cancelled() and not isinstance(part, LineagePart):
+            raise Stopped("cancelled")
+        yield part
 
 
 def _test_child(

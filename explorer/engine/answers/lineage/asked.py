@@ -18,11 +18,16 @@ from explorer.engine.answers.vocabulary import Read, unsuspected, zoo_name
 from explorer.engine.behaviour.batching import rows_at_once
 from explorer.engine.behaviour.prompts import check_context, fill_template
 from explorer.engine.models.abilities import GeneratesReplies
+from explorer.engine.models.hearing import heard_inside
 from explorer.engine.models.prediction import Wanted
+from explorer.engine.queue import stop_if_cancelled
 from explorer.tables.table import set_aside
 
 SUSPECTED = 2_000
 """Tokens of a candidate that are looked through for some that the child has too."""
+
+LOOK = 8_192
+"""Tokens from one look to the next whether the request was cancelled."""
 
 
 @dataclass(frozen=True)
@@ -139,6 +144,8 @@ def shared_tokens(candidate: Known, child: Known) -> dict[bytes, tuple[int, int]
     size = min(one.size, one.tokenizer_size)
     shared: dict[bytes, tuple[int, int]] = {}
     for token_id in range(size):
+        if token_id % LOOK == 0:
+            stop_if_cancelled()
         token = one.token_bytes(token_id)
         found = token_id if same and token_id < other.size else other.find(token)
         if token and found is not None:
@@ -180,8 +187,10 @@ class Answers:
         every = np.arange(model.info.vocab_size, dtype=np.int64)
         for first in range(0, len(new), rows):
             some = prompts[first : first + rows]
+            stop_if_cancelled()
             targets = np.tile(every, (len(some), 1))
-            told = model.start([prompt.ids for prompt in some]).read(Wanted(targets=targets))
+            with heard_inside(model):
+                told = model.start([prompt.ids for prompt in some]).read(Wanted(targets=targets))
             self.told.bounded |= not bool(told.exact.all())
             for slot, logprobs, exact in zip(new[first : first + rows], told.logprobs, told.exact, strict=True):
                 self.told.rows[template, slot] = np.where(exact, logprobs, np.float32(-np.inf))
@@ -189,7 +198,8 @@ class Answers:
     def rows(
         self, template: Template, slots: Sequence[tuple[int, ...]], outputs: Int64[np.ndarray, " outputs"]
     ) -> Float32[np.ndarray, "tokens outputs"]:
-        """The log-probabilities of `outputs` after each slot."""
+        """The log-probabilities of `outputs` after each slot. Whoever compares them comes by here for each prompt."""
+        stop_if_cancelled()
         return np.stack([self.told.rows[template, slot][outputs] for slot in slots])
 
 

@@ -18,6 +18,7 @@ from explorer.engine.behaviour.batching import MOST_ROWS
 from explorer.engine.behaviour.prompts import fill_template
 from explorer.engine.core.lineage import cka
 from explorer.engine.models.abilities import HasHidden, has_hidden
+from explorer.engine.models.hearing import heard_inside
 from explorer.engine.models.out_of_memory import out_of_memory_as_failure
 
 TOKENS = 120
@@ -90,7 +91,8 @@ def _read(model: HasHidden, prompts: Sequence[Sequence[int]]) -> Iterator[Float3
     rows = max(1, min(MOST_ROWS, _MOST_NUMBERS // (len(prompts[0]) * model.info.d_model * (depth + 1))))
     for first in range(0, len(prompts), rows):
         ids = torch.tensor([list(prompt) for prompt in prompts[first : first + rows]], device=hf.device)
-        with out_of_memory_as_failure(hf.device, f"the states of {ids.numel()} tokens"), torch.no_grad():
+        noun = f"the states of {ids.numel()} tokens"
+        with out_of_memory_as_failure(hf.device, noun), heard_inside(model), torch.no_grad():
             told = hf.base_model(input_ids=ids, output_hidden_states=True, use_cache=False).hidden_states
             chosen = [told[layer][:, -1].float().cpu() for layer in _layers(depth)]
         yield from torch.stack(chosen, dim=1).numpy()

@@ -12,10 +12,11 @@ from jaxtyping import Int64
 
 from explorer.base.records.lineage import FEWEST, FindLineage, Lineage
 from explorer.base.records.lineage_tree import LineageTree, TreeJoint
-from explorer.engine.answers.lineage.asked import Answers
+from explorer.engine.answers.lineage.asked import LOOK, Answers
 from explorer.engine.core.lineage.exact import Matrix
 from explorer.engine.core.lineage.similarity import pearson
 from explorer.engine.core.lineage.tree import find_joints, reach_of_chance
+from explorer.engine.queue import stop_if_cancelled
 
 FEWEST_MODELS = 4
 
@@ -110,6 +111,8 @@ def _share(models: Sequence[Answers]) -> dict[bytes, tuple[int, ...]]:
     first = models[0].known.model.vocabulary
     shared: dict[bytes, tuple[int, ...]] = {}
     for token_id in range(min(first.size, first.tokenizer_size)):
+        if token_id % LOOK == 0:
+            stop_if_cancelled()
         token = first.token_bytes(token_id)
         ids = [token_id, *(model.known.find(token) for model in models[1:])]
         found = tuple(each for each in ids if each is not None)

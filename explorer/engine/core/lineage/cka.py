@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float, Float64
 
 from explorer.engine.core.lineage.exact import ROUNDING
+from explorer.engine.queue import stop_if_cancelled
 
 Gram = Float64[np.ndarray, "tokens tokens"]
 DRAWS = 1_999
@@ -49,6 +50,7 @@ def compare_grams(one: Gram, other: Gram, seed: int, draws: int = DRAWS) -> Cka:
     generator, n = np.random.default_rng(seed), len(one)
     null = np.empty(draws)
     for draw in range(draws):
+        stop_if_cancelled()
         order = generator.permutation(n)
         null[draw] = (one[np.ix_(order, order)] * other).sum() / size
     deviation = float(null.std())

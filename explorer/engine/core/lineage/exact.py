@@ -17,13 +17,15 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64, Int64
 
+from explorer.engine.queue import stop_if_cancelled
+
 Matrix = Float64[np.ndarray, "tokens tokens"]
 DRAWS = 99_999
 """Permutations drawn: the smallest p is 1 in 100,000, so that Holm over 10 candidates still reaches .001."""
 ROUNDING = 1e-5
 """Of the greatest entry: variation below it is what rounding of float32 leaves."""
-_AT_ONCE = 4_000_000
-"""Entries permuted at once."""
+_AT_ONCE = 1_000_000
+"""Entries permuted at once, from one look whether the request was cancelled to the next."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,7 @@ def permute(matrix: Matrix, seed: int, draws: int = DRAWS) -> Permuted | None:
     tolerance = 1e-12 * max(1.0, abs(observed))
     as_large, done, places = 0, 0, np.arange(n)
     while done < draws:
+        stop_if_cancelled()
         count = min(max(1, _AT_ONCE // n), draws - done)
         order = generator.permuted(np.broadcast_to(places, (count, n)), axis=1)
         as_large += int((matrix[order, places].sum(axis=1) >= observed - tolerance).sum())
@@ -150,6 +153,7 @@ def flip_signs(differences: Float64[np.ndarray, " tokens"], seed: int, draws: in
     observed, done, as_large = float(differences.sum()), 0, 0
     tolerance = 1e-12 * max(1.0, float(np.abs(differences).sum()))
     while done < draws:
+        stop_if_cancelled()
         count = min(max(1, _AT_ONCE // max(1, len(differences))), draws - done)
         signs: Int64[np.ndarray, "draws tokens"] = generator.integers(0, 2, (count, len(differences))) * 2 - 1
         as_large += int((signs @ differences >= observed - tolerance).sum())

@@ -16,6 +16,7 @@ import numpy as np
 from jaxtyping import Float, Int64
 
 from explorer.engine.core.lineage.exact import fixed_points_p
+from explorer.engine.queue import stop_if_cancelled
 
 Neurons = Float[np.ndarray, "neurons d_model"]
 AT_MOST = 1_024
@@ -76,6 +77,7 @@ def assign(one: Neurons, other: Neurons, seed: int) -> Int64[np.ndarray, " neuro
     shuffled first, so that ties cannot favour the truth."""
     from scipy.optimize import linear_sum_assignment
 
+    stop_if_cancelled()
     order = np.random.default_rng(seed).permutation(len(one))
     rows, columns = linear_sum_assignment(_unit(one)[order] @ _unit(other).T, maximize=True)
     assigned = np.empty(len(one), dtype=np.int64)

@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Float, Float64
 
 from explorer.engine.core.lineage.exact import Permuted, permute
+from explorer.engine.queue import stop_if_cancelled
 
 Rows = Float[np.ndarray, "rows d_model"]
 COORDINATES = 2_048
@@ -42,6 +43,7 @@ def compare_rows(blocks: Iterable[tuple[Rows, Rows]], d_model: int, seed: int) -
     product: Float64[np.ndarray, "kept kept"] = np.zeros((len(kept), len(kept)))
     rows, equal, cosines = 0, 0, 0.0
     for one, other in blocks:
+        stop_if_cancelled()
         told = _told(one) & _told(other)
         one, other = one[told], other[told]
         rows += len(one)
