@@ -61,6 +61,20 @@ def stop_if_cancelled() -> None:
         raise Stopped("cancelled")
 
 
+def until_cancelled(work: Work, control: Control) -> Work:
+    """`work`, looked at before each of its parts; `Cancelled` once the user stopped it, between two parts or inside."""
+    while not control.cancelled():
+        try:
+            yield next(work)
+        except StopIteration as end:
+            outcome: AnyOutcome = end.value
+            return outcome
+        except Stopped:
+            break
+    work.close()
+    return Cancelled()
+
+
 Begin = Callable[[AnyRequest, Control], Work]
 """Makes the generator that answers a request."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Sequence
 from itertools import chain, combinations
 from typing import Any
@@ -13,6 +14,7 @@ from explorer.base.errors import ExplorerError
 from explorer.base.records.lineage import PROMPTS, FindLineage, Lineage, LineagePair, LineagePart
 from explorer.base.records.unions import Cancelled
 from explorer.base.templates import find_template
+from explorer.engine import queue
 from explorer.engine.answers.lineage.asked import Answers, Matter, ask_all, know
 from explorer.engine.answers.lineage.kept import KeptAnswers
 from explorer.engine.answers.lineage.rungs import Pair, summed
@@ -26,6 +28,8 @@ from tests.engine_work import answer, outcome_of
 
 BASES = ("mynah", "lyrebird", "starling")
 CHILDREN = {"mynah-instruct": "mynah", "lyrebird-instruct": "lyrebird"}
+DEEP = ("forward", "permute", "flip_signs", "shared_tokens", "compare_rows", "assign", "compare_grams")
+"""Functions in which a lineage on a real model spends seconds."""
 TEMPLATES = tuple(map(find_template, PROMPTS))
 
 
@@ -290,3 +294,27 @@ def test_strangers_are_independent_on_all_tokens_that_were_never_trained(engine:
     related = {pair for family in families for pair in combinations(family, 2)}
     assert all(found[pair] > 30 for pair in related), found
     assert all(abs(z) < 3 for pair, z in found.items() if pair not in related), found
+
+
+def test_a_cancellation_is_heard_inside_a_rung_and_inside_a_call_of_a_model(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever the queue's flag is set, nothing but the look that follows it is done."""
+    sites: list[str] = []
+    stop_at = ""
+
+    def cancelled() -> bool:
+        frames = [frame.name for frame in traceback.extract_stack()]
+        sites.extend(each for each in DEEP if each in frames)
+        return bool(stop_at) and stop_at in frames
+
+    control = Control(cancelled=cancelled, tell=print)
+    monkeypatch.setattr(queue._at_work, "control", control, raising=False)
+    request = FindLineage(
+        children=("mynah-instruct",), bases=("mynah",), references=("lyrebird",), templates=TEMPLATES[:1], count=7
+    )
+    for stop_at in ("", *DEEP):
+        monkeypatch.setattr(engine, "said", KeptAnswers())
+        outcome = outcome_of(engine.begin(request, control))
+        assert isinstance(outcome, Cancelled if stop_at else Lineage), stop_at
+    assert set(sites) == set(DEEP)

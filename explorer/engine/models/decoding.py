@@ -19,6 +19,7 @@ from explorer.engine.models.errors import ModelError
 from explorer.engine.models.head import Head, is_sliceable
 from explorer.engine.models.out_of_memory import is_out_of_memory, out_of_memory_as_failure
 from explorer.engine.models.prediction import Prediction, Wanted, predict
+from explorer.engine.queue import Stopped
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -139,7 +140,7 @@ class Runner:
         try:
             yield
         except Exception as error:  # a stranger's architecture and config raise anything
-            if isinstance(error, ModelError) or is_out_of_memory(error) or "CUDA" in str(error):
+            if isinstance(error, ModelError | Stopped) or is_out_of_memory(error) or "CUDA" in str(error):
                 raise  # after a CUDA error nothing on the device can be trusted
             raise ModelError(
                 f"{type(self.model).__name__} cannot read these tokens: {' '.join(str(error).split())[:200]}",

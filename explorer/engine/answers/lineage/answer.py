@@ -6,9 +6,8 @@ and no fatherhood: a child can be nearer to a sister than to its base.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import replace
-from typing import TypeVar
 
 import msgspec
 import numpy as np
@@ -40,9 +39,7 @@ from explorer.engine.answers.meaning import read_encoder
 from explorer.engine.behaviour.errors import BehaviourError
 from explorer.engine.behaviour.prompts import check_token_id
 from explorer.engine.models.abilities import running
-from explorer.engine.queue import Control, Stopped, Work
-
-Told = TypeVar("Told", bound=Progress | LineagePart)
+from explorer.engine.queue import Control, Work, until_cancelled
 
 
 def answer(engine: Holdings, request: FindLineage, control: Control) -> Work:
@@ -52,21 +49,19 @@ def answer(engine: Holdings, request: FindLineage, control: Control) -> Work:
         return judge_published(request.published)
     _check_request(request)
     kept: list[Lineage] = []
-    try:
-        return (yield from _find(engine, request, control, kept))
-    except Stopped:
-        return Cancelled(partial=kept[-1] if kept else None)
+    outcome = yield from until_cancelled(_find(engine, request, control, kept), control)
+    return Cancelled(partial=kept[-1]) if isinstance(outcome, Cancelled) and kept else outcome
 
 
 def _find(engine: Holdings, request: FindLineage, control: Control, kept: list[Lineage]) -> Work:
-    """The lineage; what there is of it is added to `kept` again and again. Raises `Stopped` once cancelled."""
+    """The lineage; what there is of it is added to `kept` again and again."""
     answers = yield from _get_ready(engine, request)
     named = _named(answers[request.bases[0]].known, request)
     tested: dict[tuple[str, str], Tested] = {}
     found = LineagePart(pairs=(), favourites=())
     looked = Looked()
     for child in request.children:
-        for part in _until_cancelled(_test_child(child, request, answers, named, tested, looked), control):
+        for part in _test_child(child, request, answers, named, tested, looked):
             if isinstance(part, LineagePart):
                 found = LineagePart(pairs=found.pairs + part.pairs, favourites=found.favourites + part.favourites)
                 kept.append(Lineage(pairs=found.pairs, favourites=found.favourites))
@@ -74,19 +69,12 @@ def _find(engine: Holdings, request: FindLineage, control: Control, kept: list[L
     result = _result(found, tested, request, answers)
     kept.append(result)
     plan, tree = plan_children(result, tested, request), plan_tree(answers, request, named)
-    yield from _until_cancelled(ask_all([*plan.wanted(), *tree.wanted()], request.templates), control)
+    yield from ask_all([*plan.wanted(), *tree.wanted()], request.templates)
     result = tree.finish(plan.finish(result, request), request)
     kept.append(result)
     related = [(pair, tested[pair.child, pair.candidate]) for pair in result.pairs if pair.verdict == "related"]
     sampled = yield from sample_replies(related, request, control.cancelled)
     return Cancelled(partial=result) if sampled is None else msgspec.structs.replace(result, samples=sampled)
-
-
-def _until_cancelled(parts: Iterator[Told], control: Control) -> Iterator[Told]:
-    for part in parts:
-        if control.cancelled() and not isinstance(part, LineagePart):
-            raise Stopped("cancelled")
-        yield part
 
 
 def _test_child(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Bool, Float32, Int64
@@ -48,6 +49,11 @@ class Known:
     """Tokens that are no output to compare: never trained, special, padding."""
     ordinary: Bool[np.ndarray, " vocab"]
     """Tokens that are ordinary for sure."""
+
+    @cached_property
+    def telling(self) -> frozenset[int]:
+        """Tokens that were never trained, and that the model does not answer alike."""
+        return self.never - self.alike
 
     def find(self, token: bytes) -> int | None:
         """The id of a token by its exact bytes."""
@@ -106,9 +112,7 @@ def choose_matter(candidate: Known, child: Known, request: FindLineage, named: S
         tokens = [token for token in dict.fromkeys(named) if token in shared]
     else:
         both = sorted(
-            token
-            for token, (one, other) in shared.items()
-            if one in candidate.never - candidate.alike and untrained(child, other)
+            token for token, (one, other) in shared.items() if one in candidate.telling and untrained(child, other)
         )
         order = np.random.default_rng(request.seed).permutation(len(both))
         tokens = [both[place] for place in order[: request.count]]

@@ -65,7 +65,7 @@ def _choose(pair: Pair, request: FindLineage) -> list[tuple[int, int]]:
     both = sorted(
         (one, other)
         for one, other in shared_tokens(candidate, child).values()
-        if one in candidate.never - candidate.alike and untrained(child, other)
+        if one in candidate.telling and untrained(child, other)
     )
     order = np.random.default_rng(request.seed).permutation(len(both))
     return [both[place] for place in order[:TOKENS]]

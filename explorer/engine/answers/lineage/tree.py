@@ -129,5 +129,5 @@ def _untrained(models: Sequence[Answers], shared: Mapping[bytes, tuple[int, ...]
     return sorted(
         token
         for token, ids in shared.items()
-        if all(not each.never or token_id in each.never - each.alike for token_id, each in zip(ids, known, strict=True))
+        if all(not each.never or token_id in each.telling for token_id, each in zip(ids, known, strict=True))
     )

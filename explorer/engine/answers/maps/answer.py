@@ -3,44 +3,30 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Generator
 
 import numpy as np
 
 from explorer.base.records.maps import MapView, ReadMap, ViewMap, VocabularyMap
 from explorer.base.records.neighbours import Space
-from explorer.base.records.record import Array, Progress
-from explorer.base.records.unions import AnyOutcome, Cancelled
+from explorer.base.records.record import Array
 from explorer.engine.answers.holdings import Holdings
 from explorer.engine.answers.maps.axes import Column, Source, axis_of
 from explorer.engine.answers.maps.kept import Telling
 from explorer.engine.answers.maps.pairs import place_pair
 from explorer.engine.answers.maps.planes import place_tokens, proposed_plane
 from explorer.engine.models.abilities import weights_of
-from explorer.engine.queue import Control, Work
+from explorer.engine.queue import Control, Work, until_cancelled
 from explorer.tables.maps import PlacedMap
 
 
 def answer_read(engine: Holdings, request: ReadMap, control: Control) -> Work:
     """The whole map. Raises `UsageError` for a plane, axis or token that there is not."""
-    return (yield from _until_cancelled(find_map(engine, request), control))
+    return (yield from until_cancelled(find_map(engine, request), control))
 
 
 def answer_view(engine: Holdings, request: ViewMap, control: Control) -> Work:
     """A view of the map. Raises `UsageError` likewise."""
-    return (yield from _until_cancelled(_find_view(engine, request), control))
-
-
-def _until_cancelled(work: Generator[Progress, None, AnyOutcome], control: Control) -> Work:
-    while not control.cancelled():
-        try:
-            part = next(work)
-        except StopIteration as finished:
-            outcome: AnyOutcome = finished.value
-            return outcome
-        yield part
-    work.close()
-    return Cancelled()
+    return (yield from until_cancelled(_find_view(engine, request), control))
 
 
 def _find_view(engine: Holdings, request: ViewMap) -> Telling[MapView]:
