@@ -13,7 +13,6 @@ import msgspec
 from platformdirs import user_config_path, user_state_path
 
 from explorer.base.errors import ExplorerError
-from explorer.base.files import write_whole
 from explorer.base.records.models import LoadModel
 from explorer.base.servers import NAMED, Server, ServerEntry, check_server, find_server, is_server
 from explorer.base.sources import portable_source
@@ -132,6 +131,12 @@ def read_settings(
     place = path or Path(environment.get(PREFIX + "SETTINGS") or settings_file())
     chosen = _from_file(place, required=path is not None) | _from_environment(environment)
     chosen |= {name: value for name, value in (flags or {}).items() if value is not None}
+    return checked_settings(chosen, place)
+
+
+def checked_settings(chosen: Mapping[str, Any], place: Path) -> Settings:
+    """What was chosen in the file at `place` and elsewhere, as settings. Raises `ExplorerError` naming what is
+    wrong."""
     try:
         settings = msgspec.convert(chosen, Settings, strict=False)
         for template in settings.templates:
@@ -179,24 +184,3 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
             continue
         chosen[field.name] = value.split() if field.name in ("models", "lists") else value
     return chosen
-
-
-def remember_theme(theme: str, path: Path | None = None) -> None:
-    """Write `theme` into the settings file; everything else in it stays as it is, with its comments and order.
-
-    Raises `ExplorerError` where the file is no TOML, which is then left alone; OSError where it cannot be written.
-    """
-    import tomlkit  # only needed here
-    from tomlkit.exceptions import ParseError
-
-    place = path or settings_file()
-    try:
-        content = tomlkit.parse(place.read_bytes().decode() if place.exists() else "")
-    except (UnicodeDecodeError, ParseError) as error:
-        raise ExplorerError(f"settings file {place}: {error}", hint="Correct the file, or move it away.") from error
-    if "theme" in content or not content:
-        content["theme"] = theme
-    else:  # after the tables it would belong to the last of them
-        content = tomlkit.parse(f"{tomlkit.dumps({'theme': theme})}{tomlkit.dumps(content)}")
-    place.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(place, [tomlkit.dumps(content).encode()])

@@ -27,7 +27,7 @@ MODELS = ("zoo:mynah", "zoo:mynah-instruct")
 LOOK = 0.005
 """Seconds from one look to the next. A look at a flag costs nothing, a pilot's pause asks every widget."""
 LOOKS = 3
-WAITING = {"ask", "copy", "export", "models", "note", "play", "save", "sessions", "unused"}
+WAITING = {"ask", "copy", "export", "models", "server", "note", "play", "save", "sessions", "unused"}
 """Groups of workers that wait for what the user does next."""
 
 

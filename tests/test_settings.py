@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
 from explorer import cli
 from explorer.base.errors import ExplorerError
-from explorer.settings import FIRST_MODELS, Settings, engine_words, read_settings, remember_theme
+from explorer.base.servers import ServerEntry
+from explorer.settings import FIRST_MODELS, Settings, engine_words, read_settings
+from explorer.settings_file import add_server, remember_theme
 
 
 @pytest.fixture
@@ -145,3 +149,66 @@ def test_an_engine_that_is_no_command_line_is_said_in_one_line(
 
 def test_an_engine_of_blanks_is_the_one_of_this_machine() -> None:
     assert engine_words(Settings(engine="  ")) == engine_words(Settings()) == ()
+
+
+LAB = ServerEntry(name="lab", url="http://127.0.0.1:8000/v1/", kind="vllm", key_env="LAB_KEY", at_once=8)
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "",
+        COMMENTED,
+        '[[servers]]\nname = "old"  # mine\nurl = "http://h:1"\nkind = "llama"\n',
+        'servers = [{ name = "old", url = "http://h:1", kind = "llama" }]  # mine\nseed = 4\n',
+    ],
+)
+def test_a_server_is_added_and_the_rest_of_the_file_stays(tmp_path: Path, before: str) -> None:
+    path = tmp_path / "deep" / "settings.toml"
+    path.parent.mkdir()
+    if before:
+        path.write_text(before, encoding="utf-8")
+    had = read_settings(path, environment={}) if before else Settings()
+    kept = add_server(LAB, path)
+    settings = read_settings(path, environment={})
+    assert settings == msgspec.structs.replace(had, servers=(*had.servers, kept))
+    text = path.read_text(encoding="utf-8")
+    assert kept.url == "http://127.0.0.1:8000"
+    assert all(line in text for line in before.splitlines() if not line.startswith("servers"))
+    assert text.count("# mine") == before.count("# mine")
+    assert "price" not in text, "what is as usual is not written"
+    assert [one.name for one in path.parent.iterdir()] == ["settings.toml"]
+    more = add_server(msgspec.structs.replace(LAB, name="b", also=("http://127.0.0.1:8001",)), path)
+    assert read_settings(path, environment={}).servers[-2:] == (kept, more)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"name": ""}, "a server's name has letters"), ({"name": "a b"}, "a server's name has letters"),
+        ({"name": "old"}, "a server is called 'old' already"), ({"url": "127.0.0.1:8000"}, "must be http://host:port"),
+        ({"url": "http://h.org"}, "LAB_KEY would cross the network"), ({"url": "http://a:b@h"}, "no user, password"),
+        ({"key_env": "hf_abcDEF123secret"}, "never the key itself"), ({"key_env": "sk-secret"}, "never the key itself"),
+        ({"also": ("http://h.org",)}, "would cross the network"),
+    ],
+)  # fmt: skip
+def test_a_server_that_cannot_be_used_is_not_written(tmp_path: Path, changes: dict[str, Any], said: str) -> None:
+    path = tmp_path / "settings.toml"
+    before = '[[servers]]\nname = "old"\nurl = "http://h:1"\nkind = "llama"\n'
+    path.write_text(before)
+    with pytest.raises(ExplorerError, match=said) as refused:
+        add_server(msgspec.structs.replace(LAB, **changes), path)
+    assert "secret" not in refused.value.line
+    assert path.read_text() == before
+
+
+@pytest.mark.parametrize(
+    "before", ["servers = 3\n", "seed = 'x'\n", "seed = \n", "[[servers]]\nname = 'a'\n", "[servers]\n"]
+)
+def test_a_file_that_is_wrong_takes_no_server(tmp_path: Path, before: str) -> None:
+    path = tmp_path / "settings.toml"
+    path.write_text(before)
+    with pytest.raises(ExplorerError) as refused:
+        add_server(LAB, path)
+    assert str(path) in refused.value.line
+    assert path.read_text() == before

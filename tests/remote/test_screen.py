@@ -10,8 +10,9 @@ from explorer.base.records.repeat_back import RepeatBack, RepeatBackResult
 from explorer.base.servers import ServerEntry
 from explorer.engine.handlers import Engine
 from explorer.sessions.file.store import SessionWriter, read_session
-from explorer.settings import Settings
+from explorer.settings import Settings, read_settings
 from explorer.tui.live.app import ExplorerApp
+from explorer.tui.widgets.option_line import Field
 from tests.app_driver import asked, on_screen, screen_text, settled, until
 from tests.direct_client import DirectClient
 from tests.remote.fake_vllm import FakeVllm
@@ -43,3 +44,32 @@ async def test_its_tokens_are_browsed_asked_and_what_it_cannot_do_is_said(vllm: 
         await pilot.press("m")
         await until(pilot, lambda: "names its 20 likeliest tokens and those asked for" in screen_text(app))
         await pilot.press("escape")
+
+
+async def test_a_server_is_added_on_the_screen_kept_in_the_settings_and_loaded(vllm: FakeVllm, tmp_path: Path) -> None:
+    file = tmp_path / "settings.toml"
+    file.write_text("seed = 3  # lucky\n")
+    settings = Settings(models=(), seed=3)
+    session = SessionWriter(tmp_path / "s.jsonl")
+    app = ExplorerApp(DirectClient(Engine()), session, settings, file)  # type: ignore[arg-type]
+    async with on_screen(app, (80, 24)) as pilot:
+        await until(pilot, lambda: app.is_open)
+        await pilot.press("m")
+        await settled(pilot)
+        await pilot.press("a")
+        await settled(pilot)
+        assert "Add a server" in screen_text(app)
+        for typed in ("lab", None, "vllm.example", None, None, "zoo:starling"):
+            await pilot.press(*(typed or ()), "tab")
+        await pilot.press("enter")
+        await until(pilot, lambda: "a server's URL must be http://host:port" in screen_text(app))
+        assert file.read_text() == "seed = 3  # lucky\n"
+        field = app.screen.query_one("#server-url", Field)
+        field.value = vllm.url
+        field.focus()
+        await pilot.press("enter")
+        await until(pilot, lambda: any(info.name == "lab" for info in app.selection.roster.models))
+        await until(pilot, lambda: not app.runs.running)
+    assert file.read_text().startswith("seed = 3  # lucky\n")
+    (server,) = read_settings(file, {}).servers
+    assert (server.name, server.url, server.kind, server.tokenizer) == ("lab", vllm.url, "vllm", "zoo:starling")

@@ -22,6 +22,7 @@ from explorer.specs.registry import REGISTRY, resolve
 from explorer.tui.panes.base import Pane
 from explorer.tui.panes.takeaway import Clip
 from explorer.tui.replay.app import ReplayApp
+from explorer.tui.screens.add_server import AddServer
 from explorer.tui.screens.ask_line import AskLine
 from explorer.tui.screens.copy_menu import CopyMenu
 from explorer.tui.screens.defect import DefectScreen
@@ -110,6 +111,7 @@ def dialogues(folder: Path) -> dict[str, Dialog[Any]]:
         "defect": DefectScreen(Defect("ValueError: no such column", f"Traceback:\n{traceback}")),
         "unused": UnusedScreen(references, 3072, text_of=lambda token_id: f"<unused{token_id}>"),
         "copy": CopyMenu([Clip(f"form {number} of the token", str) for number in range(30)]),
+        "add-server": AddServer(lambda entry: entry),
     }  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from explorer.base.records.models import ListModels, ModelCatalogue
 from explorer.base.records.notes import WriteNote
 from explorer.base.records.record import Failure
 from explorer.base.records.vocabulary import ReadVocabulary, VocabularyColumns
+from explorer.base.servers import NAMED
 from explorer.sessions.file.form import SUFFIX
 from explorer.settings import state_folder
 from explorer.tui.shell.guarded import Work, run_guarded
@@ -62,6 +63,8 @@ class Dialogues:
         elif choice.action == "retry":
             if (failed := app.models.failures.get(choice.source)) is not None:
                 app.models.load(failed.request)
+        elif choice.action == "add server":
+            self._open("server", self._add_server)
         elif choice.action == "dismiss":
             app.models.dismiss(choice.source)
         elif choice.action == "unload":
@@ -70,6 +73,17 @@ class Dialogues:
             for info in app.selection.roster.models:
                 if info.name == choice.model:
                     app.models.choose(info)
+
+    async def _add_server(self) -> None:
+        """Describe a server, keep it in the settings, and load its model."""
+        from explorer.settings_file import add_server
+        from explorer.tui.screens.add_server import AddServer
+
+        keep = partial(add_server, path=self._app.looks.path)
+        server = await self._app.push_screen_wait(AddServer(keep))
+        if server is not None:
+            self._app.models.add_server(server)
+            self._app.models.load(self._app.models.request_for(f"{NAMED}{server.name}"))
 
     async def _fill_catalogue(self, screen: ModelsScreen) -> None:
         """What else could be loaded, as soon as the engine says so."""

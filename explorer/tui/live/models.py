@@ -25,7 +25,7 @@ from explorer.base.records.record import Failure
 from explorer.base.records.token_lists import MatchTokenList, TokenListMatched
 from explorer.base.records.unions import Cancelled, Step
 from explorer.base.records.vocabulary import ReadVocabulary, VocabularyColumns
-from explorer.base.servers import check_server
+from explorer.base.servers import ServerEntry, check_server
 from explorer.base.text import visible
 from explorer.pipe.client import RESTART, EngineClient
 from explorer.sessions.file.known_places import KnownPlaces
@@ -105,6 +105,10 @@ class Models:
             CatalogueEntry(source=str(each), origin="settings", description=f"server {each.name}")
             for each in map(check_server, self._settings.servers)
         )
+
+    def add_server(self, server: ServerEntry) -> None:
+        """A server that is in the settings from now on."""
+        self._settings = msgspec.structs.replace(self._settings, servers=(*self._settings.servers, server))
 
     # ── asking ──
 

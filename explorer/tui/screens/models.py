@@ -24,7 +24,7 @@ from explorer.tui.widgets.row_list import RowList
 class ModelChoice:
     """What the user decided."""
 
-    action: Literal["load", "unload", "select", "retry", "dismiss"]
+    action: Literal["load", "unload", "select", "retry", "dismiss", "add server"]
     source: str = ""
     """Of a load that failed, to retry or to dismiss; of a loaded model."""
     model: str = ""
@@ -35,10 +35,10 @@ class ModelChoice:
 
 class ModelsScreen(Dialog[ModelChoice]):
     """Enter on a loaded model selects it, on another loads it (again, where that failed); `x` unloads a model, or
-    dismisses a failure; a source may be typed."""
+    dismisses a failure; `a` adds a server to the settings; a source may be typed."""
 
     dialog_title: ClassVar[str] = "Models"
-    keys_line: ClassVar[str] = "enter select, load · x unload, dismiss · tab options · esc close"
+    keys_line: ClassVar[str] = "enter select, load · x unload · a add server · tab options · esc close"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("q", "leave", "close", show=False)]
     DEFAULT_CSS = """
     ModelsScreen {
@@ -153,6 +153,10 @@ class ModelsScreen(Dialog[ModelChoice]):
             self.dismiss(ModelChoice("dismiss", source=entry))
         else:
             self._say("Only a loaded model (●) can be unloaded.")
+
+    def key_a(self) -> None:
+        """Describe a server, which is then kept in the settings."""
+        self.dismiss(ModelChoice("add server"))
 
     def _load(self, source: str) -> None:
         self.dismiss(ModelChoice("load", request=self._form.request(source)))

@@ -10,7 +10,8 @@ from typing import Any
 from textual.app import App
 
 from explorer.base.errors import ExplorerError
-from explorer.settings import Settings, remember_theme, settings_file
+from explorer.settings import Settings, settings_file
+from explorer.settings_file import remember_theme
 from explorer.tui.shell.themes import RAMP, ThemeError, load_themes, read_theme, themes_dir
 
 PLAIN_RAMP = ("#5f5fd7", "#5f87d7", "#5fafd7", "#5fd7af", "#afd75f", "#ffd75f", "#ffffaf")
@@ -29,7 +30,7 @@ class Looks:
     def __init__(self, app: App[Any], settings: Settings, settings_path: Path | None, tell: Tell) -> None:
         self._app = app
         self._chosen = settings.theme
-        self._path = settings_path
+        self.path = settings_path
         self._tell = tell
         self.names: list[str] = []
         """Our themes and the user's own, once they are read; without those of Textual."""
@@ -49,7 +50,7 @@ class Looks:
     def read_all(self) -> None:
         """Our themes and the user's own."""
         problems: list[str] = []
-        own = (self._path or settings_file()).parent / "themes"
+        own = (self.path or settings_file()).parent / "themes"
         for theme in load_themes(themes_dir(), own, report=problems.append):
             self._app.register_theme(theme)
             self.names.append(theme.name)
@@ -71,7 +72,7 @@ class Looks:
         """Use a theme and keep it in the settings file."""
         self._app.theme = name
         try:
-            remember_theme(self._app.theme, self._path)
+            remember_theme(self._app.theme, self.path)
         except (OSError, ExplorerError) as error:
             self._tell(f"The theme could not be kept in the settings: {error}", problem=True)
         else:

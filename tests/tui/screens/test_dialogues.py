@@ -11,6 +11,7 @@ from textual.app import App
 from textual.binding import BindingType
 from textual.widgets import Input
 
+from explorer.base.errors import ExplorerError
 from explorer.base.records.models import (
     CatalogueEntry,
     DeviceMemory,
@@ -21,8 +22,10 @@ from explorer.base.records.models import (
     Roster,
 )
 from explorer.base.records.vocabulary import UnusedReference
+from explorer.base.servers import ServerEntry
 from explorer.base.token_ids import format_ids, parse_ids
 from explorer.settings import Settings, load_request
+from explorer.tui.screens.add_server import AddServer
 from explorer.tui.screens.ask_line import AskLine
 from explorer.tui.screens.dialog import Dialog
 from explorer.tui.screens.help import HelpScreen, help_text
@@ -32,6 +35,7 @@ from explorer.tui.screens.models import ModelChoice, ModelsScreen
 from explorer.tui.screens.unused import UnusedChoice, UnusedScreen
 from explorer.tui.shell.commands import COMMANDS
 from explorer.tui.widgets.row_list import RowList
+from tests.app_driver import settled
 
 HOSTILE = "[/foo]\x1b]52;c;aGk=\x07\u202e"
 UNANSWERED = "unanswered"
@@ -99,10 +103,11 @@ def every_dialogue() -> list[Dialog[Any]]:
         AskLine(HOSTILE, initial="1"),
         ModelsScreen(ROSTER, CATALOGUE, selected="mynah"),
         UnusedScreen([UnusedReference(token_id=3, reason=HOSTILE)], 3072),
+        AddServer(lambda entry: entry),
     ]
 
 
-@pytest.mark.parametrize("index", range(5))
+@pytest.mark.parametrize("index", range(6))
 @pytest.mark.parametrize("size", [(80, 24), (200, 60)])
 async def test_every_dialogue_is_safe_to_look_at_and_left_with_escape(index: int, size: tuple[int, int]) -> None:
     app = DialogueApp(every_dialogue()[index])
@@ -121,6 +126,7 @@ async def test_every_dialogue_is_safe_to_look_at_and_left_with_escape(index: int
     [
         (["enter"], ModelChoice("select", source="zoo:mynah", model="mynah")),
         (["down", "enter"], ModelChoice("select", source="zoo:lyrebird", model="lyrebird")),
+        (["a"], ModelChoice("add server")),
         (["down", "x"], ModelChoice("unload", source="zoo:lyrebird", model="lyrebird")),
         (["down", "down", "enter"], load("zoo:starling")),
         (["end", "enter"], load(HOSTILE)),
@@ -173,6 +179,36 @@ async def test_columns_of_loaded_models_stay_under_their_headings(size: tuple[in
         assert second[:end].endswith(" 1,262,144×128")
         assert "Qwen3VLMoeForCo…" in second
         assert "3.00 GiB" in first
+
+
+async def test_a_server_is_described_at_80x24_and_what_is_wrong_is_said() -> None:
+    kept: list[ServerEntry] = []
+
+    def keep(entry: ServerEntry) -> ServerEntry:
+        if kept:
+            raise ExplorerError(f"{HOSTILE} is taken", hint="Choose another name.")
+        kept.append(entry)
+        raise PermissionError(13, "Permission denied")
+
+    app = DialogueApp(AddServer(keep))
+    async with app.run_test(size=(80, 24)) as pilot:
+        fields = ["lab", "", "http://h:8000", "http://h:8001, http://h:8002", "big", "./tok", "LAB_KEY", "0"]
+        for typed in fields:
+            await pilot.press(*(typed or ["right"]), "tab")
+        await pilot.press("shift+tab", "enter")
+        await settled(pilot)
+        assert "at once: a whole number from 1 to 256" in app.screen_text()
+        await pilot.press("backspace", "8", "enter")
+        await settled(pilot)
+        assert "the settings cannot be written: [Errno 13] Permission denied" in app.screen_text()
+        assert kept == [ServerEntry(
+            name="lab", url="http://h:8000", also=("http://h:8001", "http://h:8002"), kind="llama", model="big",
+            tokenizer="./tok", key_env="LAB_KEY", at_once=8,
+        )]  # fmt: skip
+        await pilot.press("enter")
+        await settled(pilot)
+        assert "is taken (Choose another name.)" in app.screen_text() or "Choose another name." in app.screen_text()
+        assert app.result == UNANSWERED
 
 
 async def test_a_loaded_model_keeps_its_description() -> None:
