@@ -19,6 +19,7 @@ from explorer.tables.table import TokenColumns
 from explorer.tui.panes.map import pane as panes
 from explorer.tui.panes.map.aim import Aim
 from explorer.tui.panes.map.canvas import MapCanvas
+from explorer.tui.panes.map.painting import GUTTER
 from explorer.tui.panes.map.pane import MapPane
 from explorer.tui.panes.map.threshold import HistogramView
 from explorer.tui.panes.takeaway import takeaway_of
@@ -343,6 +344,26 @@ async def test_the_mouse_picks_and_zooms() -> None:
         before = canvas.scene.window
         canvas._zoom(0.5, (32, 10))
         assert canvas.scene.window[1] - canvas.scene.window[0] < before[1] - before[0]
+
+
+async def test_the_mouse_draws_a_box_that_filters() -> None:
+    app = MapHarness()
+    async with app.run_test(size=SIZES[1]) as pilot:
+        await shown(app, pilot)
+        await pilot.mouse_down(MapCanvas, offset=(30, 5))
+        await pilot.hover(MapCanvas, offset=(34, 8))
+        await pilot.hover(MapCanvas, offset=(40, 10))
+        assert (app.canvas.aim.shape, app.canvas.aim.corner) == ("box", (30 - GUTTER, 5))
+        await pilot.mouse_up(MapCanvas, offset=(40, 10))
+        box = app.canvas.selected()
+        assert box is not None
+        await pilot.hover(MapCanvas, offset=(20, 3))
+        assert app.canvas.selected() == box, "the button is up"
+        assert box[0] < box[1]
+        await pilot.press("enter")
+        assert any(isinstance(said, FilterWanted) for said in app.said)
+        await pilot.click(MapCanvas, offset=(40, 10))
+        assert (app.canvas.aim.cross, app.canvas.aim.shape) == ((40 - GUTTER, 10), None), "a click gives it up"
 
 
 async def test_what_went_wrong_stands_above_the_map() -> None:

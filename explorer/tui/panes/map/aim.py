@@ -41,6 +41,16 @@ class Aim:
         """Begin a box at the cross; again: the right side of a line; again: its left side."""
         return replace(self, shape=_NEXT[self.shape], corner=self.cross if self.shape is None else self.corner)
 
+    def dragged(self, cell: Cell) -> Aim:
+        """A box from where the mouse button went down to this cell; the same where it is still there."""
+        if cell == self.cross:
+            return self
+        return replace(self.at(cell), shape="box", corner=self.corner if self.shape == "box" else self.cross)
+
+    def dropped(self) -> Aim:
+        """The same without a selection."""
+        return replace(self, shape=None)
+
     def inside(self, columns: int, rows: int) -> Aim:
         """The same on a screen of that size."""
         return replace(self, cross=_within(self.cross, columns, rows), corner=_within(self.corner, columns, rows))

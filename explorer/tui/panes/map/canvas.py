@@ -37,6 +37,20 @@ def _moves() -> list[BindingType]:
     ]
 
 
+_KEYS: list[BindingType] = [
+    *_moves(),
+    Binding("plus,equals_sign", "zoom(1)", "closer", tooltip="Zoom in where the cross is"),
+    Binding("minus", "zoom(-1)", "farther", tooltip="Zoom out"),
+    Binding("home", "fit", "whole", tooltip="The whole map"),
+    Binding("enter", "tell('open')", "open", tooltip="Go to the token at the cross, or filter by the selection"),
+    Binding("full_stop", "tell('walk')", "walk", tooltip="Go to the nearest token that was not walked to yet"),
+    Binding("x", "select", "select", tooltip="Select a box from here on; again: what lies beyond a line"),
+    Binding("h", "tell('histogram')", "histogram", tooltip="The histogram of the colour, with a line"),
+    Binding("X", "tell('mark')", "mark", show=False, tooltip="Mark the tokens of the selection"),
+    Binding("escape", "drop", "drop", show=False, tooltip="Give the selection up"),
+]
+
+
 class CrossMoved(Message):
     """The cross, the selection or the window moved; `by_hand`: by a key or the mouse."""
 
@@ -56,18 +70,7 @@ class ActWanted(Message):
 class MapCanvas(Guarded, Widget, can_focus=True):
     """Draws a `Scene`; a thread makes the picture, and the newest window wins."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        *_moves(),
-        Binding("plus,equals_sign", "zoom(1)", "closer", tooltip="Zoom in where the cross is"),
-        Binding("minus", "zoom(-1)", "farther", tooltip="Zoom out"),
-        Binding("home", "fit", "whole", tooltip="The whole map"),
-        Binding("enter", "tell('open')", "open", tooltip="Go to the token at the cross, or filter by the selection"),
-        Binding("full_stop", "tell('walk')", "walk", tooltip="Go to the nearest token that was not walked to yet"),
-        Binding("x", "select", "select", tooltip="Select a box from here on; again: what lies beyond a line"),
-        Binding("h", "tell('histogram')", "histogram", tooltip="The histogram of the colour, with a line"),
-        Binding("X", "tell('mark')", "mark", show=False, tooltip="Mark the tokens of the selection"),
-        Binding("escape", "drop", "drop", show=False, tooltip="Give the selection up"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = _KEYS
     DEFAULT_CSS = """
     MapCanvas { height: 1fr; width: 1fr; background: $background; }
     """
@@ -183,7 +186,7 @@ class MapCanvas(Guarded, Widget, can_focus=True):
 
     def action_drop(self) -> None:
         """Give the selection up."""
-        self._take_aim(replace(self.aim, shape=None))
+        self._take_aim(self.aim.dropped())
 
     def action_tell(self, what: str) -> None:
         """Let the pane act."""
@@ -197,11 +200,23 @@ class MapCanvas(Guarded, Widget, can_focus=True):
         return is_whole if action in ("select", "tell") else super().check_action(action, parameters)
 
     def on_click(self, event: events.Click) -> None:
-        """The cross goes to the mouse; a double click opens the token there."""
+        """The cross is where the button went down; a double click opens the token there."""
+        if event.chain == 2 and event.x >= GUTTER and event.y < self.rows:
+            self.action_tell("open")
+
+    def on_mouse_down(self, event: events.MouseDown) -> None:
+        """A box may begin here."""
         if event.x >= GUTTER and event.y < self.rows:
-            self._take_aim(self.aim.at((event.x - GUTTER, event.y)))
-            if event.chain == 2:
-                self.action_tell("open")
+            self._take_aim(self.aim.dropped().at((event.x - GUTTER, event.y)))
+            self.capture_mouse()
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        """With the button down a box grows."""
+        if self.app.mouse_captured is self:
+            self._take_aim(self.aim.dragged((event.x - GUTTER, event.y)).inside(self.columns, self.rows))
+
+    def on_mouse_up(self, event: events.MouseUp) -> None:
+        self.release_mouse()
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
         self._zoom_at(event, CLOSER)
@@ -230,10 +245,8 @@ class MapCanvas(Guarded, Widget, can_focus=True):
         self.aim = self.aim.resized(self.scene.window if self.scene else self._whole, self.columns, self.rows)
         self.redraw()
 
-    def on_focus(self) -> None:
-        self.refresh()
-
-    def on_blur(self) -> None:
+    def watch_has_focus(self, _has_focus: bool) -> None:
+        super().watch_has_focus(_has_focus)
         self.refresh()
 
     def render_line(self, y: int) -> Strip:
