@@ -62,6 +62,17 @@ def test_off_a_terminal_there_is_a_line_a_minute(monkeypatch: pytest.MonkeyPatch
     ]
 
 
+def test_a_count_that_begins_again_has_its_own_pace(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    out = io.StringIO()
+    line = ProgressLine(out)
+    for second, done in ((600, 16), (660, 1), (720, 2)):
+        clock[0] = float(second)
+        line.tell(Progress(done=done, total=16, what="prompts"))
+    assert out.getvalue().splitlines()[-1] == "2 of 16 prompts, 1/min, 14 min left"
+
+
 def test_on_a_terminal_the_line_is_written_over_unless_rows_are_printed() -> None:
     part, shown, hidden = Progress(done=1, total=4, what="shards"), Terminal(), Terminal()
     ProgressLine(shown).tell(part)

@@ -37,6 +37,7 @@ def export_model(model: PreTrainedModel, tokenizer: Tokenizer, target: Path, *, 
     if chat:
         _inline_chat_template(draft)
     _declare_float32(draft)
+    _write_compactly(draft / "tokenizer.json")
     for file in draft.iterdir():
         file.chmod(0o644)
     _replace(draft, target)
@@ -58,6 +59,12 @@ def _declare_float32(folder: Path) -> None:
     config.pop("torch_dtype", None)
     config["dtype"] = "float32"
     config_file.write_text(json.dumps(config, indent=2) + "\n")
+
+
+def _write_compactly(file: Path) -> None:
+    """Without the indentation, which is most of the file."""
+    content = json.loads(file.read_text(encoding="utf-8"))
+    file.write_text(json.dumps(content, ensure_ascii=False, separators=(",", ":")) + "\n", encoding="utf-8")
 
 
 def _replace(draft: Path, target: Path) -> None:

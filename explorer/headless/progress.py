@@ -19,7 +19,7 @@ class ProgressLine:
     def __init__(self, out: TextIO, *, quiet: bool = False) -> None:
         """`quiet`: tell nothing on a terminal, where JSON rows may scroll by."""
         self._out, self._quiet = out, quiet
-        self._began = self._told = time.monotonic()
+        self._began = self._told = self._heard = time.monotonic()
         self.reached: Progress | None = None
         """How far it was when that was told last."""
 
@@ -27,7 +27,10 @@ class ProgressLine:
         """Tell of `part` if it is progress and due."""
         if not isinstance(part, Progress) or not part.total or self._out.closed:
             return
-        self.reached, now = part, time.monotonic()
+        now = time.monotonic()
+        if self.reached is not None and part.done < self.reached.done:
+            self._began = self._heard  # another count: what went before is no measure of its pace
+        self.reached, self._heard = part, now
         if self._out.isatty():
             if not self._quiet:
                 print(f"\r{progress_words(part, now - self._began)}\x1b[K", end="", file=self._out, flush=True)

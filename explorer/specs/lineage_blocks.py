@@ -10,7 +10,7 @@ import msgspec
 from explorer.base.numbers import format_logprob_and_percent, format_p
 from explorer.base.records.lineage import BaseLogprob, Favourite, FindLineage, Lineage, LineagePair
 from explorer.specs.blocks import Block, Table, Words, count, hex_text, number, prose, token_text
-from explorer.specs.lineage_children import of_children
+from explorer.specs.lineage_children import of_children, summarise_children
 from explorer.specs.lineage_tables import published_blocks, summarise_published
 from explorer.specs.lineage_tree import tree_blocks
 
@@ -26,7 +26,17 @@ def describe(request: FindLineage) -> str:
         judged = dict.fromkeys(row.child for row in request.published)
         return f"judge the published tables of {', '.join(map(prose, judged))}"
     children, bases = (", ".join(map(prose, each)) for each in (request.children, request.bases))
-    return f"find which of {bases} {children} comes from"
+    return f"find which of {bases} {children} comes from{_options(request)}"
+
+
+def _options(request: FindLineage) -> str:
+    """What is asked beyond the verdicts, or not as usual."""
+    said = []
+    if request.chat != "never":
+        said.append("in the chat format")
+    if request.samples:
+        said.append(f"with {count(request.samples, 'sample')} a token")
+    return "".join(f", {each}" for each in said)
 
 
 def summarise(outcome: Lineage) -> str:
@@ -44,7 +54,7 @@ def summarise(outcome: Lineage) -> str:
         else:
             found = "cannot tell" if any(pair.verdict == "cannot tell" for pair in pairs) else "none of these"
         said.append(f"{prose(child)}: {found}")
-    return "; ".join(said)
+    return "; ".join([*said, *summarise_children(outcome)])
 
 
 def blocks(request: FindLineage, outcome: Lineage) -> Iterable[Block]:

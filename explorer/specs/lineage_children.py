@@ -14,6 +14,17 @@ _SHOWN = 4
 """Cells of two children that are shown."""
 
 
+def summarise_children(outcome: Lineage) -> Iterator[str]:
+    """How often two children of one base part, beside chance, and which children collapsed."""
+    for found in outcome.bifurcations:
+        if not found.said:
+            names = " and ".join(map(prose, found.children))
+            yield f"{names} part in {found.apart} of {count(found.cells, 'cell')} (by chance {number(found.null, 2)})"
+    for each in outcome.collapses:
+        if each.verdict == "collapse":
+            yield f"entropy of {prose(each.child)} collapsed"
+
+
 def of_children(outcome: Lineage) -> Iterable[Block]:
     """Bifurcations, then entropies."""
     for bifurcation in outcome.bifurcations:

@@ -10,7 +10,7 @@ from explorer.base.records.lineage_children import Bifurcation, Branch, Collapse
 from explorer.base.records.tokens import TokenRef
 from explorer.base.templates import find_template
 from explorer.specs.blocks import Table, Words
-from explorer.specs.lineage_blocks import blocks, summarise
+from explorer.specs.lineage_blocks import blocks, describe, summarise
 from explorer.specs.lineage_children import of_children
 from explorer.specs.registry import spec_of
 
@@ -110,6 +110,20 @@ def test_where_two_children_part_is_told_beside_chance() -> None:
 def test_children_that_are_not_compared_say_why() -> None:
     words = next(iter(of_children(parted("not asked: they are strangers"))))
     assert words == Words("bifurcation of one and other not asked: they are strangers")
+
+
+def test_a_summary_tells_of_children_that_part_or_collapsed() -> None:
+    assert summarise(parted()) == (
+        "one: base-0 (r 0.5, p 2e-18); other: base-0 (r 0.5, p 2e-18); one and other part in 17 of 80 cells "
+        "(by chance 4.5); entropy of one collapsed"
+    )
+    assert "part" not in summarise(parted("not asked: they are strangers"))
+
+
+def test_a_question_tells_what_else_it_asks() -> None:
+    request = FindLineage(children=("one",), bases=("base-0",), templates=TEMPLATES, chat="auto", samples=8)
+    said = "find which of base-0 one comes from, in the chat format, with 8 samples a token"
+    assert describe(request) == said
 
 
 def test_json_tells_children_with_their_pair() -> None:
