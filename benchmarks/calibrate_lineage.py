@@ -137,11 +137,11 @@ def run_child(models: Menagerie, child: str, chat: Chat, seed: int, count: int =
     return Run(child, request, {base: try_rungs(prepare(models, child, base, request), request) for base in BASES})
 
 
-def tell_pairing(runs: Sequence[Run], tokens: int, *, top_5: bool = True) -> str:
+def tell_pairing(runs: Sequence[Run], tokens: int) -> str:
     """How many found their base alone, and the worst p of the parent by each statistic."""
     alone = sum([each.candidate for each in run.judged() if each.verdict == "related"] == [run.parent] for run in runs)
     holm = [each.p_holm for run in runs for each in run.judged() if each.candidate == run.parent]
-    worst = {name: max(run.p(name) for run in runs) for name in ("r", "top-20", "top-5")[: 3 if top_5 else 2]}
+    worst = {name: max(run.p(name) for run in runs) for name in ("r", "top-20", "top-5")}
     said = ", ".join(f"{name} {p:.1e}" for name, p in worst.items())
     return f"pairing, {tokens} tokens: {alone} of {len(runs)} find their base alone; worst p: {said}; " + (
         f"r after Holm {max(each if each is not None else 1.0 for each in holm):.1e}"
@@ -167,9 +167,8 @@ def find_p(models: Menagerie) -> dict[str, list[float]]:
         whole = prepare(models, other, one, request)
         for seed, pair in enumerate(_sets(whole)):
             for name in ("r", "target", "top-20"):
-                permuted = exact.permute(summed(name, pair, request), seed, DRAWS)
-                assert permuted is not None
-                found[name].append(permuted.p)
+                if (permuted := exact.permute(summed(name, pair, request), seed, DRAWS)) is not None:
+                    found[name].append(permuted.p)  # one favourite after all 8 tokens tells nothing, and has no p
             ids = (list(pair.matter.candidate_tokens), list(pair.matter.child_tokens))
             rows = (models.rows(one)[ids[0]], models.rows(other)[ids[1]])
             compared = compare_rows([rows], rows[0].shape[1], seed)
@@ -221,8 +220,8 @@ def count_shared(models: Menagerie, child: str, base: str) -> int:
     return len(choose_matter(models.answers(base).known, models.answers(child).known, request, ()).tokens)
 
 
-def calibrate(models: Menagerie, seeds: int) -> Iterator[str]:
-    """All parts, a line each."""
+def tell_children(models: Menagerie, seeds: int) -> Iterator[str]:
+    """Pairing and none, a line each."""
     runs = [run_child(models, child, chat, seed) for seed in range(seeds) for chat in FORMATS for child in PARENTS]
     yield tell_pairing([run for run in runs if run.request.seed < PAIRING_SEEDS], 20)
     yield tell_none(runs)
@@ -232,7 +231,10 @@ def calibrate(models: Menagerie, seeds: int) -> Iterator[str]:
             for seed in range(PAIRING_SEEDS) for chat in FORMATS for child in PARENTS
         ]  # fmt: skip
         yield tell_pairing(some, count)
-    yield from tell_across(models)
+
+
+def tell_all_uniform(models: Menagerie) -> Iterator[str]:
+    """A line for each statistic."""
     yield from (tell_uniform(name, found) for name, found in find_p(models).items())
 
 
@@ -241,12 +243,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("strangers", type=Path, metavar="DIR")
     parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--parts", nargs="+", choices=("pairing", "across", "uniform"), metavar="PART")
     given = parser.parse_args()
-    lines = []
-    for line in calibrate(Menagerie(given.strangers), given.seeds):
-        print(line, flush=True)
-        lines.append(f"- {line}")
-    write_section("Errors of lineage", "\n".join(lines))
+    models = Menagerie(given.strangers)
+    parts = {
+        "pairing": tell_children(models, given.seeds),
+        "across": tell_across(models),
+        "uniform": tell_all_uniform(models),
+    }
+    for part in given.parts or parts:
+        lines = []
+        for line in parts[part]:
+            print(line, flush=True)
+            lines.append(f"- {line}")
+        write_section(f"Errors of lineage: {part}", "\n".join(lines))
 
 
 if __name__ == "__main__":

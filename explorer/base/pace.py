@@ -2,9 +2,27 @@
 
 from __future__ import annotations
 
+import time
+
 from explorer.base.records.record import Progress
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
+
+
+class CountClock:
+    """Since when what a request counts has been counted: it may count several things one after the other, and what
+    went before is no measure of the pace of the next."""
+
+    def __init__(self) -> None:
+        self.since = self._heard = time.monotonic()
+        """On the monotonic clock."""
+        self._done = 0
+
+    def hear(self, part: Progress) -> None:
+        """Take note of `part`: with fewer done than before, another count began when the last part came."""
+        if part.done < self._done:
+            self.since = self._heard
+        self._done, self._heard = part.done, time.monotonic()
 
 
 def find_pace(part: Progress, elapsed: float = 0.0) -> tuple[float, float | None]:

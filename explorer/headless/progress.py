@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TextIO
 
-from explorer.base.pace import describe_pace
+from explorer.base.pace import CountClock, describe_pace
 from explorer.base.records.record import Progress
 from explorer.base.records.unions import AnyPart
 
@@ -19,7 +19,7 @@ class ProgressLine:
     def __init__(self, out: TextIO, *, quiet: bool = False) -> None:
         """`quiet`: tell nothing on a terminal, where JSON rows may scroll by."""
         self._out, self._quiet = out, quiet
-        self._began = self._told = self._heard = time.monotonic()
+        self._clock, self._told = CountClock(), time.monotonic()
         self.reached: Progress | None = None
         """How far it was when that was told last."""
 
@@ -27,16 +27,14 @@ class ProgressLine:
         """Tell of `part` if it is progress and due."""
         if not isinstance(part, Progress) or not part.total or self._out.closed:
             return
-        now = time.monotonic()
-        if self.reached is not None and part.done < self.reached.done:
-            self._began = self._heard  # another count: what went before is no measure of its pace
-        self.reached, self._heard = part, now
+        self._clock.hear(part)
+        self.reached, now = part, time.monotonic()
         if self._out.isatty():
             if not self._quiet:
-                print(f"\r{progress_words(part, now - self._began)}\x1b[K", end="", file=self._out, flush=True)
+                print(f"\r{progress_words(part, now - self._clock.since)}\x1b[K", end="", file=self._out, flush=True)
         elif now - self._told >= LINE_EVERY:
             self._told = now
-            print(progress_words(part, now - self._began), file=self._out, flush=True)
+            print(progress_words(part, now - self._clock.since), file=self._out, flush=True)
 
 
 def progress_words(part: Progress, elapsed: float) -> str:

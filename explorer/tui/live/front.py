@@ -84,7 +84,7 @@ class LiveFront:
             self.bar.clear_running()
             self.bar.set_waiting(0)
             return
-        self.bar.set_running(describe(current.pending.request), current.progress, current.since)
+        self.bar.set_running(describe(current.pending.request), current.progress, current.clock.since)
         self.bar.set_waiting(len(runs.running) - 1)
 
 

@@ -9,6 +9,7 @@ from typing import Protocol
 
 import msgspec
 
+from explorer.base.pace import CountClock
 from explorer.base.records.record import Progress, Request
 from explorer.base.records.unions import AnyPart, AnyRequest, Cancelled, Step
 from explorer.pipe.client import Answered as EngineAnswer
@@ -24,7 +25,7 @@ class Running(msgspec.Struct):
 
     pending: Pending
     record: bool
-    since: float = msgspec.field(default_factory=time.monotonic)
+    clock: CountClock = msgspec.field(default_factory=CountClock)
     progress: Progress | None = None
     stopping_since: float | None = None
     """When it was first asked to stop."""
@@ -151,6 +152,7 @@ class Runs:
             return
         if isinstance(part, Progress):
             running.progress = part
+            running.clock.hear(part)
             self.ears.changed()
         self.ears.shown.show_part(running.pending.request, part)
 
