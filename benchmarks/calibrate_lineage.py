@@ -202,9 +202,9 @@ def tell_uniform(name: str, found: Sequence[float]) -> str:
 
 
 def tell_across(models: Menagerie) -> Iterator[str]:
-    """Each pair of strangers, both ways."""
-    for base, child in [*ACROSS, *((other, one) for one, other in ACROSS)]:
-        request = FindLineage(children=(child,), bases=(base,), templates=TEMPLATES)
+    """Each pair of strangers, both ways, with other tokens: r is the same both ways."""
+    for seed, (base, child) in enumerate([*ACROSS, *((other, one) for one, other in ACROSS)]):
+        request = FindLineage(children=(child,), bases=(base,), templates=TEMPLATES, seed=seed)
         (pair,) = judge([try_rungs(prepare(models, child, base, request), request)], request)
         known = count_shared(models, child, base)
         p = "none" if pair.p is None else f"{pair.p:.2g}"
