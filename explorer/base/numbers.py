@@ -83,3 +83,18 @@ def _fraction(text: str) -> int:
     """Characters of a number from its point on."""
     _, point, rest = text.partition(".")
     return len(point + rest)
+
+
+def decimals(values: Sequence[float], digits: int = 4) -> int:
+    """Decimals that give the largest of `values` about `digits` significant digits, the same for all of them."""
+    largest = max((abs(value) for value in values if math.isfinite(value)), default=0.0)
+    whole = math.floor(math.log10(largest)) + 1 if largest > 0 else 1
+    return max(0, min(7, digits - max(whole, -2)))
+
+
+def even_decimals(values: Sequence[float | None]) -> list[str]:
+    """The numbers with the same decimals and width, so that their points stand in one column; None is blank."""
+    places = decimals([value for value in values if value is not None])
+    texts = ["–" if value is None else f"{value:.{places}f}" for value in values]
+    room = max((len(text) for text in texts), default=0)
+    return [text.rjust(room) for text in texts]

@@ -6,6 +6,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from explorer.base.numbers import even_decimals
 from explorer.base.records.compare import FEWEST, MOST, CompareTokens, TokenComparison
 from explorer.base.records.plain import to_plain
 from explorer.base.records.tokens import TokenRow
@@ -39,11 +40,17 @@ def blocks(request: CompareTokens, outcome: TokenComparison) -> Iterable[Block]:
 
 
 def comparison_blocks(
-    request: CompareTokens, outcome: TokenComparison, abreast: int, names: Mapping[str, str] | None = None
+    request: CompareTokens,
+    outcome: TokenComparison,
+    abreast: int,
+    names: Mapping[str, str] | None = None,
+    *,
+    titled: bool = True,
 ) -> Iterable[Block]:
     """The same with the indicators of at most `abreast` tokens side by side, the others below; `names`: short names of
-    indicators."""
-    yield _tokens(request, outcome)
+    indicators; `titled`: with a title, where none stands above."""
+    title = f"{prose(outcome.model)}: {count(len(outcome.rows), 'token')} side by side; p: percentile"
+    yield _tokens(request, outcome, title if titled else "")
     places = range(len(outcome.rows))
     for start in range(0, len(places), abreast):
         yield _indicators(outcome.rows, places[start : start + abreast], names or {})
@@ -52,7 +59,7 @@ def comparison_blocks(
         yield Words(prose(f"quantised weights ({outcome.quantisation}), dequantised for every number"))
 
 
-def _tokens(request: CompareTokens, outcome: TokenComparison) -> Table:
+def _tokens(request: CompareTokens, outcome: TokenComparison, title: str) -> Table:
     known: dict[int, list[str]] = {}
     for found in request.repeated:
         known.setdefault(found.token_id, []).append(f"{prose(found.template)} exact {found.exact}/{found.samples}")
@@ -62,7 +69,6 @@ def _tokens(request: CompareTokens, outcome: TokenComparison) -> Table:
          *(", ".join(known.get(row.token_id, ["not asked"])) for _ in told))
         for place, row in enumerate(outcome.rows, start=1)
     )  # fmt: skip
-    title = f"{prose(outcome.model)}: {count(len(rows), 'token')} side by side; p: percentile"
     return Table(("#", "id", "token", "category", *told), rows, right=frozenset({"#", "id"}), title=title)
 
 
@@ -83,13 +89,12 @@ def _pairs(outcome: TokenComparison) -> Table:
     places = {row.token_id: place for place, row in enumerate(outcome.rows, start=1)}
     heads = ["cos W_E", "dist W_E"]
     heads += ["cos W_U", "dist W_U"] if any(pair.output_cosine is not None for pair in outcome.pairs) else []
-    rows = tuple(
-        (f"{places[pair.first]} – {places[pair.second]}", *map(number, (
-            pair.input_cosine, pair.input_distance, pair.output_cosine, pair.output_distance,
-        )[: len(heads)]))
-        for pair in outcome.pairs
-    )  # fmt: skip
-    return Table(("pair", *heads), rows, right=frozenset(heads))
+    numbers = (
+        (pair.input_cosine, pair.input_distance, pair.output_cosine, pair.output_distance) for pair in outcome.pairs
+    )
+    columns = [even_decimals(column) for column in list(zip(*numbers, strict=True))[: len(heads)]]
+    names = [f"{places[pair.first]} – {places[pair.second]}" for pair in outcome.pairs]
+    return Table(("pair", *heads), tuple(zip(names, *columns, strict=True)), right=frozenset(heads))
 
 
 # ── on the command line ───────────────────────────────────────────────────────────────────────────────────
@@ -121,7 +126,7 @@ def _json_rows(outcome: TokenComparison) -> Iterable[Row]:
 COMPARE = Tab(
     name="compare",
     title="Compare",
-    short_title="Comp",
+    short_title="Com…",
     pane="explorer.tui.panes.compare.pane:ComparePane",
     help="Two to eight marked tokens side by side.",
     number=8,

@@ -191,7 +191,7 @@ def _compare(request: FindLineage, recorded: Lineage, live: Lineage, comparison:
 LINEAGE = Tab(
     name="lineage",
     title="Lineage",
-    short_title="Line",
+    short_title="Lin…",
     pane="explorer.tui.panes.lineage.pane:LineagePane",
     help="Which of the loaded models the shown one comes from.",
     number=9,

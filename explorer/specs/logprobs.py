@@ -181,7 +181,7 @@ def _json_rows(outcome: LogprobTable) -> Iterable[Row]:
 LOGPROBS = Tab(
     name="logprobs",
     title="Logprobs",
-    short_title="Logp",
+    short_title="Logp…",
     pane="explorer.tui.panes.logprobs.pane:LogprobsPane",
     help="Log-probabilities of the next token across the loaded models.",
     number=3,

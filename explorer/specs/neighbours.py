@@ -196,7 +196,7 @@ def _with_settings(request: FindNeighbours, settings: Settings) -> FindNeighbour
 NEIGHBOURS = Tab(
     name="neighbours",
     title="Neighbours",
-    short_title="Neigh",
+    short_title="Nei…",
     pane="explorer.tui.panes.neighbours.pane:NeighboursPane",
     help="The nearest tokens of the selected one, listed and plotted.",
     number=4,

@@ -37,8 +37,8 @@ def test_titles_are_short_only_where_they_must_be() -> None:
 def test_a_tab_has_one_name_in_its_row_and_as_a_command(width: int) -> None:
     for tab in in_row(REGISTRY.tabs()):
         label = tab_labels(REGISTRY.tabs(), width)[tab.name]
-        assert f"{tab.number % 10} {tab.title}".startswith(label), "where there is no room, its beginning"
-        assert len(label) >= 5
+        title, beginning = f"{tab.number % 10} {tab.title}", label.removesuffix("…")
+        assert label == title or (label == f"{beginning}…" and title.startswith(beginning) and len(beginning) >= 5)
         assert tab.command_title in ("", tab.title.lower())
 
 

@@ -11,7 +11,7 @@ from textual import on
 from explorer.base.records.models import LoadModel
 from explorer.pipe.client import EngineClient, Listeners
 from explorer.sessions.file.store import SessionWriter
-from explorer.settings import Settings
+from explorer.settings import Settings, state_folder
 from explorer.tui.live.acts import acts_of
 from explorer.tui.live.asking import Asking
 from explorer.tui.live.dialogues import Dialogues
@@ -83,6 +83,7 @@ class ExplorerApp(Stage):
     async def finish(self) -> None:
         """Everything is on disk, the engine told; no model is waited for. During a replay it keeps its models."""
         await self.recorder.finish()
+        self.workspace.room.keep(state_folder(self.settings))
         if isinstance(self.ending.then, OpenReplay):
             self.client.cancel_all()
         else:

@@ -15,6 +15,7 @@ from explorer.specs.blocks import Block
 from explorer.specs.registry import describe, spec_of
 from explorer.tui.panes.base import Pane, failure_text
 from explorer.tui.panes.takeaway import Takeaway, of_outcomes
+from explorer.tui.shell.replayed import hint_at
 from explorer.tui.widgets.block_lines import block_lines
 from explorer.tui.widgets.lines_view import LinesView
 
@@ -29,6 +30,7 @@ class BlocksPane(Pane):
     BlocksPane {
         height: 1fr;
         layout: vertical;
+        padding: 0 1;
         & Static { height: 1; text-wrap: nowrap; text-overflow: ellipsis; }
     }
     """
@@ -40,7 +42,7 @@ class BlocksPane(Pane):
         """What is shown, and how it was asked; one or none."""
 
     def compose(self) -> ComposeResult:
-        yield Static(Content.styled(self.hint, "$foreground-muted"))
+        yield Static(Content.styled(hint_at(self, self.hint), "$foreground-muted"))
         yield LinesView(self._draw)
 
     def show_asked(self, request: AnyRequest) -> None:
@@ -57,17 +59,20 @@ class BlocksPane(Pane):
         elif isinstance(step.outcome, Cancelled):
             self._say("cancelled")
         else:
-            spec = spec_of(step.request)
             self._found = [(step.request, step.outcome)]
-            self._say(f"{describe(step.request)}: {spec.summarise(step.outcome)}")
-            self._set_blocks(tuple(spec.blocks(step.request, step.outcome)))
+            self._say(self.summary(step.request, step.outcome))
+            self._set_blocks(tuple(spec_of(step.request).blocks(step.request, step.outcome)))
+
+    def summary(self, request: AnyRequest, outcome: AnyOutcome) -> str:
+        """What stands above the blocks."""
+        return f"{describe(request)}: {spec_of(request).summarise(outcome)}"
 
     def takeaway(self) -> Takeaway | None:
         return of_outcomes("what the pane shows", self._found)
 
     def clear(self) -> None:
         self._found = []
-        self._say(self.hint)
+        self._say(hint_at(self, self.hint))
         self._set_blocks(())
 
     def _set_blocks(self, blocks: tuple[Block, ...]) -> None:

@@ -32,6 +32,8 @@ class ReplayApp(Stage):
     """A session file on the screen."""
 
     commands: ClassVar[tuple[Command, ...]] = REPLAY_COMMANDS
+    is_replay: ClassVar[bool] = True
+    """Panes and fields name no key that asks something (`is_replayed`)."""
 
     def __init__(self, session: SessionFile, settings: Settings, settings_path: Path | None = None) -> None:
         super().__init__(settings, settings_path)

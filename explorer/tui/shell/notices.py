@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from textual.app import App
+from textual.notifications import Notification
 
 from explorer.base.text import visible
 from explorer.tui.shell.guarded import Defects
+
+MOST_PLAIN, MOST_PROBLEMS = 2, 3
+"""Notices of a kind that are on the screen at once."""
 
 
 class Notices:
@@ -25,6 +30,12 @@ class Notices:
             timeout=10 if problem else 3,
             markup=False,
         )
+        self._app.call_later(self._thin_out)  # the notice itself comes by the same queue
+
+    def _thin_out(self) -> None:
+        """Take away what newer notices leave no place for."""
+        for each in superseded(self._app._notifications):
+            self._app._unnotify(each)
 
     def report(self, error: Exception) -> None:
         """Say once that there was an unexpected error, and keep it."""
@@ -39,3 +50,16 @@ class Notices:
             self._app.push_screen(DefectScreen(self.defects.found[-1]))
         else:
             self.remark("There was no internal error.")
+
+
+def superseded(notices: Iterable[Notification]) -> list[Notification]:
+    """Which of `notices`, the newest last, have to go: plain ones that begin with the word that a newer one begins
+    with ("Theme …", "Copied …"), and the oldest where there are too many. A plain one takes no problem's place."""
+    newest_first = list(notices)[::-1]
+    plain = [each for each in newest_first if each.severity != "error"]
+    problems = [each for each in newest_first if each.severity == "error"]
+    kinds: dict[str, Notification] = {}
+    for each in plain:
+        kinds.setdefault(each.message.partition(" ")[0], each)
+    kept = [*list(kinds.values())[:MOST_PLAIN], *problems[:MOST_PROBLEMS]]
+    return [each for each in newest_first if each not in kept]

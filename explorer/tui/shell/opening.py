@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from textual.app import App
 
+from explorer.base.errors import ExplorerError
+from explorer.settings import state_folder
 from explorer.specs.registry import REGISTRY
 from explorer.tui.shell.guarded import Work, run_guarded
 from explorer.tui.shell.sweeper import PERIOD, begin_sweeping, sweep
@@ -43,10 +45,20 @@ async def open_panes(stage: Stage) -> None:
     workspace = stage.workspace
     stage.dispatcher.add_tabs(workspace.add_tabs(REGISTRY.tabs()), workspace.show_tab, stage.ask_of_token)
     await workspace.open(stage.settings, stage.selection)
+    await _divide(stage)
     stage.looks.read_all()
     begin_sweeping()
     stage.set_interval(PERIOD, sweep)
     stage.select()
+
+
+async def _divide(stage: Stage) -> None:
+    """Divide the window as the user left it."""
+    try:
+        await asyncio.to_thread(stage.workspace.room.recall, state_folder(stage.settings))
+    except ExplorerError as error:
+        stage.remark(error.line, problem=True)
+    stage.workspace.share_room()
 
 
 def hear_commands(stage: Stage) -> None:

@@ -7,22 +7,31 @@ from collections.abc import Callable
 from textual.widgets import Static
 
 from explorer.base.text import visible
+from explorer.tui.shell.replayed import is_replayed
 from explorer.tui.widgets.option_line import FormError
 
 
 class FormStatus(Static):
-    """Says `hint` as long as nothing is wrong."""
+    """Says which keys there are as long as nothing is wrong: `run`, those that ask, and the others."""
 
     DEFAULT_CSS = """
     FormStatus {
-        color: $text-muted; height: 1;
+        color: $text-muted; height: auto; max-height: 3;
         &.-problem { color: $error; text-style: bold; }
     }
     """
 
-    def __init__(self, hint: str, *, id: str | None = None) -> None:
-        super().__init__(hint, markup=False, id=id)
-        self._hint = hint
+    def __init__(self, run: str, others: str, *, id: str | None = None) -> None:
+        super().__init__(markup=False, id=id)
+        self._run = run
+        self._others = others
+
+    def on_mount(self) -> None:
+        self.say(self._hint)
+
+    @property
+    def _hint(self) -> str:
+        return self._others if is_replayed(self) else f"{self._run}  {self._others}"
 
     def say(self, text: str, *, problem: bool = False) -> None:
         """Show `text`."""

@@ -24,7 +24,8 @@ class LineInput(Guarded, Input):
     LineInput.-open { display: block; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter,down", "submit", "to the table"),
+        Binding("enter", "submit", "to the table"),
+        Binding("down", "submit", "to the table", show=False),
         Binding("escape", "leave", "leave"),
     ]
 

@@ -22,11 +22,18 @@ from textual.widgets._select import SelectCurrent, SelectOverlay
 
 from explorer.base.text import visible
 from explorer.tui.shell.guarded import Guarded
+from explorer.tui.shell.replayed import is_replayed
 from explorer.tui.widgets.prompt_lines import MUTED
 from explorer.tui.widgets.shown_characters import ShowHidden
 
 NO_NAMES = "none can run: press m"
-"""What is said in the place of models to tick."""
+NONE_LOADED = "none was loaded"
+"""What is said in the place of models to tick, and that in a replay."""
+
+
+_CYCLE = "Choose the previous or the next name"
+_OPEN = "Open the list of names; in the open list, choose one with enter"
+"""What the help says of the keys of a choice."""
 
 
 class FormError(ValueError):
@@ -49,9 +56,9 @@ class Choice(Select[str], inherit_bindings=False):
     """One of several names: left and right go through them; enter, space, up or down opens the list."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left", "cycle(-1)", "change"),
-        Binding("right", "cycle(1)", "change"),
-        Binding("enter,space,up,down", "open_list", "list"),
+        Binding("left", "cycle(-1)", "change", tooltip=_CYCLE),
+        Binding("right", "cycle(1)", "change", tooltip=_CYCLE),
+        Binding("enter,space,up,down", "open_list", "list", tooltip=_OPEN),
     ]
     DEFAULT_CSS = """
     Choice {
@@ -126,6 +133,10 @@ class Field(Guarded, Input):
         look = ShowHidden()
         super().__init__(value, restrict=restrict, placeholder=placeholder, highlighter=look, compact=True, id=id)
         self.cursor_blink = False
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """In a replay nothing can be run."""
+        return not (action == "submit" and is_replayed(self))
 
     async def action_submit(self) -> None:
         """Run."""
@@ -208,7 +219,7 @@ class Ticks(Guarded, Widget, can_focus=True):
 
     def render(self) -> Content:
         if not self._names:
-            return Content.styled(self._empty, MUTED)
+            return Content.styled(NONE_LOADED if is_replayed(self) else self._empty, MUTED)
         rows = [Content("  ").join(self._label(index) for index in row) for row in self._rows(self.content_size.width)]
         return Content("\n").join(rows)
 

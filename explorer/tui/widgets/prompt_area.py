@@ -9,6 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.widgets import TextArea
 
 from explorer.tui.shell.guarded import Guarded
+from explorer.tui.shell.replayed import is_replayed
 from explorer.tui.widgets.option_line import Submitted
 from explorer.tui.widgets.shown_characters import shown_character
 
@@ -41,6 +42,13 @@ class PromptArea(Guarded, TextArea):
     def __init__(self, text: str = "", *, id: str | None = None) -> None:
         super().__init__(text, compact=True, soft_wrap=True, tab_behavior="focus", highlight_cursor_line=False, id=id)
         self.cursor_blink = False
+
+    def on_mount(self) -> None:
+        self.read_only = is_replayed(self)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """In a replay the prompt stays as it was asked."""
+        return not (action in ("run", "break_line") and is_replayed(self))
 
     def get_line(self, line_index: int) -> Text:
         line = super().get_line(line_index)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from pathlib import Path
 
 import pytest
@@ -58,13 +59,17 @@ async def test_every_number_is_whole_in_every_width(width: int) -> None:
     async with app.run_test(size=(width, 120)) as pilot:
         pane.show(step(COMPARED, COMPARISON))
         await pilot.pause()
-        lines = app.screen_lines()
+        lines = [line.strip() for line in app.screen_lines()]
         for row in COMPARISON.rows:
             for name, value in row.indicators.items():
                 told = f"{value:.4g} p{percent(row.percentiles.get(name)):>5}"
                 assert any(told in line for line in lines if line.startswith((name, LABELS[name]))), (name, told)
-        for pair in COMPARISON.pairs:
-            assert any(f"{pair.input_cosine:.6g}" in line for line in lines)
+        told = [line for line in lines if " – " in line]
+        assert len(told) == len(COMPARISON.pairs)
+        for line, pair in zip(told, COMPARISON.pairs, strict=True):
+            assert f"{pair.input_cosine:.4f}" in line
+        assert len({tuple(at.start() for at in re.finditer(r"\.", line)) for line in told}) == 1, "points in columns"
+        assert sum("mynah" in line for line in lines) == 1, "what was asked is said once"
         assert all("\x1b" not in line and "\u202e" not in line for line in lines)
 
 
@@ -86,7 +91,7 @@ async def test_marked_tokens_are_compared_by_a_key_recorded_and_replayed(tmp_pat
         await until(pilot, lambda: replay.is_open and replay.reading.is_complete)
         replay.current.jump(recorded.number - 1)
         replay.workspace.show_tab("compare")
-        await until(pilot, lambda: "2 tokens side by side" in screen_text(replay))
+        await until(pilot, lambda: "mynah: 2 tokens" in screen_text(replay))
         replay.query_one("#compare-pane LinesView", LinesView).scroll_end(animate=False)
         await until(pilot, lambda: "1 – 2" in screen_text(replay))
         assert pair_of(live) == pair_of(screen_text(replay))

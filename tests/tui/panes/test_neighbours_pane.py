@@ -12,6 +12,7 @@ from rich.cells import cell_len
 from textual.app import App, ComposeResult
 from textual.message import Message
 
+from explorer.base.numbers import even_decimals
 from explorer.base.records.models import ModelInfo
 from explorer.base.records.neighbours import FindNeighbours, Neighbour, Neighbourhood
 from explorer.base.records.record import Failure
@@ -20,7 +21,7 @@ from explorer.base.records.unions import AnyOutcome, Cancelled, Step
 from explorer.specs.blocks import ramp_step
 from explorer.tui.panes.neighbours import pane as neighbours_pane
 from explorer.tui.panes.neighbours.pane import NeighboursPane
-from explorer.tui.panes.neighbours.view import GLYPHS, SUBJECT_GLYPH, aligned, heading, legend, list_rows, scatter
+from explorer.tui.panes.neighbours.view import GLYPHS, SUBJECT_GLYPH, heading, legend, list_rows, scatter
 from explorer.tui.shell.messages import Ask, NeighbourOpened, Selection, ViewSettled
 from explorer.tui.shell.themes import load_themes, themes_dir
 from explorer.tui.widgets.option_line import Choice, Field
@@ -304,10 +305,10 @@ async def test_two_hundred_neighbours_never_take_50_ms_of_the_event_loop() -> No
 
 def test_numbers_align_on_the_decimal_point() -> None:
     for values in ([0.1234567, 12.5, None], [-1.5, 0.25], [1e-5, 2e-6], [12345.6, 1.0], [0.0], [float("nan"), 1.0]):
-        texts = aligned(values)
+        texts = even_decimals(values)
         assert len({len(text) for text in texts}) == 1
         assert len({text.find(".") for text in texts if "." in text}) <= 1
-    assert aligned([0.5, 12.25]) == [" 0.50", "12.25"]
+    assert even_decimals([0.5, 12.25]) == [" 0.50", "12.25"]
 
 
 @pytest.mark.parametrize("width", [30, 45, 57, 77, 150])

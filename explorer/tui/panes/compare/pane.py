@@ -10,8 +10,9 @@ from textual.content import Content
 from explorer.base.records.compare import FEWEST, MOST, CompareTokens, KnownReplies, TokenComparison
 from explorer.base.records.repeat_back import RepeatBack, RepeatBackResult
 from explorer.base.records.tokens import LABELS
-from explorer.base.records.unions import Step
-from explorer.specs.compare import comparison_blocks
+from explorer.base.records.unions import AnyOutcome, AnyRequest, Step
+from explorer.base.text import visible
+from explorer.specs.compare import comparison_blocks, summarise
 from explorer.tui.panes.blocks_pane import BlocksPane
 from explorer.tui.shell.messages import Remark, Selection
 from explorer.tui.widgets.block_lines import block_lines
@@ -58,6 +59,12 @@ class ComparePane(BlocksPane):
             self._shown = step.request, step.outcome
         super().show(step)
 
+    def summary(self, request: AnyRequest, outcome: AnyOutcome) -> str:
+        """The ids stand in the table below."""
+        if not isinstance(outcome, TokenComparison):
+            return super().summary(request, outcome)
+        return f"{visible(outcome.model, spaces=False)}: {summarise(outcome)}; p: percentile"
+
     def clear(self) -> None:
         self._shown = None
         super().clear()
@@ -71,7 +78,7 @@ class ComparePane(BlocksPane):
         request, outcome = self._shown
         is_wide = _NAME_CELLS + _TOKEN_CELLS * len(outcome.rows) <= width
         abreast = MOST if is_wide else max(FEWEST, (width - _SHORT_CELLS) // _TOKEN_CELLS)
-        return block_lines(comparison_blocks(request, outcome, abreast, {} if is_wide else LABELS), width)
+        return block_lines(comparison_blocks(request, outcome, abreast, {} if is_wide else LABELS, titled=False), width)
 
 
 def ids_to_compare(selection: Selection) -> tuple[int, ...]:

@@ -17,6 +17,7 @@ from explorer.tui.panes.base import Pane, failure_text
 from explorer.tui.panes.detail.lines import detail_lines
 from explorer.tui.panes.takeaway import Takeaway
 from explorer.tui.shell.messages import Selection
+from explorer.tui.shell.replayed import hint_at
 
 _EMPTY = "No token yet. The one under the cursor of the table is shown here; press i to record all of it."
 
@@ -42,7 +43,7 @@ class DetailPane(Pane):
 
     def compose(self) -> ComposeResult:
         with VerticalScroll():
-            yield Static(_EMPTY, markup=False)
+            yield Static(hint_at(self, _EMPTY), markup=False)
 
     def on_resize(self) -> None:
         """The lines depend on the room there is."""
@@ -101,7 +102,7 @@ class DetailPane(Pane):
     def _draw(self) -> None:
         static = self.query_one(Static)
         if self._row is None:
-            static.update(Content(_EMPTY if self._unanswered == "…" else self._unanswered))
+            static.update(Content(hint_at(self, _EMPTY) if self._unanswered == "…" else self._unanswered))
             return
         lines = detail_lines(
             self._row,

@@ -13,6 +13,7 @@ from explorer.base.records.lineage import FindLineage, Lineage
 from explorer.specs.blocks import Block
 from explorer.specs.lineage_blocks import of_all, of_none, of_pair, verdict_rows, verdict_table
 from explorer.tui.shell.guarded import Guarded
+from explorer.tui.shell.replayed import hint_at
 from explorer.tui.widgets.block_lines import block_lines, table_rows, without
 from explorer.tui.widgets.lines_view import LinesView
 from explorer.tui.widgets.row_list import RowList
@@ -86,7 +87,7 @@ class LineageBody(Guarded, Vertical):
 
     def _draw(self, width: int) -> Sequence[Content]:
         if self._found is None:
-            return Content.styled(self._hint, "$foreground-muted").wrap(width)
+            return Content.styled(hint_at(self, self._hint), "$foreground-muted").wrap(width)
         return block_lines(self._blocks(), width)
 
     def _blocks(self) -> Iterable[Block]:

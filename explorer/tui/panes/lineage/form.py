@@ -6,20 +6,20 @@ from collections.abc import Sequence
 
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal
 from textual.widgets import Input, Label
 
 from explorer.base.records.lineage import ALPHA, CHOSEN, MOST, PROMPTS, FindLineage
 from explorer.base.records.tokens import INDICATORS
 from explorer.base.templates import TEMPLATES, Template
 from explorer.tui.panes.lineage.roles import Role, RoleTicks
-from explorer.tui.shell.guarded import Guarded
 from explorer.tui.shell.messages import Selection
+from explorer.tui.widgets.fields import FieldRows
 from explorer.tui.widgets.form_status import FormStatus
 from explorer.tui.widgets.option_line import Choice, Field, FormError, Ticks
 from explorer.tui.widgets.prompt_lines import by_name
 
-HINT = "B/enter run  x role  tab next field"
+RUN, KEYS = "B/enter run", "x role  tab next field"
 NEVER, MARKED, NAMED = "never trained", "marked", "as asked"
 _LEAST = "least "
 TOKENS = (NEVER, MARKED, *(f"{_LEAST}{name}" for name in INDICATORS), NAMED)
@@ -27,15 +27,11 @@ TOKENS = (NEVER, MARKED, *(f"{_LEAST}{name}" for name in INDICATORS), NAMED)
 RAW, CHAT = "raw text", "chat format"
 
 
-class LineageForm(Guarded, Vertical):
+class LineageForm(FieldRows):
     """The fields, each reached by `tab`; `request` gives what they hold or raises `FormError`."""
 
     DEFAULT_CSS = """
     LineageForm {
-        height: auto;
-        & Horizontal { height: auto; }
-        & Label { color: $text-muted; margin: 0 1 0 0; width: auto; }
-        & .gap { margin: 0 1 0 1; }
         & #tokens { width: 1fr; max-width: 34; }
         & #count { width: 4; }
         & #alpha { width: 7; }
@@ -66,7 +62,7 @@ class LineageForm(Guarded, Vertical):
             yield Choice((RAW, CHAT), value=RAW, id="format")
             yield Label("alpha", classes="gap")
             yield Field(f"{ALPHA:g}", restrict=r"[\d.e-]*", id="alpha")
-        yield FormStatus(HINT, id="status")
+        yield FormStatus(RUN, KEYS, id="status")
 
     def offer(self, selection: Selection) -> None:
         """Offer the models that run."""
@@ -117,10 +113,6 @@ class LineageForm(Guarded, Vertical):
     def check(self) -> bool:
         """Whether the text fields hold what can be asked; says on the line below them what is wrong."""
         return self.query_one(FormStatus).check(lambda: (self._prompts(), self._count(), self._alpha()))
-
-    def say(self, text: str, *, problem: bool = False) -> None:
-        """Show `text` on the line below the fields."""
-        self.query_one(FormStatus).say(text, problem=problem)
 
     @on(Input.Changed)
     @on(Ticks.Changed)

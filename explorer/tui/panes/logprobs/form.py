@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal
 from textual.widgets import Input, Label, Select, TextArea
 
 from explorer.base.records.logprobs import ReadLogprobs
 from explorer.base.templates import SLOT, TEMPLATES, Template
-from explorer.tui.shell.guarded import Guarded
+from explorer.tui.widgets.fields import FieldRows
 from explorer.tui.widgets.form_status import FormStatus
 from explorer.tui.widgets.option_line import Choice, Field, FormError, Ticks
 from explorer.tui.widgets.prompt_area import PromptArea
@@ -21,7 +21,7 @@ from explorer.tui.widgets.prompt_lines import by_name, template_form
 
 FREE_TEXT = "free text"
 FIRST_MODEL = "first"
-HINT = "l/enter run  ← → column  o sort  F cells  T turn  x tick"
+RUN, KEYS = "l/enter run", "← → column  o sort  F cells  T turn  x tick"
 _TARGET = re.compile(r'"((?:[^"\\]|\\.)*)"|\'([^\']*)\'|([^\s"\']\S*)')
 _MOST = 1000
 
@@ -43,15 +43,11 @@ class LogprobOptions:
         return self.template is not None or SLOT in self.prompt
 
 
-class LogprobForm(Guarded, Vertical):
+class LogprobForm(FieldRows):
     """The fields, each reached by `tab`; `read` gives what they hold or raises `FormError`."""
 
     DEFAULT_CSS = """
     LogprobForm {
-        height: auto;
-        & Horizontal { height: auto; }
-        & Label { color: $text-muted; margin: 0 1 0 0; width: auto; }
-        & .gap { margin: 0 1 0 2; }
         & #prompt { width: 21; }
         & #top-k { width: 4; }
         & #top-of { width: 1fr; max-width: 22; }
@@ -82,7 +78,7 @@ class LogprobForm(Guarded, Vertical):
         with Horizontal():
             yield Label("ask    ")
             yield Ticks(id="models")
-        yield FormStatus(HINT, id="status")
+        yield FormStatus(RUN, KEYS, id="status")
 
     def set_models(self, names: Sequence[str], *, loading: str = "") -> None:
         """Offer the models called `names`; `loading`: which ones are on their way."""
@@ -128,10 +124,6 @@ class LogprobForm(Guarded, Vertical):
     def check(self) -> bool:
         """Whether `read` would succeed; says on the line below the fields what is wrong."""
         return self.query_one(FormStatus).check(self.read)
-
-    def say(self, text: str, *, problem: bool = False) -> None:
-        """Show `text` on the line below the fields."""
-        self.query_one(FormStatus).say(text, problem=problem)
 
     @on(Select.Changed, "#prompt")
     def _show_template(self) -> None:

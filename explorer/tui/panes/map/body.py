@@ -13,6 +13,7 @@ from explorer.tui.panes.map.making import Made
 from explorer.tui.panes.map.scene import heading, legend
 from explorer.tui.panes.map.threshold import HistogramView, Parted
 from explorer.tui.shell.guarded import Guarded
+from explorer.tui.shell.replayed import hint_at
 from explorer.tui.widgets.heading import Heading
 
 HINT = "Press M to map the whole vocabulary on a plane."
@@ -35,7 +36,7 @@ class MapBody(Guarded, Vertical):
         self._heading = Heading(id="map-heading")
         self.canvas = MapCanvas(id="map-canvas")
         self.histogram = HistogramView(id="map-histogram")
-        self._status = Static(Content.styled(HINT, "$foreground-muted"), id="map-status")
+        self._status = Static(Content(""), id="map-status")
         self._legend = Static(Content(""), id="map-legend")
 
     def compose(self) -> ComposeResult:
@@ -45,6 +46,12 @@ class MapBody(Guarded, Vertical):
             yield self.histogram
         yield self._status
         yield self._legend
+
+    def on_mount(self) -> None:
+        self._say_how()
+
+    def _say_how(self) -> None:
+        self._status.update(Content.styled(hint_at(self, HINT), "$foreground-muted"))
 
     def say(self, text: str, *, problem: bool = False) -> None:
         """In place of the axes: what is under way, or what went wrong."""
@@ -65,7 +72,7 @@ class MapBody(Guarded, Vertical):
         self.histogram.show(None)
         self.query_one(ContentSwitcher).current = self.canvas.id
         self._heading.say("")
-        self._status.update(Content.styled(HINT, "$foreground-muted"))
+        self._say_how()
         self._legend.update(Content(""))
 
     def tell(self, made: Made | None, subject: int | None) -> None:

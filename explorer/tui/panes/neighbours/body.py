@@ -15,6 +15,7 @@ from explorer.specs.blocks import Plot
 from explorer.tui.panes.neighbours import view
 from explorer.tui.shell.guarded import Guarded
 from explorer.tui.shell.messages import NeighbourOpened
+from explorer.tui.shell.replayed import hint_at
 from explorer.tui.widgets.plot import PlotView
 from explorer.tui.widgets.row_list import RowList
 
@@ -46,7 +47,7 @@ class NeighbourBody(Guarded, Container):
         self._record: Neighbourhood | None = None
 
     def compose(self) -> ComposeResult:
-        yield RowList(id="neighbour-list", empty=HINT)
+        yield RowList(id="neighbour-list", empty=hint_at(self, HINT))
         with Vertical(id="neighbour-picture"):
             yield PlotView(id="neighbour-plot")
             yield Static(Content(""), id="neighbour-legend")
@@ -72,7 +73,7 @@ class NeighbourBody(Guarded, Container):
     def clear(self) -> None:
         """Show nothing."""
         self._request = self._record = None
-        self.query_one(RowList).show_empty(HINT)
+        self.query_one(RowList).show_empty(hint_at(self, HINT))
         self.query_one(RowList).show_rows(())
         self.query_one(PlotView).show(None)
         self.query_one("#neighbour-legend", Static).update(Content(""))

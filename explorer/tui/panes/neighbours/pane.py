@@ -21,6 +21,7 @@ from explorer.tui.panes.neighbours.body import HINT, NeighbourBody
 from explorer.tui.panes.neighbours.form import NeighbourForm
 from explorer.tui.panes.takeaway import Takeaway, of_outcomes
 from explorer.tui.shell.messages import Selection, ViewSettled
+from explorer.tui.shell.replayed import hint_at
 from explorer.tui.widgets.heading import Heading
 from explorer.tui.widgets.option_line import FormError, Submitted
 
@@ -38,6 +39,7 @@ class NeighboursPane(Pane):
     NeighboursPane {
         height: 1fr;
         layout: vertical;
+        padding: 0 1;
         & #neighbour-heading { height: auto; min-height: 1; max-height: 3; text-overflow: ellipsis; }
     }
     """
@@ -141,7 +143,7 @@ class NeighboursPane(Pane):
             if known is not None and known.outcome is not self._record:
                 self.show(known)
         if self.is_mounted and new.loading != old.loading:
-            self._body.say_when_empty(new.loading or HINT)
+            self._body.say_when_empty(new.loading or hint_at(self, HINT))
         if self._record is None and new.token is not None and self.is_mounted:
             self._form.offer_colours([name for name in INDICATORS if name in new.token.indicators])
 

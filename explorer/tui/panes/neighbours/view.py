@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from rich.cells import cell_len
 from textual.content import Content
 
+from explorer.base.numbers import even_decimals
 from explorer.base.records.neighbours import FindNeighbours, Neighbourhood
 from explorer.base.records.tokens import LABELS
 from explorer.base.text import visible
@@ -24,7 +24,7 @@ NO_VALUE_GLYPH = "·"
 SUBJECT_GLYPH = "◆"
 HIGHLIGHT_GLYPH = "◉"
 
-LEGEND_WORDS = ("5 % – median – 95 % of the vocabulary", "5 % – median – 95 %", "5 – 50 – 95 %")
+LEGEND_WORDS = ("5 % – median – 95 % of the vocabulary", "5 % – median – 95 %", "lowest to highest")
 """What the numbers of the legend are; the first that fits."""
 DISTANCE_TITLES = {"euclidean": "distance", "cosine": "1 − cos", "dot": "− dot"}
 _LONGEST_LABEL = 12
@@ -32,28 +32,13 @@ _CATEGORY_FROM = 58
 """Cells of width from which the category has a column."""
 
 
-def decimals(values: Sequence[float], digits: int = 4) -> int:
-    """Decimals that give the largest of `values` about `digits` significant digits, the same for all of them."""
-    largest = max((abs(value) for value in values if math.isfinite(value)), default=0.0)
-    whole = math.floor(math.log10(largest)) + 1 if largest > 0 else 1
-    return max(0, min(7, digits - max(whole, -2)))
-
-
-def aligned(values: Sequence[float | None]) -> list[str]:
-    """The numbers with the same decimals and width, so that their points stand in one column; None is blank."""
-    places = decimals([value for value in values if value is not None])
-    texts = ["–" if value is None else f"{value:.{places}f}" for value in values]
-    room = max((len(text) for text in texts), default=0)
-    return [text.rjust(room) for text in texts]
-
-
 def list_rows(record: Neighbourhood, colour: str, width: int) -> tuple[Content, list[Content]]:
     """Header and one row a neighbour, at most `width` cells: rank, id, token, category, distance, value, meaning."""
     found = record.neighbours
-    distances = aligned([neighbour.distance for neighbour in found])
-    values = aligned([neighbour.indicators.get(colour) for neighbour in found])
+    distances = even_decimals([neighbour.distance for neighbour in found])
+    values = even_decimals([neighbour.indicators.get(colour) for neighbour in found])
     with_meaning = any(neighbour.meaning is not None for neighbour in found)
-    meanings = aligned([neighbour.meaning for neighbour in found]) if with_meaning else [""] * len(found)
+    meanings = even_decimals([neighbour.meaning for neighbour in found]) if with_meaning else [""] * len(found)
     distance_room = max(8, *map(len, distances)) if distances else 8
     colour_label = cut(visible(LABELS.get(colour, colour)), _LONGEST_LABEL)
     value_room = max([6, cell_len(colour_label), *map(len, values)])
@@ -94,7 +79,7 @@ def legend(record: Neighbourhood, colour: str, width: int) -> Content:
     ends = record.indicator_ranges.get(colour)
     if ends is None:
         return Content.assemble(*parts)
-    low, median, high = aligned(ends)
+    low, median, high = even_decimals(ends)
     meant: dict[tuple[str, str], list[str]] = {}
     for text, value in ((f"≤{low.strip()}", ends[0]), (median.strip(), ends[1]), (f"≥{high.strip()}", ends[2])):
         meant.setdefault(_mark(ramp_step(value, ends)), []).append(text)

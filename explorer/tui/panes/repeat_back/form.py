@@ -9,13 +9,13 @@ from dataclasses import dataclass
 import msgspec
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal
 from textual.widgets import Input, Label, Select, Static, TextArea
 
 from explorer.base.records.repeat_back import RepeatBack
 from explorer.base.templates import TEMPLATES, Template, TemplateError, check_template
 from explorer.base.text import visible
-from explorer.tui.shell.guarded import Guarded
+from explorer.tui.widgets.fields import FieldRows
 from explorer.tui.widgets.form_status import FormStatus
 from explorer.tui.widgets.option_line import Choice, Field, FormError, Ticks
 from explorer.tui.widgets.prompt_area import PromptArea
@@ -23,7 +23,7 @@ from explorer.tui.widgets.prompt_lines import by_name
 
 EDITED = "edited"
 """The name of a template whose text was changed in the form."""
-HINT = "r/enter run  ctrl+t ids  w whole  x tick  ctrl+j newline"
+RUN, KEYS = "r/enter run  ctrl+j newline", "ctrl+t ids  w whole  x tick"
 
 
 @dataclass(frozen=True)
@@ -38,15 +38,11 @@ class RepeatOptions:
     controls: int = 3
 
 
-class RepeatForm(Guarded, Vertical):
+class RepeatForm(FieldRows):
     """The fields, each reached by `tab`; `read` gives what they hold or raises `FormError`."""
 
     DEFAULT_CSS = """
     RepeatForm {
-        height: auto;
-        & Horizontal { height: auto; }
-        & Label { color: $text-muted; margin: 0 1 0 0; width: auto; }
-        & .gap { margin: 0 1 0 2; }
         & #template { width: 24; }
         & #samples, & #controls { width: 4; }
         & #temperature, & #top-p { width: 5; }
@@ -93,7 +89,7 @@ class RepeatForm(Guarded, Vertical):
         with Horizontal():
             yield Label("prefill ")
             yield Field(escape(self._base.prefill), placeholder="no beginning of the reply", id="prefill")
-        yield FormStatus(HINT, id="status")
+        yield FormStatus(RUN, KEYS, id="status")
 
     def set_models(self, names: Sequence[str], others: Sequence[str], *, loading: str = "") -> None:
         """Offer the models called `names`; `others` have another tokenizer and are only named; `loading`: which ones

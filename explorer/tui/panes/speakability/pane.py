@@ -17,6 +17,7 @@ from explorer.tui.panes.speakability.lines import Line, contents
 from explorer.tui.panes.speakability.shown import HINT, ShownProofs
 from explorer.tui.panes.takeaway import Takeaway
 from explorer.tui.shell.messages import ColumnsFound, NeighbourOpened, Selection
+from explorer.tui.shell.replayed import hint_at
 from explorer.tui.widgets.heading import Heading
 from explorer.tui.widgets.option_line import FormError, Submitted
 from explorer.tui.widgets.row_list import RowList
@@ -33,6 +34,7 @@ class SpeakabilityPane(Pane):
     SpeakabilityPane {
         height: 1fr;
         layout: vertical;
+        padding: 0 1;
         & Static { height: 1; text-wrap: nowrap; text-overflow: ellipsis; }
     }
     """
@@ -46,7 +48,7 @@ class SpeakabilityPane(Pane):
     def compose(self) -> ComposeResult:
         yield SpeakForm(id="speak-form")
         yield Heading(id="speak-heading")
-        yield RowList(id="speak-list", empty=HINT)
+        yield RowList(id="speak-list", empty=hint_at(self, HINT))
 
     # ── asking ──
 
@@ -137,7 +139,7 @@ class SpeakabilityPane(Pane):
     def watch_selection(self, old: Selection, new: Selection) -> None:
         """What is known of the token now selected is shown at once."""
         if self.is_mounted and new.loading != old.loading:
-            self.query_one(RowList).show_empty(new.loading or HINT)
+            self.query_one(RowList).show_empty(new.loading or hint_at(self, HINT))
         if self.is_mounted and (new.token != old.token or new.model != old.model):
             self.shown.look_at(self._selected)
             self._show_lines(cursor=0)

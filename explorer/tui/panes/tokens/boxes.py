@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from textual import on
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.widget import Widget
 from textual.widgets import Input
 
@@ -45,6 +46,14 @@ class Wishes(Protocol):
         """Keys go to the table."""
 
 
+class JumpBox(LineInput):
+    """Where the token to go to is typed."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "submit", "go", tooltip="Go to the token whose id or text stands in the box that g opens"),
+    ]
+
+
 class ViewBoxes(Guarded, Widget):
     """Both boxes, hidden until they are opened."""
 
@@ -56,7 +65,7 @@ class ViewBoxes(Guarded, Widget):
         self._filter = LineInput(
             id="filter", placeholder="text  /regex/  id:1-99  bytes:c2a0  cat:byte  pct:input_norm<2"
         )
-        self._jump = LineInput(id="jump", placeholder='go to an id, or a token\'s text: 907  ·program  "12"')
+        self._jump = JumpBox(id="jump", placeholder='go to an id, or a token\'s text: 907  ·program  "12"')
 
     def compose(self) -> ComposeResult:
         yield self._filter

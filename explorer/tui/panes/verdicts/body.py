@@ -16,6 +16,7 @@ from explorer.tui.panes.verdicts.matrix import ListedMatrix, MatrixList
 from explorer.tui.panes.verdicts.sweep import ShownSweep
 from explorer.tui.shell.guarded import Guarded
 from explorer.tui.shell.messages import Ask, NeighbourOpened
+from explorer.tui.shell.replayed import hint_at
 from explorer.tui.widgets.lines_view import LinesView
 from explorer.tui.widgets.row_list import RowList
 
@@ -42,7 +43,7 @@ class SweepBody(Guarded, ContentSwitcher):
 
     def compose(self) -> ComposeResult:
         with Container(id="matrix-view"):
-            yield MatrixList(id="matrix", empty=HINT)
+            yield MatrixList(id="matrix", empty=hint_at(self, HINT))
             yield LinesView(self._evidence_lines, id="evidence")
         yield LinesView(self._definition_lines, id="definitions-view")
         yield CurvesView(id="curves-view")
@@ -107,8 +108,8 @@ class SweepBody(Guarded, ContentSwitcher):
     def say_loading(self, before: str, now: str) -> None:
         """What stands there while models load, where that is another than before; then the key again."""
         if self.is_mounted and now != before:
-            self.say_when_empty(now or HINT)
+            self.say_when_empty(now or hint_at(self, HINT))
 
     def _definition_lines(self, width: int) -> list[Content]:
         result = self._sweep.result
-        return view.definition_lines(result, width) if result is not None else [Content(HINT)]
+        return view.definition_lines(result, width) if result is not None else [Content(hint_at(self, HINT))]

@@ -45,8 +45,7 @@ class VerdictsPane(Pane):
     ]
     DEFAULT_CSS = """
     VerdictsPane {
-        height: 1fr;
-        layout: vertical;
+        height: 1fr; layout: vertical; padding: 0 1;
         & #verdict-heading { height: auto; min-height: 1; max-height: 3; }
     }
     """
