@@ -5,19 +5,25 @@ from __future__ import annotations
 from pathlib import Path
 
 from textual.notifications import Notification
-from textual.widgets._toast import Toast
+from textual.widgets._toast import Toast, ToastRack
 
 from explorer.base.records.models import Roster
+from explorer.sessions.file.reader import SessionFile
+from explorer.settings import Settings
+from explorer.tui.replay.app import ReplayApp
 from explorer.tui.screens.models import ModelsScreen
-from explorer.tui.shell.notices import MOST_PLAIN, MOST_PROBLEMS, superseded
+from explorer.tui.shell.notices import MOST_PROBLEMS, superseded
 from tests.app_driver import until
-from tests.replay_driver import replaying
 from tests.tui.snapshot_samples import write_tour
 
 
 def notices(*texts: str) -> list[Notification]:
     """Problems begin with `!`."""
     return [Notification(text, severity="error" if text.startswith("!") else "information") for text in texts]
+
+
+def toasts(app: ReplayApp) -> list[Toast]:
+    return list(app.screen.get_child_by_type(ToastRack).query(Toast))
 
 
 def kept(*texts: str) -> list[str]:
@@ -36,20 +42,15 @@ def test_a_plain_notice_replaces_the_one_of_its_kind_and_never_a_problem() -> No
 
 
 async def test_many_notices_leave_a_few_on_the_screen_and_none_over_a_dialogue(tmp_path: Path) -> None:
-    async with replaying(write_tour(tmp_path / "tour.jsonl"), (80, 24)) as (app, pilot):
-        app.notices.remark("The disk is full.", problem=True)
-        for number in range(6):
-            app.notices.remark(f"Theme {number}.")
-            app.notices.remark(f"{number} of them.")
-        await until(pilot, lambda: len(app.screen.query(Toast)) == 1 + MOST_PLAIN)
-        assert "The disk is full." in [each.message for each in app._notifications]
-        app.push_screen(ModelsScreen(Roster(models=(), devices=())))
-        await until(pilot, lambda: isinstance(app.screen, ModelsScreen) and bool(app.screen.query(Toast)))
-        for number in range(MOST_PROBLEMS + 1):
+    app = ReplayApp(SessionFile(write_tour(tmp_path / "tour.jsonl")), Settings())
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await until(pilot, lambda: app.is_open)
+        for number in range(MOST_PROBLEMS + 2):
             app.notices.remark(f"Problem {number}: " + "much is wrong " * 20, problem=True)
-        await until(pilot, lambda: len(app.screen.query(Toast)) >= MOST_PROBLEMS)
-        await pilot.pause()
+        await until(pilot, lambda: len(app._notifications) == len(toasts(app)) == MOST_PROBLEMS)
+        app.push_screen(ModelsScreen(Roster(models=(), devices=())))
+        await until(pilot, lambda: isinstance(app.screen, ModelsScreen) and bool(toasts(app)))
+        # The rack itself is invisible: it is the notices in it that cover something.
+        await until(pilot, lambda: any(each.region for each in toasts(app)))
         box = app.screen.query_one("#dialog-box").region
-        rack = app.screen.query_one("ToastRack").region
-        assert rack.height >= 1
-        assert not rack.overlaps(box)
+        assert not any(each.region.overlaps(box) for each in toasts(app))

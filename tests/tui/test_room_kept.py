@@ -18,7 +18,7 @@ from tests.tui.snapshot_samples import write_tour
 
 async def test_splits_and_zoom_are_found_again_and_a_replay_keeps_none(tmp_path: Path) -> None:
     engine, kept = Engine(), division_file(state_folder(Settings()))
-    async with running(engine, tmp_path / "first", (120, 40), ("zoo:mynah",)) as (app, pilot):
+    async with running(engine, tmp_path, (120, 40), ("zoo:mynah",)) as (app, pilot):
         assert not kept.exists()
         await pilot.press("plus", "plus", "z")
         await until(pilot, lambda: app.workspace.room.division == Division(split=60, is_zoomed=True))

@@ -24,7 +24,7 @@ NO_VALUE_GLYPH = "·"
 SUBJECT_GLYPH = "◆"
 HIGHLIGHT_GLYPH = "◉"
 
-LEGEND_WORDS = ("5 % – median – 95 % of the vocabulary", "5 % – median – 95 %", "lowest to highest")
+LEGEND_WORDS = ("5 % – median – 95 % of the vocabulary", "5 % – median – 95 %", "5 % to 95 %")
 """What the numbers of the legend are; the first that fits."""
 DISTANCE_TITLES = {"euclidean": "distance", "cosine": "1 − cos", "dot": "− dot"}
 _LONGEST_LABEL = 12
