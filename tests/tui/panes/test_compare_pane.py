@@ -64,11 +64,11 @@ async def test_every_number_is_whole_in_every_width(width: int) -> None:
             for name, value in row.indicators.items():
                 told = f"{value:.4g} p{percent(row.percentiles.get(name)):>5}"
                 assert any(told in line for line in lines if line.startswith((name, LABELS[name]))), (name, told)
-        told = [line for line in lines if re.match(r"\d+ – \d+ ", line)]
-        assert len(told) == len(COMPARISON.pairs)
-        for line, pair in zip(told, COMPARISON.pairs, strict=True):
+        pairs = [line for line in lines if re.match(r"\d+ – \d+ ", line)]
+        assert len(pairs) == len(COMPARISON.pairs)
+        for line, pair in zip(pairs, COMPARISON.pairs, strict=True):
             assert f"{pair.input_cosine:.4f}" in line
-        assert len({tuple(at.start() for at in re.finditer(r"\.", line)) for line in told}) == 1, "points in columns"
+        assert len({tuple(at.start() for at in re.finditer(r"\.", line)) for line in pairs}) == 1, "points in columns"
         assert sum("mynah" in line for line in lines) == 1, "what was asked is said once"
         assert all("\x1b" not in line and "\u202e" not in line for line in lines)
 
