@@ -180,23 +180,15 @@ class EngineClient:
     async def stop(self, grace: float = 0.3) -> None:
         """End the engine: tell it, wait `grace` seconds, then terminate, then kill. Pending requests fail."""
         process, self._process, self.state = self._process, None, "stopped"
-        if process is None or process.returncode is not None:
+        if process is None:
             return
-        if process.stdin is not None:
-            with contextlib.suppress(ConnectionError, RuntimeError):
-                process.stdin.write(pack(Quit()))
-                process.stdin.close()
-        ways: tuple[Callable[[], None], ...] = (lambda: None, process.terminate, process.kill)
-        for end in ways:
-            with contextlib.suppress(ProcessLookupError):
-                end()
-            try:
-                await asyncio.wait_for(process.wait(), grace)
-                break
-            except TimeoutError:
-                continue
+        if process.returncode is None:
+            await _end(process, grace)
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=grace)
+        # Pipes that are open when the loop ends are closed by the garbage collector, with a traceback on stderr: those
+        # that something else still holds, or that a busy machine has not got round to.
+        process._transport.close()  # type: ignore[attr-defined]
 
     def log_lines(self) -> tuple[str, ...]:
         """The engine's last log lines (its stderr)."""
@@ -268,6 +260,23 @@ class EngineClient:
             self._settle(number, Answered(outcome, now - pending.asked_at))
         if not asked_to_end:
             self.listeners.stopped(reason)
+
+
+async def _end(process: asyncio.subprocess.Process, grace: float) -> None:
+    """Tell an engine to end, wait `grace` seconds, then terminate it, then kill it."""
+    if process.stdin is not None:
+        with contextlib.suppress(ConnectionError, RuntimeError):
+            process.stdin.write(pack(Quit()))
+            process.stdin.close()
+    ways: tuple[Callable[[], None], ...] = (lambda: None, process.terminate, process.kill)
+    for end in ways:
+        with contextlib.suppress(ProcessLookupError):
+            end()
+        try:
+            await asyncio.wait_for(process.wait(), grace)
+            break
+        except TimeoutError:
+            continue
 
 
 def _kill(process: asyncio.subprocess.Process) -> None:

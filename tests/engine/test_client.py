@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import re
 import signal
 import sys
@@ -181,3 +182,19 @@ async def test_an_engine_that_ignores_everything_is_killed_soon() -> None:
     await client.start()
     async with asyncio.timeout(ENDS_WITHIN):
         await client.stop()
+
+
+def test_pipes_that_something_else_holds_leave_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    held = "import subprocess, time; subprocess.Popen(['sleep', '3']); time.sleep(60)"
+
+    async def begin_and_end() -> None:
+        client = EngineClient((*PYTHON, held))
+        await client.start()
+        await asyncio.sleep(0.5)
+        await client.stop(0.1)
+
+    unraisable: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda told: unraisable.append(told.exc_value))
+    asyncio.run(begin_and_end())
+    gc.collect()
+    assert unraisable == []
