@@ -16,6 +16,7 @@ from explorer.base.servers import Server, at_url
 from explorer.engine.models.checkpoints.gguf_place import find_gguf, model_name
 from explorer.engine.models.checkpoints.tokenizer_files import read_json
 from explorer.engine.models.errors import ModelError
+from explorer.engine.models.first_import import importing_alone
 from explorer.engine.models.local import EmbeddingsOnly
 from explorer.engine.models.locate import locate, locate_tokenizer
 from explorer.engine.models.reading import Wish
@@ -71,7 +72,8 @@ def _connect(client: Client, wish: RemoteWish, progress: Progress | None, naming
     backend = _backend_of(client, server)
     (about,) = client.run([backend.about()])
     (size,) = client.run([read_size(backend, about)])
-    held = _read_vocabulary(wish, size, progress)
+    with importing_alone():
+        held = _read_vocabulary(wish, size, progress)
     vocabulary = _vocabulary_of(held)
     backend.vocab_size = size or vocabulary.size
     if not size and not client.run([has_id(backend, vocabulary.size - 1)])[0]:
