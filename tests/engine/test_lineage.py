@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from itertools import chain, combinations
 from typing import Any
 
@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from explorer.base.errors import ExplorerError
-from explorer.base.records.lineage import PROMPTS, FindLineage, Lineage, LineagePair, LineagePart
+from explorer.base.records.lineage import PROMPTS, FindLineage, Lineage, LineagePair, LineagePart, Rung
+from explorer.base.records.record import Progress
 from explorer.base.records.unions import Cancelled
 from explorer.base.templates import find_template
 from explorer.engine import queue
@@ -41,11 +42,21 @@ def engine() -> Engine:
     return engine
 
 
-def found(engine: Engine, **asked: Any) -> Lineage:
+def found(engine: Engine, *, weights: bool = False, **asked: Any) -> Lineage:
+    """Without the tests of weights, which give no verdict, take half of the time, and have tests of their own."""
     wanted: dict[str, Any] = {"children": tuple(CHILDREN), "bases": BASES, "templates": TEMPLATES} | asked
-    outcome = answer(engine, FindLineage(**wanted))
+    with pytest.MonkeyPatch.context() as patched:
+        for name in () if weights else ("weight_rungs", "state_rungs"):
+            patched.setattr(f"explorer.engine.answers.lineage.answer.{name}", look_at_no_weights)
+        outcome = answer(engine, FindLineage(**wanted))
     assert isinstance(outcome, Lineage)
     return outcome
+
+
+def look_at_no_weights(*_: object) -> Generator[Progress, None, list[Rung]]:
+    """In place of `weight_rungs` and of `state_rungs`."""
+    yield from ()
+    return []
 
 
 def yield_into(parts: list[object], work: Work) -> object:
@@ -96,10 +107,10 @@ def test_without_its_family_a_child_comes_from_none_of_these(engine: Engine, see
 
 
 def test_ten_tokens_are_enough_and_five_are_not(engine: Engine) -> None:
-    ten = pair_of(found(engine, count=10), "mynah-instruct", "mynah")
+    ten = pair_of(found(engine, children=("mynah-instruct",), count=10), "mynah-instruct", "mynah")
     assert ten.p_holm is not None
     assert ten.p_holm <= 1e-5
-    five = pair_of(found(engine, count=5), "mynah-instruct", "mynah")
+    five = pair_of(found(engine, children=("mynah-instruct",), count=5), "mynah-instruct", "mynah")
     assert (five.verdict, five.p_holm) == ("cannot tell", None)
     assert "7 tokens or more are needed" in five.reason
     assert "p cannot be below 0.0083" in five.reason
@@ -176,8 +187,10 @@ def test_a_prompt_with_one_favourite_says_that_it_tells_nothing(engine: Engine) 
 
 
 def test_the_same_seed_gives_the_same_outcome(engine: Engine) -> None:
-    assert found(engine, seed=3) == found(engine, seed=3)
-    assert found(engine, seed=3).favourites != found(engine, seed=4).favourites
+    asked: dict[str, Any] = {"children": ("mynah-instruct",), "bases": ("mynah",), "weights": True}
+    outcome = found(engine, seed=3, **asked)
+    assert outcome == found(engine, seed=3, **asked)
+    assert outcome.favourites != found(engine, seed=4, **asked).favourites
 
 
 @pytest.mark.parametrize(
@@ -229,7 +242,7 @@ def test_a_stopped_question_keeps_the_children_that_were_done_and_goes_on_where_
             return start(prompts)
 
         patched.setattr(model, "start", counting)
-        whole = found(engine, bases=("mynah",))
+        whole = found(engine, bases=("mynah",), weights=True)
     assert whole.pairs[:1] == stopped.partial.pairs
     assert sum(asked) == 0, "the base has said all of it before"
 

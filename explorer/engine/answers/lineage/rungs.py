@@ -74,7 +74,8 @@ def try_rungs(pair: Pair, request: FindLineage) -> Tested:
     """All rungs of one pair."""
     own = _own_r(pair, request)
     if len(pair.matter.tokens) < 2 or not len(pair.matter.candidate_outputs):
-        nothing = Gate(False, "no tokens or outputs in common", may_lead=False)
+        lacking = "tokens to ask about" if len(pair.matter.tokens) < 2 else "outputs that both have"
+        nothing = Gate(False, f"not run: no {lacking}", may_lead=False)
         return Tested(pair, nothing, (), np.zeros((0, 0)), own)
     gate_rungs = tuple(_gate_rungs(pair, request))
     gate = _judge_gate(pair, gate_rungs)
