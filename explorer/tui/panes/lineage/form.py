@@ -37,7 +37,6 @@ class LineageForm(FieldRows):
         & #alpha { width: 7; }
         & #format { width: 15; }
         & #prompts { width: 1fr; }
-        & #status { text-wrap: nowrap; text-overflow: ellipsis; }
     }
     """
 
