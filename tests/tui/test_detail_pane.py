@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.cells import cell_len
 from textual.content import Content
 from textual.message import Message
 
@@ -215,6 +216,8 @@ def test_every_indicator_is_shown_and_aligned(width: int, height: int) -> None:
         numbers = [line.plain for line in lines[1 : 1 + len(token.indicators)]]
         assert len({line.index(".") for line in numbers}) == 1
         assert len({line.rindex(".") for line in numbers}) == 1
+        assert max(map(cell_len, numbers)) <= max(width, 42), "the track does not wrap: it goes where there is no room"
+        assert all("●" in line for line in numbers) is (width >= 60)
     else:
         assert len(lines) < len(token.indicators) or width == 40
         assert max(line.cell_length for line in lines[:-1]) <= max(width, 40)

@@ -96,7 +96,8 @@ def _indicators(row: TokenRow, width: int, height: int) -> list[Content]:
     for (name, label), value in zip(labels.items(), values, strict=True):
         percentile, z = row.percentiles.get(name, math.nan), row.robust_z.get(name, math.nan)
         numbers = f"  {value.rjust(value_width)}  {_percentile(percentile)}  {_z(z)}  "
-        bar = (track(percentile), _ramp(percentile))
+        room = width - name_width - len(numbers)
+        bar = (track(percentile) if room >= _TRACK else "", _ramp(percentile))
         lines.append(Content.assemble(padded(label, name_width), numbers, bar))
     return lines
 
