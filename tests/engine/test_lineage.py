@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
+from contextlib import nullcontext
 from itertools import chain, combinations
 from typing import Any
 
@@ -11,8 +12,7 @@ import numpy as np
 import pytest
 
 from explorer.base.errors import ExplorerError
-from explorer.base.records.lineage import PROMPTS, FindLineage, Lineage, LineagePair, LineagePart, Rung
-from explorer.base.records.record import Progress
+from explorer.base.records.lineage import PROMPTS, FindLineage, Lineage, LineagePair, LineagePart
 from explorer.base.records.unions import Cancelled
 from explorer.base.templates import find_template
 from explorer.engine import queue
@@ -25,7 +25,7 @@ from explorer.engine.models.abilities import Continuation, running
 from explorer.engine.queue import Control, Work
 from explorer.zoo import ground_truth
 from tests.behaviour.behaviour_fakes import run_through
-from tests.engine_work import answer, outcome_of
+from tests.engine_work import answer, outcome_of, without_weights
 
 BASES = ("mynah", "lyrebird", "starling")
 CHILDREN = {"mynah-instruct": "mynah", "lyrebird-instruct": "lyrebird"}
@@ -45,18 +45,10 @@ def engine() -> Engine:
 def found(engine: Engine, *, weights: bool = False, **asked: Any) -> Lineage:
     """Without the tests of weights, which give no verdict, take half of the time, and have tests of their own."""
     wanted: dict[str, Any] = {"children": tuple(CHILDREN), "bases": BASES, "templates": TEMPLATES} | asked
-    with pytest.MonkeyPatch.context() as patched:
-        for name in () if weights else ("weight_rungs", "state_rungs"):
-            patched.setattr(f"explorer.engine.answers.lineage.answer.{name}", look_at_no_weights)
+    with nullcontext() if weights else without_weights():
         outcome = answer(engine, FindLineage(**wanted))
     assert isinstance(outcome, Lineage)
     return outcome
-
-
-def look_at_no_weights(*_: object) -> Generator[Progress, None, list[Rung]]:
-    """In place of `weight_rungs` and of `state_rungs`."""
-    yield from ()
-    return []
 
 
 def yield_into(parts: list[object], work: Work) -> object:

@@ -16,7 +16,7 @@ from explorer.base.templates import find_template
 from explorer.engine.handlers import Engine
 from explorer.engine.queue import Control
 from explorer.zoo import ground_truth, zoo_dir
-from tests.engine_work import answer
+from tests.engine_work import answer, without_weights
 
 TEMPLATES = tuple(map(find_template, PROMPTS))
 CHILDREN = ("mynah-instruct", "mynah-instruct-2")
@@ -32,7 +32,8 @@ def engine() -> Engine:
 
 def found(engine: Engine, **asked: Any) -> Lineage:
     wanted: dict[str, Any] = {"children": CHILDREN, "bases": ("mynah",), "templates": TEMPLATES} | asked
-    outcome = answer(engine, FindLineage(**wanted))
+    with without_weights():
+        outcome = answer(engine, FindLineage(**wanted))
     assert isinstance(outcome, Lineage)
     return outcome
 

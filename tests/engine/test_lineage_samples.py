@@ -16,7 +16,7 @@ from explorer.engine.answers.meaning import group_by_meaning
 from explorer.engine.handlers import Engine
 from explorer.specs.blocks import Table, Words
 from explorer.specs.lineage_children import of_children
-from tests.engine_work import answer
+from tests.engine_work import answer, without_weights
 
 WAR, MONEY = ("a great war began", "the war had started"), ("he bought some shares", "to invest in shares")
 
@@ -42,9 +42,10 @@ def engine() -> Engine:
 
 def found(engine: Engine, template: str | Template = "word-is", **asked: Any) -> Lineage:
     form = find_template(template) if isinstance(template, str) else template
-    outcome = answer(
-        engine, FindLineage(children=("mynah-instruct",), bases=("mynah", "lyrebird"), templates=(form,), **asked)
-    )
+    with without_weights():
+        outcome = answer(
+            engine, FindLineage(children=("mynah-instruct",), bases=("mynah", "lyrebird"), templates=(form,), **asked)
+        )
     assert isinstance(outcome, Lineage)
     return outcome
 

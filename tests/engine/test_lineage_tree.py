@@ -13,7 +13,7 @@ from explorer.engine.handlers import Engine
 from explorer.specs.blocks import Table
 from explorer.specs.lineage import SPECS
 from explorer.specs.lineage_tree import newick, tree_blocks
-from tests.engine_work import answer
+from tests.engine_work import answer, without_weights
 
 TEMPLATES = tuple(map(find_template, PROMPTS))
 MODELS = ("mynah", "mynah-instruct", "mynah-sibling", "lyrebird", "lyrebird-instruct", "starling")
@@ -33,7 +33,8 @@ def outcome(engine: Engine) -> Lineage:
         children=("mynah-instruct", "lyrebird-instruct"), bases=("mynah", "mynah-sibling", "lyrebird"),
         references=("starling",), templates=TEMPLATES,
     )  # fmt: skip
-    found = answer(engine, request)
+    with without_weights():
+        found = answer(engine, request)
     assert isinstance(found, Lineage)
     return found
 
@@ -80,7 +81,8 @@ def test_the_tree_is_drawn_as_text_and_in_newicks_format(outcome: Lineage) -> No
 
 def test_three_models_make_no_tree(engine: Engine) -> None:
     request = FindLineage(children=("mynah-instruct",), bases=("mynah", "lyrebird"), templates=TEMPLATES[:1])
-    found = answer(engine, request)
+    with without_weights():
+        found = answer(engine, request)
     assert isinstance(found, Lineage)
     assert found.tree is None
     assert not any("tree" in note for note in found.notes)
