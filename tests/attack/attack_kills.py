@@ -72,11 +72,12 @@ def kill_some(folder: Path, seeds: list[int]) -> list[Killed]:
         program.wait()
         lines = [first, *program.stdout.read().splitlines(keepends=True)]
         told = {int(number) for line in lines if line.endswith("\n") for number in line.split()}
-        found.append(_look(file, told))
+        found.append(look(file, told))
     return found
 
 
-def _look(file: Path, told: set[int]) -> Killed:
+def look(file: Path, told: set[int]) -> Killed:
+    """Which of the steps that were told are in the file."""
     if not file.exists():
         return Killed(len(told), len(told))
     try:

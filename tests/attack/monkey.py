@@ -197,7 +197,7 @@ async def _running(app: Stage, chance: Random) -> AsyncIterator[None]:
 
 async def _play_on(app: Stage, monkey: Monkey, found: Found, keys: int) -> None:
     if found.kind != "early":
-        await _wait(lambda: _is_ready(app), _OPENS, "the program did not open")
+        await _wait(lambda: _is_ready(app), _OPENS, lambda: f"the program did not open ({_state(app)})")
     watch = asyncio.create_task(found.gaps.watch(monkey)) if found.kind != "early" else None
     try:
         while found.keys < keys and app.is_running and not app._exit:
@@ -228,20 +228,25 @@ def _begin_sweep(app: ExplorerApp, chance: Random) -> None:
 
 
 async def _still_answers(app: Stage, monkey: Monkey) -> None:
-    """The screen with the panes comes back by `esc`, `?` opens the help, `esc` closes it, and a tab's key shows it."""
+    """The screen with the panes comes back by `esc`, `?` opens the help, `esc` closes it, and a tab's key shows it;
+    unless the program ends by then, as a key asked for (`c` in a replay, once it knows which models to load)."""
     last = ", ".join(monkey.done[-30:])
-    await _wait(lambda: app.is_open, _OPENS, f"the panes never came, after {last}")
+
+    async def wait(holds: Callable[[], bool], what: str, seconds: float = _ANSWERS) -> None:
+        await _wait(lambda: bool(app._exit) or holds(), seconds, lambda: f"{what} ({_state(app)}), after {last}")
+
+    await wait(lambda: app.is_open, "the panes never came", _OPENS)
     for _ in range(8):
         press(app, "escape")
         await asyncio.sleep(0.1)
-    await _wait(lambda: len(app.screen_stack) == 1, _ANSWERS, f"esc closes no box, after {last}")
+    await wait(lambda: len(app.screen_stack) == 1, "esc closes no box")
     for key in ("escape", "escape", "question_mark"):
         press(app, key)
-    await _wait(lambda: isinstance(app.screen, HelpScreen), _ANSWERS, f"? is dead, after {last}")
+    await wait(lambda: isinstance(app.screen, HelpScreen), "? is dead")
     press(app, "escape")
-    await _wait(lambda: len(app.screen_stack) == 1, _ANSWERS, f"esc is dead, after {last}")
+    await wait(lambda: len(app.screen_stack) == 1, "esc is dead")
     press(app, "f5")
-    await _wait(lambda: app.query_one(SessionPane).is_on_screen, _ANSWERS, f"f5 is dead, after {last}")
+    await wait(lambda: app.query_one(SessionPane).is_on_screen, "f5 is dead")
 
 
 def _look_at_steps(app: Stage, found: Found) -> None:
@@ -255,9 +260,14 @@ def _look_at_steps(app: Stage, found: Found) -> None:
     found.wrong += [session.warning] if session.warning else []
 
 
-async def _wait(holds: Callable[[], bool], seconds: float, otherwise: str) -> None:
+def _state(app: Stage) -> str:
+    """Where the keys went."""
+    return f"exit {app._exit}, running {app.is_running}, open {app.is_open}, focus {app.focused}, {app.screen_stack}"
+
+
+async def _wait(holds: Callable[[], bool], seconds: float, otherwise: Callable[[], str]) -> None:
     until = time.monotonic() + seconds
     while not holds():
         if time.monotonic() > until:
-            raise AssertionError(otherwise)
+            raise AssertionError(otherwise())
         await asyncio.sleep(0.02)

@@ -12,6 +12,7 @@ from textual.app import App
 from explorer.base.errors import ExplorerError
 from explorer.settings import Settings, settings_file
 from explorer.settings_file import remember_theme
+from explorer.tui.shell.restyling import marking_once
 from explorer.tui.shell.themes import RAMP, ThemeError, load_themes, read_theme, themes_dir
 
 PLAIN_RAMP = ("#5f5fd7", "#5f87d7", "#5fafd7", "#5fd7af", "#afd75f", "#ffd75f", "#ffffaf")
@@ -29,6 +30,7 @@ class Looks:
 
     def __init__(self, app: App[Any], settings: Settings, settings_path: Path | None, tell: Tell) -> None:
         self._app = app
+        app.refresh_css = marking_once(app.refresh_css)  # type: ignore[method-assign]
         self._chosen = settings.theme
         self.path = settings_path
         self._tell = tell

@@ -29,6 +29,8 @@ SUSPECTED = 2_000
 
 LOOK = 8_192
 """Tokens from one look to the next whether the request was cancelled."""
+_ROWS = 16
+"""Prompts at once: whole distributions are read of each, a quarter of a second on two cores for 50,000 tokens."""
 
 
 @dataclass(frozen=True)
@@ -187,7 +189,7 @@ class Answers:
         prompts = [fill_template(model.vocabulary, template, slot, self.chat) for slot in new]
         for prompt in prompts:
             check_context(model, prompt, 1)
-        rows = rows_at_once(max((len(prompt.ids) for prompt in prompts), default=1))
+        rows = min(_ROWS, rows_at_once(max((len(prompt.ids) for prompt in prompts), default=1)))
         every = np.arange(model.info.vocab_size, dtype=np.int64)
         for first in range(0, len(new), rows):
             some = prompts[first : first + rows]
