@@ -38,22 +38,26 @@ class Meter:
 
     def __init__(self) -> None:
         self.worst: dict[str, list[float]] = {}
+        self.worked: dict[str, list[float]] = {}
+        """The longest work of the loop's thread between two looks, processor seconds: other programs do not count."""
 
     @asynccontextmanager
     async def phase(self, name: str) -> AsyncIterator[None]:
         """Measure what happens inside."""
-        lateness = [0.0]
-        task = asyncio.create_task(self._tick(lateness))
+        lateness, work = [0.0], [0.0]
+        task = asyncio.create_task(self._tick(lateness, work))
         try:
             yield
         finally:
             task.cancel()
             self.worst.setdefault(name, []).append(max(lateness))
+            self.worked.setdefault(name, []).append(max(work))
 
-    async def _tick(self, lateness: list[float]) -> None:
+    async def _tick(self, lateness: list[float], work: list[float]) -> None:
         while True:
-            before = time.perf_counter()
+            before, worked = time.perf_counter(), time.thread_time()
             await asyncio.sleep(TICK)
+            work.append(time.thread_time() - worked)
             lateness.append(time.perf_counter() - before - TICK)
 
 

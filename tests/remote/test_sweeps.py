@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Iterator
 from itertools import chain, islice
 from pathlib import Path
@@ -299,3 +300,26 @@ def test_one_of_two_llama_servers_is_killed_in_mid_sweep(
     assert result.answered == 120
     ask(engine, msgspec.structs.replace(request, model="starling"))
     np.testing.assert_array_equal(verdicts(engine, request, "pair"), verdicts(engine, request, "starling"))
+
+
+# ── cancelled ──
+
+
+def test_a_sweep_that_is_cancelled_between_two_answers_leaves_nothing_on_its_way(
+    engine: Engine, vllm: FakeVllm
+) -> None:
+    load(engine, vllm.url)
+    is_cancelled: list[bool] = []
+    request = msgspec.structs.replace(MINER, token_ids=tuple(range(300, 1100)))
+    steps = engine.begin(request, Control(cancelled=lambda: bool(is_cancelled), tell=lambda part: None))
+    gc.disable()  # what goes by the way must not wait for it
+    try:
+        next(part for part in steps if isinstance(part, Progress) and part.done > 0)
+        vllm.seconds = 0.3
+        next(steps)
+        is_cancelled.append(True)
+        list(steps)
+        loop = engine.models.get("rand")._client.loop._loop  # type: ignore[attr-defined]
+        assert not asyncio.all_tasks(loop)
+    finally:
+        gc.enable()
