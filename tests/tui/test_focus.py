@@ -99,6 +99,19 @@ async def test_a_box_names_the_key_that_leaves_it(engine: Engine, tmp_path: Path
             assert last_line(app).rstrip().endswith(PINNED)
 
 
+@pytest.mark.parametrize("field", ["Field", "PromptArea"])
+async def test_a_field_of_a_form_names_the_key_that_leaves_it(engine: Engine, tmp_path: Path, field: str) -> None:
+    async with running(engine, tmp_path, SIZES[0], models=("zoo:mynah",)) as (app, pilot):
+        await press(pilot, "2")
+        app.query(f"#repeat-pane {field}").first().focus()
+        await settled(pilot)
+        assert "esc leave" in last_line(app)
+        await press(pilot, "escape")
+        assert app.screen.focused is not None
+        assert type(app.screen.focused).__name__ != field
+        assert last_line(app).rstrip().endswith(PINNED)
+
+
 async def test_zoom_gives_one_pane_the_window_and_goes_with_the_keys(engine: Engine, tmp_path: Path) -> None:
     async with running(engine, tmp_path, models=("zoo:mynah",)) as (app, pilot):
         shared = {pane.id: pane.region for pane in app.workspace.panes if pane.region}

@@ -31,6 +31,8 @@ NONE_LOADED = "none was loaded"
 """What is said in the place of models to tick, and that in a replay."""
 
 
+LEAVE = Binding("escape", "app.command('cancel')", "leave", tooltip="Leave the field; cancel what is running")
+"""In a field whose letters are text the last line has to name the key that leads out."""
 _CYCLE = "Choose the previous or the next name"
 _OPEN = "Open the list of names; in the open list, choose one with enter"
 """What the help says of the keys of a choice."""
@@ -116,7 +118,7 @@ def _options(names: Sequence[str]) -> list[tuple[Content, str]]:
 class Field(Guarded, Input):
     """A short text or number on one line without a border."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "submit", "run")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "submit", "run"), LEAVE]
     DEFAULT_CSS = """
     Field {
         border: none;

@@ -10,7 +10,7 @@ from textual.widgets import TextArea
 
 from explorer.tui.shell.guarded import Guarded
 from explorer.tui.shell.replayed import is_replayed
-from explorer.tui.widgets.option_line import Submitted
+from explorer.tui.widgets.option_line import LEAVE, Submitted
 from explorer.tui.widgets.shown_characters import shown_character
 
 
@@ -23,6 +23,7 @@ class PromptArea(Guarded, TextArea):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "run", "run", priority=True),  # before the editor takes it for a line break
         Binding("ctrl+j", "break_line", "new line", priority=True),
+        LEAVE,
     ]
     COMPONENT_CLASSES: ClassVar[set[str]] = {"prompt-area--slot"}
     DEFAULT_CSS = """
