@@ -94,7 +94,7 @@ def _cell(scene: Scene, point: MapPoint, columns: int, rows: int) -> Cell | None
 
 
 def heading(scene: Scene) -> Content:
-    """What the axes are, and what the plane keeps."""
+    """What the axes are, what the plane keeps, and of how many tokens."""
     parts: list[tuple[str, str] | str] = [
         ("x ", "$foreground-muted"), _axis(scene.x_axis), ("   y ", "$foreground-muted"), _axis(scene.y_axis)
     ]  # fmt: skip
@@ -102,6 +102,8 @@ def heading(scene: Scene) -> Content:
         kept = scene.quality
         words = f"   keeps {kept.recall:.0%} of the 10 nearest, trustworthiness {kept.trustworthiness:.2f}"
         parts.append((words, "$foreground-muted"))
+    left_out = f", {scene.left_out:,} without a place" if scene.left_out else ""
+    parts.append((f"   {count(len(scene.cloud.token_ids), 'token')}{left_out}", "$foreground-muted"))
     return Content.assemble(*parts)
 
 
@@ -110,27 +112,24 @@ def _axis(axis: MapAxis) -> str:
 
 
 def legend(scene: Scene, drawn: Drawn, width: int) -> Content:
-    """Glyphs of the roles that are in it, and the colours; what does not fit is left out from the end."""
-    roles = dict.fromkeys(point.role for point in scene.points)
-    parts: list[Content] = [Content(f"{count(len(scene.cloud.token_ids), 'token')}")]
-    if scene.left_out:
-        parts.append(Content(f"{scene.left_out:,} without a place"))
-    parts += [
-        Content.assemble((GLYPHS[role], "bold $accent" if role in ("subject", "marked") else "bold"), f" {WORDS[role]}")
-        for role in roles
-    ]
+    """The colours, and the glyphs of the roles that are in it; what does not fit is left out from the end."""
+    parts = []
     if scene.colour and scene.colour_edges:
         ramp = [(_RAMP_GLYPH, f"${step}") for step in RAMP]
         low, high = (f"{edge:.3g}" for edge in (scene.colour_edges[0], scene.colour_edges[-1]))
         named = visible(LABELS.get(scene.colour, scene.colour), spaces=False)
         parts.append(Content.assemble(f"{named} ≤{low} ", *ramp, f" ≥{high}"))
+    parts += [
+        Content.assemble((GLYPHS[role], "bold $accent" if role in ("subject", "marked") else "bold"), f" {WORDS[role]}")
+        for role in dict.fromkeys(point.role for point in scene.points)
+    ]
     if drawn.unlabelled:
         parts.append(Content(f"{drawn.unlabelled} named without a label"))
     return _fitted(parts, width)
 
 
 def _fitted(parts: Sequence[Content], width: int) -> Content:
-    shown = parts[0]
+    shown = parts[0] if parts else Content("")
     for part in parts[1:]:
         if shown.cell_length + 3 + part.cell_length > width:
             break
