@@ -31,7 +31,7 @@ async def test_its_tokens_are_browsed_asked_and_what_it_cannot_do_is_said(vllm: 
             await until(pilot, lambda: not app.runs.running)
             await settled(pilot)
         assert "lab gives no embedding matrices, so it cannot answer" in screen_text(app)
-        assert "--tokenizer weights:SOURCE" in screen_text(app)
+        assert "weights:SOURCE, of the model that is served." in screen_text(app)
         assert "none: its row holds no numbers" in screen_text(app)
         (repeated,), (table,) = asked(app, RepeatBack), asked(app, ReadLogprobs)
         assert isinstance(repeated.outcome, RepeatBackResult)
