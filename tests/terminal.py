@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import fcntl
 import os
 import pty
@@ -22,6 +23,8 @@ SEQUENCE = re.compile(
 )
 """A control sequence, an operating-system command, or saving and restoring the cursor."""
 _STYLE = r"(?:0|[1-9]|2[1-9]|[34]8;2;\d+;\d+;\d+|[34]8;5;\d+|[34]9)"
+_UNFINISHED = re.compile(r"\x1b(?:\[[<=>?]?[0-9;:]*[ $]?|\][^\x07\x1b]*\x1b?)?\Z")
+"""The sequence that a program was ended in: no terminal obeys the beginning of one."""
 STYLES = re.compile(f"(?:{_STYLE}(?:;{_STYLE})*)?m")
 """Bold and the like, and colours of 24 bits or of the 256."""
 CONTROLS = re.compile(r"\d+;\d+H|\d*C|H|\?\d+[hl]|\?\d+\$p|[<>=]\d*u|\?u|c|\d*t|\d* q")
@@ -33,6 +36,7 @@ ISOLATES = "\u2068\u2069"
 
 def unexpected(written: str) -> set[str]:
     """What of all that was written neither Textual nor rich writes: other sequences, and what a terminal may obey."""
+    written = _UNFINISHED.sub("", written)
     found = {each[0] for each in SEQUENCE.finditer(written) if not _is_usual(each)}
     rest = SEQUENCE.sub("", written)
     return found | {one for one in rest if one not in f"\r\n{ISOLATES}" and _is_obeyed(one)}
@@ -65,8 +69,9 @@ class Terminal:
 
     @property
     def written(self) -> str:
-        """All that it wrote, as a terminal reads it; bytes that are no UTF-8 as lone surrogates."""
-        return self._bytes.decode(errors="surrogateescape")
+        """All that it wrote, as a terminal reads it; bytes that are no UTF-8 as lone surrogates. Without a character
+        that it was ended in."""
+        return codecs.getincrementaldecoder("utf-8")("surrogateescape").decode(self._bytes)
 
     def resize(self, width: int, height: int) -> None:
         fcntl.ioctl(self._ours, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
@@ -95,6 +100,13 @@ class Terminal:
             size = len(self._bytes)
             self.read(quiet)
 
+    def read_to_end(self, most: float) -> None:
+        """Take what it writes until it has ended: it cannot end while nobody reads what it writes."""
+        until = time.monotonic() + most
+        while self.process.poll() is None and time.monotonic() < until:
+            self.read(0.05)
+        self.read(0)
+
     def said(self) -> str:
         """The text of what came after the last keys, without what moves and colours it."""
         return SEQUENCE.sub("", self._bytes[self._mark :].decode(errors="surrogateescape"))
@@ -117,9 +129,7 @@ def on_terminal(words: Sequence[str], size: tuple[int, int] = (120, 40)) -> Iter
     finally:
         with suppress(ProcessLookupError):
             os.killpg(terminal.process.pid, signal.SIGTERM)
-        with suppress(subprocess.TimeoutExpired):
-            terminal.process.wait(10)
-        terminal.read(0)
+        terminal.read_to_end(10.0)
         with suppress(ProcessLookupError):
             os.killpg(terminal.process.pid, signal.SIGKILL)
         terminal.process.wait()

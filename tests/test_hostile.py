@@ -79,8 +79,7 @@ def test_an_error_that_quotes_the_user_prints_no_escape(
     assert not FORBIDDEN.search(capsys.readouterr().err)
 
 
-@pytest.mark.parametrize("native", [False, True])
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(("size", "native"), [*((size, False) for size in SIZES), ((80, 24), True)])
 async def test_every_pane_shows_every_hostile_token(
     engine: Engine, model: Path, hostile_ids: dict[str, int], tmp_path: Path, size: tuple[int, int], native: bool
 ) -> None:
@@ -97,17 +96,17 @@ async def test_every_pane_shows_every_hostile_token(
     async with on_screen(app, size) as pilot:
         await until(pilot, lambda: app.selection.token is not None and not app.runs.running)
         look()
-        # Every token once through every pane; at the other sizes the table, the details and one token's panes.
-        thorough = len(hostile_ids) if size == (120, 40) and not native else 1
+        # At one size every token through the panes in turn; at the others the table, the details and one token's panes.
+        panes = (("repeat", RepeatBack), ("logprobs", ReadLogprobs), ("neighbours", FindNeighbours))
         for number, token_id in enumerate(hostile_ids.values(), start=1):
             app.workspace.token_pane.commands.jump_to(token_id)
             await until(pilot, lambda: app.selection.token is not None and app.selection.token.token_id == token_id)  # noqa: B023
             look()
-            if number > thorough:
-                continue
-            for tab, kind in (("repeat", RepeatBack), ("logprobs", ReadLogprobs), ("neighbours", FindNeighbours)):
+            shown_in = panes if number == 1 else panes[number % 3 :][:1] if size == (120, 40) else ()
+            for tab, kind in shown_in:
+                before = len(asked(app, kind))
                 app.asking.run_pane(tab)
-                await until(pilot, lambda: len(asked(app, kind)) == number)  # noqa: B023
+                await until(pilot, lambda: len(asked(app, kind)) > before)  # noqa: B023
                 look()
             app.workspace.show_tab("session")
             await pilot.pause(0)

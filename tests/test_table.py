@@ -357,6 +357,17 @@ def test_ranked_returns_the_window_asked_for_and_counts_the_rest(toy: TokenColum
     assert (outcome.matching, outcome.total, outcome.sort) == (11, 11, "input_norm")
 
 
+def test_a_view_says_how_numbers_are_written_whichever_rows_it_holds_the_lead_first() -> None:
+    norms = [float(value) for value in np.linspace(0.40, 0.55, 300)]
+    named = {"input_norm": norms, "output_norm": [1000 * value for value in norms]}
+    columns = columns_of([b"a"] * 300, ["ok"] * 300, named)
+    views = [
+        RankTokens(model="toy", sort="output_norm", top=top, filter=kept) for top in (0, 2) for kept in ("", "id:7")
+    ]
+    told = [tuple(ranked(columns, view, select(columns, view)).formats.items()) for view in views]
+    assert set(told) == {(("output_norm", (5, 0)), ("input_norm", (5, 3)))}
+
+
 def test_the_digest_covers_the_numbers_and_the_order(toy: TokenColumns) -> None:
     query = RankTokens(model="toy")
     ids = select(toy, query)

@@ -21,6 +21,8 @@ from explorer.base.records.vocabulary import RankedTokens, RankTokens, UnusedRef
 from explorer.base.text import decode, visible_bytes
 from explorer.tables.filter_terms import Filter, FilterError, TableError
 from explorer.tables.filters import parse_filter
+from explorer.tables.number_format import NumberFormat
+from explorer.tables.standing import midrank_percentiles, robust_z_scores
 
 __all__ = ["Filter", "FilterError", "TableError", "TokenColumns", "parse_filter", "ranked", "select"]
 
@@ -77,6 +79,7 @@ class TokenColumns:
         """Ordinary text that may be a glitch token: what percentages are of, bool [vocab]."""
         self._percentiles: dict[str, Column] = {}
         self._robust_z: dict[str, Column] = {}
+        self._formats: dict[str, NumberFormat] = {}
         columns: dict[str, npt.NDArray[Any]] = {"token_bytes": self.lengths, **self.indicators, **self.flags}
         for name, column in columns.items():
             if column.shape != (self.vocab_size,):
@@ -155,7 +158,7 @@ class TokenColumns:
         aside and NaN have NaN; bytes, fragments and unreachable tokens are told their place among the candidates.
         """
         if name not in self._percentiles:
-            self._percentiles[name] = self._among_candidates(name, _midrank_percentiles)
+            self._percentiles[name] = self._among_candidates(name, midrank_percentiles)
         return self._percentiles[name]
 
     def robust_z(self, name: str) -> Column:
@@ -165,8 +168,14 @@ class TokenColumns:
         value at the median has 0 and any other an infinity of its sign.
         """
         if name not in self._robust_z:
-            self._robust_z[name] = self._among_candidates(name, _robust_z)
+            self._robust_z[name] = self._among_candidates(name, robust_z_scores)
         return self._robust_z[name]
+
+    def number_format(self, name: str) -> NumberFormat:
+        """How the numbers of an indicator are written, chosen from the whole column."""
+        if name not in self._formats:
+            self._formats[name] = NumberFormat.of(self.values(name))
+        return self._formats[name]
 
     def _among_candidates(self, name: str, measure: Callable[[Column, Column], npt.NDArray[np.float64]]) -> Column:
         """`measure` of the values of the tokens not set aside against those of the candidates, NaN for the others."""
@@ -219,26 +228,6 @@ def set_aside(categories: npt.NDArray[np.uint8], references: Iterable[UnusedRefe
     known = [entry.token_id for entry in references if not entry.is_found and 0 <= entry.token_id < len(aside)]
     aside[known] = True
     return aside
-
-
-def _midrank_percentiles(values: Column, among: Column) -> npt.NDArray[np.float64]:
-    ordered = np.sort(among)
-    # Searching for sorted needles is several times faster than for needles in any order.
-    order = np.argsort(values)
-    below = np.searchsorted(ordered, values[order], side="left")
-    up_to = np.searchsorted(ordered, values[order], side="right")
-    percentiles = np.empty(len(values))
-    percentiles[order] = 50 * (below + up_to) / len(ordered)
-    return percentiles
-
-
-def _robust_z(values: Column, among: Column) -> npt.NDArray[np.float64]:
-    exact = values.astype(np.float64)
-    with np.errstate(divide="ignore", invalid="ignore"):  # infinite values, and a deviation of 0
-        median = np.median(among.astype(np.float64))
-        deviations = exact - median
-        spread = 1.4826 * np.median(np.abs(among.astype(np.float64) - median))
-        return np.where(deviations == 0, 0.0, deviations / spread)
 
 
 def select(columns: TokenColumns, query: RankTokens, marked: Collection[int] = ()) -> npt.NDArray[np.int64]:
@@ -297,9 +286,13 @@ def ranked(columns: TokenColumns, query: RankTokens, order: npt.NDArray[np.int64
     digest = columns.indicators_digest.copy()
     digest.update(order.astype("<i8").tobytes())
     first = max(query.first, 0)
+    sort = query.sort or columns.default_indicator or "id"
+    lead = sort if sort in columns.indicators else columns.default_indicator
+    # The lead comes first: a replay takes the first one where the view is not sorted by an indicator.
+    formats = {name: columns.number_format(name) for name in sorted(columns.indicators, key=lambda name: name != lead)}
     return RankedTokens(
         model=columns.model,
-        sort=query.sort or columns.default_indicator or "id",
+        sort=sort,
         default_rule=columns.default_rule,
         rows=tuple(columns.row(int(token_id)) for token_id in order[first : first + max(query.top, 0)]),
         matching=len(order),
@@ -307,4 +300,5 @@ def ranked(columns: TokenColumns, query: RankTokens, order: npt.NDArray[np.int64
         digest=digest.hexdigest()[:32],
         notes=columns.notes,
         flags=tuple(columns.flags),
+        formats={name: (written.width, written.decimals) for name, written in formats.items()},
     )

@@ -311,7 +311,7 @@ async def test_the_palette_has_each_command_once_with_its_key_and_more(
             "Theme: gull",
             "Load zoo:starling",
         } <= set(titles)
-        offered["Sort by output_norm"].callback()
+        offered["Sort by output_norm (‖W_U‖)"].callback()
         view = app.workspace.token_pane.views
         await until(pilot, lambda: view.view is not None and view.view.sort == "output_norm")
         offered["Save a screenshot"].callback()

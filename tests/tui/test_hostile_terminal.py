@@ -71,4 +71,6 @@ def test_no_name_is_obeyed_by_the_terminal(place: Path, kind: str) -> None:
 
 def test_what_a_name_would_have_a_terminal_do_is_told_from_what_textual_writes() -> None:
     assert unexpected(NAME) == {"\x1b]0;t\x07", "\x1b[31m", "\x9b", "\u202e", "\u2066", "\u200b", "\x7f"}
+    assert unexpected("whole\x1b[38;2;1") == unexpected("whole\x1b") == set(), "it was ended while it wrote"
+    assert unexpected("\x1bwhole") == unexpected("\x1b]0;\x1b[1mwhole") == unexpected("\x1b[\x1b[1m") == {"\x1b"}
     assert unexpected("\x1b[1;38;2;1;2;3m\x1b[4;5Hx\x1b7\x1b8\x1b[?25l\u2068y\u2069") == set()

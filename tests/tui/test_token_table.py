@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import msgspec
 import numpy as np
 import pytest
 from rich.cells import cell_len
@@ -11,11 +12,12 @@ from rich.style import Style
 from textual.message import Message
 
 from explorer.base.records.vocabulary import RankedTokens, RankTokens
-from explorer.tables.table import AddedColumn, TokenColumns, select
+from explorer.tables.number_format import NumberFormat
+from explorer.tables.table import AddedColumn, TokenColumns, ranked, select
 from explorer.tui.panes.tokens.table import TokenTable
 from explorer.tui.panes.tokens.table_drawing import TableDrawing, read_palette
 from explorer.tui.panes.tokens.table_layout import RAMP_EDGES, Column, Sort, fit, flag_letters, lay_out, ramp_step
-from explorer.tui.panes.tokens.table_rows import LoadedRows, NumberFormat, ReplayedRows
+from explorer.tui.panes.tokens.table_rows import LoadedRows, ReplayedRows
 from tests.tui.token_samples import HOSTILE, SIZES, ThemedApp, assert_harmless, ordinary, row, screen_lines, vocabulary
 
 ID_END = 4 + 4
@@ -191,6 +193,21 @@ async def test_a_replayed_window_stands_at_its_positions() -> None:
         assert all("…" in line and "0.61" not in line for line in lines[1:11])
         assert all("0.61" in line for line in lines[11 : 11 + len(rows)])
         assert "0.61" not in lines[11 + len(rows)]
+
+
+def test_a_recorded_view_writes_numbers_as_the_live_one_and_an_older_one_as_its_rows_have_them() -> None:
+    columns = TokenColumns(vocabulary([b"a%d" % number for number in range(200)]))
+    request = RankTokens(model="mynah", sort="input_norm", top=2)
+    order = select(columns, request)
+    outcome = ranked(columns, request, order)
+    live, replayed = LoadedRows(columns, order), ReplayedRows(request, outcome)
+    assert outcome.formats
+    assert {name: replayed.number_format(name) for name in live.indicators} == {
+        name: live.number_format(name) for name in live.indicators
+    }
+    older = ReplayedRows(request, msgspec.structs.replace(outcome, formats={}))
+    held = np.array([row.indicators["input_norm"] for row in outcome.rows])
+    assert older.number_format("input_norm") == NumberFormat.of(held)
 
 
 # ── the cursor ────────────────────────────────────────────────────────────────────────────────────────────

@@ -124,7 +124,7 @@ async def test_the_table_opens_at_the_default_indicator_and_says_why(
     async with app.run_test(size=(120, 40)) as pilot:
         app.pane.show(read(vocabulary))
         await settled(pilot)
-        assert app.title_line == "Tokens 300 · mynah · sorted by unused_cosine_distance ▲"
+        assert app.title_line == "Tokens 300 · mynah · sorted by unused-cos ▲"
         assert vocabulary.default_rule in screen_lines(app)[1]
         assert app.pane.table.token_id == select(columns, RankTokens(model="mynah"))[0]
 
@@ -239,7 +239,7 @@ async def test_the_cursor_and_the_filter_stay_when_the_next_model_has_the_same_t
         app.pane.show(read(make_vocabulary(HOSTILE, model="starling", seed=9, indicators=2)))
         await settled(pilot)
         assert app.pane.table.cursor == 0
-        assert "sorted by input_norm" in app.title_line
+        assert "sorted by ‖W_E‖" in app.title_line
 
 
 # ── filter, sort, jump ────────────────────────────────────────────────────────────────────────────────────
@@ -511,7 +511,7 @@ async def test_a_replayed_view_is_applied_where_its_vocabulary_is_loaded(
         await settled(pilot)
         app.pane.show(step(request, outcome))
         await settled(pilot)
-        assert app.title_line == "Tokens 300 · mynah · sorted by output_norm ▼ · 111 match"
+        assert app.title_line == "Tokens 300 · mynah · sorted by ‖W_U‖ ▼ · 111 match"
         assert app.pane.table.cursor == 5
         assert app.pane.query_one("#filter", Input).value == "n1"
         assert not app.heard(ViewSettled)

@@ -48,7 +48,7 @@ LABELS = {
     "unused_l2_distance": "unused-l2",
     "output_bias": "bias",
 }
-"""Short headings; filters take them too, and the title line and the detail view give the names in full."""
+"""What a screen calls the indicators; filters take both. Command line, exports and palette give the names in full."""
 
 
 class TokenRef(Record, kw_only=True):

@@ -98,7 +98,7 @@ class RankedTokens(Outcome, kw_only=True):
     flags: tuple[str, ...] = ()
     """Every flag that a token of the vocabulary may carry, in column order."""
     formats: dict[str, tuple[int, int]] = msgspec.field(default_factory=dict)
-    """How a screen wrote each indicator: cells and decimals, chosen from the whole column."""
+    """How a screen writes each indicator: cells and decimals, chosen from the whole column; empty in older sessions."""
 
     def problem(self) -> str:
         if len(self.rows) <= self.matching <= self.total <= LARGEST_VOCABULARY:

@@ -12,7 +12,7 @@ from textual.command import CommandList, CommandPalette
 
 from explorer.base.errors import ExplorerError
 from explorer.base.files import write_whole
-from explorer.base.records.tokens import INDICATORS
+from explorer.base.records.tokens import INDICATORS, LABELS
 from explorer.base.text import visible
 from explorer.tui.shell.anchoring import isolate_scripts
 
@@ -59,8 +59,9 @@ def offer_columns(stage: Stage) -> Iterator[SystemCommand]:
         commands = stage.workspace.token_pane.commands
         for name in commands.sorts:
             meaning = INDICATORS.get(name, "a column of the token table")
+            title = f"Sort by {visible(name)}" + (f" ({LABELS[name]})" if name in LABELS else "")
             sort = partial(commands.sort_by_heading, name)
-            yield SystemCommand(f"Sort by {visible(name)}", f"By {meaning}; chosen again: the other way round.", sort)
+            yield SystemCommand(title, f"By {meaning}; chosen again: the other way round.", sort)
 
 
 def _save_screen(stage: Stage) -> None:

@@ -2,28 +2,66 @@
 
 Rich gives a spacing combining mark (Tamil's U+0BBE, say) no cell, and so does kitty; tmux and xterm give it one. A line
 that is cut or padded by Rich's measure would not be long enough there, and its last letters would be written over.
+Room can only be made where lines are laid out, which Rich and Textual do by `rich.cells`. Rich has no public way to
+change its table, and a character beside each mark to fill its cell would stand in all that is sought, selected, edited
+and copied.
 """
 
 from __future__ import annotations
 
+import logging
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 
-from rich import _unicode_data, cells
+from rich import cells
+
+_log = logging.getLogger(__name__)
+_MARK = "\u0bbe"
 
 
-def reckon_marks() -> None:
-    """Have Rich, and Textual with it, reckon a cell for every spacing combining mark, in this whole process."""
-    vars(cells)["load_cell_table"] = _with_marks
-    cells.cached_cell_len.cache_clear()
-    cells.get_character_cell_size.cache_clear()
+def reckon_marks() -> bool:
+    """Have Rich, and Textual with it, reckon a cell for every spacing combining mark, in this whole process.
+
+    False, with a line in the log, where another version of Rich keeps its table in another way: the widths are Rich's
+    then.
+    """
+    is_reckoned = _has_marks_reckoned()
+    if not is_reckoned:
+        _log.warning("no cell is kept for combining vowels: this version of Rich measures text in another way")
+    return is_reckoned
 
 
-@cache
-def _with_marks(unicode_version: str = "auto") -> cells.CellTable:
-    table = _unicode_data.load(unicode_version)
-    return table._replace(widths=[part for entry in table.widths for part in _parts(*entry)])
+def _has_marks_reckoned() -> bool:
+    rich_parts = vars(cells)
+    load = rich_parts.get("load_cell_table")
+    if load is None:
+        return False
+    try:
+        rich_parts["load_cell_table"] = _with_marks(load)
+        _forget_widths()
+        is_reckoned = cells.cell_len(_MARK) == 1
+    except (AttributeError, TypeError, ValueError):
+        is_reckoned = False
+    if not is_reckoned:
+        rich_parts["load_cell_table"] = load
+        _forget_widths()
+    return is_reckoned
+
+
+def _forget_widths() -> None:
+    for name in ("cached_cell_len", "get_character_cell_size"):
+        if forget := getattr(vars(cells).get(name), "cache_clear", None):
+            forget()
+
+
+def _with_marks(load: Callable[[str], cells.CellTable]) -> Callable[[str], cells.CellTable]:
+    @cache
+    def load_with_marks(unicode_version: str = "auto") -> cells.CellTable:
+        table = load(unicode_version)
+        return table._replace(widths=[part for entry in table.widths for part in _parts(*entry)])
+
+    return load_with_marks
 
 
 def _parts(first: int, last: int, width: int) -> Iterator[tuple[int, int, int]]:

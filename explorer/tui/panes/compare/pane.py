@@ -17,8 +17,8 @@ from explorer.tui.panes.blocks_pane import BlocksPane
 from explorer.tui.shell.messages import Remark, Selection
 from explorer.tui.widgets.block_lines import block_lines
 
-_NAME_CELLS, _SHORT_CELLS = 31, 12
-"""Cells of the longest name of an indicator, and of the longest short one, with the gap behind it."""
+_NAME_CELLS = 12
+"""Cells of the longest label of an indicator, with the gap behind it."""
 _TOKEN_CELLS = 17
 """Cells of a value with its percentile, with the gap before it."""
 
@@ -76,9 +76,8 @@ class ComparePane(BlocksPane):
         if self._shown is None:
             return ()
         request, outcome = self._shown
-        is_wide = _NAME_CELLS + _TOKEN_CELLS * len(outcome.rows) <= width
-        abreast = MOST if is_wide else max(FEWEST, (width - _SHORT_CELLS) // _TOKEN_CELLS)
-        return block_lines(comparison_blocks(request, outcome, abreast, {} if is_wide else LABELS, titled=False), width)
+        abreast = max(FEWEST, (width - _NAME_CELLS) // _TOKEN_CELLS)
+        return block_lines(comparison_blocks(request, outcome, abreast, LABELS, titled=False), width)
 
 
 def ids_to_compare(selection: Selection) -> tuple[int, ...]:

@@ -23,8 +23,6 @@ from explorer.tui.widgets.guard import CONTROLS
 
 LOW = 12
 """Lines below which the indicators stand two to a line."""
-_WIDE = 74
-"""Cells from which the indicators' names are written in full."""
 _FIELD = 13
 _TITLE_TOKEN = 40
 _NAME = 24
@@ -87,8 +85,7 @@ def _indicators(row: TokenRow, width: int, height: int) -> list[Content]:
     values = aligned([significant(value) for value in row.indicators.values()])
     if height < LOW:
         return _indicator_pairs(row, values, width)
-    long = width >= _WIDE
-    labels = {name: visible(name) if long else LABELS.get(name, visible(name)) for name in row.indicators}
+    labels = {name: LABELS.get(name, visible(name)) for name in row.indicators}
     name_width = max(len("indicator"), *map(cell_len, labels.values()))
     value_width = max(len("value"), *map(len, values))
     heading = f"{'indicator'.ljust(name_width)}  {'value'.rjust(value_width)}    pct  robust z"

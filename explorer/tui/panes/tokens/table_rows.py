@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -15,41 +14,10 @@ import numpy.typing as npt
 from explorer.base.records.tokens import TokenRow
 from explorer.base.records.vocabulary import RankedTokens, RankTokens
 from explorer.base.text import visible_bytes
+from explorer.tables.number_format import NumberFormat
 from explorer.tables.table import TokenColumns
 
 Order = npt.NDArray[np.int64]
-
-_SAMPLE = 4096
-"""Tokens looked at to choose a column's decimals; the width comes from all of them."""
-
-
-@dataclass(frozen=True)
-class NumberFormat:
-    """How the numbers of one column are written so that their decimal points stand in one line."""
-
-    width: int = 8
-    decimals: int = 4
-
-    @classmethod
-    def of(cls, values: npt.NDArray[np.floating]) -> NumberFormat:
-        """Decimals enough for three digits of the *spread*: raw indicators differ in the third digit or later."""
-        finite = values[np.isfinite(values)]
-        if not len(finite):
-            return cls()
-        low, high = np.percentile(finite[:: max(1, len(finite) // _SAMPLE)].astype(np.float64), (5, 95))
-        decimals = 3 if high <= low else min(7, max(0, 2 - math.floor(math.log10(high - low))))
-        ends = (float(finite.min()), float(finite.max()))
-        return cls(width=max(5, *(len(f"{end:.{decimals}f}") for end in ends)), decimals=decimals)
-
-    def show(self, value: float) -> str:
-        """`value` right-justified to `width`; a dash where the units stand for NaN, and `<.001` where the decimals
-        would make it nought."""
-        if math.isnan(value):
-            return "–".rjust(self.width - self.decimals - (1 if self.decimals else 0)).ljust(self.width)
-        if self.decimals and 0 < abs(value) < 0.5 * 10.0**-self.decimals:
-            bound = f".{1:0{self.decimals}}"
-            return (f"<{bound}" if value > 0 else f">-{bound}").rjust(self.width)
-        return f"{value:.{self.decimals}f}".rjust(self.width).replace("inf", "∞".rjust(3))
 
 
 class TokenRows(Protocol):
@@ -102,14 +70,9 @@ class TokenRows(Protocol):
 class LoadedRows:
     """A whole vocabulary under an order of ids (`explorer.tables.table.select`)."""
 
-    def __init__(self, columns: TokenColumns, order: Order, formats: dict[str, NumberFormat] | None = None) -> None:
+    def __init__(self, columns: TokenColumns, order: Order) -> None:
         self.columns = columns
         self.order = order
-        self._formats = formats if formats is not None else {}
-
-    def reordered(self, order: Order) -> LoadedRows:
-        """The same vocabulary under another order, sharing what was worked out."""
-        return LoadedRows(self.columns, order, self._formats)
 
     def prepare(self, lead: str) -> LoadedRows:
         """Work out ahead what drawing the rows needs; run it off the event loop (some 40 ms at 262,144 rows)."""
@@ -142,9 +105,7 @@ class LoadedRows:
         return int(found[0]) if len(found) else None
 
     def number_format(self, indicator: str) -> NumberFormat:
-        if indicator not in self._formats:
-            self._formats[indicator] = NumberFormat.of(self.columns.values(indicator))
-        return self._formats[indicator]
+        return self.columns.number_format(indicator)
 
     def visible(self, token_id: int) -> str:
         return self.columns.visible(token_id)

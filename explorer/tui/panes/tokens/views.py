@@ -47,7 +47,6 @@ class ViewMaker:
 
     def __init__(self, source: VocabularyColumns) -> None:
         self.columns = TokenColumns(source)
-        self._rows: LoadedRows | None = None
 
     @property
     def sorts(self) -> tuple[str, ...]:
@@ -68,11 +67,11 @@ class ViewMaker:
         """The view that `request` asks for. Raises `explorer.tables.table.TableError`, `FilterError` among them."""
         columns = self.columns
         order = select(columns, request, marked)
-        self._rows = LoadedRows(columns, order) if self._rows is None else self._rows.reordered(order)
+        rows = LoadedRows(columns, order)
         sort = self.sort_of(request)
         lead = sort if sort in columns.indicators else columns.default_indicator
-        self._rows.prepare(lead)
-        return View(request, self._rows, sort, lead, columns.vocab_size, columns.default_rule, columns.notes)
+        rows.prepare(lead)
+        return View(request, rows, sort, lead, columns.vocab_size, columns.default_rule, columns.notes)
 
     def record(self, view: View, cursor: int, top: int | None = None) -> tuple[RankTokens, RankedTokens]:
         """What goes into a session: the request with its window, and that window's rows.
@@ -86,11 +85,7 @@ class ViewMaker:
         request = msgspec.structs.replace(
             view.request, sort=view.sort, first=first, top=RECORDED_ROWS, cursor=cursor if len(view.rows) else None
         )
-        # The lead comes first: a replay takes the first one where the view is not sorted by an indicator.
-        names = sorted(view.rows.indicators, key=lambda name: name != view.lead)
-        formats = {name: view.rows.number_format(name) for name in names}
-        shown = {name: (written.width, written.decimals) for name, written in formats.items()}
-        return request, msgspec.structs.replace(ranked(self.columns, request, view.rows.order), formats=shown)
+        return request, ranked(self.columns, request, view.rows.order)
 
     def has_same_token(self, other: ViewMaker, token_id: int | None) -> bool:
         """Whether an id names the same bytes in both vocabularies, so that a cursor may stay on it."""
@@ -122,19 +117,18 @@ def replayed(request: RankTokens, outcome: RankedTokens) -> View:
 
 
 def titles_of(view: View) -> tuple[str, ...]:
-    """`Tokens 3,072 · mynah · sorted by input_norm ▲ · 12 match`, and shorter ones: the number of matches goes last."""
+    """`Tokens 3,072 · mynah · sorted by ‖W_E‖ ▲ · 12 match`, and shorter ones: the number of matches goes last."""
     request = view.request
     tokens, model = f"Tokens {view.total:,}", visible(request.model, spaces=False)
     arrow = "▼" if request.descending else "▲"
-    name, short = f"{visible(view.sort)} {arrow}", f"{visible(LABELS.get(view.sort, view.sort))} {arrow}"
+    name = f"{visible(LABELS.get(view.sort, view.sort))} {arrow}"
     matching = (f"{len(view.rows):,} match",) if request.filter.strip() or request.category else ()
     parts = [
         (tokens, model, f"sorted by {name}", *matching),
         (tokens, model, name, *matching),
-        (tokens, model, short, *matching),
-        (tokens, cut(model, SHORT_MODEL), short, *matching),
-        (tokens, short, *matching),
-        (short, *(matching or (tokens,))),
+        (tokens, cut(model, SHORT_MODEL), name, *matching),
+        (tokens, name, *matching),
+        (name, *(matching or (tokens,))),
         matching or (tokens,),
     ]
     return tuple(" · ".join(variant) for variant in parts)
