@@ -12,7 +12,7 @@ import msgspec
 from explorer.base.errors import ExplorerError
 from explorer.base.records.record import Record
 
-ServerKind = Literal["vllm", "llama"]
+ServerKind = Literal["vllm", "llama", "sglang", "openai"]
 NAMED = "server:"
 _DIRECT = re.compile(rf"\s*({'|'.join(get_args(ServerKind))}):", re.IGNORECASE)
 _ADVICE = "Write vllm:http://127.0.0.1:8000#NAME or llama:http://127.0.0.1:8080, and keys only by key_env."
@@ -29,7 +29,8 @@ class Server(Record, kw_only=True, omit_defaults=True):
     also: tuple[str, ...] = ()
     """URLs of more servers of the same model, which share a verification's work."""
     kind: ServerKind
-    """`vllm`: vLLM's own API; `llama`: llama.cpp's llama-server."""
+    """`vllm`: vLLM's own API; `llama`: llama.cpp's llama-server; `sglang`: SGLang's own API; `openai`: what speaks as
+    OpenAI does: hosted APIs, Ollama, TGI, LM Studio."""
     model: str = ""
     """The model that is served under this name; empty: the only one."""
     tokenizer: str = ""
@@ -97,7 +98,7 @@ def find_server(source: str, known: Iterable[Server] = ()) -> Server | None:
     if (kind := _DIRECT.match(source)) is None:
         return None
     url, _, model = source[kind.end() :].partition("#")
-    chosen: ServerKind = "vllm" if kind[1].lower() == "vllm" else "llama"
+    chosen: ServerKind = msgspec.convert(kind[1].lower(), ServerKind)
     named = check_server(Server(url=url, kind=chosen, model=model))
     same = (server for server in map(check_server, known) if str(server) == str(named))
     return next(same, named)

@@ -124,6 +124,16 @@ class FakeVllm:
             for at in range(len(read))
         ]  # fmt: skip
 
+    def spoil(self, kind: str, answer: Body) -> Body | bytes:
+        """A good answer, made wrong."""
+        return _spoiled(kind, answer)
+
+    def about(self, path: str) -> Body | None:
+        """What is told of the server; None where nothing is found there."""
+        if path == "/v1/models":
+            return {"data": [{"id": self.served, "max_model_len": self.model.info.context or 512}]}
+        return {"version": self.version} if path == "/version" else None
+
     def _ends(self, token_id: int, body: Body) -> bool:
         return token_id in self.model.vocabulary.eos_ids and not body.get("ignore_eos")
 
@@ -144,12 +154,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         fake = self.fake
-        if self.path == "/v1/models":
-            self._send(200, {"data": [{"id": fake.served, "max_model_len": fake.model.info.context or 512}]})
-        elif self.path == "/version":
-            self._send(200, {"version": fake.version})
-        else:
-            self._send(404, {"detail": "Not Found"})
+        told = fake.about(self.path)
+        self._send(*((404, {"detail": "Not Found"}) if told is None else (200, told)))
 
     def do_POST(self) -> None:
         fake = self.fake
@@ -197,7 +203,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.connection.shutdown(socket.SHUT_RDWR)
         else:
             status, answer = fake.complete(body)
-            self._send(status, _spoiled(kind, answer))
+            self._send(status, fake.spoil(kind, answer))
 
     def _send(self, status: int, answer: Body | bytes, headers: dict[str, str] | None = None) -> None:
         content = answer if isinstance(answer, bytes) else json.dumps(answer).encode()

@@ -51,7 +51,7 @@ def llama(name: str) -> tuple[LlamaServer, Recorded]:
     recorded = Recorded(name)
     backend = LlamaServer(recorded, "")
     backend.vocab_size = 3088
-    backend.use_vocabulary(Tokens(), 72)
+    backend.use_tokens(Tokens(), 72)
     return backend, recorded
 
 

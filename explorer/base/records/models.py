@@ -13,27 +13,40 @@ ABILITIES: tuple[Ability, ...] = ("vocabulary", "weights", "next_tokens", "gener
 next; `generation`: replies; `hidden`: residual streams, hooks and gradients."""
 
 
+TargetsBy = Literal["request", "forced", "echo", "none"]
+Same = Literal["proved", "sampled", "unknown"]
+Reads = Literal["ids", "text", "chat"]
+Keyed = Literal["id", "bytes", "text", "none"]
+
+
 class Reach(Record, kw_only=True):
     """What a server was seen to tell, by asking it; of a model here None."""
 
     kind: str
-    """`vllm` or `llama`."""
+    """`vllm`, `llama`, `sglang` or `openai`."""
     version: str = ""
     """What the server calls itself."""
     whole: bool
     """Log-probabilities of the whole vocabulary, by id, whose probabilities sum to 1."""
-    targets: Literal["request", "forced", "none"]
-    """How the log-probability of a chosen id is had: by asking for it, by forcing it to be chosen, or not at all."""
+    targets: TargetsBy
+    """How the log-probability of a chosen id is had: by asking for it, by forcing it to be chosen, by having the prompt
+    echoed with it as its last id, or not at all."""
     top: int
     """Likeliest ids that it names: the vocabulary's size where it tells all."""
     raw: bool
     """Whether its log-probabilities are those before temperature."""
     same_in_batch: bool
     """Whether the same prompt, asked again and beside others, was answered with the same numbers within 1e-4."""
-    same_vocabulary: Literal["proved", "sampled"]
-    """Whether its tokens were seen to be those of the tokenizer at hand: all of them, or those of some texts."""
+    same_vocabulary: Same
+    """Whether its tokens were seen to be those of the tokenizer at hand: all of them, those of some texts (or how many
+    they are), or not at all."""
     sum_off: float = 0.0
     """How far its probabilities sum beside 1, at most."""
+    reads: Reads = "ids"
+    """What it takes as a prompt: ids; text, which its own tokenizer reads; or a question, around which it writes its
+    own chat template. Prompts that this tokenizer would read as other ids are not sent as text."""
+    keyed: Keyed = "id"
+    """How it names tokens; by bytes or text, those that several tokens share are not known. `none`: it names none."""
 
 
 class ModelInfo(Record, kw_only=True):

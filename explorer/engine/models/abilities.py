@@ -151,6 +151,8 @@ class Scored:
     """With the end of text, where that was chosen; what may follow it means nothing."""
     logprobs: tuple[float, ...]
     """Of the target, at each of these places; −inf for a probability of 0."""
+    exact: tuple[bool, ...] = ()
+    """Of each place, whether that is more than an upper bound; empty: all are."""
 
 
 @dataclass(frozen=True)

@@ -147,12 +147,15 @@ class Asker:
 
     def _rows(self, scored: Sequence[tuple[int, Scored]]) -> Evidence:
         found = unanswered(self.question.dtype, np.array([token_id for token_id, _ in scored], dtype=np.int64))
+        bounded = np.zeros(found["logprobs"].shape, dtype=np.bool_)
         for row, (_, told) in enumerate(scored):
+            bounded[row, : len(told.exact)] = ~np.array(told.exact, dtype=np.bool_)
             for place, (token_id, logprob) in enumerate(zip(told.ids, told.logprobs, strict=True)):
                 found["logprobs"][row, place] = logprob
                 if token_id in self._model.vocabulary.eos_ids:
                     break
                 found["reply_ids"][row, place] = token_id
+        found["logprobs"] = without_bounds(found["logprobs"], bounded)
         return found
 
     def _sampled(self, token_ids: Int[np.ndarray, " n"]) -> Step:

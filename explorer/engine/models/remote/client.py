@@ -72,7 +72,7 @@ class Asks(Protocol):
     """What answers queries, so that backends need not know how."""
 
     async def ask(self, query: Query) -> bytes:
-        """The answer's bytes. Raises `ModelError`, or `Refused` for a status of 400, 404, 413 or 422."""
+        """The answer's bytes. Raises `ModelError`, or `Refused` for a status that says no for good."""
 
 
 class Client:
@@ -168,7 +168,7 @@ class Client:
         if status in (401, 403):
             whose = f"the key in {self.server.key_env}" if self.server.key_env else "requests without a key"
             raise ModelError(f"the server at {place} refuses {whose} ({status})", hint="Look at key_env.")
-        if status in (400, 404, 413, 422):
+        if status in (400, 404, 405, 413, 422, 501):
             raise Refused(status, said)
         if any(mark in content for mark in _BROKEN):
             raise ModelError(f"the engine of the server at {place} ended: {said}", hint="Start the server again.")

@@ -75,8 +75,9 @@ class Fingerprint:
 
 async def answers_to(backend: Backend, prompts: Sequence[Sequence[int]]) -> Answers:
     """The likeliest ids after each prompt."""
-    found = [await backend.likeliest(prompt, NAMED) for prompt in prompts]
-    return Answers(tuple(tuple(zip(each.ids.tolist(), each.logprobs.tolist(), strict=True)) for each in found))
+    found = [await backend.likeliest(prompt, min(NAMED, backend.top)) for prompt in prompts]
+    told = [tuple(zip(each.ids.tolist(), each.logprobs.tolist(), strict=True)) for each in found]
+    return Answers(tuple(each or ((one.chosen, 0.0),) for each, one in zip(told, found, strict=True)))
 
 
 def _apart(one: Answers, other: Answers) -> str:

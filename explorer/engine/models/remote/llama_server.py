@@ -15,10 +15,20 @@ import msgspec
 import numpy as np
 from jaxtyping import Float32
 
+from explorer.base.records.models import Same
+from explorer.base.text import visible_bytes
 from explorer.engine.models.abilities import Scored
 from explorer.engine.models.errors import ModelError
 from explorer.engine.models.prediction import Choice
-from explorer.engine.models.remote.backend import About, Likeliest, in_order, seed_of
+from explorer.engine.models.remote.backend import (
+    About,
+    Backend,
+    Likeliest,
+    choose_model,
+    in_order,
+    seed_of,
+    wrong_tokenizer,
+)
 from explorer.engine.models.remote.checks import (
     SLACK,
     BadAnswer,
@@ -27,8 +37,8 @@ from explorer.engine.models.remote.checks import (
     read_json,
     whole_row,
 )
-from explorer.engine.models.remote.client import Asks, Query
-from explorer.engine.models.remote.vllm import choose_model
+from explorer.engine.models.remote.client import Query
+from explorer.engine.models.vocabulary import Vocabulary
 
 _FORCE = 100_000
 _BEGINS = ((2, 0xE0, 0xC0), (3, 0xF0, 0xE0), (4, 0xF8, 0xF0))
@@ -101,21 +111,31 @@ class KnowsBytes(Protocol):
         """The exact bytes of a token."""
 
 
-class LlamaServer:
+class LlamaServer(Backend):
     """Implements `Backend`."""
 
     kind = "llama"
+    targets_by = "forced"
+    _vocabulary: KnowsBytes | None = None
+    _harmless = 0
 
-    def __init__(self, asks: Asks, model: str) -> None:
-        """`model`: the served model's id; empty: the only one."""
-        self._asks, self._model = asks, model
-        self.vocab_size = 0
-        self._vocabulary: KnowsBytes | None = None
-        self._harmless = 0
+    def use_vocabulary(self, vocabulary: Vocabulary) -> None:
+        """See `Backend`; raises `ModelError` where it has no letter as a token of its own."""
+        self.use_tokens(vocabulary, _find_harmless(vocabulary))
 
-    def use_vocabulary(self, vocabulary: KnowsBytes, harmless: int) -> None:
+    def use_tokens(self, vocabulary: KnowsBytes, harmless: int) -> None:
         """Tell the server's tokens by `vocabulary`; `harmless`: an id that may always be forced."""
         self._vocabulary, self._harmless = vocabulary, harmless
+
+    async def check_tokens(self, vocabulary: Vocabulary, texts: Sequence[str]) -> Same:
+        """See `Backend`; by the bytes of every id."""
+        for one in await self.table(self.prompts_of(texts[:1], vocabulary)[0]):
+            mine = vocabulary.token_bytes(one.id) if one.id < vocabulary.tokenizer_size else b""
+            theirs = bytes(each & 0xFF for each in one.bytes)
+            if mine and theirs and mine != theirs and one.id not in vocabulary.special_ids:
+                shown = f"{visible_bytes(theirs[:24])}, the tokenizer's {visible_bytes(mine[:24])}"
+                raise wrong_tokenizer(f"its id {one.id} is {shown}")
+        return "proved"
 
     async def about(self) -> About:
         """See `Backend`."""
@@ -158,7 +178,7 @@ class LlamaServer:
 
     async def _score(self, prompt: list[int], target: int, places: int) -> Scored:
         """One prompt's reply, a request a place."""
-        assert self._vocabulary is not None, "use_vocabulary() comes first"
+        assert self._vocabulary is not None, "use_tokens() comes first"
         ids: list[int] = []
         own: list[float] = []
         while len(ids) < places and not (ids and ids[-1] in self._vocabulary.eos_ids):
@@ -170,7 +190,7 @@ class LlamaServer:
 
     async def _forced(self, prompt: Sequence[int], target: int) -> tuple[int, float]:
         """The likeliest id after `prompt`, and the target's log-probability."""
-        assert self._vocabulary is not None, "use_vocabulary() comes first"
+        assert self._vocabulary is not None, "use_tokens() comes first"
         if not is_unfinished(self._vocabulary.token_bytes(target)):
             place = await self._place(prompt, target, 1)
             best = place.top_logprobs[0]
@@ -184,10 +204,6 @@ class LlamaServer:
     async def sample(self, prompt: Sequence[int], choice: Choice, draw: float) -> tuple[int, float]:
         """See `Backend`."""
         raise ModelError("llama-server tells whole distributions, so that nothing is drawn by it")
-
-    def parts(self, count: int) -> int:
-        """See `Backend`: each prompt goes on by itself."""
-        return 1
 
     async def _place(self, prompt: Sequence[int], forced: int, count: int, temperature: float = 0.0) -> _Place:
         """The numbers after `prompt`, with `count` of the likeliest, where `forced` is chosen."""
@@ -217,3 +233,13 @@ def is_unfinished(token: bytes) -> bool:
 def _length_after(byte: int) -> int:
     """How many bytes a letter has that begins with this one; 0 where none of several bytes does."""
     return next((length for length, mask, mark in _BEGINS if byte & mask == mark), 0)
+
+
+def _find_harmless(vocabulary: Vocabulary) -> int:
+    """An id whose bytes are one printable ASCII letter, best `a`."""
+    letters = {vocabulary.token_bytes(token_id): token_id for token_id in range(min(vocabulary.size, 1 << 12), -1, -1)
+               if token_id < vocabulary.size and token_id not in vocabulary.special_ids}  # fmt: skip
+    plain = [token for token in letters if len(token) == 1 and 0x21 <= token[0] < 0x7F]
+    if not plain:
+        raise ModelError("the tokenizer has no letter as a token of its own, which llama-server is asked with")
+    return letters[b"a"] if b"a" in letters else letters[min(plain)]

@@ -23,11 +23,10 @@ from explorer.engine.models.reading import Wish
 from explorer.engine.models.remote.backend import About, Backend
 from explorer.engine.models.remote.client import Client, Refused
 from explorer.engine.models.remote.fingerprint import Fingerprint, answers_to
-from explorer.engine.models.remote.llama_server import LlamaServer
+from explorer.engine.models.remote.kinds import make_backend
 from explorer.engine.models.remote.model import RemoteModel
 from explorer.engine.models.remote.probing import Probed, has_id, probe, read_size
 from explorer.engine.models.remote.shared import Peer
-from explorer.engine.models.remote.vllm import Vllm
 from explorer.engine.models.source import WEIGHTS_ONLY, Progress, TokenizerChoice, parse_source
 from explorer.engine.models.vocabulary import Vocabulary
 
@@ -69,19 +68,19 @@ def connect(wish: RemoteWish, progress: Progress | None, naming: Naming) -> Remo
 
 def _connect(client: Client, wish: RemoteWish, progress: Progress | None, naming: Naming) -> RemoteModel:
     server = wish.server
-    backend = _backend_of(client, server)
+    backend = make_backend(server, client)
     (about,) = client.run([backend.about()])
     (size,) = client.run([read_size(backend, about)])
     with importing_alone():
         held = _read_vocabulary(wish, size, progress)
     vocabulary = _vocabulary_of(held)
     backend.vocab_size = size or vocabulary.size
+    backend.use_vocabulary(vocabulary)
     if not size and not client.run([has_id(backend, vocabulary.size - 1)])[0]:
         raise ModelError(
             f"the server's model has fewer ids than the {vocabulary.size:,} of this tokenizer",
             hint="Name the tokenizer of the model that is served.",
         )
-    _tell_vocabulary(backend, vocabulary)
     (probed,) = client.run([probe(backend, about, vocabulary)])
     began = time.monotonic()
     (answers,) = client.run([answers_to(backend, probed.prompts)])
@@ -101,20 +100,10 @@ def _others(client: Client, wish: RemoteWish, known: Backend, held: Vocabulary |
     """The other servers of the model; nothing is asked of them yet."""
     for url in wish.server.also:
         other = Client(at_url(wish.server, url), client.loop)
-        backend = _backend_of(other, wish.server)
-        backend.vocab_size = known.vocab_size
-        _tell_vocabulary(backend, _vocabulary_of(held))
+        backend = make_backend(wish.server, other)
+        backend.use_vocabulary(_vocabulary_of(held))
+        backend.do_as(known)
         yield Peer(other, backend)
-
-
-def _backend_of(client: Client, server: Server) -> Backend:
-    return (Vllm if server.kind == "vllm" else LlamaServer)(client, server.model)
-
-
-def _tell_vocabulary(backend: Backend, vocabulary: Vocabulary) -> None:
-    """What the answers of some servers are read with."""
-    if isinstance(backend, LlamaServer):
-        backend.use_vocabulary(vocabulary, _find_harmless(vocabulary))
 
 
 def _vocabulary_of(held: Vocabulary | EmbeddingsOnly) -> Vocabulary:
@@ -180,13 +169,3 @@ def _rows_in(directory: Path) -> int | None:
     """The vocabulary's size in a model's config, where the folder has one."""
     size = read_json(directory / "config.json").get("vocab_size")
     return size if isinstance(size, int) and size > 0 else None
-
-
-def _find_harmless(vocabulary: Vocabulary) -> int:
-    """An id whose bytes are one printable ASCII letter, best `a`."""
-    letters = {vocabulary.token_bytes(token_id): token_id for token_id in range(min(vocabulary.size, 1 << 12), -1, -1)
-               if token_id < vocabulary.size and token_id not in vocabulary.special_ids}  # fmt: skip
-    plain = [token for token in letters if len(token) == 1 and 0x21 <= token[0] < 0x7F]
-    if not plain:
-        raise ModelError("the tokenizer has no letter as a token of its own, which llama-server is asked with")
-    return letters[b"a"] if b"a" in letters else letters[min(plain)]

@@ -120,7 +120,7 @@ class RemoteModel:
     @property
     def gives_scores(self) -> bool:
         """See `ScoresReplies`."""
-        return self.reach.targets != "none"
+        return self.reach.targets != "none" or self._backend.bounds_scores
 
     def score_replies(
         self, prompts: Sequence[Sequence[int]], targets: Sequence[int], places: int
@@ -149,7 +149,8 @@ class RemoteModel:
     ) -> list[list[Scored]]:
         """For each prompt the likeliest id, with the log-probability of each of its targets."""
         pairs = zip(prompts, targets, strict=True)
-        return self.ask([self._backend.score([prompt] * len(row), row.tolist(), 1) for prompt, row in pairs])
+        told = self.ask([self._backend.score([prompt] * len(row), row.tolist(), 1) for prompt, row in pairs])
+        return [[_sent(each) for each in row] for row in told]
 
     def sample(self, prompts: Sequence[Sequence[int]], wanted: Wanted) -> list[tuple[int, float]]:
         """An id for each prompt, drawn by the server."""
@@ -212,6 +213,8 @@ class RemoteContinuation:
     def read(self, wanted: Wanted) -> Prediction:
         """See `Continuation`."""
         rows = list(range(len(self._prompts))) if wanted.rows is None else list(wanted.rows)
+        if wanted.top and not self._model.reach.top:
+            raise ModelError("not available from this server: it tells no log-probabilities, only replies")
         if self._model.reach.whole and _needs_whole(wanted):
             return predict(torch.from_numpy(self._rows(rows)), _of_all_rows(wanted))
         return _told(self._model, [self._prompts[row] for row in rows], wanted)
@@ -246,9 +249,9 @@ def _told(model: RemoteModel, prompts: Sequence[Sequence[int]], wanted: Wanted) 
     logprobs, exact, ranks = _bounded(targets, named)
     if scored:
         logprobs = np.array([[each.logprobs[0] for each in row] for row in scored], dtype=np.float32)
-        exact = np.ones_like(exact)
+        exact = np.array([[all(each.exact) for each in row] for row in scored], dtype=np.bool_)
     chosen = _choose(model, prompts, wanted, named, scored)
-    told = min([wanted.top, *(len(row.ids) for row in named)])
+    told = min([wanted.top, *(row.sure for row in named)])
     return Prediction(
         logprobs=logprobs, exact=exact, ranks=ranks if wanted.ranks else np.full_like(ranks, UNKNOWN),
         top_ids=np.array([row.ids[:told] for row in named], dtype=np.int64).reshape(count, told),
@@ -269,21 +272,13 @@ def _bounded(
     logprobs = np.zeros(targets.shape, dtype=np.float32)
     exact, ranks = np.zeros(targets.shape, dtype=np.bool_), np.full(targets.shape, UNKNOWN, dtype=np.int64)
     for row, told in enumerate(named):
-        logprobs[row] = _at_most(told)
+        logprobs[row] = told.at_most
         for place, token_id in enumerate(told.ids.tolist()):
             found = targets[row] == token_id
             logprobs[row][found], exact[row][found] = told.logprobs[place], True
-            ranks[row][found] = int((told.logprobs > told.logprobs[place]).sum())
+            higher = sum(each > told.logprobs[place] for each in (*told.logprobs.tolist(), *told.unnamed))
+            ranks[row][found] = higher
     return logprobs, exact, ranks
-
-
-def _at_most(told: Likeliest) -> float:
-    """The greatest log-probability that an id may have which is not named."""
-    if not len(told.ids):
-        return 0.0
-    rest = 1.0 - float(np.exp(told.logprobs.astype(np.float64)).sum())
-    # What is left of 1 is a difference of rounded numbers: below 1e-6 it says nothing.
-    return min(float(told.logprobs[-1]), math.log(max(rest, 1e-6)))
 
 
 def _choose(
@@ -298,6 +293,24 @@ def _choose(
         return None
     if wanted.choice.temperature > 0:
         return model.sample(prompts, wanted)
-    if all(len(row.ids) for row in named):
-        return [(int(row.ids[0]), float(row.logprobs[0])) for row in named]
+    if any(row.count or row.chosen >= 0 for row in named):
+        return [_first(row) for row in named]
     return [(row[0].ids[0], math.nan) for row in scored]
+
+
+def _first(told: Likeliest) -> tuple[int, float]:
+    """The likeliest id with its log-probability, NaN where that is not told."""
+    if told.sure:
+        return int(told.ids[0]), float(told.logprobs[0])
+    if told.chosen < 0:
+        raise ModelError(
+            "not available from this server: the token that it chose cannot be told from others by its text",
+            hint="Ask a server that names tokens by id: vLLM, SGLang or llama-server.",
+        )
+    return told.chosen, math.nan
+
+
+def _sent(told: Scored | Unasked) -> Scored:
+    if isinstance(told, Unasked):
+        raise ModelError(f"not available from this server: {told.why}")
+    return told

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from jaxtyping import Float32
 
-from explorer.base.records.models import Reach
-from explorer.base.text import visible_bytes
+from explorer.base.records.models import Reach, TargetsBy
+from explorer.engine.models.abilities import Unasked
 from explorer.engine.models.errors import ModelError
 from explorer.engine.models.remote.backend import About, Backend
 from explorer.engine.models.remote.checks import BadAnswer, sum_off
 from explorer.engine.models.remote.client import Refused
-from explorer.engine.models.remote.llama_server import Known, LlamaServer
-from explorer.engine.models.remote.vllm import Vllm
 from explorer.engine.models.vocabulary import Vocabulary
 
 TEXTS = ("The capital of France is", "def main():\n    return 0", "In 1984 she wrote: “Été, naïve, 東京”")
@@ -63,20 +61,22 @@ async def has_id(backend: Backend, token_id: int) -> bool:
 async def probe(backend: Backend, about: About, vocabulary: Vocabulary) -> Probed:
     """Ask what the server can. Raises `ModelError` where its tokens are not those of `vocabulary`, or where it tells no
     log-probabilities by id."""
-    prompts = tuple(tuple(vocabulary.encode(text)) or (0,) for text in TEXTS)
-    same = await _check_tokens(backend, vocabulary, prompts[0])
+    same = await backend.check_tokens(vocabulary, TEXTS)
+    prompts = backend.prompts_of(TEXTS, vocabulary)
     row = await _try_whole(backend, prompts[0])
     top = backend.vocab_size if row is not None else await _find_top(backend, prompts[0])
-    targets = await _try_targets(backend, prompts, row)
-    if not top:
+    backend.top = top
+    if not top and not backend.bounds_scores:
         raise ModelError(
             "the server tells no log-probabilities", hint="Start vLLM with --max-logprobs -1; see docs/servers.md."
         )
+    backend.targets_by = await _try_targets(backend, prompts[0], row, top)
     few = min(top, 5)
     found = Reach(
-        kind=backend.kind, version=about.version, whole=row is not None, targets=targets, top=top,
-        raw=await _is_raw(backend, prompts[0], few), same_in_batch=await _is_same_in_batch(backend, prompts, few),
-        same_vocabulary=same, sum_off=0.0 if row is None else sum_off(row),
+        kind=backend.kind, version=about.version, whole=row is not None, targets=backend.targets_by, top=top,
+        raw=not few or await _is_raw(backend, prompts[0], few),
+        same_in_batch=await _is_same_in_batch(backend, prompts, few), same_vocabulary=same,
+        sum_off=0.0 if row is None else sum_off(row), reads=backend.reads, keyed=backend.keyed if top else "none",
     )  # fmt: skip
     return Probed(found, prompts)
 
@@ -95,22 +95,34 @@ async def _find_top(backend: Backend, prompt: Sequence[int]) -> int:
             found = await backend.likeliest(prompt, count)
         except (Refused, BadAnswer):
             continue
-        return len(found.ids)
+        if found.count:
+            return found.count
     return 0
 
 
 async def _try_targets(
-    backend: Backend, prompts: Sequence[Sequence[int]], row: Float32[np.ndarray, " vocab"] | None
-) -> Literal["request", "forced", "none"]:
-    """Whether an id far from the likeliest is told where it is asked for, and told the same as among all."""
-    target = 0 if row is None else int(np.argsort(row)[len(row) // 3])
+    backend: Backend, prompt: Sequence[int], row: Float32[np.ndarray, " vocab"] | None, top: int
+) -> TargetsBy:
+    """Whether an id far from the likeliest is told where it is asked for, and told the same as among the others."""
     try:
-        (scored,) = await backend.score([prompts[0]], [target], 1)
+        target, told = await _far_target(backend, prompt, row, top)
+        (scored,) = await backend.score([prompt], [target], 1)
     except (Refused, BadAnswer):
         return "none"
-    if row is not None and np.isfinite(row[target]) and abs(scored.logprobs[0] - float(row[target])) > _FAR:
+    if isinstance(scored, Unasked) or not all(scored.exact):
         return "none"
-    return "forced" if backend.kind == "llama" else "request"
+    return "none" if math.isfinite(told) and abs(scored.logprobs[0] - told) > _FAR else backend.targets_by
+
+
+async def _far_target(
+    backend: Backend, prompt: Sequence[int], row: Float32[np.ndarray, " vocab"] | None, top: int
+) -> tuple[int, float]:
+    """An id with its log-probability, as it is told among others; NaN where none is."""
+    if row is not None:
+        target = int(np.argsort(row)[len(row) // 3])
+        return target, float(row[target])
+    found = await backend.likeliest(prompt, top)
+    return (int(found.ids[-1]), float(found.logprobs[-1])) if len(found.ids) else (0, math.nan)
 
 
 async def _is_raw(backend: Backend, prompt: Sequence[int], count: int) -> bool:
@@ -126,35 +138,4 @@ async def _is_same_in_batch(backend: Backend, prompts: Sequence[Sequence[int]], 
     return all(
         np.array_equal(alone.ids, each.ids) and bool(np.abs(alone.logprobs - each.logprobs).max(initial=0) <= _SAME)
         for each in (beside[0], beside[-1])
-    )
-
-
-async def _check_tokens(
-    backend: Backend, vocabulary: Vocabulary, prompt: Sequence[int]
-) -> Literal["proved", "sampled"]:
-    """Refuse a tokenizer that is not the server's: by the bytes of every id, or by the ids of some texts."""
-    if isinstance(backend, LlamaServer):
-        _compare_bytes(await backend.table(prompt), vocabulary)
-        return "proved"
-    assert isinstance(backend, Vllm), "there are two kinds"
-    ours = [vocabulary.encode(text, with_prefix=False) for text in TEXTS]
-    for text, mine, theirs in zip(TEXTS, ours, await backend.encode(TEXTS), strict=True):
-        if mine != theirs:
-            raise _wrong(f"it reads {text.split()[0]!r}… as {theirs[:6]}, the tokenizer as {mine[:6]}")
-    return "sampled"
-
-
-def _compare_bytes(known: Sequence[Known], vocabulary: Vocabulary) -> None:
-    for one in known:
-        mine = vocabulary.token_bytes(one.id) if one.id < vocabulary.tokenizer_size else b""
-        theirs = bytes(each & 0xFF for each in one.bytes)
-        if mine and theirs and mine != theirs and one.id not in vocabulary.special_ids:
-            shown = f"{visible_bytes(theirs[:24])}, the tokenizer's {visible_bytes(mine[:24])}"
-            raise _wrong(f"its id {one.id} is {shown}")
-
-
-def _wrong(how: str) -> ModelError:
-    return ModelError(
-        f"this tokenizer is not the one of the server's model: {how}",
-        hint="Name the tokenizer of the model that is served, by --tokenizer or in the settings.",
     )

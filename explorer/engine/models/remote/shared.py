@@ -86,7 +86,7 @@ class Prompts:
         starts = range(0, len(ids), size)
         return cls(ids, targets, places, deque(range(at, min(at + size, len(ids))) for at in starts))
 
-    async def score(self, part: range, backend: Backend) -> list[Scored]:
+    async def score(self, part: range, backend: Backend) -> Sequence[Scored | Unasked]:
         """Ask a part."""
         return await backend.score([self.ids[at] for at in part], [self.targets[at] for at in part], self.places)
 

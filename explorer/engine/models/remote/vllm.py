@@ -13,10 +13,19 @@ import msgspec
 import numpy as np
 from jaxtyping import Float32
 
+from explorer.base.records.models import Same
 from explorer.engine.models.abilities import Scored
 from explorer.engine.models.errors import ModelError
 from explorer.engine.models.prediction import Choice
-from explorer.engine.models.remote.backend import About, Likeliest, in_order, seed_of
+from explorer.engine.models.remote.backend import (
+    About,
+    Backend,
+    Likeliest,
+    choose_model,
+    compare_ids,
+    in_order,
+    seed_of,
+)
 from explorer.engine.models.remote.checks import (
     SLACK,
     BadAnswer,
@@ -25,7 +34,8 @@ from explorer.engine.models.remote.checks import (
     read_json,
     whole_row,
 )
-from explorer.engine.models.remote.client import Asks, Query
+from explorer.engine.models.remote.client import Query
+from explorer.engine.models.vocabulary import Vocabulary
 
 PROMPTS = 32
 """Prompts of one request: 32 to 64 are quickest (measured), and vLLM takes at most 128 targets for all of them."""
@@ -72,15 +82,10 @@ class _Version(msgspec.Struct):
     version: str = ""
 
 
-class Vllm:
+class Vllm(Backend):
     """Implements `Backend`."""
 
     kind = "vllm"
-
-    def __init__(self, asks: Asks, model: str) -> None:
-        """`model`: the served model's id; empty: the only one."""
-        self._asks, self._model = asks, model
-        self.vocab_size = 0
 
     async def about(self) -> About:
         """See `Backend`."""
@@ -141,6 +146,12 @@ class Vllm:
         """See `Backend`."""
         return PROMPTS
 
+    async def check_tokens(self, vocabulary: Vocabulary, texts: Sequence[str]) -> Same:
+        """See `Backend`; by the ids of the texts."""
+        for text, theirs in zip(texts, await self.encode(texts), strict=True):
+            compare_ids(text, theirs, vocabulary.encode(text, with_prefix=False))
+        return "sampled"
+
     async def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """The ids that the server's tokenizer makes of texts, without a prefix; raises `BadAnswer` as answers do."""
         choices = await self._complete(texts, 1, 0)
@@ -164,15 +175,6 @@ class Vllm:
             if not isinstance(prompt, str) and choice.prompt_token_ids != prompt:
                 raise BadAnswer("the server read other ids than were sent")
         return choices
-
-
-def choose_model(served: Sequence[str], wanted: str) -> str:
-    """The id of the model that is wanted, or of the only one; raises `ModelError` where that is not served."""
-    if wanted in served or (not wanted and len(served) == 1):
-        return wanted or served[0]
-    names = ", ".join(served[:8]) or "no model"
-    said = f"the server does not serve {wanted}" if wanted else f"the server serves {len(served)} models"
-    raise ModelError(said, hint=f"It serves {names}. Write its name after '#'.")
 
 
 def _places(choice: _Choice, places: int) -> list[_Row]:

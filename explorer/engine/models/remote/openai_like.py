@@ -1,0 +1,226 @@
+"""Whatever speaks as OpenAI's API does: hosted APIs, Ollama, TGI, LM Studio, SGLang, vLLM, llama-server.
+
+What it takes and tells is found by its answers: prompts as ids, as text or as questions for its own chat template;
+tokens named by id, bytes or text; a prompt echoed with log-probabilities, or none at all. Only fields of OpenAI's own
+API are sent, for some servers refuse others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+from jaxtyping import Float32
+
+from explorer.base.records.models import Keyed, Same
+from explorer.engine.models.abilities import Scored, Unasked
+from explorer.engine.models.prediction import Choice
+from explorer.engine.models.remote.backend import About, Backend, Likeliest, choose_model, seed_of, wrong_tokenizer
+from explorer.engine.models.remote.checks import SLACK, BadAnswer, checked_logprob, read_json, whole_row
+from explorer.engine.models.remote.client import Query, Refused
+from explorer.engine.models.remote.openai_answers import Place
+from explorer.engine.models.remote.openai_asking import Asking, Way
+from explorer.engine.models.remote.openai_prompts import Unsendable
+from explorer.engine.models.remote.token_names import NONE, SEVERAL, Named
+from explorer.engine.models.vocabulary import Vocabulary
+
+_ZERO = -9998.0
+
+
+class _Model(msgspec.Struct):
+    id: str
+
+
+class _Models(msgspec.Struct):
+    data: list[_Model]
+
+
+class OpenAiLike(Backend):
+    """Implements `Backend`."""
+
+    kind = "openai"
+    targets_by = "echo"
+    bounds_scores = True
+    _asking: Asking
+
+    def use_vocabulary(self, vocabulary: Vocabulary) -> None:
+        """See `Backend`."""
+        self._asking = Asking(self._asks, vocabulary, self._model)
+
+    def do_as(self, known: Backend) -> None:
+        """See `Backend`."""
+        super().do_as(known)
+        assert isinstance(known, OpenAiLike), "servers of one model are of one kind"
+        self._asking.way, self._asking.model = known._asking.way, known._asking.model
+
+    def prompts_of(self, texts: Sequence[str], vocabulary: Vocabulary) -> tuple[tuple[int, ...], ...]:
+        """See `Backend`."""
+        way = self._asking.way or Way("ids")
+        if way.reads == "chat":
+            return tuple(tuple(self._asking.chat.prompt(text)) for text in texts)
+        if way.reads == "text":
+            return tuple((*way.prefix, *vocabulary.encode(text, with_prefix=False)) for text in texts)
+        return super().prompts_of(texts, vocabulary)
+
+    @property
+    def _end(self) -> Likeliest:
+        """The end of a reply, where the server does not name it."""
+        return only(min(self._asking.vocabulary.eos_ids, default=SEVERAL))
+
+    async def about(self) -> About:
+        """See `Backend`. A server that lists no models is asked for the one that is named."""
+        try:
+            found = read_json(await self._asks.ask(Query("/v1/models", most_bytes=1 << 24)), _Models).data
+        except (Refused, BadAnswer):
+            found = []
+        if found or not self._model:
+            self._model = choose_model([each.id for each in found], self._model)
+        return About(model=self._model)
+
+    async def check_tokens(self, vocabulary: Vocabulary, texts: Sequence[str]) -> Same:
+        """See `Backend`; by how many tokens the texts are, and by what the likeliest ones are called."""
+        self.reads = (await self._asking.find_way()).reads
+        prompts = self.prompts_of(texts, vocabulary)
+        answers = [await self._asking.ask(prompt, 1, 5) for prompt in prompts]
+        self._check_names([named for answer in answers for place in answer.places for named in place.named])
+        counted = [answer.prompt_tokens == len(prompt) for answer, prompt in zip(answers, prompts, strict=True)]
+        return "sampled" if all(counted) else "unknown"
+
+    def _check_names(self, named: Sequence[Named]) -> None:
+        """Note how tokens are named; raises `ModelError` where the tokenizer has no tokens of such names."""
+        keys: list[Keyed] = [_key_of(each) for each in named]
+        self.keyed = next((key for key in ("text", "bytes", "id") if key in keys), "id")
+        absent = [each.text for each in named if self._asking.names.find(each) == NONE]
+        if len(absent) * 2 > len(named):
+            raise wrong_tokenizer(f"it names {absent[0][:24]!r}, which is no token here")
+
+    async def whole(self, prompt: Sequence[int]) -> Float32[np.ndarray, " vocab"]:
+        """See `Backend`."""
+        if not self.vocab_size or self.reads == "chat" or self.keyed != "id":
+            raise BadAnswer("it does not name all tokens by id")
+        place = await self._place(prompt, self.vocab_size, 0.0)
+        named = place.named if place else ()
+        ids = np.array([self._asking.names.find(each) for each in named], dtype=np.int64)
+        logprobs = np.array([checked_logprob(each.logprob) for each in named], dtype=np.float32)
+        if len(ids) != self.vocab_size:
+            raise BadAnswer(f"it names {len(ids):,} of {self.vocab_size:,} tokens")
+        return whole_row(ids, logprobs, self.vocab_size)
+
+    async def likeliest(self, prompt: Sequence[int], count: int, temperature: float = 0.0) -> Likeliest:
+        """See `Backend`."""
+        return self._told(await self._place(prompt, count, temperature), count, temperature == 0)
+
+    async def score(
+        self, prompts: Sequence[Sequence[int]], targets: Sequence[int], places: int
+    ) -> Sequence[Scored | Unasked]:
+        """See `Backend`; at places where the target is neither named nor can be echoed, a bound."""
+        works = [self._score(prompt, target, places) for prompt, target in zip(prompts, targets, strict=True)]
+        return await asyncio.gather(*works)
+
+    async def _score(self, prompt: Sequence[int], target: int, places: int) -> Scored | Unasked:
+        try:
+            found = await self._reply(prompt, places)
+        except Unsendable as error:
+            return Unasked(error.why)
+        ids: list[int] = []
+        logprobs, exact = [], []
+        for likeliest in found:
+            first = int(likeliest.ids[0]) if likeliest.sure else likeliest.chosen
+            if first < 0:
+                return Unasked("its reply holds a token that cannot be told from others by its text")
+            logprob, known = await self._own([*prompt, *ids], target, likeliest)
+            ids.append(first)
+            logprobs.append(logprob)
+            exact.append(known)
+        return Scored(tuple(ids), tuple(logprobs), tuple(exact))
+
+    async def _own(self, prompt: Sequence[int], target: int, told: Likeliest) -> tuple[float, bool]:
+        """The target's log-probability, and whether it is more than a bound."""
+        if self.targets_by == "echo":
+            try:
+                return await self._echo(prompt, target), True
+            except Unsendable:
+                pass
+        for token_id, logprob in zip(told.ids.tolist(), told.logprobs.tolist(), strict=True):
+            if token_id == target:
+                return logprob, True
+        return told.at_most, False
+
+    async def _echo(self, prompt: Sequence[int], target: int) -> float:
+        """The log-probability of the last token of `prompt` + `target`, which the server sends back as read."""
+        if self.reads == "chat":
+            raise Unsendable("it does not send prompts back")
+        sent = [*prompt, target]
+        answer = await self._asking.ask(sent, 1, 1, echo=True)
+        at = len(sent) - 1
+        if not len(sent) <= len(answer.places) <= len(sent) + 1:
+            raise BadAnswer(f"it sends back {len(answer.places)} of {len(sent)} tokens")
+        own = answer.places[at].chosen
+        if self._asking.names.find(own) not in (target, SEVERAL):
+            raise BadAnswer(f"the log-probability of id {target} is missing")
+        return checked_logprob(own.logprob, _ZERO)
+
+    async def _reply(self, prompt: Sequence[int], places: int) -> list[Likeliest]:
+        """What is told at each place of the greedy reply; the place where it ends is one."""
+        if self.reads == "chat":
+            question = self._asking.chat.question_of(prompt)
+            answer = await self._asking.chat_reply(question.text, places, self.top)
+            if question.reply:
+                raise Unsendable("a reply of its own cannot be continued")
+        else:
+            answer = await self._asking.ask(prompt, places, max(self.top, 1) if self.top else 0)
+        return [self._told(place, self.top) for place in self._asking.places_of(answer, places)]
+
+    def _told(self, place: Place | None, count: int, greedy: bool = True) -> Likeliest:
+        """What is told at a place; raises `BadAnswer` where a token was chosen greedily that is not the likeliest."""
+        if place is None:
+            return self._end
+        named = place.named or ((place.chosen,) if place.chosen.logprob is not None and count else ())
+        chosen = self._asking.names.find(place.chosen)
+        if not named:
+            return only(chosen)
+        told = self._asking.names.likeliest(named, count)
+        own = place.chosen.logprob
+        if greedy and told.sure and own is not None and checked_logprob(own, _ZERO) < told.logprobs[0] - SLACK:
+            raise BadAnswer("the token that it chose is not the likeliest")
+        return told
+
+    async def _place(self, prompt: Sequence[int], count: int, temperature: float) -> Place | None:
+        """What comes after `prompt`; None for the end of text where the server does not name it."""
+        if self.reads != "chat":
+            return self._asking.places_of(await self._asking.ask(prompt, 1, count, temperature=temperature), 1)[0]
+        question = self._asking.chat.question_of(prompt)
+        if temperature > 0:
+            if question.reply:
+                raise Unsendable("a reply cannot be drawn token by token")
+            return self._asking.places_of(await self._asking.ask(prompt, 1, count, temperature=temperature), 1)[0]
+        at = len(question.reply)
+        found = self._asking.places_of(await self._asking.chat_reply(question.text, at + 1, self.top or count), at + 1)
+        before = [-1 if each is None else self._asking.names.find(each.chosen) for each in found[:at]]
+        if len(found) <= at or before != list(question.reply):
+            raise Unsendable("a reply that is not its own cannot be continued")
+        return found[at]
+
+    async def sample(self, prompt: Sequence[int], choice: Choice, draw: float) -> tuple[int, float]:
+        """See `Backend`."""
+        said = {"temperature": choice.temperature, "top_p": choice.top_p, "seed": seed_of(draw)}
+        if self.reads == "chat" and self._asking.chat.question_of(prompt).reply:
+            raise Unsendable("a reply cannot be drawn token by token")
+        place = self._asking.places_of(await self._asking.ask(prompt, 1, min(self.top, 1), **said), 1)[0]
+        token_id = self._end.chosen if place is None else self._asking.names.find(place.chosen)
+        if token_id < 0:
+            raise Unsendable("the token that it drew cannot be told from others by its text")
+        told = None if place is None else place.chosen.logprob
+        return token_id, math.nan if told is None else checked_logprob(told, _ZERO)
+
+
+def only(chosen: int) -> Likeliest:
+    """What is known where no log-probability is told."""
+    return Likeliest(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.float32), chosen=max(chosen, SEVERAL))
+
+
+def _key_of(named: Named) -> Keyed:
+    return "id" if named.id is not None else "bytes" if named.bytes else "text"
