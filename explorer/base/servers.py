@@ -15,7 +15,7 @@ from explorer.base.records.record import Record
 ServerKind = Literal["vllm", "llama", "sglang", "openai"]
 NAMED = "server:"
 _DIRECT = re.compile(rf"\s*({'|'.join(get_args(ServerKind))}):", re.IGNORECASE)
-_ADVICE = "Write vllm:http://127.0.0.1:8000#NAME or llama:http://127.0.0.1:8080, and keys only by key_env."
+_ADVICE = "Write vllm:, llama:, sglang: or openai: before http://127.0.0.1:8000#NAME, and keys only by key_env."
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 

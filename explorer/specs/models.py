@@ -50,13 +50,17 @@ def reach_text(reach: Reach) -> str:
     """What a server tells: 'tells all log-probabilities', 'names its 20 likeliest tokens and those asked for'."""
     if reach.whole:
         tells = "tells all log-probabilities"
+    elif not reach.top:
+        tells = "tells replies, no log-probabilities"
     else:
         asked = "" if reach.targets == "none" else " and those asked for"
         tells = f"names its {count(reach.top, 'likeliest token')}{asked}"
     version = f" {prose(reach.version)}" if reach.version else ""
     warped = "" if reach.raw else ", after temperature: they are not the model's own"
     loose = "" if reach.same_in_batch else ", other numbers beside other prompts"
-    return f"{reach.kind}{version} {tells}{warped}{loose}"
+    takes = {"ids": "", "text": ", reads text", "chat": ", answers questions alone"}[reach.reads]
+    named = "" if reach.keyed in ("id", "none") else f" by their {reach.keyed}"
+    return f"{reach.kind}{version} {tells}{named}{takes}{warped}{loose}"
 
 
 def summarise_roster(outcome: Roster) -> str:

@@ -160,7 +160,7 @@ class FakeSglang(FakeVllm):
         }
         return told.get(path)
 
-    def complete(self, body: Body) -> tuple[int, Any]:  # type: ignore[override]
+    def complete(self, body: Body) -> tuple[int, Any]:
         texts = body.get("text")
         vocabulary = self.model.vocabulary
         prompts = [vocabulary.encode(text) for text in texts] if texts else body["input_ids"]

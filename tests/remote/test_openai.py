@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import msgspec
@@ -11,9 +15,11 @@ import numpy as np
 import pytest
 
 from explorer.base.errors import ExplorerError
+from explorer.base.records.lineage import FindLineage
 from explorer.base.records.logprobs import ReadLogprobs
 from explorer.base.records.models import LoadModel, ModelInfo
 from explorer.base.records.repeat_back import RepeatBack, RepeatBackResult
+from explorer.base.records.unions import Cancelled
 from explorer.base.records.verification import VERDICTS, ReadVerdicts
 from explorer.base.servers import Server, find_server
 from explorer.base.templates import find_template
@@ -26,12 +32,14 @@ from explorer.engine.models.prediction import Choice, Wanted
 from explorer.engine.models.remote import client
 from explorer.engine.models.remote.llama_server import is_unfinished
 from explorer.engine.models.roster import Roster
+from explorer.engine.queue import Report, WorkQueue
 from explorer.zoo import zoo_dir
 from tests.remote.conftest import STARLING, LlamaProcess
 from tests.remote.engines import MINER, ask
-from tests.remote.fake_openai import FakeOpenAi
+from tests.remote.fake_openai import FakeOpenAi, FakeSglang
 
 REPEAT = RepeatBack(model="rand", token_id=907, template=find_template("repeat-1"), max_new_tokens=4)
+SECRET = "sk-Tz81kWq77LmNpX0rYd4"
 
 
 @pytest.fixture
@@ -82,7 +90,7 @@ def test_likeliest_tokens_are_named_and_the_rest_bounded(
     assert info.reach is not None
     assert (info.reach.reads, info.reach.keyed, info.reach.top, info.reach.whole) == (reads, keyed, 5, False)
     assert (info.reach.targets, info.reach.raw, info.reach.same_vocabulary) == ("none", True, "sampled")
-    prompt = list(info.reach and engine.models.get("starling").vocabulary.encode("The cat sat"))
+    prompt = engine.models.get("starling").vocabulary.encode("The cat sat")
     wanted = Wanted(targets=np.arange(3088)[None], top=5, choice=Choice())
     here, far = told(engine, prompt, wanted)
     assert far.exact.sum() <= 5
@@ -108,15 +116,15 @@ def test_an_echoed_prompt_tells_any_token(engine: Engine, server: FakeOpenAi) ->
     assert (far_verdicts != VERDICTS.index("inconclusive")).any()
 
 
-def verdicts(engine: Engine, name: str, token_ids: range) -> Any:
-    request = msgspec.structs.replace(MINER, model=name, token_ids=tuple(token_ids))
+def verdicts(engine: Engine, name: str, token_ids: range, definition: str = "glitchminer") -> Any:
+    request = msgspec.structs.replace(MINER, model=name, token_ids=tuple(token_ids), definitions=(definition,))
     ask(engine, request)
     return ask(engine, ReadVerdicts(of=request)).verdicts.numpy()[0]
 
 
 def test_where_bounds_decide_nothing_it_is_said(engine: Engine, server: FakeOpenAi) -> None:
     load(engine, server)
-    far, near = (verdicts(engine, name, range(300, 340)) for name in ("rand", "starling"))
+    far, near = (verdicts(engine, name, range(300, 308), "magikarp") for name in ("rand", "starling"))
     decided = ~np.isin(far, [VERDICTS.index("inconclusive"), VERDICTS.index("not asked")])
     np.testing.assert_array_equal(far[decided], near[decided])
     assert not decided.all()
@@ -211,9 +219,14 @@ def test_ids_with_other_bytes_are_refused(engine: Engine, server: FakeOpenAi) ->
             far.read(Wanted(top=3))
 
 
-def test_another_tokenizer_is_noticed(engine: Engine, server: FakeOpenAi) -> None:
+def test_another_tokenizer_is_noticed(engine: Engine, server: FakeOpenAi, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(STARLING, other)
+    tokenizer = json.loads((other / "tokenizer.json").read_text())
+    tokenizer["model"]["merges"] = tokenizer["model"]["merges"][:50]
+    (other / "tokenizer.json").write_text(json.dumps(tokenizer))
     with pytest.raises(ModelError, match="this tokenizer is not the one of the server's model"):
-        load(engine, server, str(zoo_dir("lyrebird")))
+        load(engine, server, str(other))
 
 
 def test_llama_cpp_as_such_a_server_tells_the_models_numbers(
@@ -227,6 +240,7 @@ def test_llama_cpp_as_such_a_server_tells_the_models_numbers(
         prompt = drawn.integers(0, 3072, size=int(drawn.integers(3, 30))).tolist()
         wanted = Wanted(targets=every, ranks=True, top=10, entropy=True, choice=Choice())
         here = running(starling).start([prompt]).read(wanted)
+        assert here.chosen is not None
         if is_unfinished(starling.vocabulary.token_bytes(int(here.chosen[0]))):
             continue  # llama-server tells nothing then
         far = running(engine.models.get(info.name)).start([prompt]).read(wanted)
@@ -234,3 +248,73 @@ def test_llama_cpp_as_such_a_server_tells_the_models_numbers(
         assert np.abs(here.logprobs - far.logprobs).max() <= 1e-4
         assert far.exact.all()
         np.testing.assert_array_equal(here.top_ids, far.top_ids)
+
+
+def test_lineage_by_text_keys_gives_the_same_verdicts(engine: Engine, server: FakeOpenAi) -> None:
+    ask(engine, LoadModel(source="zoo:mynah", dtype="float32", device="cpu"))
+    wanted = FindLineage(children=("rand",), bases=("mynah", "starling"), templates=(find_template("word-is"),))
+    for server.top in (20, 5):
+        server.reads = "ids"
+        load(engine, server)
+        found = [(pair.candidate, pair.verdict) for pair in ask(engine, wanted).pairs]
+        assert found == [("mynah", "none"), ("starling", "related")]
+        engine.models.unload("rand")
+    server.reads = "text"
+    load(engine, server)
+    with pytest.raises(ModelError, match="not available from this server: it takes text"):
+        ask(engine, wanted)
+
+
+def test_a_key_that_is_sent_back_is_not_shown(
+    engine: Engine, server: FakeOpenAi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.key = SECRET
+    monkeypatch.setenv("LAB_KEY", SECRET)
+    known = Server(url=server.url, kind="openai", key_env="LAB_KEY", model="rand")
+    info = ask(engine, LoadModel(source=str(known), tokenizer=STARLING, server=known)).info
+    vocabulary = engine.models.get("starling").vocabulary
+    far = running(engine.models.get(info.name)).start([vocabulary.encode("The cat")])
+    server.faults.append("status 400")
+    with pytest.raises(ModelError) as refused:
+        far.read(Wanted(top=3))
+    assert "(LAB_KEY)" in refused.value.line
+    assert not any(SECRET[at : at + 6] in refused.value.line + repr(info) for at in range(len(SECRET) - 5))
+
+
+def test_a_hanging_server_is_left_when_cancelled(engine: Engine, server: FakeOpenAi) -> None:
+    load(engine, server)
+    server.faults.extend(["hang"] * 40)
+    answers: SimpleQueue[Any] = SimpleQueue()
+    queue = WorkQueue(engine.begin, Report(part=lambda *told: None, answer=lambda *told: answers.put(told)))
+    queue.add(
+        engine.job(1, msgspec.structs.replace(REPEAT, token_id=next(i for i in range(400, 900) if sendable(engine, i))))
+    )
+    while len(server.faults) == 40:
+        time.sleep(0.01)
+    began = time.monotonic()
+    queue.cancel(1)
+    assert isinstance(answers.get(timeout=5)[1], Cancelled)
+    assert time.monotonic() - began <= 0.5
+
+
+@pytest.fixture
+def sglang(starling: LocalModel) -> Iterator[FakeSglang]:
+    made = FakeSglang(starling)
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize(("most", "targets", "reach"), [(-1, 1, "request"), (20, 1, "request"), (20, 0, "none")])
+def test_sglangs_own_api(engine: Engine, sglang: FakeSglang, most: int, targets: int, reach: str) -> None:
+    sglang.max_logprobs, sglang.most_targets = most, targets
+    info = ask(engine, LoadModel(source=f"sglang:{sglang.url}", tokenizer=STARLING)).info
+    assert info.reach is not None
+    found = (info.reach.whole, info.reach.targets, info.reach.top, info.reach.version)
+    assert found == (most < 0, reach, 3088 if most < 0 else 20, "0.5.23")
+    here, far = told(engine, [20, 132, 907], Wanted(targets=np.array([[132, 907]]), ranks=most < 0, choice=Choice()))
+    assert far.exact.all() == bool(targets)
+    assert (far.logprobs >= here.logprobs - 1e-4).all()
+    np.testing.assert_allclose(far.logprobs[far.exact], here.logprobs[far.exact], atol=1e-4)
+    assert far.chosen.tolist() == here.chosen.tolist()
+    near, told_far = (verdicts(engine, name, range(300, 332)) for name in ("starling", "rand"))
+    np.testing.assert_array_equal(near, told_far)

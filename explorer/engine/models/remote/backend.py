@@ -15,6 +15,7 @@ from explorer.base.servers import ServerKind
 from explorer.engine.models.abilities import Scored, Unasked
 from explorer.engine.models.errors import ModelError
 from explorer.engine.models.prediction import Choice
+from explorer.engine.models.remote.checks import BadAnswer
 from explorer.engine.models.remote.client import Asks
 from explorer.engine.models.vocabulary import Vocabulary
 
@@ -44,7 +45,7 @@ class Likeliest:
     unnamed: tuple[float, ...] = ()
     """Log-probabilities that were told of tokens which cannot be told from others by what they were called."""
     chosen: int = -1
-    """The likeliest id where nothing but that is told."""
+    """The likeliest id, where that is told by the choice of it."""
 
     @property
     def count(self) -> int:
@@ -53,19 +54,22 @@ class Likeliest:
 
     @property
     def sure(self) -> int:
-        """How many of the first ids are likelier than all that cannot be told from others."""
-        return int((self.logprobs > max(self.unnamed, default=-math.inf)).sum())
+        """How many of the first ids are the likeliest ones. Where something is unnamed, that is but the chosen one: of
+        several tokens with one text some servers tell but one number."""
+        if not self.unnamed:
+            return len(self.ids)
+        return int(len(self.ids) > 0 and self.ids[0] == self.chosen)
 
     @property
     def at_most(self) -> float:
         """The greatest log-probability that an id may have which is not named: the smaller of the least named and of
-        what is left of 1, and that of an unnamed one where it is greater."""
+        what is left of 1. Where something is unnamed, it may be that, or another of the same text that is not told."""
         if not self.count:
             return 0.0 if self.chosen < 0 else math.log(0.5)  # another one is at least as likely
         told = np.array([*self.logprobs.tolist(), *self.unnamed])
         # What is left of 1 is a difference of rounded numbers: below 1e-6 it says nothing.
         rest = math.log(max(1.0 - float(np.exp(told).sum()), 1e-6))
-        return max(min(float(told.min()), rest), *self.unnamed, -math.inf)
+        return max(rest, *self.unnamed) if self.unnamed else min(float(told.min()), rest)
 
 
 class Backend(ABC):
@@ -120,6 +124,13 @@ class Backend(ABC):
         self, prompts: Sequence[Sequence[int]], targets: Sequence[int], places: int
     ) -> Sequence[Scored | Unasked]:
         """For each prompt the greedy reply of at most `places` ids, and the log-probability of its target there."""
+
+    async def target_logprob(self, prompt: Sequence[int], target: int) -> float:
+        """The log-probability of `target` after `prompt`, as a target's is had; raises `BadAnswer` where none is."""
+        (scored,) = await self.score([prompt], [target], 1)
+        if isinstance(scored, Unasked) or not all(scored.exact):
+            raise BadAnswer("the target's log-probability is missing")
+        return scored.logprobs[0]
 
     @abstractmethod
     async def sample(self, prompt: Sequence[int], choice: Choice, draw: float) -> tuple[int, float]:

@@ -276,8 +276,8 @@ def _bounded(
         for place, token_id in enumerate(told.ids.tolist()):
             found = targets[row] == token_id
             logprobs[row][found], exact[row][found] = told.logprobs[place], True
-            higher = sum(each > told.logprobs[place] for each in (*told.logprobs.tolist(), *told.unnamed))
-            ranks[row][found] = higher
+            if place < told.sure:
+                ranks[row][found] = int((told.logprobs > told.logprobs[place]).sum())
     return logprobs, exact, ranks
 
 

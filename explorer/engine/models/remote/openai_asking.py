@@ -49,8 +49,8 @@ class Asking:
         self.way: Way | None = None
         """None until it was found."""
         self._finding = asyncio.Lock()
-        self._replies: dict[str, Answer] = {}
-        """Chat replies by question."""
+        self._replies: dict[tuple[str, int], Answer] = {}
+        """Chat replies by question, and by how many of the likeliest were asked for."""
 
     @cached_property
     def chat(self) -> ChatShape:
@@ -117,15 +117,16 @@ class Asking:
         query = Query(path, {"model": self.model, **body}, _BYTES_OF_ID * tokens + (1 << 18), read, places)
         return read_answer(await self._asks.ask(query))
 
-    async def chat_reply(self, question: str, places: int, count: int) -> Answer:
-        """The greedy reply to a question, asked once for all of its places, with `count` of the likeliest at each."""
-        known = self._replies.get(question)
+    async def chat_reply(self, question: str, places: int, count: int, *, fresh: bool) -> Answer:
+        """The greedy reply to a question, with `count` of the likeliest at each place; asked once for all of its
+        places, and anew where it is to be `fresh`: another model may answer by now."""
+        known = None if fresh else self._replies.get((question, count))
         length = len(self.places_of(known, 1 << 20)) if known else 0
         if known is None or (length < places and not known.ended):
             known = await self.ask(self.chat.prompt(question), max(places, _REPLY, 2 * length), count)
             if len(self._replies) >= _MOST_REPLIES:
                 self._replies.clear()
-            self._replies[question] = known
+            self._replies[question, count] = known
         return known
 
     def places_of(self, answer: Answer, places: int) -> list[Place | None]:

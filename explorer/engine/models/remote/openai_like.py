@@ -8,7 +8,6 @@ API are sent, for some servers refuse others.
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import Sequence
 
 import msgspec
@@ -18,16 +17,14 @@ from jaxtyping import Float32
 from explorer.base.records.models import Keyed, Same
 from explorer.engine.models.abilities import Scored, Unasked
 from explorer.engine.models.prediction import Choice
-from explorer.engine.models.remote.backend import About, Backend, Likeliest, choose_model, seed_of, wrong_tokenizer
-from explorer.engine.models.remote.checks import SLACK, BadAnswer, checked_logprob, read_json, whole_row
+from explorer.engine.models.remote.backend import About, Backend, Likeliest, choose_model, wrong_tokenizer
+from explorer.engine.models.remote.checks import BadAnswer, checked_logprob, read_json, whole_row
 from explorer.engine.models.remote.client import Query, Refused
-from explorer.engine.models.remote.openai_answers import Place
 from explorer.engine.models.remote.openai_asking import Asking, Way
 from explorer.engine.models.remote.openai_prompts import Unsendable
-from explorer.engine.models.remote.token_names import NONE, SEVERAL, Named
+from explorer.engine.models.remote.openai_replies import Replies
+from explorer.engine.models.remote.token_names import NONE, Named
 from explorer.engine.models.vocabulary import Vocabulary
-
-_ZERO = -9998.0
 
 
 class _Model(msgspec.Struct):
@@ -45,10 +42,12 @@ class OpenAiLike(Backend):
     targets_by = "echo"
     bounds_scores = True
     _asking: Asking
+    _replies: Replies
 
     def use_vocabulary(self, vocabulary: Vocabulary) -> None:
         """See `Backend`."""
         self._asking = Asking(self._asks, vocabulary, self._model)
+        self._replies = Replies(self._asking)
 
     def do_as(self, known: Backend) -> None:
         """See `Backend`."""
@@ -64,11 +63,6 @@ class OpenAiLike(Backend):
         if way.reads == "text":
             return tuple((*way.prefix, *vocabulary.encode(text, with_prefix=False)) for text in texts)
         return super().prompts_of(texts, vocabulary)
-
-    @property
-    def _end(self) -> Likeliest:
-        """The end of a reply, where the server does not name it."""
-        return only(min(self._asking.vocabulary.eos_ids, default=SEVERAL))
 
     async def about(self) -> About:
         """See `Backend`. A server that lists no models is asked for the one that is named."""
@@ -101,7 +95,7 @@ class OpenAiLike(Backend):
         """See `Backend`."""
         if not self.vocab_size or self.reads == "chat" or self.keyed != "id":
             raise BadAnswer("it does not name all tokens by id")
-        place = await self._place(prompt, self.vocab_size, 0.0)
+        place = await self._replies.place(prompt, self.vocab_size)
         named = place.named if place else ()
         ids = np.array([self._asking.names.find(each) for each in named], dtype=np.int64)
         logprobs = np.array([checked_logprob(each.logprob) for each in named], dtype=np.float32)
@@ -111,7 +105,8 @@ class OpenAiLike(Backend):
 
     async def likeliest(self, prompt: Sequence[int], count: int, temperature: float = 0.0) -> Likeliest:
         """See `Backend`."""
-        return self._told(await self._place(prompt, count, temperature), count, temperature == 0)
+        place = await self._replies.place(prompt, count, temperature)
+        return self._replies.told(place, count, temperature == 0)
 
     async def score(
         self, prompts: Sequence[Sequence[int]], targets: Sequence[int], places: int
@@ -122,7 +117,7 @@ class OpenAiLike(Backend):
 
     async def _score(self, prompt: Sequence[int], target: int, places: int) -> Scored | Unasked:
         try:
-            found = await self._reply(prompt, places)
+            found = await self._replies.greedy(prompt, places, self.top)
         except Unsendable as error:
             return Unasked(error.why)
         ids: list[int] = []
@@ -141,7 +136,7 @@ class OpenAiLike(Backend):
         """The target's log-probability, and whether it is more than a bound."""
         if self.targets_by == "echo":
             try:
-                return await self._echo(prompt, target), True
+                return await self._replies.echo(prompt, target), True
             except Unsendable:
                 pass
         for token_id, logprob in zip(told.ids.tolist(), told.logprobs.tolist(), strict=True):
@@ -149,77 +144,13 @@ class OpenAiLike(Backend):
                 return logprob, True
         return told.at_most, False
 
-    async def _echo(self, prompt: Sequence[int], target: int) -> float:
-        """The log-probability of the last token of `prompt` + `target`, which the server sends back as read."""
-        if self.reads == "chat":
-            raise Unsendable("it does not send prompts back")
-        sent = [*prompt, target]
-        answer = await self._asking.ask(sent, 1, 1, echo=True)
-        at = len(sent) - 1
-        if not len(sent) <= len(answer.places) <= len(sent) + 1:
-            raise BadAnswer(f"it sends back {len(answer.places)} of {len(sent)} tokens")
-        own = answer.places[at].chosen
-        if self._asking.names.find(own) not in (target, SEVERAL):
-            raise BadAnswer(f"the log-probability of id {target} is missing")
-        return checked_logprob(own.logprob, _ZERO)
-
-    async def _reply(self, prompt: Sequence[int], places: int) -> list[Likeliest]:
-        """What is told at each place of the greedy reply; the place where it ends is one."""
-        if self.reads == "chat":
-            question = self._asking.chat.question_of(prompt)
-            answer = await self._asking.chat_reply(question.text, places, self.top)
-            if question.reply:
-                raise Unsendable("a reply of its own cannot be continued")
-        else:
-            answer = await self._asking.ask(prompt, places, max(self.top, 1) if self.top else 0)
-        return [self._told(place, self.top) for place in self._asking.places_of(answer, places)]
-
-    def _told(self, place: Place | None, count: int, greedy: bool = True) -> Likeliest:
-        """What is told at a place; raises `BadAnswer` where a token was chosen greedily that is not the likeliest."""
-        if place is None:
-            return self._end
-        named = place.named or ((place.chosen,) if place.chosen.logprob is not None and count else ())
-        chosen = self._asking.names.find(place.chosen)
-        if not named:
-            return only(chosen)
-        told = self._asking.names.likeliest(named, count)
-        own = place.chosen.logprob
-        if greedy and told.sure and own is not None and checked_logprob(own, _ZERO) < told.logprobs[0] - SLACK:
-            raise BadAnswer("the token that it chose is not the likeliest")
-        return told
-
-    async def _place(self, prompt: Sequence[int], count: int, temperature: float) -> Place | None:
-        """What comes after `prompt`; None for the end of text where the server does not name it."""
-        if self.reads != "chat":
-            return self._asking.places_of(await self._asking.ask(prompt, 1, count, temperature=temperature), 1)[0]
-        question = self._asking.chat.question_of(prompt)
-        if temperature > 0:
-            if question.reply:
-                raise Unsendable("a reply cannot be drawn token by token")
-            return self._asking.places_of(await self._asking.ask(prompt, 1, count, temperature=temperature), 1)[0]
-        at = len(question.reply)
-        found = self._asking.places_of(await self._asking.chat_reply(question.text, at + 1, self.top or count), at + 1)
-        before = [-1 if each is None else self._asking.names.find(each.chosen) for each in found[:at]]
-        if len(found) <= at or before != list(question.reply):
-            raise Unsendable("a reply that is not its own cannot be continued")
-        return found[at]
+    async def target_logprob(self, prompt: Sequence[int], target: int) -> float:
+        """See `Backend`; a target that is named among the likeliest is not meant."""
+        return await self._replies.echo(prompt, target)
 
     async def sample(self, prompt: Sequence[int], choice: Choice, draw: float) -> tuple[int, float]:
         """See `Backend`."""
-        said = {"temperature": choice.temperature, "top_p": choice.top_p, "seed": seed_of(draw)}
-        if self.reads == "chat" and self._asking.chat.question_of(prompt).reply:
-            raise Unsendable("a reply cannot be drawn token by token")
-        place = self._asking.places_of(await self._asking.ask(prompt, 1, min(self.top, 1), **said), 1)[0]
-        token_id = self._end.chosen if place is None else self._asking.names.find(place.chosen)
-        if token_id < 0:
-            raise Unsendable("the token that it drew cannot be told from others by its text")
-        told = None if place is None else place.chosen.logprob
-        return token_id, math.nan if told is None else checked_logprob(told, _ZERO)
-
-
-def only(chosen: int) -> Likeliest:
-    """What is known where no log-probability is told."""
-    return Likeliest(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.float32), chosen=max(chosen, SEVERAL))
+        return await self._replies.draw(prompt, choice, draw, self.top)
 
 
 def _key_of(named: Named) -> Keyed:

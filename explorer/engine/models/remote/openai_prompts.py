@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from explorer.engine.models.errors import ModelError
 from explorer.engine.models.remote.checks import BadAnswer
 from explorer.engine.models.vocabulary import Vocabulary
 
@@ -12,12 +13,12 @@ _MARK = "QUESTION"
 
 
 class Unsendable(BadAnswer):
-    """The server would read other ids than these."""
+    """The server cannot be asked, or understood, in this; its other answers are none the worse."""
 
     def __init__(self, why: str) -> None:
-        super().__init__(why)
-        self.message, self.why = f"not available from this server: {why}", why
-        self.hint = "Ask a server that takes ids (vLLM, SGLang, llama-server), or another prompt."
+        hint = "Ask a server that takes ids (vLLM, SGLang, llama-server), or another prompt."
+        ModelError.__init__(self, f"not available from this server: {why}", hint)
+        self.why = why
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ import numpy as np
 from jaxtyping import Float32
 
 from explorer.base.records.models import Reach, TargetsBy
-from explorer.engine.models.abilities import Unasked
 from explorer.engine.models.errors import ModelError
 from explorer.engine.models.remote.backend import About, Backend
 from explorer.engine.models.remote.checks import BadAnswer, sum_off
@@ -106,12 +105,10 @@ async def _try_targets(
     """Whether an id far from the likeliest is told where it is asked for, and told the same as among the others."""
     try:
         target, told = await _far_target(backend, prompt, row, top)
-        (scored,) = await backend.score([prompt], [target], 1)
+        asked = await backend.target_logprob(prompt, target)
     except (Refused, BadAnswer):
         return "none"
-    if isinstance(scored, Unasked) or not all(scored.exact):
-        return "none"
-    return "none" if math.isfinite(told) and abs(scored.logprobs[0] - told) > _FAR else backend.targets_by
+    return "none" if math.isfinite(told) and abs(asked - told) > _FAR else backend.targets_by
 
 
 async def _far_target(

@@ -13,7 +13,7 @@ from explorer.engine.models.vocabulary import Vocabulary
 
 SEVERAL, NONE = -1, -2
 """Instead of an id: several tokens are called so; no token of the tokenizer at hand is."""
-_ZERO = -9998.0
+ZERO = -9998.0
 """−9999 stands for −inf."""
 
 
@@ -56,7 +56,7 @@ class TokenNames:
         """The `count` likeliest of what was named at a place."""
         ids, logprobs, unnamed = [], [], []
         for named in place:
-            logprob = checked_logprob(named.logprob, _ZERO)
+            logprob = checked_logprob(named.logprob, ZERO)
             if (token_id := self.find(named)) >= 0:
                 ids.append(token_id)
                 logprobs.append(logprob)
