@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from explorer.engine.models.errors import ModelError
+from explorer.engine.models.local import LocalModel
 from explorer.engine.models.remote.checks import BadAnswer
 from explorer.engine.models.remote.client import Query
 from explorer.engine.models.remote.llama_server import LlamaServer
+from explorer.engine.models.remote.openai_answers import read_answer
+from explorer.engine.models.remote.openai_asking import Asking
+from explorer.engine.models.remote.openai_replies import Replies
 from explorer.engine.models.remote.vllm import Vllm
 
 RECORDED = Path(__file__).parent / "recorded"
@@ -107,3 +112,16 @@ def test_a_target_of_part_of_a_letter_is_not_forced_and_its_missing_number_is_no
         asyncio.run(backend.score([PROMPT], [134], 1))
     assert recorded.asked[0].body["logit_bias"][0][0] == 72, "a harmless token is forced, and all numbers are asked for"
     assert recorded.asked[0].body["n_probs"] == 3088
+
+
+def test_one_number_for_several_tokens_of_one_text_is_not_trusted(starling: LocalModel) -> None:
+    """A server that keys by text tells but one of them: here the third, and not the likeliest, which was chosen."""
+    cat = starling.vocabulary.find(b" cat")
+    assert cat is not None
+    row = {"\ufffd": math.log(0.1), " cat": math.log(0.3)}
+    told = {"tokens": ["\ufffd"], "token_logprobs": [math.log(0.4)], "top_logprobs": [row]}
+    answer = read_answer(json.dumps({"choices": [{"text": "\ufffd", "logprobs": told}]}).encode())
+    found = Replies(Asking(Recorded("vllm_text_keyed_top5"), starling.vocabulary, "rand")).told(answer.places[0], 5)
+    assert found.ids.tolist() == [cat]
+    assert (found.sure, found.count, found.chosen) == (0, 2, -1), "which is the likeliest is not known"
+    assert found.at_most >= math.log(0.4), "the likeliest may be any token with this text"
