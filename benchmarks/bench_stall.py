@@ -26,11 +26,14 @@ from explorer.pipe.client import EngineClient
 from explorer.sessions.file.store import SessionWriter
 from explorer.settings import Settings
 from explorer.tui.live.app import ExplorerApp
+from explorer.tui.panes.map.pane import MapPane
 from explorer.tui.panes.speakability.pane import SpeakabilityPane
 from explorer.tui.panes.verdicts.pane import VerdictsPane
 from explorer.tui.widgets.option_line import Choice
 
 TICK = 0.005
+MAP_SECONDS = 60
+"""Of a layout, at most."""
 
 
 class Meter:
@@ -111,14 +114,53 @@ async def tour(meter: Meter) -> None:
             await pilot.press("q")
 
 
+async def map_tour(meter: Meter, source: str) -> None:
+    """Lay out a whole vocabulary, and walk through the table and the map meanwhile."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["XDG_CACHE_HOME"] = folder
+        app = ExplorerApp(EngineClient(), SessionWriter(Path(folder) / "s.jsonl"), Settings(models=(source,)))
+        async with app.run_test(size=(120, 40)) as pilot:
+            await until(pilot, lambda: app.selection.columns is not None and not app.runs.running)
+            pane = app.query_one(MapPane)
+            async with meter.phase(f"first map of {source}"):
+                await pilot.press("M")
+                await until(pilot, lambda: pane.canvas.scene is not None)
+                await asyncio.sleep(1)
+            async with meter.phase("panning and zooming"):
+                for key in ("plus", "left", "plus", "up", "minus", "right", "home") * 6:
+                    await pilot.press(key)
+                    await asyncio.sleep(0.05)
+            pane.query_one("#plane", Choice).choose("neighbours")
+            pane.run_default()
+            async with meter.phase("neighbours laid out, walking through table and map"):
+                await until(pilot, lambda: bool(app.runs.running))
+                end = time.monotonic() + MAP_SECONDS
+                while app.runs.running and time.monotonic() < end:
+                    for key in ("left", "up", "plus", "minus"):
+                        await pilot.press(key)
+                        await asyncio.sleep(0.1)
+            await pilot.press("escape")
+            async with asyncio.timeout(20):
+                while app.runs.running:
+                    await pilot.press("escape")
+                    await asyncio.sleep(0.5)
+            await pilot.press("q")
+
+
 def main() -> None:
     """Measure and write the section."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--map", metavar="SOURCE", help="measure the map of this model in place of the tour")
+    given = parser.parse_args()
     meter = Meter()
-    for _ in range(parser.parse_args().repeats):
+    for _ in range(given.repeats):
         gc.disable()  # as the command line does, until the panes are open
-        asyncio.run(tour(meter))
+        asyncio.run(map_tour(meter, given.map) if given.map else tour(meter))
+    if given.map:
+        print({name: [round(1000 * gap) for gap in gaps] for name, gaps in meter.worst.items()})
+        print({name: [round(1000 * gap) for gap in gaps] for name, gaps in meter.worked.items()}, "processor time")
+        return
     lines = ["| while | median of the longest gap, ms | worst, ms |", "|---|---:|---:|"]
     lines += [f"| {name} | {1000 * median(gaps):.0f} | {1000 * max(gaps):.0f} |" for name, gaps in meter.worst.items()]
     write_section("Stalls of the screen", "\n".join(lines))
