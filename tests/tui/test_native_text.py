@@ -22,6 +22,7 @@ from explorer.tui.panes.tokens.table_layout import Column, fit
 from explorer.tui.shell.anchoring import FSI, PDI, anchor, isolate_scripts
 from explorer.tui.widgets.cutting import padded
 from explorer.tui.widgets.guard import CONTROLS, ControlGuard
+from explorer.tui.widgets.line_input import LineInput
 from explorer.tui.widgets.widths import reckon_marks
 from tests.app_driver import settled
 from tests.replay_driver import at, replaying
@@ -196,6 +197,33 @@ async def test_the_table_shows_scripts_where_the_settings_want_it(native: bool) 
         assert ("காபி" in text) == native
         assert ("مرحبا" in text) == native
         assert ("\\u{bbe}" in text) == (not native)
+
+
+@pytest.mark.parametrize("native", [False, True])
+async def test_every_script_can_be_typed_into_the_filter_and_what_is_hostile_in_it_is_drawn_as_a_sign(
+    native: bool,
+) -> None:
+    show_native(native)
+    pane = TokenPane(id="tokens-pane")
+    app = ThemedApp(pane)
+    async with app.run_test(size=(80, 24)) as pilot:
+        pane.show(read(vocabulary([text.encode() for text in SCRIPTS])))
+        await settled(pilot)
+        box = pane.query_one("#filter", LineInput)
+        for typed, position in (("ாப", 0), ("مر", 4), ("ह", 3)):
+            box.value = ""
+            pane.commands.open_filter()
+            for letter in typed:  # a pilot gives a combining letter no character
+                box.insert_text_at_cursor(letter)
+            await pilot.press("enter")
+            await settled(pilot)
+            assert box.value == typed
+            assert pane.table.token_id == position
+            assert_harmless(app)
+        box.value = "\x1b[31m\u202eevil"
+        await settled(pilot)
+        assert_harmless(app)
+        assert any("\ufffd[31m\ufffdevil" in line for line in screen_lines(app))
 
 
 def test_gemmas_tokens_are_readable_and_stay_in_their_columns(gemma_gguf: Path) -> None:

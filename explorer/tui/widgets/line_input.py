@@ -8,12 +8,12 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widgets import Input
 
-from explorer.base.text import visible
 from explorer.tui.shell.guarded import Guarded
+from explorer.tui.widgets.shown_characters import ShowHidden
 
 
 class LineInput(Guarded, Input):
-    """A one-line box whose text is always safe to show: what is invisible is written as `\\u{…}`.
+    """A one-line box that holds what was typed, and draws a sign in the place of what cannot be seen.
 
     It is compact: without, Textual draws a border round a value that is not valid, where there is room for no text.
     """
@@ -30,7 +30,7 @@ class LineInput(Guarded, Input):
     ]
 
     def __init__(self, *, placeholder: str = "", id: str | None = None) -> None:
-        super().__init__(placeholder=placeholder, compact=True, id=id)
+        super().__init__(placeholder=placeholder, highlighter=ShowHidden(), compact=True, id=id)
 
     class Left(Message):
         """Escape was pressed in the box."""
@@ -43,10 +43,6 @@ class LineInput(Guarded, Input):
         def control(self) -> LineInput:
             """The box, for `on` selectors."""
             return self.box
-
-    def validate_value(self, value: str) -> str:
-        """Pasted text may hold anything."""
-        return visible(value, spaces=False)
 
     def open(self) -> None:
         """Show the box and type into it."""
