@@ -8,9 +8,9 @@ import zlib
 import numpy as np
 import pytest
 
-from explorer.base.records.maps import GRID, NO_COLOUR, MapCells, Window
+from explorer.base.records.maps import GRID, MOST_PACKED, NO_COLOUR, MapCells, Window
 from explorer.base.ticks import axis_ticks, tick_texts
-from explorer.tables.map_cells import Cells, Cloud, Column, pack_cells, percentile_ranks, unpack_cells
+from explorer.tables.map_cells import Cells, Cloud, Column, pack_cells, pack_window, percentile_ranks, unpack_cells
 
 
 def cloud_of(seed: int, size: int = 2_000) -> tuple[Cloud, Column, Column, Column]:
@@ -117,6 +117,19 @@ def test_a_session_holds_every_occupied_cell_and_single_tokens_exactly(seed: int
     assert np.abs(np.log2(np.maximum(again.counts, 1)) - np.log2(np.maximum(cells.counts, 1))).max() < 0.3
     assert np.array_equal(np.isnan(again.ranks), np.isnan(cells.ranks))
     assert np.nanmax(np.abs(again.ranks - cells.ranks)) <= 0.5 / 7 + 1e-9
+
+
+def test_a_plane_that_is_filled_evenly_is_held_in_larger_cells() -> None:
+    random = np.random.default_rng(0)
+    x, y, ranks = (random.random(262_144, dtype=np.float32) for _ in range(3))
+    window = (0.0, 1.0, 0.0, 1.0)
+    full = Cloud(x, y, ranks)
+    even = pack_window(full, window)
+    assert MOST_PACKED / 2 < len(even.packed) <= MOST_PACKED < len(pack_cells(full.cells(window, *GRID)).packed)
+    assert even.columns == even.rows * GRID[0] // GRID[1]
+    assert unpack_cells(even).counts.sum() == pytest.approx(len(x), rel=0.02)
+    few = pack_window(Cloud(x[:200], y[:200], ranks[:200]), window)
+    assert (few.columns, few.rows) == GRID
 
 
 def test_a_damaged_or_swollen_pack_is_a_problem_and_not_an_error() -> None:

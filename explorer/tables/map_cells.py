@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from explorer.base.records.maps import COLOUR_STEPS, NO_COLOUR, MapCells, Window, unpack_bytes
+from explorer.base.records.maps import COLOUR_STEPS, GRID, MOST_PACKED, NO_COLOUR, MapCells, Window, unpack_bytes
 
 Column = npt.NDArray[np.float32]
 _TOKEN = float(1 << 30)
@@ -137,6 +137,17 @@ def _whole_span(values: Column) -> tuple[float, float]:
 
 
 # ── as a session holds them ───────────────────────────────────────────────────────────────────────────────
+
+
+def pack_window(cloud: Cloud, window: Window) -> MapCells:
+    """A window in the cells of `GRID`, or in larger ones, up to three times as wide and high, where those would take
+    more than `MOST_PACKED` bytes."""
+    columns, rows = GRID
+    for quarters in (4, 5, 6, 7, 8, 10, 12):
+        packed = pack_cells(cloud.cells(window, columns * 4 // quarters, rows * 4 // quarters))
+        if len(packed.packed) <= MOST_PACKED:
+            break
+    return packed
 
 
 def pack_cells(cells: Cells) -> MapCells:

@@ -10,7 +10,6 @@ import numpy.typing as npt
 
 from explorer.base.records.maps import (
     COLOUR_STEPS,
-    GRID,
     MOST_POINTS,
     MapPoint,
     MapView,
@@ -19,7 +18,7 @@ from explorer.base.records.maps import (
     VocabularyMap,
 )
 from explorer.base.records.tokens import TokenRef
-from explorer.tables.map_cells import Cloud, Column, pack_cells, percentile_ranks
+from explorer.tables.map_cells import Cloud, Column, pack_window, percentile_ranks
 from explorer.tables.table import TokenColumns
 
 
@@ -47,7 +46,7 @@ class PlacedMap:
             x_axis=found.x_axis,
             y_axis=found.y_axis,
             window=window,
-            cells=pack_cells(self.cloud.cells(window, *GRID)),
+            cells=pack_window(self.cloud, window),
             in_view=len(self.cloud.inside(window)),
             total=len(self.cloud.token_ids),
             left_out=found.left_out,

@@ -41,7 +41,10 @@ PAIR_AXES: dict[str, str] = {
 """Axes of two models, over the tokens that they share, with their meaning; they stand against the default indicator."""
 
 GRID = (256, 128)
-"""Columns and rows of the cells in which a session keeps a view."""
+"""Columns and rows of the cells in which a session keeps a view, where they fit."""
+MOST_PACKED = 9_000
+"""Bytes that the cells of a view take at most in a session, of 20,000 for the whole view with 30 named tokens: where a
+vocabulary fills its plane evenly, cells are larger instead."""
 MOST_POINTS = 200
 """Tokens that a view may name."""
 MOST_CELLS = 1 << 20
