@@ -19,4 +19,4 @@ def test_what_the_screen_showed_as_kept_outlives_a_kill_of_the_explorer(tmp_path
     with busy_disk(tmp_path):
         found = [kill_one(tmp_path, seed, with_model=False) for seed in (2, 3, 4)]
     assert [(one.lost, one.problem) for one in found] == [(0, "")] * 3
-    assert sum(one.told for one in found) > 3
+    assert all(one.told > 0 for one in found)
