@@ -20,6 +20,8 @@ KEYS = ("N" + "kept #tag\r", " ", "j", " ", "N" + "another\r", " ", "j", "n", "i
 """Notes, marks, and two questions."""
 EARLY = 0.15
 """How often it is killed while it opens, perhaps before the first line of its file."""
+SILENT = "sh -c 'cat > /dev/null'"
+"""An engine that says nothing, and ends with the explorer."""
 WITH_MODEL = 5
 """Of so many kills one is with a model, and with questions to it."""
 _OPENS = 120.0
@@ -31,7 +33,7 @@ def kill_one(folder: Path, seed: int, *, with_model: bool) -> Killed:
     chance, file, settings = Random(seed), folder / f"explorer-{seed}.jsonl", folder / "settings.toml"
     settings.touch()
     words = ["--session", str(file), "--settings", str(settings)]
-    terminal = Terminal([*words, "zoo:mynah"] if with_model else [*words, "--engine", "sleep 600"], (160, 50))
+    terminal = Terminal([*words, "zoo:mynah"] if with_model else [*words, "--engine", SILENT], (160, 50))
     try:
         if chance.random() < EARLY:
             terminal.read(chance.uniform(0.0, 4.0))
