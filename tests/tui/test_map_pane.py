@@ -14,13 +14,16 @@ from textual.pilot import Pilot
 from explorer.base.records.maps import MapAxis, MapView, ReadMap, ViewMap, VocabularyMap
 from explorer.base.records.notes import MarkToken
 from explorer.base.records.record import Array, Failure
+from explorer.base.records.vocabulary import UnusedReference
 from explorer.tables.filters import parse_filter
 from explorer.tables.table import TokenColumns
 from explorer.tui.panes.map import pane as panes
 from explorer.tui.panes.map.aim import Aim
 from explorer.tui.panes.map.canvas import MapCanvas
+from explorer.tui.panes.map.making import Made
 from explorer.tui.panes.map.painting import GUTTER
 from explorer.tui.panes.map.pane import MapPane
+from explorer.tui.panes.map.telling import selection_words
 from explorer.tui.panes.map.threshold import HistogramView
 from explorer.tui.panes.takeaway import takeaway_of
 from explorer.tui.shell.messages import (
@@ -164,6 +167,21 @@ async def test_zooming_keeps_what_is_at_the_cross_and_home_shows_all() -> None:
         assert canvas.scene.window[0] > left, "at the edge the window moves"
         await pilot.press("home")
         assert canvas.scene.window == whole
+
+
+def test_a_selection_tells_its_share_of_the_reference_tokens() -> None:
+    unused = tuple(UnusedReference(token_id=token_id, reason="by hand") for token_id in (*range(15), 100))
+    made = Made(REQUEST, FOUND, TokenColumns(msgspec.structs.replace(vocabulary(WORDS), unused=unused)))
+    clump = (-7.0, -5.0, 1.0, 3.0)
+    assert selection_words("box", made, clump).startswith(
+        "20 tokens in the box, 15 of the 16 reference tokens (75.0 % of the selection): enter filters"
+    )
+    assert ", 0 of the 16 reference tokens: enter" in selection_words("box", made, (90.0, 91.0, 90.0, 91.0))
+    without = Made(REQUEST, FOUND, COLUMNS)
+    others = len(WORDS) - 1 - 20
+    assert selection_words("left", without, clump).startswith(
+        f"20 tokens left of the line, {others} on the other side: enter filters"
+    )
 
 
 async def test_a_box_becomes_a_filter_with_the_same_tokens() -> None:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
+import numpy.typing as npt
+
+from explorer.base.numbers import format_percent
+from explorer.base.records.maps import Window
 from explorer.base.records.tokens import LABELS
 from explorer.base.text import visible_bytes
 from explorer.specs.blocks import count
+from explorer.tui.panes.map.aim import Shape
 from explorer.tui.panes.map.canvas import MapCanvas
 from explorer.tui.panes.map.making import Made
 from explorer.tui.panes.map.windows import cell_of, place_of
@@ -19,10 +25,7 @@ def status(canvas: MapCanvas, made: Made | None, subject: int | None) -> str:
         return "recorded: named tokens alone can be told; load the model and press M for all"
     box = canvas.selected()
     if box is not None and canvas.aim.shape is not None:
-        inside, total = len(made.cloud.inside(box)), len(made.cloud.token_ids)
-        where = {"box": "in the box", "right": "right of the line", "left": "left of the line"}[canvas.aim.shape]
-        line = "" if canvas.aim.shape == "box" else f", {total - inside:,} on the other side"
-        return f"{count(inside, 'token')} {where}{line}: enter filters the table, X marks them, x changes the shape"
+        return selection_words(canvas.aim.shape, made, box)
     place = made.place(subject) if subject is not None else None
     is_there = place is not None and canvas.aim.cross == cell_of(*place, scene.window, canvas.columns, canvas.rows)
     token_id = subject if is_there else canvas.nearest()
@@ -40,3 +43,24 @@ def status(canvas: MapCanvas, made: Made | None, subject: int | None) -> str:
         value = f"  {LABELS.get(scene.colour, scene.colour)} {number:.4g}"
     what = "selected" if is_there else "nearest"
     return f"{what} {token_id} {text}{value} · {here:,} in this cell · x {x:.4g} y {y:.4g}"
+
+
+def selection_words(shape: Shape, made: Made, box: Window) -> str:
+    """How many tokens a selection has, how well it tells the reference tokens, and what can be done with it."""
+    inside, total = made.cloud.inside(box), len(made.cloud.token_ids)
+    where = {"box": "in the box", "right": "right of the line", "left": "left of the line"}[shape]
+    line = "" if shape == "box" else f", {total - len(inside):,} on the other side"
+    told = _reference_words(made, inside)
+    return (
+        f"{count(len(inside), 'token')} {where}{line}{told}: enter filters the table, X marks them, x changes the shape"
+    )
+
+
+def _reference_words(made: Made, inside: npt.NDArray[np.int64]) -> str:
+    """', 15 of the 15 reference tokens (54 % of the selection)': recall and precision; empty where nothing is known."""
+    total = int(made.columns.is_reference.sum())
+    if not total:
+        return ""
+    found = int(made.columns.is_reference[inside].sum())
+    share = f" ({format_percent(found / len(inside))} of the selection)" if len(inside) else ""
+    return f", {found:,} of the {count(total, 'reference token')}{share}"
