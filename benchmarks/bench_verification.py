@@ -39,7 +39,7 @@ from explorer.engine.answers.verification.asking import Asker
 from explorer.engine.answers.verification.sweep import Slab, sweep
 from explorer.engine.behaviour.prompts import build_prompt
 from explorer.engine.handlers import Engine
-from explorer.engine.queue import Control
+from explorer.engine.control import Control
 engine = Engine()
 model = engine.models.load({source!r}, dtype="float32", device="cpu")
 tokenizer = model.vocabulary.tokenizer

@@ -11,8 +11,8 @@ import pytest
 from explorer.base.records.lineage import Rung
 from explorer.base.records.record import Progress
 from explorer.base.records.unions import AnyOutcome, AnyRequest
+from explorer.engine.control import Control
 from explorer.engine.handlers import Engine
-from explorer.engine.queue import Control
 from tests.behaviour.behaviour_fakes import run_through
 
 CONTROL = Control(cancelled=lambda: False, tell=lambda part: None)

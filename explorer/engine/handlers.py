@@ -12,12 +12,13 @@ from explorer.engine.answers.maps.kept import MapKeeper
 from explorer.engine.answers.models import devices_to_load
 from explorer.engine.answers.speakability.unembedding import Unembeddings
 from explorer.engine.answers.vocabulary import VocabularyReader
+from explorer.engine.control import Control
 from explorer.engine.models.abilities import lacks
 from explorer.engine.models.errors import ModelError
 from explorer.engine.models.local import LocalModel
 from explorer.engine.models.placement import devices_of
 from explorer.engine.models.roster import Roster as ModelRoster
-from explorer.engine.queue import Control, Job, Work
+from explorer.engine.queue import Job, Work
 from explorer.specs.registry import REGISTRY, models_of, resolve
 
 _MUST_RUN: frozenset[Ability] = frozenset({"next_tokens", "generation", "hidden"})

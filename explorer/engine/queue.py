@@ -24,41 +24,9 @@ from dataclasses import dataclass, field
 from explorer.base.errors import ExplorerError, UsageError
 from explorer.base.records.record import Failure
 from explorer.base.records.unions import AnyOutcome, AnyPart, AnyRequest, Cancelled
+from explorer.engine.control import Control, Stopped, put_to_work
 
 Work = Generator[AnyPart, None, AnyOutcome]
-
-
-@dataclass(frozen=True)
-class Control:
-    """What a handler may look at and say while it works; it never hears of threads or pipes."""
-
-    cancelled: Callable[[], bool]
-    """Whether the user stopped the request."""
-    tell: Callable[[AnyPart], None]
-    """Say a part from inside a call that cannot yield (a download's progress)."""
-
-
-class Stopped(ExplorerError):
-    """The request was cancelled while its handler waited for something that cannot yield; answered as `Cancelled`."""
-
-
-_at_work = threading.local()
-
-
-def control_at_work() -> Control | None:
-    """What the request that this thread works on may look at and say; None on other threads.
-
-    For what waits for others deep inside a call (a server's answer), where no handler can look.
-    """
-    return getattr(_at_work, "control", None)
-
-
-def stop_if_cancelled() -> None:
-    """Raise `Stopped` where the request that this thread works on was cancelled: for what takes long where no handler
-    can look."""
-    control = control_at_work()
-    if control is not None and control.cancelled():
-        raise Stopped("cancelled")
 
 
 def until_cancelled(work: Work, control: Control) -> Work:
@@ -196,10 +164,11 @@ class WorkQueue:
 
     def _advance(self, job: Job) -> AnyOutcome | None:
         """Work on `job` until it is answered, or (background only, None) until another waits."""
-        _at_work.control = self._control(job)
+        control = self._control(job)
+        put_to_work(control)
         try:
             if job.work is None:
-                job.work = self._begin(job.request, _at_work.control)
+                job.work = self._begin(job.request, control)
             while True:
                 self._report.part(job.number, next(job.work))
                 if self._gives_way(job):

@@ -18,9 +18,9 @@ from explorer.base.records.verification import (
 from explorer.engine.answers.verification.answer import read_evidence, read_verdicts, verify
 from explorer.engine.answers.verification.controls import choose_controls, controls_fail, shares_meet
 from explorer.engine.answers.vocabulary import Read
+from explorer.engine.control import Control
 from explorer.engine.handlers import Engine
 from explorer.engine.models.abilities import HasHidden
-from explorer.engine.queue import Control
 from explorer.specs.registry import spec_of
 from explorer.tables.exports import rows_of
 from explorer.tables.verdicts import VerdictMatrix

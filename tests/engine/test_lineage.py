@@ -15,14 +15,15 @@ from explorer.base.errors import ExplorerError
 from explorer.base.records.lineage import PROMPTS, FindLineage, Lineage, LineagePair, LineagePart
 from explorer.base.records.unions import Cancelled
 from explorer.base.templates import find_template
-from explorer.engine import queue
+from explorer.engine import control
 from explorer.engine.answers.lineage.asked import Answers, Matter, ask_all, know
 from explorer.engine.answers.lineage.kept import KeptAnswers
 from explorer.engine.answers.lineage.rungs import Pair, summed
+from explorer.engine.control import Control
 from explorer.engine.core.lineage import exact
 from explorer.engine.handlers import Engine
 from explorer.engine.models.abilities import Continuation, running
-from explorer.engine.queue import Control, Work
+from explorer.engine.queue import Work
 from explorer.zoo import ground_truth
 from tests.behaviour.behaviour_fakes import run_through
 from tests.engine_work import answer, outcome_of, without_weights
@@ -313,13 +314,13 @@ def test_a_cancellation_is_heard_inside_a_rung_and_inside_a_call_of_a_model(
         sites.extend(each for each in DEEP if each in frames)
         return bool(stop_at) and stop_at in frames
 
-    control = Control(cancelled=cancelled, tell=print)
-    monkeypatch.setattr(queue._at_work, "control", control, raising=False)
+    watched = Control(cancelled=cancelled, tell=print)
+    monkeypatch.setattr(control._at_work, "control", watched, raising=False)
     request = FindLineage(
         children=("mynah-instruct",), bases=("mynah",), references=("lyrebird",), templates=TEMPLATES[:1], count=7
     )
     for stop_at in ("", *DEEP):
         monkeypatch.setattr(engine, "said", KeptAnswers())
-        outcome = outcome_of(engine.begin(request, control))
+        outcome = outcome_of(engine.begin(request, watched))
         assert isinstance(outcome, Cancelled if stop_at else Lineage), stop_at
     assert set(sites) == set(DEEP)

@@ -13,11 +13,11 @@ from safetensors.torch import load_file, save_file
 from explorer.base.records.lineage import PROMPTS, FindLineage, Lineage, Rung
 from explorer.base.records.unions import Cancelled
 from explorer.base.templates import find_template
+from explorer.engine.control import Control
 from explorer.engine.core.lineage import exact
 from explorer.engine.handlers import Engine
 from explorer.engine.models.abilities import has_hidden
 from explorer.engine.models.mlps import mlps_of
-from explorer.engine.queue import Control
 from explorer.zoo import ground_truth, zoo_dir
 from tests.engine_work import answer
 

@@ -16,12 +16,12 @@ from explorer.base.records.maps import PLANES, MapView, ReadMap, ViewMap, Vocabu
 from explorer.base.records.plain import dump_json, load_json
 from explorer.base.records.unions import Cancelled
 from explorer.base.records.vocabulary import ReadVocabulary, VocabularyColumns
+from explorer.engine.control import Control
 from explorer.engine.core import layout
 from explorer.engine.core.layout import Phase
 from explorer.engine.handlers import Engine
 from explorer.engine.models.abilities import weights_of
 from explorer.engine.models.local import Held
-from explorer.engine.queue import Control
 from explorer.specs.comparing.agreement import Comparison
 from explorer.specs.map_words import kept_words
 from explorer.specs.maps import compare

@@ -12,7 +12,8 @@ from explorer.base.records.models import ReadRoster
 from explorer.base.records.notes import Noted, WriteNote
 from explorer.base.records.record import Failure, Progress
 from explorer.base.records.unions import AnyOutcome, AnyPart, AnyRequest, Cancelled
-from explorer.engine.queue import Begin, Control, Job, Report, WorkQueue
+from explorer.engine.control import Control
+from explorer.engine.queue import Begin, Job, Report, WorkQueue
 from tests.direct_client import Gate
 
 WAIT = 10.0

@@ -13,9 +13,9 @@ import torch
 from explorer.base.records.verification import ReadEvidence, VerificationResult, Verify
 from explorer.engine.answers.verification.answer import read_evidence, verify
 from explorer.engine.answers.vocabulary import Read
+from explorer.engine.control import Control
 from explorer.engine.handlers import Engine
 from explorer.engine.models.abilities import HasHidden
-from explorer.engine.queue import Control
 from tests.behaviour.behaviour_fakes import run_through
 
 CONTROL = Control(lambda: False, lambda part: None)

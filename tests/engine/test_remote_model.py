@@ -47,9 +47,10 @@ from explorer.base.records.verification import (
 from explorer.base.records.vocabulary import RankedTokens, RankTokens, ReadVocabulary, VocabularyColumns
 from explorer.base.templates import find_template
 from explorer.engine.answers.verification import answer as verification
+from explorer.engine.control import Control
 from explorer.engine.handlers import Engine
 from explorer.engine.models.local import LocalModel
-from explorer.engine.queue import Control, Report, WorkQueue
+from explorer.engine.queue import Report, WorkQueue
 from explorer.specs.logprobs import cell_text
 from explorer.specs.registry import REGISTRY
 from tests.behaviour.behaviour_fakes import run_through

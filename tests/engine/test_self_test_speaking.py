@@ -10,9 +10,9 @@ import pytest
 from explorer.base.errors import ExplorerError
 from explorer.engine.answers.self_test import hard_list as self_test_speaking
 from explorer.engine.answers.self_test.hard_list import compare_hard_tokens
+from explorer.engine.control import Control
 from explorer.engine.data.published import HardToken, hard_tokens
 from explorer.engine.models.roster import Roster
-from explorer.engine.queue import Control
 from tests.engine_work import outcome_of
 
 CONTROL = Control(cancelled=lambda: False, tell=lambda part: None)

@@ -41,12 +41,12 @@ from explorer.engine.answers.speakability.asked import ask
 from explorer.engine.answers.speakability.check import check_certificates
 from explorer.engine.answers.speakability.store import ProofStore
 from explorer.engine.answers.speakability.unembedding import Unembeddings, unembedding
+from explorer.engine.control import Control
 from explorer.engine.handlers import Engine
 from explorer.engine.models.abilities import HasWeights, weights_of
 from explorer.engine.models.lens import folded_unembedding
 from explorer.engine.models.local import EmbeddingsOnly, LocalModel, ModelFiles
 from explorer.engine.models.memory import Memory
-from explorer.engine.queue import Control
 from explorer.specs.proof_words import tie_words
 from explorer.zoo import ground_truth, zoo_dir
 
@@ -469,7 +469,7 @@ import torch
 torch.set_num_threads(1)
 from explorer.engine.answers.speakability import answer as speaking
 from explorer.engine.handlers import Engine
-from explorer.engine.queue import Control
+from explorer.engine.control import Control
 from explorer.base.records.speakability import ProveSpeakability
 speaking.KEPT_EVERY = 0.0
 model = Engine().models.load("zoo:mynah")

@@ -39,9 +39,9 @@ from explorer.engine.answers.speakability.answer import prove_tokens
 from explorer.engine.answers.verification import plan as verification_plan
 from explorer.engine.answers.verification.answer import read_evidence, read_verdicts, verify
 from explorer.engine.answers.vocabulary import Read
+from explorer.engine.control import Control
 from explorer.engine.handlers import Engine
 from explorer.engine.models.abilities import HasHidden
-from explorer.engine.queue import Control
 from explorer.tables.agreement import jaccard
 from explorer.tables.table import TokenColumns
 from explorer.tables.verdicts import VerdictMatrix
@@ -340,7 +340,7 @@ from pathlib import Path
 import torch
 torch.set_num_threads(1)
 from explorer.engine.handlers import Engine
-from explorer.engine.queue import Control
+from explorer.engine.control import Control
 from explorer.engine.answers.verification.answer import verify
 from explorer.base.records.verification import VerdictPart, Verify
 engine = Engine()

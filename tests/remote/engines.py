@@ -9,8 +9,8 @@ import msgspec
 from explorer.base.records.models import LoadModel
 from explorer.base.records.verification import Verify
 from explorer.base.servers import Server
+from explorer.engine.control import Control
 from explorer.engine.handlers import Engine
-from explorer.engine.queue import Control
 from tests.behaviour.behaviour_fakes import run_through
 from tests.remote.conftest import STARLING
 

@@ -25,6 +25,7 @@ from explorer.engine.answers.verification.definitions import Definition, glitchm
 from explorer.engine.answers.verification.evidence_place import evidence_folder, open_evidence
 from explorer.engine.answers.verification.questions import Evidence, Question
 from explorer.engine.answers.verification.sweep import sweep
+from explorer.engine.control import Control
 from explorer.engine.handlers import Engine
 from explorer.engine.models.abilities import PredictsTokens, running
 from explorer.engine.models.errors import ModelError
@@ -33,7 +34,6 @@ from explorer.engine.models.prediction import Choice, Wanted
 from explorer.engine.models.remote import client
 from explorer.engine.models.remote.llama_server import is_unfinished
 from explorer.engine.models.spending import Spent, counting
-from explorer.engine.queue import Control
 from tests.behaviour.behaviour_fakes import run_through
 from tests.remote.conftest import STARLING, LlamaProcess
 

@@ -18,12 +18,12 @@ from explorer.base.records.record import Progress
 from explorer.base.records.unions import Cancelled
 from explorer.base.records.verification import VERDICTS, ReadVerdicts, VerificationResult, Verify
 from explorer.engine.answers.verification import answer as verification
+from explorer.engine.control import Control
 from explorer.engine.handlers import Engine
 from explorer.engine.models.errors import ModelError
 from explorer.engine.models.local import LocalModel
 from explorer.engine.models.remote import client, shared
 from explorer.engine.models.remote.pace import ANSWERS_TO_RAISE, Pace
-from explorer.engine.queue import Control
 from tests.remote.conftest import LlamaProcess
 from tests.remote.engines import MINER, answer, ask, load
 from tests.remote.fake_vllm import FakeVllm

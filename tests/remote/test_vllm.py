@@ -32,13 +32,14 @@ from explorer.base.servers import Server
 from explorer.base.templates import find_template
 from explorer.engine.answers.verification import answer as verification
 from explorer.engine.answers.verification.evidence_place import evidence_folder
+from explorer.engine.control import Control
 from explorer.engine.handlers import Engine
 from explorer.engine.models.abilities import running
 from explorer.engine.models.errors import ModelError
 from explorer.engine.models.local import LocalModel
 from explorer.engine.models.prediction import Choice, Wanted
 from explorer.engine.models.remote import client
-from explorer.engine.queue import Control, Report, WorkQueue
+from explorer.engine.queue import Report, WorkQueue
 from explorer.sessions.file.portable import portable
 from explorer.settings import Settings, load_request
 from tests.behaviour.behaviour_fakes import run_through

@@ -6,8 +6,9 @@ import pytest
 
 from explorer.base.records.inspect import InspectToken, TokenDetail
 from explorer.base.records.unions import AnyOutcome
+from explorer.engine.control import Control
 from explorer.engine.handlers import Engine
-from explorer.engine.queue import Control, Work
+from explorer.engine.queue import Work
 from explorer.specs.blocks import Table
 from explorer.specs.inspect import blocks
 from explorer.specs.merges import contained_text, path_text, swallowed_text

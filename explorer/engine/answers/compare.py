@@ -13,9 +13,10 @@ from explorer.base.errors import UsageError
 from explorer.base.records.compare import FEWEST, MOST, CompareTokens, TokenComparison, TokenPair
 from explorer.engine.answers.holdings import Holdings
 from explorer.engine.answers.vocabulary import Read
+from explorer.engine.control import Control
 from explorer.engine.core.neighbours import distances_to
 from explorer.engine.models.abilities import HasWeights, weights_of
-from explorer.engine.queue import Control, Work
+from explorer.engine.queue import Work
 
 Nearness = tuple[float | None, float | None]
 """(cosine, Euclidean distance)."""

@@ -9,11 +9,12 @@ from explorer.base.records.inspect import FindToken, InspectToken, MergeStep, To
 from explorer.base.records.tokens import TokenRef
 from explorer.engine.answers.holdings import Holdings
 from explorer.engine.answers.vocabulary import Read, zoo_name
+from explorer.engine.control import Control
 from explorer.engine.data.published import published_facts
 from explorer.engine.models.abilities import HasVocabulary
 from explorer.engine.models.forensics import MergeIndex, merge_path
 from explorer.engine.models.vocabulary import Vocabulary
-from explorer.engine.queue import Control, Work
+from explorer.engine.queue import Work
 from explorer.zoo import ground_truth
 
 CONTAINING_SHOWN = 50

@@ -31,9 +31,10 @@ from explorer.engine.behaviour.prompts import (
     spell,
 )
 from explorer.engine.behaviour.spellings import add_further, first_ids
+from explorer.engine.control import Control
 from explorer.engine.models.abilities import running
 from explorer.engine.models.prediction import Wanted
-from explorer.engine.queue import Control, Work
+from explorer.engine.queue import Work
 
 if TYPE_CHECKING:
     from explorer.engine.models.abilities import Continuation, PredictsTokens

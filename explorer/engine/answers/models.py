@@ -17,11 +17,12 @@ from explorer.base.records.models import (
 from explorer.base.records.record import Progress
 from explorer.base.servers import Server, check_server, find_server, is_server
 from explorer.engine.answers.holdings import Holdings
+from explorer.engine.control import Control
 from explorer.engine.models.catalogue import local_models
 from explorer.engine.models.loading import choose_device, choose_dtype
 from explorer.engine.models.memory import local_devices
 from explorer.engine.models.source import parse_source
-from explorer.engine.queue import Control, Work
+from explorer.engine.queue import Work
 
 
 def answer_load(engine: Holdings, request: LoadModel, control: Control) -> Work:

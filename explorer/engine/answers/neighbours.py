@@ -13,10 +13,11 @@ from explorer.base.records.tokens import CATEGORIES
 from explorer.engine.answers.holdings import Holdings
 from explorer.engine.answers.meaning import read_encoder
 from explorer.engine.answers.vocabulary import Read
+from explorer.engine.control import Control
 from explorer.engine.core.neighbours import nearest
 from explorer.engine.core.projection import pca_plane
 from explorer.engine.models.abilities import HasWeights, weights_of
-from explorer.engine.queue import Control, Work
+from explorer.engine.queue import Work
 
 
 def answer(engine: Holdings, request: FindNeighbours, control: Control) -> Work:

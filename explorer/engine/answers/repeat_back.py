@@ -27,9 +27,10 @@ from explorer.engine.behaviour.controls import draw_controls
 from explorer.engine.behaviour.errors import BehaviourError
 from explorer.engine.behaviour.live_reply import LiveReply
 from explorer.engine.behaviour.prompts import Prompt, build_prompt, check_context
+from explorer.engine.control import Control
 from explorer.engine.models.abilities import running
 from explorer.engine.models.prediction import UNKNOWN, Choice, Wanted
-from explorer.engine.queue import Control, Work
+from explorer.engine.queue import Work
 
 if TYPE_CHECKING:
     from explorer.engine.models.abilities import Continuation, GeneratesReplies

@@ -7,8 +7,9 @@ from explorer.base.records.token_lists import ListedToken, MatchTokenList, Token
 from explorer.base.text import decode
 from explorer.base.token_lists import spell_as_report
 from explorer.engine.answers.holdings import Holdings
+from explorer.engine.control import Control
 from explorer.engine.models.vocabulary import Vocabulary
-from explorer.engine.queue import Control, Work
+from explorer.engine.queue import Work
 
 
 def answer(engine: Holdings, request: MatchTokenList, control: Control) -> Work:

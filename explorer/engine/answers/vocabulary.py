@@ -26,6 +26,7 @@ from explorer.base.records.vocabulary import (
 )
 from explorer.engine.answers.holdings import Holdings
 from explorer.engine.answers.reference import judge_reference
+from explorer.engine.control import Control
 from explorer.engine.core.default_rule import choose_default
 from explorer.engine.core.indicators import Column, Indicator, RawMatrices, indicator_parts
 from explorer.engine.core.twins import find_twins, relative_step
@@ -35,7 +36,7 @@ from explorer.engine.models.abilities import HasVocabulary, HasWeights, has_weig
 from explorer.engine.models.local import Held
 from explorer.engine.models.out_of_memory import release_memory
 from explorer.engine.models.vocabulary import Vocabulary
-from explorer.engine.queue import Control, Work
+from explorer.engine.queue import Work
 from explorer.tables.table import TokenColumns, ranked, select, set_aside
 from explorer.zoo import ground_truth, zoo_names
 

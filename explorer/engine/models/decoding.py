@@ -13,13 +13,13 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from explorer.engine.control import Stopped
 from explorer.engine.models.activations import fuse_activations
 from explorer.engine.models.caches import has_plain_cache, join_layers
 from explorer.engine.models.errors import ModelError
 from explorer.engine.models.head import Head, is_sliceable
 from explorer.engine.models.out_of_memory import is_out_of_memory, out_of_memory_as_failure
 from explorer.engine.models.prediction import Prediction, Wanted, predict
-from explorer.engine.queue import Stopped
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

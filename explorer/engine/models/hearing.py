@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from explorer.engine.control import stop_if_cancelled
 from explorer.engine.models.abilities import HasVocabulary, has_hidden
-from explorer.engine.queue import stop_if_cancelled
 
 
 @contextmanager

@@ -38,8 +38,9 @@ from explorer.engine.answers.lineage.weights import weight_rungs
 from explorer.engine.answers.meaning import read_encoder
 from explorer.engine.behaviour.errors import BehaviourError
 from explorer.engine.behaviour.prompts import check_token_id
+from explorer.engine.control import Control
 from explorer.engine.models.abilities import running
-from explorer.engine.queue import Control, Work, until_cancelled
+from explorer.engine.queue import Work, until_cancelled
 
 
 def answer(engine: Holdings, request: FindLineage, control: Control) -> Work:

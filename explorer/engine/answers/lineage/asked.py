@@ -18,10 +18,10 @@ from explorer.engine.answers.reference import LOOKS_TRAINED
 from explorer.engine.answers.vocabulary import Read, unsuspected, zoo_name
 from explorer.engine.behaviour.batching import rows_at_once
 from explorer.engine.behaviour.prompts import check_context, fill_template
+from explorer.engine.control import stop_if_cancelled
 from explorer.engine.models.abilities import GeneratesReplies
 from explorer.engine.models.hearing import heard_inside
 from explorer.engine.models.prediction import Wanted
-from explorer.engine.queue import stop_if_cancelled
 from explorer.tables.table import set_aside
 
 SUSPECTED = 2_000

@@ -13,10 +13,10 @@ from jaxtyping import Int64
 from explorer.base.records.lineage import FEWEST, FindLineage, Lineage
 from explorer.base.records.lineage_tree import LineageTree, TreeJoint
 from explorer.engine.answers.lineage.asked import LOOK, Answers
+from explorer.engine.control import stop_if_cancelled
 from explorer.engine.core.lineage.exact import Matrix
 from explorer.engine.core.lineage.similarity import pearson
 from explorer.engine.core.lineage.tree import find_joints, reach_of_chance
-from explorer.engine.queue import stop_if_cancelled
 
 FEWEST_MODELS = 4
 

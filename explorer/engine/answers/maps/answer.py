@@ -14,8 +14,9 @@ from explorer.engine.answers.maps.axes import Column, Source, axis_of
 from explorer.engine.answers.maps.kept import Telling
 from explorer.engine.answers.maps.pairs import place_pair
 from explorer.engine.answers.maps.planes import place_tokens, proposed_plane
+from explorer.engine.control import Control
 from explorer.engine.models.abilities import weights_of
-from explorer.engine.queue import Control, Work, until_cancelled
+from explorer.engine.queue import Work, until_cancelled
 from explorer.tables.maps import PlacedMap
 
 

@@ -24,9 +24,10 @@ from explorer.engine.answers.verification.plan import SPECIAL, Plan, lowest, mak
 from explorer.engine.answers.verification.summary import truth_score, verdict_row
 from explorer.engine.answers.verification.swept import Swept
 from explorer.engine.answers.vocabulary import Read, zoo_name
+from explorer.engine.control import Control
 from explorer.engine.data.published import FISHING, listed_models, listed_tokens
 from explorer.engine.models.abilities import HasVocabulary, weights_of
-from explorer.engine.queue import Control, Work
+from explorer.engine.queue import Work
 from explorer.specs.verification import CONTROLS
 from explorer.tables.agreement import rank_correlation, share_within_a_decade
 from explorer.zoo import ground_truth

@@ -16,9 +16,9 @@ from explorer.base.records.tokens import TokenRef
 from explorer.base.records.unions import AnyPart, Cancelled
 from explorer.engine.answers.speakability.answer import prove_tokens, read_certificates
 from explorer.engine.answers.speakability.unembedding import unembedding
+from explorer.engine.control import Control
 from explorer.engine.data.published import MECHANISTIC, HardToken, hard_tokens
 from explorer.engine.models.abilities import HasWeights
-from explorer.engine.queue import Control
 
 EXAMPLES = 20
 _STATEMENT = (

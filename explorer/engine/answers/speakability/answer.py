@@ -32,11 +32,12 @@ from explorer.engine.answers.speakability.room import refuse_misfit
 from explorer.engine.answers.speakability.store import ProofStore
 from explorer.engine.answers.speakability.summary import count_winners, is_hard, summarise_run
 from explorer.engine.answers.speakability.unembedding import Unembeddings
+from explorer.engine.control import Control
 from explorer.engine.core.speakability.own_direction import own_direction_winners
 from explorer.engine.core.speakability.prove import prove
 from explorer.engine.core.speakability.questions import Settled
 from explorer.engine.models.abilities import HasWeights, weights_of
-from explorer.engine.queue import Control, Work
+from explorer.engine.queue import Work
 
 CENTRED = "own_direction_centred"
 """The file of who wins along the rows less the mean row."""

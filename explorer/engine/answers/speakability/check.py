@@ -15,12 +15,13 @@ from explorer.engine.answers.holdings import Holdings
 from explorer.engine.answers.speakability.asked import Asked, ask
 from explorer.engine.answers.speakability.proofs import proof_of, reaches_sphere
 from explorer.engine.answers.speakability.unembedding import Unembedding, Unembeddings
+from explorer.engine.control import Control
 from explorer.engine.core.speakability.checker import Checker
 from explorer.engine.core.speakability.own_direction import own_direction_winners
 from explorer.engine.core.speakability.questions import Certificate, RowWitness, Weights, Witness
 from explorer.engine.core.speakability.sphere import sphere_witness
 from explorer.engine.models.abilities import HasWeights, weights_of
-from explorer.engine.queue import Control, Work
+from explorer.engine.queue import Work
 
 SAME = 1e-9
 """Rounding by which a checked number may differ from the claimed one, as a share of 1 plus its size."""

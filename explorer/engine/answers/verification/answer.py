@@ -35,8 +35,9 @@ from explorer.engine.answers.verification.sweep import Asking, Slab, sweep
 from explorer.engine.answers.verification.swept import Swept, note_on_dtype
 from explorer.engine.answers.vocabulary import Read
 from explorer.engine.behaviour.prompts import build_prompt, check_token_id
+from explorer.engine.control import Control
 from explorer.engine.models.abilities import BehindServer, HasVocabulary
-from explorer.engine.queue import Control, Work
+from explorer.engine.queue import Work
 from explorer.tables.verdicts import verdict_columns
 
 

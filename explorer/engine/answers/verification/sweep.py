@@ -25,9 +25,9 @@ from explorer.engine.answers.verification.evidence_place import open_evidence
 from explorer.engine.answers.verification.questions import Evidence, Question, unanswered
 from explorer.engine.answers.verification.sizes import rows_of_slab
 from explorer.engine.behaviour.batching import never
+from explorer.engine.control import Stopped
 from explorer.engine.models.abilities import BehindServer
 from explorer.engine.models.errors import OutOfMemory
-from explorer.engine.queue import Stopped
 
 if TYPE_CHECKING:
     from explorer.engine.models.abilities import HasVocabulary

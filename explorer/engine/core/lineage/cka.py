@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Float64
 
+from explorer.engine.control import stop_if_cancelled
 from explorer.engine.core.lineage.exact import ROUNDING
-from explorer.engine.queue import stop_if_cancelled
 
 Gram = Float64[np.ndarray, "tokens tokens"]
 DRAWS = 1_999

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from explorer.engine.queue import stop_if_cancelled
+from explorer.engine.control import stop_if_cancelled
 
 Matrix = Float64[np.ndarray, "tokens tokens"]
 DRAWS = 99_999

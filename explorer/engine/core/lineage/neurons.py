@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int64
 
+from explorer.engine.control import stop_if_cancelled
 from explorer.engine.core.lineage.exact import fixed_points_p
-from explorer.engine.queue import stop_if_cancelled
 
 Neurons = Float[np.ndarray, "neurons d_model"]
 AT_MOST = 1_024

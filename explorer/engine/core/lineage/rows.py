@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Float64
 
+from explorer.engine.control import stop_if_cancelled
 from explorer.engine.core.lineage.exact import Permuted, permute
-from explorer.engine.queue import stop_if_cancelled
 
 Rows = Float[np.ndarray, "rows d_model"]
 COORDINATES = 2_048

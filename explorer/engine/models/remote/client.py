@@ -20,12 +20,12 @@ import httpx2
 
 from explorer.base.records.record import Progress
 from explorer.base.servers import Server
+from explorer.engine.control import control_at_work
 from explorer.engine.models.errors import ModelError
 from explorer.engine.models.remote.loop import Loop
 from explorer.engine.models.remote.pace import Pace
 from explorer.engine.models.remote.words import ServerWords
 from explorer.engine.models.spending import note_request
-from explorer.engine.queue import control_at_work
 
 T = TypeVar("T")
 

@@ -8,8 +8,8 @@ import time
 from collections.abc import Coroutine, Iterator, Sequence
 from typing import Any, TypeVar
 
+from explorer.engine.control import Stopped, control_at_work
 from explorer.engine.models.errors import ModelError
-from explorer.engine.queue import Stopped, control_at_work
 
 T = TypeVar("T")
 

@@ -17,6 +17,7 @@ from jaxtyping import Bool, Float32, Int, Int64
 
 from explorer.base.records.models import ModelInfo, Reach
 from explorer.base.servers import Server
+from explorer.engine.control import Stopped
 from explorer.engine.models.abilities import Embeddings, Scored, Unasked
 from explorer.engine.models.errors import ModelError
 from explorer.engine.models.local import EmbeddingsOnly
@@ -26,7 +27,6 @@ from explorer.engine.models.remote.client import Refused
 from explorer.engine.models.remote.fingerprint import Fingerprint
 from explorer.engine.models.remote.shared import Peer, Prompts, Servers, refusal
 from explorer.engine.models.vocabulary import Vocabulary
-from explorer.engine.queue import Stopped
 
 T = TypeVar("T")
 

@@ -15,12 +15,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from explorer.base.records.record import Progress
+from explorer.engine.control import control_at_work
 from explorer.engine.models.abilities import Scored, Unasked
 from explorer.engine.models.errors import ModelError
 from explorer.engine.models.remote.backend import Backend
 from explorer.engine.models.remote.client import TRIES, Client, Refused
 from explorer.engine.models.remote.fingerprint import Fingerprint
-from explorer.engine.queue import control_at_work
 
 TRIES_AMONG_OTHERS = 2
 """Broken connections after which a server leaves its batch to the others."""
