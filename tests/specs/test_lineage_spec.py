@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from explorer.base.numbers import format_p
-from explorer.base.records.lineage import PROMPTS, FindLineage, Lineage, LineagePair, Verdict
+from explorer.base.records.lineage import PROMPTS, FindLineage, Lineage, LineagePair, Rung, Verdict
 from explorer.base.records.lineage_children import Bifurcation, Branch, Collapse, Fork
 from explorer.base.records.tokens import TokenRef
 from explorer.base.templates import find_template
 from explorer.specs.blocks import Table, Words
+from explorer.specs.comparing.agreement import Comparison
 from explorer.specs.lineage_blocks import blocks, describe, summarise
 from explorer.specs.lineage_children import of_children
 from explorer.specs.registry import spec_of
@@ -133,3 +135,19 @@ def test_json_tells_children_with_their_pair() -> None:
     assert [row["bifurcations"][0]["apart"] for row in rows] == [17, 17]
     assert rows[0]["collapse"]["verdict"] == "collapse"
     assert rows[1]["collapse"] is None
+
+
+@pytest.mark.parametrize(
+    ("fixed", "p", "agrees"),
+    [(36, 2e-40, True), (33, 2e-36, True), (32, 2e-34, False), (36, 0.5, False)],
+    ids=["two exchanged", "still two", "three fewer", "decides otherwise"],
+)
+def test_a_matching_may_exchange_two_tokens_that_are_nearly_as_good(fixed: int, p: float, agrees: bool) -> None:
+    def found(fixed: int, p: float) -> Lineage:
+        rung = Rung(name="B1 top-20", null="answers", p=p, z=9.0, fixed=fixed, tokens=40)
+        whole = msgspec.structs.replace(pair("base-0", "related"), rungs=(rung,))
+        return Lineage(pairs=(whole,), favourites=())
+
+    request = FindLineage(children=("child",), bases=("base-0",), templates=TEMPLATES)
+    agreement = spec_of(request).compare(request, found(35, 1e-38), found(fixed, p), Comparison())
+    assert (agreement.difference == "") == agrees

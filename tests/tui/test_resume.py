@@ -20,6 +20,7 @@ from explorer.base.records.compare import CompareTokens
 from explorer.base.records.models import LoadModel, ModelLoaded
 from explorer.base.records.notes import MarkToken, WriteNote
 from explorer.base.records.repeat_back import RepeatBack
+from explorer.base.records.tokens import LABELS
 from explorer.base.records.vocabulary import RankTokens
 from explorer.engine.handlers import Engine
 from explorer.pipe.client import EngineClient, Listeners
@@ -70,7 +71,7 @@ async def test_a_resumed_session_has_its_screen_its_models_and_its_file(engine: 
         assert app.selection.model.name == "mynah"
         view = [step.request for step in before.steps if isinstance(step.request, RankTokens)][-1]
         assert isinstance(view, RankTokens)
-        assert f"sorted by {view.sort}" in screen
+        assert f"sorted by {LABELS[view.sort]}" in screen
         marked = [step.request for step in before.steps if isinstance(step.request, MarkToken)]
         assert app.marks["mynah"] == {marked[0].token_id}
         assert app.selection.marked == {marked[0].token_id}
