@@ -15,7 +15,10 @@ from typing import IO
 
 import pytest
 
+from explorer.engine.answers.verification import answer as verification
+from explorer.engine.handlers import Engine
 from explorer.engine.models.local import LocalModel
+from explorer.engine.models.remote import client
 from explorer.engine.models.roster import Roster
 from explorer.zoo import zoo_dir
 from tests.remote.fake_vllm import FakeVllm
@@ -98,3 +101,16 @@ def vllm(starling: LocalModel) -> Iterator[FakeVllm]:
     server = FakeVllm(starling)
     yield server
     server.close()
+
+
+@pytest.fixture
+def engine(starling: LocalModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
+    """With `starling` here; models behind servers are given up at the end."""
+    monkeypatch.setattr(verification, "cache_folder", lambda: tmp_path)
+    monkeypatch.setattr(client, "FIRST_WAIT", 0.01)
+    made = Engine()
+    made.models.add(starling)
+    yield made
+    for info in made.models.infos():
+        if info.reach is not None:
+            made.models.unload(info.name)

@@ -23,13 +23,11 @@ from explorer.base.records.unions import Cancelled
 from explorer.base.records.verification import VERDICTS, ReadVerdicts
 from explorer.base.servers import Server, find_server
 from explorer.base.templates import find_template
-from explorer.engine.answers.verification import answer as verification
 from explorer.engine.handlers import Engine
 from explorer.engine.models.abilities import running
 from explorer.engine.models.errors import ModelError
 from explorer.engine.models.local import LocalModel
 from explorer.engine.models.prediction import Choice, Wanted
-from explorer.engine.models.remote import client
 from explorer.engine.models.remote.llama_server import is_unfinished
 from explorer.engine.models.roster import Roster
 from explorer.engine.queue import Report, WorkQueue
@@ -40,19 +38,6 @@ from tests.remote.fake_openai import FakeOpenAi, FakeSglang
 
 REPEAT = RepeatBack(model="rand", token_id=907, template=find_template("repeat-1"), max_new_tokens=4)
 SECRET = "sk-Tz81kWq77LmNpX0rYd4"
-
-
-@pytest.fixture
-def engine(starling: LocalModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
-    """With `starling` here."""
-    monkeypatch.setattr(verification, "cache_folder", lambda: tmp_path)
-    monkeypatch.setattr(client, "FIRST_WAIT", 0.01)
-    made = Engine()
-    made.models.add(starling)
-    yield made
-    for info in made.models.infos():
-        if info.reach is not None:
-            made.models.unload(info.name)
 
 
 @pytest.fixture

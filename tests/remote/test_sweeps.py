@@ -17,31 +17,17 @@ from explorer.base.errors import ExplorerError
 from explorer.base.records.record import Progress
 from explorer.base.records.unions import Cancelled
 from explorer.base.records.verification import VERDICTS, ReadVerdicts, VerificationResult, Verify
-from explorer.engine.answers.verification import answer as verification
 from explorer.engine.control import Control
 from explorer.engine.handlers import Engine
 from explorer.engine.models.errors import ModelError
 from explorer.engine.models.local import LocalModel
-from explorer.engine.models.remote import client, shared
+from explorer.engine.models.remote import shared
 from explorer.engine.models.remote.pace import ANSWERS_TO_RAISE, Pace
 from tests.remote.conftest import LlamaProcess
 from tests.remote.engines import MINER, answer, ask, load
 from tests.remote.fake_vllm import FakeVllm
 
 NOT_ASKED = VERDICTS.index("not asked")
-
-
-@pytest.fixture
-def engine(starling: LocalModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
-    """With `starling` here."""
-    monkeypatch.setattr(verification, "cache_folder", lambda: tmp_path)
-    monkeypatch.setattr(client, "FIRST_WAIT", 0.01)
-    made = Engine()
-    made.models.add(starling)
-    yield made
-    for info in made.models.infos():
-        if info.reach is not None:
-            made.models.unload(info.name)
 
 
 @pytest.fixture

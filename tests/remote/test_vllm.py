@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -30,13 +30,11 @@ from explorer.base.records.unions import AnyOutcome, Cancelled, Step
 from explorer.base.records.verification import VERDICTS, ReadVerdicts, VerificationResult
 from explorer.base.servers import Server
 from explorer.base.templates import find_template
-from explorer.engine.answers.verification import answer as verification
 from explorer.engine.answers.verification.evidence_place import evidence_folder
 from explorer.engine.control import Control
 from explorer.engine.handlers import Engine
 from explorer.engine.models.abilities import running
 from explorer.engine.models.errors import ModelError
-from explorer.engine.models.local import LocalModel
 from explorer.engine.models.prediction import Choice, Wanted
 from explorer.engine.models.remote import client
 from explorer.engine.queue import Report, WorkQueue
@@ -49,19 +47,6 @@ from tests.remote.fake_vllm import FakeVllm
 
 REPEAT = RepeatBack(model="rand", token_id=907, template=find_template("repeat-1"), max_new_tokens=4)
 SECRET = "sk-Tz81kWq77LmNpX0rYd4"
-
-
-@pytest.fixture
-def engine(vllm: FakeVllm, starling: LocalModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
-    """With `starling` here."""
-    monkeypatch.setattr(verification, "cache_folder", lambda: tmp_path)
-    monkeypatch.setattr(client, "FIRST_WAIT", 0.01)
-    made = Engine()
-    made.models.add(starling)
-    yield made
-    for info in made.models.infos():
-        if info.reach is not None:
-            made.models.unload(info.name)
 
 
 def load(engine: Engine, server: FakeVllm, **chosen: Any) -> Any:

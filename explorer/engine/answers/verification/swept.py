@@ -12,6 +12,7 @@ from explorer.base.records.record import Progress
 from explorer.engine.answers.verification.plan import Judged, Plan
 from explorer.engine.answers.verification.summary import Spent, failing_definitions
 from explorer.engine.answers.verification.sweep import Asking
+from explorer.engine.core.processor import multiplies_bfloat16
 from explorer.engine.models.abilities import BehindServer, HasVocabulary
 from explorer.engine.models.vocabulary import Vocabulary
 
@@ -123,12 +124,6 @@ def how_it_runs(model: HasVocabulary) -> str:
     emulated = info.dtype == "bfloat16" and not multiplies_bfloat16()
     dtype = "bfloat16 (emulated by this processor: float32 is faster)" if emulated else info.dtype
     return f"{dtype} on cpu, {threads} {'thread' if threads == 1 else 'threads'}"
-
-
-def multiplies_bfloat16() -> bool:
-    """Whether the processor multiplies matrices of bfloat16 itself (AVX512-BF16 or AMX)."""
-    checks = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
-    return any(check is not None and check() for check in checks)
 
 
 def note_on_dtype(info: ModelInfo) -> tuple[str, ...]:
