@@ -9,8 +9,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from explorer import cli
 from explorer.base.records.notes import Noted, WriteNote
+from explorer.screens import Screens
 from explorer.sessions.file.store import SessionWriter, read_session
 from explorer.settings import Settings
 from explorer.tui.live.recorder import SessionRecorder
@@ -84,7 +84,7 @@ def test_what_is_lost_is_said_on_stderr_and_by_the_status(
         ending=SimpleNamespace(then=None),
         return_code=code,
     )
-    monkeypatch.setattr(cli.Screens, "_explorer", lambda screens, opening: app)
-    assert cli.Screens(Settings(), None).show(OpenNew()) == status
+    monkeypatch.setattr(Screens, "_explorer", lambda screens, opening: app)
+    assert Screens(Settings(), None).show(OpenNew()) == status
     assert capsys.readouterr().err.count(f"{lost} step") == (1 if lost else 0)
     assert list(tmp_path.iterdir()) == []

@@ -25,6 +25,7 @@ from explorer.base.records.vocabulary import RankTokens
 from explorer.engine.handlers import Engine
 from explorer.pipe.client import EngineClient, Listeners
 from explorer.pipe.frames import Hello
+from explorer.screens import Screens
 from explorer.sessions.file.reader import SessionFile
 from explorer.sessions.file.store import SessionWriter, read_session
 from explorer.settings import Settings
@@ -216,12 +217,12 @@ def test_what_a_screen_asks_for_next_is_opened(recorded: Path, tmp_path: Path, m
 
     monkeypatch.setattr(ExplorerApp, "run", run)
     settings = Settings(state_folder=str(tmp_path / "state"))
-    assert cli.Screens(settings, None).show(OpenLive(recorded, (LoadModel(source="zoo:mynah"),))) == 0
+    assert Screens(settings, None).show(OpenLive(recorded, (LoadModel(source="zoo:mynah"),))) == 0
     (app,) = shown
     assert app.start.again == (LoadModel(source="zoo:mynah"),)
     assert app.session._header.parent == recorded.name
     assert app.session.path.parent == tmp_path / "state" / "sessions"
-    assert cli.Screens(settings, None).show(OpenResumed(recorded, ("./dir",))) == 0
+    assert Screens(settings, None).show(OpenResumed(recorded, ("./dir",))) == 0
     assert shown[1].session.path == recorded
     assert shown[1].settings.models == ("./dir",)
 
