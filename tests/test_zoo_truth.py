@@ -14,8 +14,8 @@ from explorer.base.records.neighbours import FindNeighbours, Neighbourhood
 from explorer.base.records.repeat_back import RepeatBack, RepeatBackResult
 from explorer.base.records.vocabulary import RankedTokens, RankTokens, ReadVocabulary, VocabularyColumns
 from explorer.base.templates import TEMPLATES, find_template
-from explorer.engine.core.statistics import roc_auc
 from explorer.engine.handlers import Engine
+from explorer.tables.agreement import roc_auc
 from explorer.tables.table import TokenColumns
 from explorer.zoo import ground_truth, zoo_names
 from tests.engine_work import answer

@@ -1,4 +1,4 @@
-"""How far sets and scores agree: overlaps, precision and recall, ROC and precision-recall curves. NumPy only.
+"""How far sets and scores agree: overlaps, precision and recall, curves and the areas under them. NumPy only.
 
 The screen draws what these return, so nothing here may import torch or SciPy.
 """
@@ -67,6 +67,28 @@ def precision_recall_points(scores: Num[np.ndarray, " n"], labels: Bool[np.ndarr
     return _thinned(hits / hits[-1], hits / (hits + misses), most)
 
 
+def roc_auc(scores: Num[np.ndarray, " n"], labels: Bool[np.ndarray, " n"]) -> float:
+    """The chance that a labelled item scores above an unlabelled one, a tie counting half.
+
+    High scores are to mean labelled: pass minus an indicator whose small values are suspicious. Raises
+    `ValueError` for a NaN score or where either kind is missing.
+    """
+    exact, marked = _checked(scores, labels)
+    positives, negatives = int(marked.sum()), int((~marked).sum())
+    rank_sum = float((midranks(exact) + 1)[marked].sum())
+    return (rank_sum - positives * (positives + 1) / 2) / (positives * negatives)
+
+
+def average_precision(scores: Num[np.ndarray, " n"], labels: Bool[np.ndarray, " n"]) -> float:
+    """Mean over the labelled items of the precision down to their score, tied scores taken together.
+
+    Raises as `roc_auc` does.
+    """
+    hits, misses = _cumulative(scores, labels)
+    gained = np.diff(hits, prepend=0.0)
+    return float((gained * hits / (hits + misses)).sum() / hits[-1])
+
+
 def rank_correlation(first: Num[np.ndarray, " n"], second: Num[np.ndarray, " n"]) -> float | None:
     """Spearman's rank correlation, ties sharing their mean rank; None for fewer than 2 pairs or a constant side."""
     if len(first) < 2:
@@ -94,16 +116,25 @@ def _cumulative(
     scores: Num[np.ndarray, " n"], labels: Bool[np.ndarray, " n"]
 ) -> tuple[Float[np.ndarray, " steps"], Float[np.ndarray, " steps"]]:
     """Labelled and unlabelled items at or above each distinct score, highest first."""
-    exact = np.asarray(scores, dtype=np.float64)
-    if np.isnan(exact).any():
-        raise ValueError("a score is NaN: leave such items out")
-    if labels.all() or not labels.any():
-        raise ValueError("labelled and unlabelled items are both needed")
+    exact, labels = _checked(scores, labels)
     order = np.argsort(-exact, kind="stable")
     ordered, marked = exact[order], labels[order]
     last_of_equals = np.append(ordered[1:] != ordered[:-1], True)
     hits = np.cumsum(marked)[last_of_equals].astype(np.float64)
     return hits, (np.flatnonzero(last_of_equals) + 1) - hits
+
+
+def _checked(
+    scores: Num[np.ndarray, " n"], labels: Bool[np.ndarray, " n"]
+) -> tuple[Float[np.ndarray, " n"], Bool[np.ndarray, " n"]]:
+    exact, marked = np.asarray(scores, dtype=np.float64), np.asarray(labels, dtype=np.bool_)
+    if exact.shape != marked.shape or exact.ndim != 1:
+        raise ValueError(f"scores have shape {exact.shape}, labels {marked.shape}: one of each an item")
+    if np.isnan(exact).any():
+        raise ValueError("a score is NaN: leave such items out")
+    if marked.all() or not marked.any():
+        raise ValueError("labelled and unlabelled items are both needed")
+    return exact, marked
 
 
 def _thinned(x: Float[np.ndarray, " n"], y: Float[np.ndarray, " n"], most: int) -> Curve:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from explorer.tables.map_cells import Column
+from explorer.tables.thresholds import Side
 
 _SMOOTHED = 5
 """Bins whose mean log count is looked at for a valley: noise has valleys of one bin."""
@@ -17,9 +18,9 @@ _SMOOTHED = 5
 class Sides:
     """How many tokens lie on each side of a line."""
 
-    up_to: int
-    """At most at the line's number: the side that a filter `name<=number` lets through."""
-    above: int
+    suspected: int
+    """Those that a filter `name<=number` lets through, on the high side `name>=number`."""
+    others: int
 
 
 class SortedColumn:
@@ -40,10 +41,11 @@ class SortedColumn:
         places[-1] = np.searchsorted(self.values, edges[-1], side="right")
         return np.diff(places).astype(np.int64)
 
-    def sides(self, line: float) -> Sides:
-        """How many are at most `line`, compared as a filter does, and how many above."""
-        up_to = int(np.searchsorted(self.values, np.float32(line), side="right"))
-        return Sides(up_to, len(self.values) - up_to)
+    def sides(self, line: float, side: Side = "low") -> Sides:
+        """How many are suspected, compared as a filter does, and how many not."""
+        low, at = side == "low", np.float32(line)
+        below = int(np.searchsorted(self.values, at, side="right" if low else "left"))
+        return Sides(below, len(self.values) - below) if low else Sides(len(self.values) - below, below)
 
 
 def find_valleys(counts: npt.NDArray[np.int64]) -> list[int]:

@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from explorer.engine.core.statistics import average_precision, roc_auc
 from explorer.tables.agreement import (
     Curve,
+    average_precision,
     confusion,
     jaccard,
     midranks,
     precision_recall_points,
     rank_correlation,
+    roc_auc,
     roc_points,
     share_within_a_decade,
 )

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from explorer.base.shares import wilson_interval
-from explorer.engine.core.statistics import average_precision, roc_auc
+from explorer.tables.agreement import average_precision, roc_auc
 from tests.shapes import unchecked
 
 ITEMS = st.lists(st.tuples(st.integers(-4, 4), st.booleans()), min_size=2, max_size=30).filter(

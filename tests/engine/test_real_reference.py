@@ -18,8 +18,8 @@ import pytest
 from explorer.base.records.models import LoadModel, ModelLoaded
 from explorer.base.records.vocabulary import RankTokens, ReadVocabulary, VocabularyColumns
 from explorer.engine.answers.reference import LOOKS_TRAINED
-from explorer.engine.core.statistics import roc_auc
 from explorer.engine.handlers import Engine
+from explorer.tables.agreement import roc_auc
 from explorer.tables.map_cells import Cloud
 from explorer.tables.table import TokenColumns, select
 from explorer.tui.panes.map.windows import cell_of, window_of_cells

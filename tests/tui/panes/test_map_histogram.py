@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from explorer.tables.histograms import SortedColumn, find_valleys
+from explorer.tables.histograms import Sides, SortedColumn, find_valleys
 from explorer.tui.panes.map.histogram import bar_lines, bin_of, mark_line, sides_words
 
 
@@ -25,7 +25,9 @@ def test_bins_count_every_number_once_and_a_line_parts_them_as_a_filter_does() -
         assert counts.sum() == len(column.values) == 20_400
     line = float(column.values[123])
     sides = column.sides(line)
-    assert (sides.up_to, sides.above) == (int((column.values <= line).sum()), int((column.values > line).sum()))
+    assert sides == Sides(int((column.values <= line).sum()), int((column.values > line).sum()))
+    sides = column.sides(line, "high")
+    assert sides == Sides(int((column.values >= line).sum()), int((column.values < line).sum()))
 
 
 def test_the_valley_between_untrained_and_other_tokens_is_found() -> None:
@@ -42,7 +44,7 @@ def test_a_column_without_numbers_has_ends() -> None:
     assert empty.ends() == (0.0, 1.0)
     assert empty.counts(0.0, 1.0, 4).tolist() == [0] * 4
     assert bar_lines([0] * 4, 2) == ["    ", "    "]
-    assert sides_words("x", 0.5, 0, 0) == "x ≤ 0.5: 0 tokens · above: 0"
+    assert sides_words("x", 0.5, Sides(0, 0)) == "x ≤ 0.5: 0 tokens · above: 0"
 
 
 def test_bars_are_as_high_as_their_counts_and_every_count_is_seen() -> None:
@@ -58,4 +60,5 @@ def test_marks_stand_below_their_number_and_nowhere_outside(number: float) -> No
 
 
 def test_the_words_have_the_shares() -> None:
-    assert sides_words("distance", 0.3, 8716, 253428) == "distance ≤ 0.3: 8,716 tokens (3.3 %) · above: 253,428"
+    assert sides_words("distance", 0.3, Sides(8716, 253428)) == "distance ≤ 0.3: 8,716 tokens (3.3 %) · above: 253,428"
+    assert sides_words("cos", 0.9, Sides(2, 38), "high") == "cos ≥ 0.9: 2 tokens (5 %) · below: 38"

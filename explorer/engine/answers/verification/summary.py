@@ -28,9 +28,15 @@ from explorer.base.shares import format_share
 from explorer.engine.answers.verification.controls import CONTROLS_FAIL, controls_fail, shares_meet
 from explorer.engine.answers.verification.definitions import Definition
 from explorer.engine.answers.verification.plan import SPECIAL, Judged, Plan
-from explorer.engine.core.statistics import average_precision, roc_auc
 from explorer.engine.models.vocabulary import Vocabulary
-from explorer.tables.agreement import confusion, jaccard, precision_recall_points, roc_points
+from explorer.tables.agreement import (
+    average_precision,
+    confusion,
+    jaccard,
+    precision_recall_points,
+    roc_auc,
+    roc_points,
+)
 
 TRUTHS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("withheld from training (zoo card; the under-trained ones left out)", ("withheld",), ("under_trained",)),

@@ -1,4 +1,4 @@
-"""A histogram as lines of text: bars in eighths of a cell, marks below. Pure; takes counts, no columns."""
+"""A histogram as lines of text: bars in eighths of a cell, marks below. Pure."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterable, Sequence
 
 from explorer.base.numbers import format_percent
+from explorer.tables.histograms import Sides
+from explorer.tables.thresholds import Side
 
 EIGHTHS = " ▁▂▃▄▅▆▇█"
 LINE = "│"
@@ -55,8 +57,9 @@ def bin_of(number: float, low: float, high: float, columns: int) -> int | None:
     return min(columns - 1, int((number - low) / (high - low) * columns))
 
 
-def sides_words(name: str, line: float, up_to: int, above: int) -> str:
-    """'≤ 0.3: 8,716 tokens (3.3 %) · above: 253,428', with the filter's own number."""
-    total = up_to + above
-    share = f" ({format_percent(up_to / total)})" if total else ""
-    return f"{name} ≤ {line:.4g}: {up_to:,} tokens{share} · above: {above:,}"
+def sides_words(name: str, line: float, sides: Sides, side: Side = "low") -> str:
+    """'d(W_E) ≤ 0.3: 8,716 tokens (3.3 %) · above: 253,428', with the filter's own number."""
+    total = sides.suspected + sides.others
+    share = f" ({format_percent(sides.suspected / total)})" if total else ""
+    sign, beyond = ("≤", "above") if side == "low" else ("≥", "below")
+    return f"{name} {sign} {line:.4g}: {sides.suspected:,} tokens{share} · {beyond}: {sides.others:,}"

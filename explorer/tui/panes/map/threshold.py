@@ -146,4 +146,4 @@ class HistogramView(Guarded, Widget, can_focus=True):
             return Content.styled(x_ticks((parted.low, parted.high, 0.0, 1.0), width), "$foreground-muted")
         sides = parted.column.sides(parted.line)
         named = LABELS.get(parted.name, parted.name)
-        return Content(sides_words(named, parted.line, sides.up_to, sides.above)).truncate(width, ellipsis=True)
+        return Content(sides_words(named, parted.line, sides)).truncate(width, ellipsis=True)

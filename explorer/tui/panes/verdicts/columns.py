@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from explorer.base.records.verification import VERDICTS, DefinitionSummary
+from explorer.base.records.verification import VERDICTS
 from explorer.tables.table import AddedColumn
+from explorer.tables.tested import TokenVerdicts, learn
 from explorer.tables.verdicts import VerdictMatrix
 from explorer.tui.panes.verdicts.view import MARKS, heading_of, number_text
 
@@ -19,20 +18,11 @@ _RANK = np.array([0, 1, 4, 3, 5, 2], dtype=np.float64)
 _NOT_ASKED = VERDICTS.index("not asked")
 
 
-@dataclass(frozen=True)
-class _Known:
-    """What is known of a whole vocabulary by one definition."""
-
-    rule: str
-    verdicts: npt.NDArray[np.uint8]
-    values: npt.NDArray[np.float32]
-
-
 class KnownVerdicts:
     """What the sweeps found, by model and definition: one about other tokens takes nothing away."""
 
     def __init__(self) -> None:
-        self._known: dict[str, dict[str, _Known]] = {}
+        self._known: dict[str, dict[str, TokenVerdicts]] = {}
         self._news: list[VerdictMatrix] = []
 
     def add(self, matrix: VerdictMatrix) -> None:
@@ -62,8 +52,8 @@ class KnownVerdicts:
 
 
 def _learn(
-    known: Mapping[str, Mapping[str, _Known]], news: Sequence[VerdictMatrix], sizes: Mapping[str, int]
-) -> tuple[dict[str, dict[str, _Known]], dict[str, dict[str, AddedColumn]]]:
+    known: Mapping[str, Mapping[str, TokenVerdicts]], news: Sequence[VerdictMatrix], sizes: Mapping[str, int]
+) -> tuple[dict[str, dict[str, TokenVerdicts]], dict[str, dict[str, AddedColumn]]]:
     """What is known with the news, and its columns: sorted by the verdict, the called first, then by its number."""
     learned = {model: dict(definitions) for model, definitions in known.items()}
     fresh: dict[tuple[str, str], None] = {}
@@ -71,27 +61,13 @@ def _learn(
         of_model = learned.setdefault(matrix.model, {})
         for place, definition in enumerate(matrix.definitions):
             before = of_model.get(definition.name)
-            of_model[definition.name] = _with(before, matrix, place, definition, sizes[matrix.model])
+            of_model[definition.name] = learn(before, matrix, place, sizes[matrix.model])
             fresh[matrix.model, definition.name] = None
     columns: dict[str, dict[str, AddedColumn]] = {}
     for model, name in fresh:
         found = learned[model][name]
         columns.setdefault(model, {})[name] = _column(found.verdicts, found.values, heading_of(name))
     return learned, columns
-
-
-def _with(
-    before: _Known | None, matrix: VerdictMatrix, place: int, definition: DefinitionSummary, vocab_size: int
-) -> _Known:
-    """`before` and one row of `matrix`; without what another rule of the same name said (another number of samples)."""
-    if before is None or before.rule != definition.rule or len(before.verdicts) != vocab_size:
-        verdicts, values = np.full(vocab_size, _NOT_ASKED, np.uint8), np.full(vocab_size, np.nan, np.float32)
-    else:
-        verdicts, values = before.verdicts.copy(), before.values.copy()
-    judged = (matrix.token_ids < vocab_size) & (matrix.verdicts[place] != _NOT_ASKED)
-    ids = matrix.token_ids[judged]
-    verdicts[ids], values[ids] = matrix.verdicts[place, judged], matrix.values[place, judged]
-    return _Known(definition.rule, verdicts, values)
 
 
 def _column(verdicts: np.ndarray, values: np.ndarray, title: str) -> AddedColumn:

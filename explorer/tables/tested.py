@@ -1,0 +1,56 @@
+"""What sweeps found of a whole vocabulary by one definition: one about other tokens takes nothing away. NumPy only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from explorer.base.records.verification import VERDICTS
+from explorer.tables.verdicts import CALLED, UNDECIDED, VerdictMatrix
+
+_NOT_ASKED = VERDICTS.index("not asked")
+
+
+@dataclass(frozen=True)
+class TokenVerdicts:
+    """Verdicts and numbers of one definition, an entry per embedding row."""
+
+    rule: str
+    value: str
+    """What the numbers are, in words: 'greatest P(token)'."""
+    verdicts: npt.NDArray[np.uint8]
+    """Index into `VERDICTS`."""
+    values: npt.NDArray[np.float32]
+
+    @property
+    def is_called(self) -> npt.NDArray[np.bool_]:
+        """Verified or weak, bool [vocab]."""
+        called: npt.NDArray[np.bool_] = np.isin(self.verdicts, CALLED)
+        return called
+
+    @property
+    def is_decided(self) -> npt.NDArray[np.bool_]:
+        """Which tokens have a verdict, bool [vocab]."""
+        decided: npt.NDArray[np.bool_] = self.verdicts < UNDECIDED
+        return decided
+
+    @property
+    def has_probabilities(self) -> bool:
+        """Whether the numbers are a token's probabilities."""
+        return "P(token)" in self.value
+
+
+def learn(before: TokenVerdicts | None, matrix: VerdictMatrix, place: int, vocab_size: int) -> TokenVerdicts:
+    """`before` and the row `place` of `matrix`; without what another rule of the same name said (another number of
+    samples)."""
+    definition = matrix.definitions[place]
+    if before is None or before.rule != definition.rule or len(before.verdicts) != vocab_size:
+        verdicts, values = np.full(vocab_size, _NOT_ASKED, np.uint8), np.full(vocab_size, np.nan, np.float32)
+    else:
+        verdicts, values = before.verdicts.copy(), before.values.copy()
+    judged = (matrix.token_ids < vocab_size) & (matrix.verdicts[place] != _NOT_ASKED)
+    ids = matrix.token_ids[judged]
+    verdicts[ids], values[ids] = matrix.verdicts[place, judged], matrix.values[place, judged]
+    return TokenVerdicts(definition.rule, definition.value, verdicts, values)
