@@ -61,4 +61,4 @@ def test_marks_stand_below_their_number_and_nowhere_outside(number: float) -> No
 
 def test_the_words_have_the_shares() -> None:
     assert sides_words("distance", 0.3, Sides(8716, 253428)) == "distance ≤ 0.3: 8,716 tokens (3.3 %) · above: 253,428"
-    assert sides_words("cos", 0.9, Sides(2, 38), "high") == "cos ≥ 0.9: 2 tokens (5 %) · below: 38"
+    assert sides_words("cos", 0.9, Sides(2, 38), "high") == "cos ≥ 0.9: 2 tokens (5.0 %) · below: 38"
