@@ -6,11 +6,13 @@ import bisect
 from collections.abc import Iterable
 
 from explorer.base.numbers import format_percent
+from explorer.base.records.map_vectors import PlacedVector
 from explorer.base.records.maps import (
     COLOUR_STEPS,
     COMPONENT_AXES,
     LAYOUTS,
     MapPoint,
+    MapPoints,
     MapQuality,
     MapView,
     ViewMap,
@@ -31,6 +33,8 @@ def describe_view(request: ViewMap) -> str:
     words += [f"against {prose(request.other)}"] if request.other else []
     words += [f"around token {request.token_id}"] if request.token_id is not None else []
     words += [f"coloured by {prose(request.colour)}"] if request.colour else []
+    words += [f"with its token in {prose(request.twin_in)}"] if request.twin_in else []
+    words += [f"with the vectors of {prose(request.vectors)}"] if request.vectors else []
     return ", ".join(words)
 
 
@@ -51,6 +55,23 @@ def summarise_map(outcome: VocabularyMap) -> str:
     return f"{prose(outcome.x_axis.title)} × {prose(outcome.y_axis.title)}: {count(placed, 'token')}"
 
 
+def summarise_points(outcome: MapPoints) -> str:
+    """How many neighbours, and which vectors."""
+    labels = ", ".join(prose(vector.label) for vector in outcome.vectors)
+    return f"{count(len(outcome.neighbours), 'neighbour')}" + (f"; {labels}" if labels else "")
+
+
+def placing_words(vector: PlacedVector) -> str:
+    """How a vector was put on the map, or why it was not."""
+    if vector.placing == "none":
+        return f"no place: {prose(vector.why)}"
+    how = "exact" if vector.placing == "exact" else "at the mean of the 3 nearest tokens"
+    if vector.fit is None or vector.by_chance is None or vector.kept is None:
+        return how
+    kept = "" if vector.kept > 0.9995 else f"; {format_percent(vector.kept)} of its square lies in this model's space"
+    return f"{how}, by Procrustes: r {vector.fit:.2f}, {vector.by_chance:.2f} by chance{kept}"
+
+
 def view_blocks(request: ViewMap, outcome: MapView) -> Iterable[Block]:
     """What the plane keeps, the picture, and the named tokens."""
     yield Words(prose(_said_of(outcome)))
@@ -59,6 +80,8 @@ def view_blocks(request: ViewMap, outcome: MapView) -> Iterable[Block]:
     yield view_plot(outcome)
     if outcome.points:
         yield _points_table(outcome)
+    if outcome.vectors:
+        yield _vectors_table(outcome)
     yield from (Words(prose(note), warns=True) for note in outcome.notes)
 
 
@@ -95,7 +118,7 @@ def view_plot(outcome: MapView) -> Plot:
     density = Density(outcome.cells.columns, outcome.cells.rows, codes, outcome.window, is_round(outcome))
     return Plot(
         title=f"map of {prose(outcome.model)}, plane {prose(outcome.plane)}",
-        points=tuple(_point(point, outcome.colour_edges) for point in outcome.points),
+        points=_plotted(outcome),
         x_axis=prose(outcome.x_axis.title),
         y_axis=f"{prose(outcome.y_axis.title)} ↑",
         colour=prose(outcome.colour),
@@ -136,6 +159,29 @@ def _point(point: MapPoint, edges: tuple[float, ...]) -> Point:
     )
 
 
+def _plotted(outcome: MapView) -> tuple[Point, ...]:
+    """The subject, what is no token, and the other named tokens: labels go to the first."""
+    tokens = [_point(point, outcome.colour_edges) for point in outcome.points]
+    subjects = [point for point in tokens if point.is_subject]
+    vectors = [
+        Point(vector.x, vector.y, prose(vector.label), f"{vector.role} · {placing_words(vector)}")
+        for vector in outcome.vectors
+        if vector.placing != "none"
+    ]
+    return (*subjects, *vectors, *(point for point in tokens if not point.is_subject))
+
+
+def _vectors_table(outcome: MapView) -> Table:
+    rows = tuple(
+        (prose(vector.label), vector.role, *_place_texts(vector), placing_words(vector)) for vector in outcome.vectors
+    )
+    return Table(("what", "kind", "x", "y", "how placed"), rows, frozenset({"x", "y"}), title="no tokens of this model")
+
+
+def _place_texts(vector: PlacedVector) -> tuple[str, str]:
+    return ("–", "–") if vector.placing == "none" else (number(vector.x), number(vector.y))
+
+
 def _points_table(outcome: MapView) -> Table:
     colour = (prose(outcome.colour),) if outcome.colour else ()
     heads = ("id", "token", "category", "why named", "x", "y", *colour)
@@ -158,3 +204,15 @@ def map_rows(outcome: VocabularyMap) -> Iterable[Row]:
             if values is not None:
                 row["value"] = values[token_id] if values[token_id] == values[token_id] else None
             yield row
+
+
+def vector_rows(outcome: MapPoints) -> Iterable[Row]:
+    """Every vector: what it is, where it lies, and how it was put there."""
+    for vector in outcome.vectors:
+        where = {} if vector.placing == "none" else {"x": vector.x, "y": vector.y}
+        fit = {name: getattr(vector, name) for name in ("fit", "by_chance", "kept")}
+        known = {name: value for name, value in fit.items() if value is not None}
+        yield {
+            "model": outcome.model, "vector": vector.label, "role": vector.role, **where,
+            "placed": placing_words(vector), **known,
+        }  # fmt: skip

@@ -11,7 +11,6 @@ from typing import Any
 import msgspec
 
 from explorer.base.errors import UsageError
-from explorer.base.numbers import format_percent
 from explorer.base.records.maps import (
     COMPONENT_AXES,
     LAYOUTS,
@@ -19,7 +18,10 @@ from explorer.base.records.maps import (
     NEAREST_AXIS,
     PAIR_AXES,
     PLANES,
+    MapPoints,
+    MapRequest,
     MapView,
+    PlacePoints,
     ReadMap,
     ViewMap,
     VocabularyMap,
@@ -29,13 +31,23 @@ from explorer.base.records.maps import (
 from explorer.base.records.tokens import TokenRow, bare_row
 from explorer.specs.blocks import Block, prose
 from explorer.specs.command_line import Asked, Verb, add_token, at_least_none, ids
-from explorer.specs.comparing.agreement import Agreement, Comparison
-from explorer.specs.map_words import describe_view, map_rows, plane_words, summarise_map, summarise_view, view_blocks
+from explorer.specs.map_compare import compare_views
+from explorer.specs.map_words import (
+    describe_view,
+    map_rows,
+    plane_words,
+    summarise_map,
+    summarise_points,
+    summarise_view,
+    vector_rows,
+    view_blocks,
+)
 from explorer.specs.spec import Spec, Tab
 
 PICTURES = (".svg", ".png")
 SUSPECTS = 20
 REFERENCES = 5
+NEIGHBOURS = 10
 
 # ── in a session ──────────────────────────────────────────────────────────────────────────────────────────
 
@@ -46,72 +58,6 @@ def subject_of(request: ViewMap, outcome: object) -> TokenRow | None:
         return None
     found = next((point for point in outcome.points if point.role == "subject"), None)
     return None if found is None else msgspec.structs.replace(bare_row(found.token), category=found.category)
-
-
-ELSEWHERE = 0.02
-"""Share of a view's tokens that may be in another cell: sums in another order move some over an edge."""
-PICTURE = 1e-3
-"""Share of the window by which a named token may be elsewhere."""
-
-
-SAME_QUALITY = 0.02
-"""How far apart the qualities of two layouts of one matrix may be."""
-
-
-def compare(request: ViewMap, recorded: MapView, live: MapView, comparison: Comparison) -> Agreement:
-    """The same map where the digests agree; else every word and number, the places and the cells nearly the same."""
-    if recorded.digest == live.digest and recorded == live:
-        return Agreement("")
-    if recorded.quality is not None and live.quality is not None:
-        return _compare_layouts(recorded, live, comparison)
-    apart = _parts_apart(recorded, live)
-    alike = msgspec.structs.replace(
-        recorded, cells=live.cells, digest=live.digest, in_view=live.in_view, window=live.window, points=live.points
-    )
-    return Agreement(comparison.difference(alike, live) or apart)
-
-
-def _compare_layouts(recorded: MapView, live: MapView, comparison: Comparison) -> Agreement:
-    """Places may differ with the threads and the processor; how well they keep neighbours may not."""
-    assert recorded.quality is not None
-    assert live.quality is not None
-    how = "by how well neighbours are kept"
-    for name in ("trustworthiness", "recall", "recall_100"):
-        was, came = getattr(recorded.quality, name), getattr(live.quality, name)
-        if not abs(was - came) <= SAME_QUALITY and not (was != was and came != came):
-            return Agreement(f"{name}: {was:.3f} was recorded, {came:.3f} came", how)
-    alike = msgspec.structs.replace(
-        recorded, cells=live.cells, digest=live.digest, in_view=live.in_view, window=live.window, points=live.points,
-        quality=live.quality,
-    )  # fmt: skip
-    return Agreement(comparison.difference(alike, live), how)
-
-
-def _parts_apart(recorded: MapView, live: MapView) -> str:
-    for name, was, came in zip(("left", "right", "bottom", "top"), recorded.window, live.window, strict=True):
-        if abs(was - came) > PICTURE * max(abs(edge) for edge in recorded.window):
-            return f"window, {name}: {was:.6g} was recorded, {came:.6g} came"
-    theirs = {point.token.token_id: point for point in live.points}
-    left, right, bottom, top = recorded.window
-    for point in recorded.points:
-        other = theirs.get(point.token.token_id)
-        if other is None:
-            return f"token {point.token.token_id} was named, and is not now"
-        if abs(point.x - other.x) > PICTURE * (right - left) or abs(point.y - other.y) > PICTURE * (top - bottom):
-            places = f"({point.x:.4g}, {point.y:.4g}) was recorded, ({other.x:.4g}, {other.y:.4g}) came"
-            return f"token {point.token.token_id}: {places}"
-    share = _share_elsewhere(recorded, live)
-    return f"{format_percent(share)} of the tokens are in another cell" if share > ELSEWHERE else ""
-
-
-def _share_elsewhere(recorded: MapView, live: MapView) -> float:
-    """Share of the tokens that are in one view's cells and not in the other's; 1 for other grids."""
-    from explorer.tables.map_cells import unpack_cells  # NumPy, only where something is compared
-
-    was, came = unpack_cells(recorded.cells).counts, unpack_cells(live.cells).counts
-    if was.shape != came.shape:
-        return 1.0
-    return float(abs(was - came).sum() / max(1, was.sum() + came.sum()))
 
 
 # ── on the command line ───────────────────────────────────────────────────────────────────────────────────
@@ -150,6 +96,18 @@ def _arguments(parser: ArgumentParser) -> None:
         "--suspects", type=at_least_none, default=SUSPECTS, metavar="N",
         help=f"name the N tokens lowest by the default indicator (default {SUSPECTS})",
     )  # fmt: skip
+    parser.add_argument(
+        "--neighbours", type=at_least_none, default=NEIGHBOURS, metavar="N",
+        help=f"name the N tokens nearest to the token by cosine (default {NEIGHBOURS})",
+    )  # fmt: skip
+    parser.add_argument(
+        "--twin", action="store_true",
+        help="also put on the map of the first SOURCE the second's token with the same bytes, turned by the shared ones",
+    )  # fmt: skip
+    parser.add_argument(
+        "--points", default="", metavar="FILE",
+        help="also put vectors of this file (.safetensors, .npy) on the map: soft prompts, directions",
+    )  # fmt: skip
     parser.add_argument("--unused-ids", type=ids, metavar="IDS", help="ids of the reference tokens: 5,9-12")
     parser.add_argument(
         "--export", metavar="FILE",
@@ -161,6 +119,8 @@ def _before(given: Namespace, wrong: Callable[[str], Any]) -> None:
     """A file that cannot be written is refused before anything is computed."""
     if given.pair and len(given.sources) != 2:
         wrong("--pair needs two sources")
+    if given.twin and (given.pair or len(given.sources) != 2):
+        wrong("--twin needs two sources, and no --pair")
     if given.export and Path(given.export).suffix.lower() not in PICTURES:
         from explorer.tables.exports import form_of
 
@@ -173,12 +133,12 @@ def _before(given: Namespace, wrong: Callable[[str], Any]) -> None:
 def _requests(asked: Asked) -> Iterable[ViewMap | ReadMap]:
     """The view, unless only the rows are asked for and nothing is recorded; the whole map for rows and most files."""
     given = asked.arguments
-    other = asked.models[1].name if given.pair else ""
-    for model, token_id in tuple(zip(asked.models, asked.token_ids, strict=True))[: 1 if other else None]:
+    second = asked.models[1].name if given.pair or given.twin else ""
+    for model, token_id in tuple(zip(asked.models, asked.token_ids, strict=True))[: 1 if second else None]:
         view = ViewMap(
             model=model.name,
             plane=given.pair or given.plane,
-            other=other,
+            other=second if given.pair else "",
             space=given.space,
             token_id=token_id,
             seed=asked.settings.seed,
@@ -187,6 +147,10 @@ def _requests(asked: Asked) -> Iterable[ViewMap | ReadMap]:
             named=given.name,
             suspects=given.suspects,
             references=REFERENCES,
+            neighbours=given.neighbours if token_id is not None else 0,
+            centroid=True,
+            twin_in=second if given.twin else "",
+            vectors=given.points,
             unused_ids=given.unused_ids,
         )
         suffix = Path(given.export or "").suffix.lower()
@@ -194,6 +158,8 @@ def _requests(asked: Asked) -> Iterable[ViewMap | ReadMap]:
             yield view
         if given.json or suffix not in ("", ".svg"):
             yield view.of_same_map(ReadMap)
+        if given.json and (given.twin or given.points):
+            yield view.of_same_map(PlacePoints, centroid=True, twin_in=view.twin_in, vectors=view.vectors)
 
 
 def _printed(given: Namespace, request: Any, outcome: Any) -> Iterable[Block]:
@@ -207,14 +173,14 @@ def _export(given: Namespace, request: Any, outcome: Any) -> None:
     path = Path(given.export)
     if len(given.sources) > 1:
         path = path.with_stem(f"{path.stem}-{outcome.model}")
-    if (path.suffix.lower() == ".svg") != isinstance(outcome, MapView):
+    if isinstance(outcome, MapPoints) or (path.suffix.lower() == ".svg") != isinstance(outcome, MapView):
         return
     from explorer.specs.map_files import write_map  # NumPy
 
     print(f"{write_map(outcome, path)} written to {prose(path.name)}", file=sys.stderr)
 
 
-def is_slow(request: ReadMap | ViewMap) -> bool:
+def is_slow(request: MapRequest) -> bool:
     """Whether rows are compared each with each, or laid out, for it: minutes where the vocabulary is large."""
     axes = (request.plane, request.colour, *request.plane.split(","))
     return any(axis.strip() in (*LAYOUTS, *PAIR_AXES, NEAREST_AXIS, "nearest") for axis in axes)
@@ -232,6 +198,8 @@ MAP = Tab(
     command_help="Map the whole vocabulary on a plane.",
 )
 
+MODELS = ("model", "other", "twin_in")
+
 SPECS = (
     Spec(
         request=ReadMap,
@@ -248,6 +216,21 @@ SPECS = (
         tab=MAP,
     ),
     Spec(
+        request=PlacePoints,
+        outcome=MapPoints,
+        describe=lambda request: f"put points on the map of {prose(request.model)}, {plane_words(request.plane)}",
+        summarise=summarise_points,
+        answer="explorer.engine.answers.maps.answer:answer_points",
+        needs=lambda request: frozenset({"vocabulary", "weights"}),
+        background=is_slow,
+        models=MODELS,
+        token="token_id",
+        recorded=False,
+        sources=("vectors",),
+        json_rows=vector_rows,
+        tab=MAP,
+    ),
+    Spec(
         request=ViewMap,
         outcome=MapView,
         describe=describe_view,
@@ -256,10 +239,11 @@ SPECS = (
         answer="explorer.engine.answers.maps.answer:answer_view",
         needs=lambda request: frozenset({"vocabulary", "weights"}),
         background=is_slow,
-        models=("model", "other"),
+        models=MODELS,
         token="token_id",
+        sources=("vectors",),
         subject=subject_of,
-        compare=compare,
+        compare=compare_views,
         verb=Verb(
             name="map",
             help="map the whole vocabulary on a plane",

@@ -12,6 +12,7 @@ from explorer.base.records.maps import (
     COLOUR_STEPS,
     MOST_POINTS,
     MapPoint,
+    MapPoints,
     MapView,
     Role,
     ViewMap,
@@ -25,8 +26,10 @@ from explorer.tables.table import TokenColumns
 class PlacedMap:
     """A whole map with the columns of its vocabulary: sorted, ranked and counted once, for any number of views."""
 
-    def __init__(self, found: VocabularyMap, columns: TokenColumns) -> None:
+    def __init__(self, found: VocabularyMap, columns: TokenColumns, around: MapPoints | None = None) -> None:
         self.found, self.columns = found, columns
+        self.around = around or MapPoints(model=found.model)
+        """What is put on the map for its subject."""
         self.x, self.y = found.x.numpy(), found.y.numpy()
         nowhere = np.float32(np.nan)
         self.values: Column = np.full(len(self.x), nowhere) if found.values is None else found.values.numpy()
@@ -54,6 +57,7 @@ class PlacedMap:
             colour=found.colour,
             colour_edges=self.edges,
             points=tuple(self.named_points(request)),
+            vectors=self.around.vectors,
             quality=found.quality,
             notes=found.notes,
         )
@@ -88,6 +92,8 @@ class PlacedMap:
             yield request.token_id, "subject"
         yield from ((token_id, "marked") for token_id in request.marked)
         yield from ((token_id, "named") for token_id in request.named)
+        if request.token_id is not None and request.token_id == self.around.token_id:
+            yield from ((token_id, "neighbour") for token_id in self.around.neighbours[: max(request.neighbours, 0)])
         yield from ((int(token_id), "suspect") for token_id in self._suspects[: max(request.suspects, 0)])
         references = np.flatnonzero(self.columns.is_reference)[: max(request.references, 0)]
         yield from ((int(token_id), "reference") for token_id in references)

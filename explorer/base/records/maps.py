@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, TypeVar
 
+from explorer.base.records.map_vectors import PlacedVector
 from explorer.base.records.neighbours import Space
 from explorer.base.records.record import Array, Outcome, Record, Request
 from explorer.base.records.tokens import Category, TokenRef
@@ -56,9 +57,9 @@ NO_COLOUR = 7
 
 Window = tuple[float, float, float, float]
 """Least and greatest x, least and greatest y."""
-Role = Literal["subject", "marked", "named", "suspect", "reference"]
-"""Why a token of a view has a name: it was asked about, is marked, was asked for by its id, is one of those that the
-default indicator suspects most, or is a reference token."""
+Role = Literal["subject", "marked", "named", "neighbour", "suspect", "reference"]
+"""Why a token of a view has a name: it was asked about, is marked, was asked for by its id, is one of the nearest to
+the subject, is one of those that the default indicator suspects most, or is a reference token."""
 
 MapKind = TypeVar("MapKind", bound="MapRequest")
 
@@ -137,7 +138,37 @@ class VocabularyMap(Outcome, kw_only=True):
     notes: tuple[str, ...] = ()
 
 
-class ViewMap(MapRequest, kw_only=True):
+class PointsRequest(MapRequest, kw_only=True):
+    """What is put on a map for its subject, besides the tokens."""
+
+    neighbours: int = 0
+    """How many of the rows nearest to the subject's, by cosine, to name."""
+    centroid: bool = False
+    """Whether to put the mean row on the map."""
+    twin_in: str = ""
+    """A loaded model whose token with the subject's bytes to put on the map."""
+    vectors: str = ""
+    """A file of vectors to put on the map, `.safetensors` or `.npy`."""
+
+    def problem(self) -> str:
+        few = 0 <= self.neighbours < MOST_POINTS
+        return "" if few else f"{self.neighbours} neighbours are not possible: 0 to {MOST_POINTS - 1}"
+
+
+class PlacePoints(PointsRequest, kw_only=True):
+    """The subject's neighbours, and where vectors lie on a plane. Never stands in a session file."""
+
+
+class MapPoints(Outcome, kw_only=True):
+    model: str
+    token_id: int | None = None
+    """The subject."""
+    neighbours: tuple[int, ...] = ()
+    """Nearest first."""
+    vectors: tuple[PlacedVector, ...] = ()
+
+
+class ViewMap(PointsRequest, kw_only=True):
     """A view of a map: a window of a plane as cells, with the subject and some other tokens named."""
 
     window: Window | None = None
@@ -153,8 +184,10 @@ class ViewMap(MapRequest, kw_only=True):
 
     def problem(self) -> str:
         named = len(self.named) + len(self.marked) + max(self.suspects, 0) + max(self.references, 0)
-        if named >= MOST_POINTS:
-            return f"{named} named tokens are too many: at most {MOST_POINTS - 1}"
+        if named + self.neighbours >= MOST_POINTS:
+            return f"{named + self.neighbours} named tokens are too many: at most {MOST_POINTS - 1}"
+        if wrong := super().problem():
+            return wrong
         return "" if self.window is None else window_problem(self.window)
 
 
@@ -203,6 +236,8 @@ class MapView(Outcome, kw_only=True):
     """Six values that cut the tokens of the map into sevenths."""
     points: tuple[MapPoint, ...] = ()
     """The named tokens that have a place, inside the window or not."""
+    vectors: tuple[PlacedVector, ...] = ()
+    """What is no token of the vocabulary, inside the window or not."""
     quality: MapQuality | None = None
     notes: tuple[str, ...] = ()
 

@@ -8,7 +8,7 @@ from explorer.base.records.compare import CompareTokens, TokenComparison
 from explorer.base.records.inspect import FindToken, InspectToken, TokenDetail, TokenFound
 from explorer.base.records.lineage import FindLineage, Lineage, LineagePart
 from explorer.base.records.logprobs import LogprobTable, ReadLogprobs
-from explorer.base.records.maps import MapView, ReadMap, ViewMap, VocabularyMap
+from explorer.base.records.maps import MapPoints, MapView, PlacePoints, ReadMap, ViewMap, VocabularyMap
 from explorer.base.records.models import (
     ListModels,
     LoadModel,
@@ -69,6 +69,7 @@ AnyRequest = (
     | FindNeighbours
     | CompareTokens
     | ReadMap
+    | PlacePoints
     | ViewMap
     | FindLineage
     | Verify
@@ -100,6 +101,7 @@ AnyOutcome = (
     | Neighbourhood
     | TokenComparison
     | VocabularyMap
+    | MapPoints
     | MapView
     | Lineage
     | VerificationResult

@@ -21,6 +21,15 @@ class Alignment:
     common, about 1 for a row as far from the mean as most."""
     disparity: float
     """Sum of squares of `moved`, a row: 0 where turning makes the rows equal, 1 where it helps nothing."""
+    turn: Float[Tensor, "breadth wide"]
+    """float32, turns and scales a row of the second model less its mean; as many dimensions as the wider model has."""
+    middles: tuple[Float[Tensor, " width"], Float[Tensor, " breadth"]]
+    """float32, the means of both models' rows."""
+
+    @property
+    def correlation(self) -> float:
+        """Of the first model's rows with the second's after the turn."""
+        return max(0.0, 1 - self.disparity) ** 0.5
 
 
 @torch.no_grad()
@@ -52,7 +61,7 @@ def align_rows(
         apart.append(torch.linalg.vector_norm((a - b @ turn).double(), dim=1) / max(unit, 1e-300))
         yield len(our_ids) + min(start + _BLOCK, len(our_ids))
     moved = torch.cat(apart)
-    return Alignment(moved, float(moved.square().mean()))
+    return Alignment(moved, float(moved.square().mean()), turn[: theirs.shape[1]], pairs.middles)
 
 
 class _Pairs:
@@ -67,6 +76,11 @@ class _Pairs:
     ) -> None:
         self._sides = [(rows, ids, _mean(rows, ids)) for rows, ids in ((ours, our_ids), (theirs, their_ids))]
         self._width = max(ours.shape[1], theirs.shape[1])
+
+    @property
+    def middles(self) -> tuple[Float[Tensor, " width"], Float[Tensor, " breadth"]]:
+        """The means of both."""
+        return self._sides[0][2], self._sides[1][2]
 
     def block(self, start: int) -> list[Float[Tensor, "block wide"]]:
         """Those from this pair on, float32."""

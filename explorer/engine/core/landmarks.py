@@ -15,7 +15,7 @@ from explorer.engine.core.processor import multiplies_bfloat16
 RANDOM, INNERMOST = 8000, 1000
 """Rows chosen at random, and those nearest to the centroid: untrained rows would vanish into means."""
 _NEAREST = 3
-_SHARPNESS = 20.0
+SHARPNESS = 20.0
 """How much a nearer landmark counts: weights are exp(20 · cosine)."""
 _BLOCK = 2048
 _SHORTLIST = 8
@@ -60,7 +60,7 @@ def place_others(
     for start in range(0, len(matrix), _BLOCK):
         some = torch.arange(start, min(start + _BLOCK, len(matrix)))[counted[start : start + _BLOCK]]
         cosines, nearest = (found.cpu() for found in near(prepare(matrix[some.to(matrix.device)])))
-        weights = torch.softmax(cosines * _SHARPNESS, dim=1)
+        weights = torch.softmax(cosines * SHARPNESS, dim=1)
         placed[some] = (points[nearest] * weights[..., None]).sum(dim=1)
         yield start
     placed[landmarks] = points

@@ -28,6 +28,10 @@ class Components:
     """float32 on the CPU; NaN for rows that do not count."""
     shares: tuple[float, ...]
     """Each one's share of the variance; 0 for an axis along which the rows do not differ."""
+    axes: Float[Tensor, "d_model components"]
+    """float32, unit vectors, or zeros where the rows do not differ."""
+    middle: Float[Tensor, " d_model"]
+    """float32, the place whose coordinates are 0."""
 
 
 def counted_rows(matrix: Float[Tensor, "vocab d_model"], tokenizer_size: int) -> Bool[Tensor, " vocab"]:
@@ -47,7 +51,8 @@ def find_components(
     """
     width = matrix.shape[1]
     if not counted.any():
-        return Components(torch.full((len(matrix), COMPONENTS), torch.nan), (0.0,) * COMPONENTS)
+        nowhere = torch.full((len(matrix), COMPONENTS), torch.nan)
+        return Components(nowhere, (0.0,) * COMPONENTS, torch.zeros(width, COMPONENTS), torch.zeros(width))
     scale = float(norms(matrix)[counted].max())  # so that no square is too large or too small for float32
     middle = (mean_row(matrix, counted) / scale).float().to(matrix.device)
     covariance = torch.zeros(width, width, dtype=torch.float64, device=matrix.device)
@@ -68,10 +73,12 @@ def find_components(
         coordinates[start : start + _CHUNK, : axes.shape[1]] = along.cpu()
         yield len(matrix) + start
     coordinates[:, axes.shape[1] :] = 0.0
-    coordinates *= _signs(coordinates, counted)
+    signs = _signs(coordinates, counted)
+    coordinates *= signs
     coordinates[~counted] = torch.nan
     kept = [float(share) if share > _NOISE else 0.0 for share in shares]
-    return Components(coordinates, tuple(kept + [0.0] * (COMPONENTS - len(kept))))
+    known = torch.nn.functional.pad(axes.float(), (0, COMPONENTS - axes.shape[1])) * signs
+    return Components(coordinates, tuple(kept + [0.0] * (COMPONENTS - len(kept))), known, (middle * scale).cpu())
 
 
 def _centred(

@@ -6,7 +6,7 @@ import hashlib
 
 import numpy as np
 
-from explorer.base.records.maps import MapView, ReadMap, ViewMap, VocabularyMap
+from explorer.base.records.maps import MapPoints, MapView, PlacePoints, PointsRequest, ReadMap, ViewMap, VocabularyMap
 from explorer.base.records.neighbours import Space
 from explorer.base.records.record import Array
 from explorer.engine.answers.holdings import Holdings
@@ -14,6 +14,7 @@ from explorer.engine.answers.maps.axes import Column, Source, axis_of
 from explorer.engine.answers.maps.kept import Telling
 from explorer.engine.answers.maps.pairs import place_pair
 from explorer.engine.answers.maps.planes import place_tokens, proposed_plane
+from explorer.engine.answers.maps.points import find_points
 from explorer.engine.control import Control
 from explorer.engine.models.abilities import weights_of
 from explorer.engine.queue import Work, until_cancelled
@@ -30,11 +31,28 @@ def answer_view(engine: Holdings, request: ViewMap, control: Control) -> Work:
     return (yield from until_cancelled(_find_view(engine, request), control))
 
 
+def answer_points(engine: Holdings, request: PlacePoints, control: Control) -> Work:
+    """What is put on the map for its subject. Raises `UsageError` likewise."""
+    return (yield from until_cancelled(_find_both(engine, request), control))
+
+
+def _find_both(engine: Holdings, request: PlacePoints) -> Telling[MapPoints]:
+    found = yield from find_map(engine, request.of_same_map(ReadMap))
+    return (yield from _find_points(engine, request, found))
+
+
+def _find_points(engine: Holdings, request: PointsRequest, found: VocabularyMap) -> Telling[MapPoints]:
+    source = yield from _read(engine, request.model, request.unused_ids, found.space)
+    other = (yield from _read(engine, request.twin_in, None, found.space)) if request.twin_in else None
+    return (yield from find_points(source, found, request, other))
+
+
 def _find_view(engine: Holdings, request: ViewMap) -> Telling[MapView]:
     read = yield from engine.vocabularies.read(engine.models.get(request.model), request.unused_ids)
     colour = request.colour or read.sent.default_indicator
     found = yield from find_map(engine, request.of_same_map(ReadMap, colour=colour))
-    return PlacedMap(found, read.columns).view(request)
+    points = yield from _find_points(engine, request, found)
+    return PlacedMap(found, read.columns, points).view(request)
 
 
 def find_map(engine: Holdings, request: ReadMap) -> Telling[VocabularyMap]:
@@ -45,7 +63,7 @@ def find_map(engine: Holdings, request: ReadMap) -> Telling[VocabularyMap]:
     space = "output" if plane == "reference" else request.space
     source = Source(model, read, space, engine.maps)
     if request.other:
-        other = yield from _read_other(engine, request, source.space)
+        other = yield from _read(engine, request.other, None, source.space)
         x_axis, y_axis, x, y = yield from place_pair(source, other, plane)
         quality = None
     else:
@@ -71,9 +89,9 @@ def find_map(engine: Holdings, request: ReadMap) -> Telling[VocabularyMap]:
     )
 
 
-def _read_other(engine: Holdings, request: ReadMap, space: Space) -> Telling[Source]:
-    model = weights_of(engine.models.get(request.other))
-    return Source(model, (yield from engine.vocabularies.read(model, None)), space, engine.maps)
+def _read(engine: Holdings, name: str, unused_ids: tuple[int, ...] | None, space: Space) -> Telling[Source]:
+    model = weights_of(engine.models.get(name))
+    return Source(model, (yield from engine.vocabularies.read(model, unused_ids)), space, engine.maps)
 
 
 def _only_counted(source: Source, x: Column, y: Column) -> tuple[Column, Column]:

@@ -40,6 +40,10 @@ class KeptComponents(msgspec.Struct, frozen=True):
     coordinates: Array
     """float32 [vocab, components]; NaN for tokens that have no place."""
     shares: tuple[float, ...]
+    axes: Array
+    """float32 [d_model, components], unit vectors."""
+    middle: Array
+    """float32 [d_model], the place whose coordinates are 0."""
 
 
 @dataclass
@@ -78,7 +82,8 @@ def components_of(source: Source) -> Telling[KeptComponents]:
     def compute() -> Telling[KeptComponents]:
         work = find_components(source.matrix, source.counted)
         found: Components = yield from tell(work, 2 * len(source.matrix), "rows read for the principal components")
-        return KeptComponents(Array.of(found.coordinates.numpy()), found.shares)
+        axes, middle = Array.of(found.axes.numpy()), Array.of(found.middle.numpy())
+        return KeptComponents(Array.of(found.coordinates.numpy()), found.shares, axes, middle)
 
     return (yield from source.keeper.keep(source.model, source.space, KeptComponents, (), compute))
 

@@ -1,0 +1,96 @@
+"""Whether two views of a map agree."""
+
+from __future__ import annotations
+
+import msgspec
+
+from explorer.base.numbers import format_percent
+from explorer.base.records.map_vectors import PlacedVector
+from explorer.base.records.maps import MapPoint, MapView, ViewMap, Window
+from explorer.specs.comparing.agreement import Agreement, Comparison
+
+ELSEWHERE = 0.02
+"""Share of a view's tokens that may be in another cell: sums in another order move some over an edge."""
+PICTURE = 1e-3
+"""Share of the window by which a named token may be elsewhere."""
+
+
+SAME_QUALITY = 0.02
+"""How far apart the qualities of two layouts of one matrix may be."""
+
+
+def compare_views(request: ViewMap, recorded: MapView, live: MapView, comparison: Comparison) -> Agreement:
+    """The same map where the digests agree; else every word and number, the places and the cells nearly the same."""
+    if recorded.digest == live.digest and recorded == live:
+        return Agreement("")
+    if recorded.quality is not None and live.quality is not None:
+        return _compare_layouts(recorded, live, comparison)
+    apart = _parts_apart(recorded, live)
+    alike = msgspec.structs.replace(
+        recorded, cells=live.cells, digest=live.digest, in_view=live.in_view, window=live.window, points=live.points,
+        vectors=live.vectors,
+    )  # fmt: skip
+    return Agreement(comparison.difference(alike, live) or apart)
+
+
+def _compare_layouts(recorded: MapView, live: MapView, comparison: Comparison) -> Agreement:
+    """Places may differ with the threads and the processor; how well they keep neighbours may not."""
+    assert recorded.quality is not None
+    assert live.quality is not None
+    how = "by how well neighbours are kept"
+    for name in ("trustworthiness", "recall", "recall_100"):
+        was, came = getattr(recorded.quality, name), getattr(live.quality, name)
+        if not abs(was - came) <= SAME_QUALITY and not (was != was and came != came):
+            return Agreement(f"{name}: {was:.3f} was recorded, {came:.3f} came", how)
+    alike = msgspec.structs.replace(
+        recorded, cells=live.cells, digest=live.digest, in_view=live.in_view, window=live.window, points=live.points,
+        vectors=live.vectors, quality=live.quality,
+    )  # fmt: skip
+    return Agreement(comparison.difference(alike, live), how)
+
+
+def _parts_apart(recorded: MapView, live: MapView) -> str:
+    for name, was, came in zip(("left", "right", "bottom", "top"), recorded.window, live.window, strict=True):
+        if abs(was - came) > PICTURE * max(abs(edge) for edge in recorded.window):
+            return f"window, {name}: {was:.6g} was recorded, {came:.6g} came"
+    theirs = {point.token.token_id: point for point in live.points}
+    for point in recorded.points:
+        other = theirs.get(point.token.token_id)
+        if other is None:
+            return f"token {point.token.token_id} was named, and is not now"
+        if _are_apart((point.x, point.y), (other.x, other.y), recorded.window):
+            return f"token {point.token.token_id}: {_places(point, other)}"
+    if apart := _vectors_apart(recorded, live):
+        return apart
+    share = _share_elsewhere(recorded, live)
+    return f"{format_percent(share)} of the tokens are in another cell" if share > ELSEWHERE else ""
+
+
+def _vectors_apart(recorded: MapView, live: MapView) -> str:
+    if len(recorded.vectors) != len(live.vectors):
+        return f"{len(recorded.vectors)} vectors were recorded, {len(live.vectors)} came"
+    for was, came in zip(recorded.vectors, live.vectors, strict=True):
+        if (was.role, was.label, was.placing) != (came.role, came.label, came.placing):
+            return f"{was.label} was recorded, {came.label} came: {came.why or came.placing}"
+        if _are_apart((was.x, was.y), (came.x, came.y), recorded.window):
+            return f"{was.label}: {_places(was, came)}"
+    return ""
+
+
+def _are_apart(was: tuple[float, float], came: tuple[float, float], window: Window) -> bool:
+    left, right, bottom, top = window
+    return abs(was[0] - came[0]) > PICTURE * (right - left) or abs(was[1] - came[1]) > PICTURE * (top - bottom)
+
+
+def _places(was: MapPoint | PlacedVector, came: MapPoint | PlacedVector) -> str:
+    return f"({was.x:.4g}, {was.y:.4g}) was recorded, ({came.x:.4g}, {came.y:.4g}) came"
+
+
+def _share_elsewhere(recorded: MapView, live: MapView) -> float:
+    """Share of the tokens that are in one view's cells and not in the other's; 1 for other grids."""
+    from explorer.tables.map_cells import unpack_cells  # NumPy, only where something is compared
+
+    was, came = unpack_cells(recorded.cells).counts, unpack_cells(live.cells).counts
+    if was.shape != came.shape:
+        return 1.0
+    return float(abs(was - came).sum() / max(1, was.sum() + came.sum()))
