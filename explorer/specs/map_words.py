@@ -69,7 +69,7 @@ def placing_words(vector: PlacedVector) -> str:
     if vector.fit is None or vector.by_chance is None or vector.kept is None:
         return how
     kept = "" if vector.kept > 0.9995 else f"; {format_percent(vector.kept)} of its square lies in this model's space"
-    return f"{how}, by Procrustes: r {vector.fit:.2f}, {vector.by_chance:.2f} by chance{kept}"
+    return f"{how}, once turned by the shared tokens: r {vector.fit:.2f}, {vector.by_chance:.2f} by chance{kept}"
 
 
 def view_blocks(request: ViewMap, outcome: MapView) -> Iterable[Block]:

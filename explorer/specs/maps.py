@@ -102,7 +102,7 @@ def _arguments(parser: ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--twin", action="store_true",
-        help="also put on the map of the first SOURCE the second's token with the same bytes, turned by the shared ones",
+        help="map the first SOURCE, and put on it the second's token with the same bytes, turned by the shared ones",
     )  # fmt: skip
     parser.add_argument(
         "--points", default="", metavar="FILE",
@@ -130,7 +130,7 @@ def _before(given: Namespace, wrong: Callable[[str], Any]) -> None:
             )
 
 
-def _requests(asked: Asked) -> Iterable[ViewMap | ReadMap]:
+def _requests(asked: Asked) -> Iterable[ViewMap | ReadMap | PlacePoints]:
     """The view, unless only the rows are asked for and nothing is recorded; the whole map for rows and most files."""
     given = asked.arguments
     second = asked.models[1].name if given.pair or given.twin else ""
@@ -171,7 +171,7 @@ def _export(given: Namespace, request: Any, outcome: Any) -> None:
     if not given.export:
         return
     path = Path(given.export)
-    if len(given.sources) > 1:
+    if len(given.sources) > 1 and not (given.pair or given.twin):
         path = path.with_stem(f"{path.stem}-{outcome.model}")
     if isinstance(outcome, MapPoints) or (path.suffix.lower() == ".svg") != isinstance(outcome, MapView):
         return

@@ -23,8 +23,8 @@ from explorer.engine.handlers import Engine
 from explorer.engine.models.abilities import weights_of
 from explorer.engine.models.local import Held
 from explorer.specs.comparing.agreement import Comparison
+from explorer.specs.map_compare import compare_views
 from explorer.specs.map_words import kept_words
-from explorer.specs.maps import compare
 from explorer.specs.registry import spec_of
 from explorer.tables.map_cells import Cloud, unpack_cells
 from tests.behaviour.behaviour_fakes import run_through
@@ -175,11 +175,11 @@ def test_it_can_be_stopped_while_rows_are_read(engine: Engine) -> None:
 def test_views_of_other_cells_places_and_words_differ(engine: Engine) -> None:
     request = ViewMap(model="mynah", plane="pca", token_id=907)
     found = view(engine, "pca", token_id=907)
-    assert compare(request, found, found, Comparison()).difference == ""
+    assert compare_views(request, found, found, Comparison()).difference == ""
     slightly = msgspec.structs.replace(
         found, digest="0" * 32, points=tuple(msgspec.structs.replace(p, x=p.x + 1e-7) for p in found.points)
     )
-    assert compare(request, found, slightly, Comparison()).difference == ""
+    assert compare_views(request, found, slightly, Comparison()).difference == ""
     moved = tuple(msgspec.structs.replace(point, x=point.x + 0.5) for point in found.points)
     for other, said in (
         (msgspec.structs.replace(found, points=moved), "token 907: ("),
@@ -188,7 +188,7 @@ def test_views_of_other_cells_places_and_words_differ(engine: Engine) -> None:
         (msgspec.structs.replace(found, total=found.total - 1), "total"),
         (msgspec.structs.replace(found, window=(-9.0, 9.0, -9.0, 9.0)), "window, left"),
     ):
-        assert said in compare(request, found, other, Comparison()).difference
+        assert said in compare_views(request, found, other, Comparison()).difference
 
 
 def test_the_subject_of_a_step_is_the_token_it_was_asked_around(engine: Engine) -> None:
@@ -214,9 +214,12 @@ def test_layouts_say_how_well_they_keep_neighbours_and_are_computed_once(
     assert "among its 10 nearest here" in kept_words(shown)
     request = ViewMap(model="mynah", plane=plane)
     worse = msgspec.structs.replace(found.quality, recall=found.quality.recall - 0.1)
-    assert compare(request, shown, msgspec.structs.replace(shown, window=(0, 1, 0, 1)), Comparison()).difference == ""
+    assert (
+        compare_views(request, shown, msgspec.structs.replace(shown, window=(0, 1, 0, 1)), Comparison()).difference
+        == ""
+    )
     other = msgspec.structs.replace(shown, quality=worse, digest="")
-    assert compare(request, shown, other, Comparison()).difference.startswith("recall: ")
+    assert compare_views(request, shown, other, Comparison()).difference.startswith("recall: ")
 
 
 def test_the_nearest_row_is_that_of_brute_force(engine: Engine) -> None:

@@ -17,7 +17,7 @@ from explorer.base.records.compare import CompareTokens
 from explorer.base.records.inspect import FindToken, InspectToken, TokenDetail, TokenFound
 from explorer.base.records.lineage import FindLineage, Lineage
 from explorer.base.records.logprobs import LogprobTable, ReadLogprobs
-from explorer.base.records.maps import ReadMap, ViewMap
+from explorer.base.records.maps import PlacePoints, ReadMap, ViewMap
 from explorer.base.records.models import (
     ListModels,
     LoadModel,
@@ -81,6 +81,7 @@ CASES: list[tuple[Request, type | str]] = [
     (FindNeighbours(model=MODEL, token_id=WITHHELD), NO_WEIGHTS),
     (CompareTokens(model=MODEL, token_ids=(3, WITHHELD)), NO_WEIGHTS),
     (ReadMap(model=MODEL), NO_WEIGHTS),
+    (PlacePoints(model=MODEL, centroid=True), NO_WEIGHTS),
     (ViewMap(model=MODEL), NO_WEIGHTS),
     (LINEAGE, Lineage),
     (VERIFY, VerificationResult),

@@ -8,6 +8,7 @@ import zlib
 from pathlib import Path
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 
 from explorer.base.records.maps import MapView
@@ -98,3 +99,24 @@ def test_two_models_are_one_map_of_the_tokens_they_share(run: Run) -> None:
     assert {row["model"] for row in rows} == {"mynah"}
     assert len(rows) > 3000
     assert run("map", "zoo:mynah", "--pair", "input_norm")[0] == 2
+
+
+def test_a_token_stands_beside_its_twin_and_vectors_of_a_file(run: Run, tmp_path: Path) -> None:
+    file, picture = tmp_path / "s.jsonl", tmp_path / "map.svg"
+    np.save(tmp_path / "soft.npy", np.full((2, 96), 0.1, dtype=np.float32))
+    words = ("map", "zoo:mynah", "zoo:mynah-instruct", "--twin", "--token", " the", "--plane", "pca")
+    points = ("--points", str(tmp_path / "soft.npy"))
+    status, rows, _ = run(*words, *points)
+    assert status == 0
+    vectors = [row for row in rows if "vector" in row]
+    assert [row["role"] for row in vectors] == ["centroid", "twin", "vector", "vector"]
+    assert vectors[1]["fit"] > 0.95
+    assert len(rows) > 3000
+    assert run(*words, *points, "--session", str(file), "--export", str(picture), as_json=False)[0] == 0
+    assert all(f">{name}</text>" in picture.read_text() for name in ("centroid", "mynah-instruct", "soft[0]"))
+    *_, step = read_session(file).steps
+    assert isinstance(step.outcome, MapView)
+    assert [point.role for point in step.outcome.points].count("neighbour") == 10
+    assert max(map(len, file.read_bytes().splitlines())) < 20_000
+    assert str(tmp_path).encode() not in file.read_bytes()
+    assert run(*words[:2], "--twin")[0] == 2

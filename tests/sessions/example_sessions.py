@@ -9,6 +9,7 @@ from explorer.base.records.compare import CompareTokens, KnownReplies, TokenComp
 from explorer.base.records.inspect import InspectToken, PublishedFact, TokenDetail
 from explorer.base.records.lineage import BaseLogprob, Favourite, FindLineage, Lineage, LineagePair, Rung
 from explorer.base.records.logprobs import LogprobCell, LogprobColumn, LogprobTable, ReadLogprobs, TopToken
+from explorer.base.records.map_vectors import PlacedVector
 from explorer.base.records.maps import MapAxis, MapCells, MapPoint, MapQuality, MapView, ViewMap
 from explorer.base.records.models import CatalogueEntry, ListModels, LoadModel, ModelCatalogue, ModelInfo, ModelLoaded
 from explorer.base.records.neighbours import FindNeighbours, Neighbour, Neighbourhood
@@ -129,14 +130,20 @@ def comparison_exchange(text: str) -> Exchange:
 def map_exchange(text: str) -> Exchange:
     """A view of a map: four cells, two of them with tokens."""
     named = MapPoint(token=ref(text=text), category="ok", role="subject", x=0.5, y=0.25, value=0.75)
+    vectors = (
+        PlacedVector(role="centroid", label=text, placing="none", why=text),
+        PlacedVector(role="twin", label=text, x=0.5, placing="nearest", fit=0.5, by_chance=0.125, kept=0.75),
+    )
     view = MapView(
         model="mynah", plane=text, space="input", x_axis=MapAxis(name=text, title=text),
         y_axis=MapAxis(name="pc1", title=text, share=0.25), window=(0.0, 2.0, -1.0, 1.0),
         cells=MapCells(columns=2, rows=2, packed=zlib.compress(bytes([0, 1, 9, 24]))), in_view=4, total=5, left_out=1,
         digest="e" * 32, colour=text, colour_edges=(0.0, 0.25, 0.5, 1.0, 2.0, 4.0), points=(named,),
         quality=MapQuality(sample=100, trustworthiness=0.75, recall=0.25, recall_100=0.5), notes=(text,),
+        vectors=vectors,
     )  # fmt: skip
-    return ViewMap(model="mynah", plane=text, token_id=5, colour=text), view
+    request = ViewMap(model="mynah", plane=text, token_id=5, colour=text, neighbours=1, centroid=True, twin_in="mynah")
+    return request, view
 
 
 def lineage_exchange(text: str) -> Exchange:

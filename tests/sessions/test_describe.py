@@ -12,7 +12,8 @@ from explorer.base.records.compare import CompareTokens, TokenComparison
 from explorer.base.records.inspect import FindToken, InspectToken, TokenDetail, TokenFound
 from explorer.base.records.lineage import FindLineage, Lineage, LineagePair
 from explorer.base.records.logprobs import LogprobColumn, LogprobTable, ReadLogprobs, TopToken
-from explorer.base.records.maps import MapAxis, ReadMap, ViewMap, VocabularyMap
+from explorer.base.records.map_vectors import PlacedVector
+from explorer.base.records.maps import MapAxis, MapPoints, PlacePoints, ReadMap, ViewMap, VocabularyMap
 from explorer.base.records.models import (
     CatalogueEntry,
     ListModels,
@@ -122,7 +123,8 @@ REQUESTS: list[AnyRequest] = [
     FindNeighbours(model=HOSTILE, token_id=742),
     CompareTokens(model=HOSTILE, token_ids=(1, 2)),
     ReadMap(model=HOSTILE, plane=HOSTILE),
-    ViewMap(model=HOSTILE, plane=HOSTILE, token_id=742, colour=HOSTILE),
+    PlacePoints(model=HOSTILE, plane=HOSTILE, token_id=742, twin_in=HOSTILE, vectors=HOSTILE),
+    ViewMap(model=HOSTILE, plane=HOSTILE, token_id=742, colour=HOSTILE, twin_in=HOSTILE, vectors=HOSTILE),
     FindLineage(children=(HOSTILE,), bases=("b", HOSTILE), templates=(TEMPLATES[0],)),
     MarkToken(model=HOSTILE, token_id=742, text=HOSTILE),
     WriteNote(text=HOSTILE, model=HOSTILE, token_id=742),
@@ -181,6 +183,7 @@ OUTCOMES: list[AnyOutcome] = [
         digest="",
         left_out=1,
     ),
+    MapPoints(model=HOSTILE, vectors=(PlacedVector(role="vector", label=HOSTILE, placing="exact"),)),
     map_exchange(HOSTILE)[1],
     Noted(),
     *(outcome for _, outcome in VERIFICATION),

@@ -85,7 +85,7 @@ def components_of(source: Source) -> Telling[KeptComponents]:
         axes, middle = Array.of(found.axes.numpy()), Array.of(found.middle.numpy())
         return KeptComponents(Array.of(found.coordinates.numpy()), found.shares, axes, middle)
 
-    return (yield from source.keeper.keep(source.model, source.space, KeptComponents, (), compute))
+    return (yield from source.keeper.keep(source.model, source.space, KeptComponents, ("axes",), compute))
 
 
 def nearest_of(source: Source) -> Telling[KeptNearest]:

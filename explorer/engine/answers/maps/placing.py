@@ -72,7 +72,7 @@ def _value(source: Source, name: str, vectors: Vectors) -> Telling[Values]:
     if not source.model.embeddings().tied and (space == "input") != (source.space == "input"):
         raise NoPlace(f"{name} is of the other matrix")
     if space == "unused":
-        return _against(what, vectors, (yield from _reference_centre(source)), centroid_of(source))
+        return _against_reference(what, vectors, (yield from _reference_centre(source)), centroid_of(source))
     return _against_centroid(name, what, vectors, centroid_of(source))
 
 
@@ -90,7 +90,7 @@ def _against_centroid(name: str, what: str, vectors: Vectors, centroid: Float[Te
             raise NoPlace(f"{name} is no function of a vector")
 
 
-def _against(
+def _against_reference(
     what: str, vectors: Vectors, centre: Float[Tensor, " d_model"], centroid: Float[Tensor, " d_model"]
 ) -> Values:
     match what:
@@ -106,8 +106,8 @@ def _against(
 
 def _along_components(source: Source, vectors: Vectors) -> Telling[Values]:
     kept = yield from components_of(source)
-    centred = vectors - torch.from_numpy(kept.middle.numpy()).double()
-    return (centred @ torch.from_numpy(kept.axes.numpy()).double()).numpy()
+    along: Values = (vectors.numpy() - kept.middle.numpy()) @ kept.axes.numpy().astype(np.float64)
+    return along
 
 
 def _place_around(source: Source, token_id: int | None, vectors: Vectors) -> Telling[Values]:
@@ -117,7 +117,8 @@ def _place_around(source: Source, token_id: int | None, vectors: Vectors) -> Tel
     ends = yield from _along_components(source, torch.cat([vectors, middle[None]]))
     plane = ends[:-1, :2] - ends[-1, :2]
     angle = np.arctan2(plane[:, 1], plane[:, 0])
-    return distances(vectors, middle).numpy()[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    placed: Values = distances(vectors, middle).numpy()[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    return placed
 
 
 def _place_between(source: Source, found: VocabularyMap, vectors: Vectors) -> Values:

@@ -11,7 +11,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from explorer.base.errors import UsageError
 from explorer.base.records.map_vectors import PlacedVector, Placing, VectorKind
 from explorer.base.records.maps import LAYOUTS, MapPoints, PointsRequest, VocabularyMap
 from explorer.base.records.record import Array
@@ -133,8 +132,9 @@ def _turn_of(source: Source, other: Source, shared: Shared) -> Telling[KeptTurn]
         wrong = theirs[torch.randperm(len(theirs), generator=torch.Generator().manual_seed(_SEED))]
         found = yield from _align(source, ours, other, theirs, "rows laid over the other model's")
         chance = yield from _align(source, ours, other, wrong, "rows laid over wrong ones, for comparison")
-        middles = (Array.of(middle.numpy()) for middle in found.middles)
-        return KeptTurn(Array.of(found.turn.numpy()), *middles, found.correlation, chance.correlation)
+        our_middle, their_middle = (Array.of(middle.numpy()) for middle in found.middles)
+        turn = Array.of(found.turn.numpy())
+        return KeptTurn(turn, our_middle, their_middle, found.correlation, chance.correlation)
 
     facts = ("turn", other.model.info.weights_digest)
     return (yield from source.keeper.keep(source.model, source.space, KeptTurn, facts, compute))
@@ -145,4 +145,4 @@ def _align(source: Source, ours: Tensor, other: Source, theirs: Tensor, what: st
 
 
 def _tensor(array: Array) -> Tensor:
-    return torch.from_numpy(array.numpy()).double()
+    return torch.from_numpy(array.numpy().astype("float64"))

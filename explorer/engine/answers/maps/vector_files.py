@@ -75,7 +75,7 @@ def _read_npy(file: Path, width: int) -> Iterator[tuple[str, Float[Tensor, "n wi
         _check_shape("the array", shape, width)
         stream.seek(0)
         array = np.lib.format.read_array(stream, allow_pickle=False)
-    yield file.stem, torch.from_numpy(np.atleast_2d(array).astype(np.float64))
+    yield file.stem, torch.from_numpy(array.reshape(-1, width).astype(np.float64))
 
 
 def _read_safetensors(file: Path, width: int) -> Iterator[tuple[str, Float[Tensor, "n width"]]]:
@@ -89,7 +89,7 @@ def _read_safetensors(file: Path, width: int) -> Iterator[tuple[str, Float[Tenso
     try:
         with safe_open(file, "pt") as tensors:
             for name in header:
-                yield name, torch.atleast_2d(_floating(tensors.get_tensor(name))).double()
+                yield name, _floating(tensors.get_tensor(name)).reshape(-1, width).double()
     except SafetensorError as error:
         raise ValueError(one_line(error)) from error
 
