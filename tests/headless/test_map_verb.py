@@ -113,7 +113,8 @@ def test_a_token_stands_beside_its_twin_and_vectors_of_a_file(run: Run, tmp_path
     assert vectors[1]["fit"] > 0.95
     assert len(rows) > 3000
     assert run(*words, *points, "--session", str(file), "--export", str(picture), as_json=False)[0] == 0
-    assert all(f">{name}</text>" in picture.read_text() for name in ("centroid", "mynah-instruct", "soft[0]"))
+    assert all(f"<title>{name} · " in picture.read_text() for name in ("centroid", "mynah-instruct", "soft[0]"))
+    assert all(f">{name}</text>" in picture.read_text() for name in ("centroid", "mynah-instruct"))
     *_, step = read_session(file).steps
     assert isinstance(step.outcome, MapView)
     assert [point.role for point in step.outcome.points].count("neighbour") == 10

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator
 from dataclasses import dataclass
 
@@ -29,7 +30,7 @@ class Alignment:
     @property
     def correlation(self) -> float:
         """Of the first model's rows with the second's after the turn."""
-        return max(0.0, 1 - self.disparity) ** 0.5
+        return math.sqrt(max(0.0, 1 - self.disparity))
 
 
 @torch.no_grad()
