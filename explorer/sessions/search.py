@@ -22,6 +22,7 @@ from explorer.base.text import visible, visible_bytes
 from explorer.sessions.file.form import migrate_line
 from explorer.sessions.file.reader import SessionFile
 from explorer.specs.registry import REGISTRY, Registry, describe
+from explorer.specs.screen_words import describe_on_screen
 
 PAUSE_EVERY = 64
 
@@ -203,9 +204,10 @@ class SessionIndex:
             # In prompts and replies a token has its dots, the words round it have spaces.
             return text in shown or (" " in text and text.replace("·", " ") in shown)
         try:
-            return text in describe(decode_request(_request_decoder.decode(line).request, "json")).casefold()
+            request = decode_request(_request_decoder.decode(line).request, "json")
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return False
+        return any(text in words.casefold() for words in (describe(request), describe_on_screen(request)))
 
     def notes_on_step(self, number: int, without: Container[int] = ()) -> tuple[WriteNote, ...]:
         """The notes on the step of that number, wherever they stand in the file but at the places `without`."""

@@ -14,6 +14,7 @@ from explorer.base.records.notes import MarkToken, Noted, WriteNote
 from explorer.base.records.record import Failure
 from explorer.base.records.tokens import TokenRow
 from explorer.base.records.verification import ReadEvidence, Verify
+from explorer.base.records.vocabulary import RankTokens
 from explorer.sessions.file.reader import SessionFile
 from explorer.sessions.search import Query, SessionIndex
 from explorer.specs.registry import models_of
@@ -109,6 +110,14 @@ def test_a_question_about_a_sweep_is_about_its_model(tmp_path: Path) -> None:
     )
     assert index.positions(Query(model="heron")) == [0, 1]
     assert index.fact(0).models == models_of(index.session[0].request)
+
+
+@pytest.mark.parametrize("text", ["by D(w_e)", "by input_centroid_distance", "‖W_E‖<0.9", "input_norm<0.9"])
+def test_an_indicator_is_found_by_its_name_and_as_the_screen_calls_it(tmp_path: Path, text: str) -> None:
+    how = "‖W_E‖<0.9" if "‖" in text else "input_norm<0.9"
+    asked = RankTokens(model="mynah", sort="input_centroid_distance", filter=how)
+    index = indexed(tmp_path, [(WriteNote(text="no"), Noted()), (asked, Failure(message="gone"))])
+    assert index.positions(Query(text=text)) == [1]
 
 
 def test_a_token_is_found_as_the_screen_writes_it(tmp_path: Path) -> None:

@@ -265,6 +265,36 @@ async def test_typing_filters_and_escape_brings_everything_back(app: TokensApp, 
         assert app.pane.table.token_id == first
 
 
+async def test_earlier_filters_come_back(app: TokensApp, vocabulary: VocabularyColumns) -> None:
+    async with app.run_test(size=(80, 20)) as pilot:
+        app.pane.show(read(vocabulary))
+        await settled(pilot)
+        box = app.pane.query_one("#filter", Input)
+        for typed in ("n1", "n29", "/(/", "n1", "n3"):
+            app.pane.commands.open_filter()
+            box.value = typed
+            await pilot.press("enter", "escape")  # which the box hears where the filter cannot be read
+            await settled(pilot)
+        app.pane.commands.open_filter()
+        await pilot.press("x")
+        seen = []
+        for key in ("up", "up", "up", "up", "down", "down", "down"):
+            await pilot.press(key)
+            seen.append(box.value)
+        assert seen == ["n3", "n1", "n29", "n29", "n1", "n3", "x"]
+        await pilot.press("up", "up")
+        await settled(pilot)
+        assert app.pane.commands.filter == "n1"
+        assert "match" in app.title_line
+        await pilot.press("enter")
+        app.pane.commands.open_filter()
+        await pilot.press("up")
+        assert box.value == "n3", "not the filter that stands there already"
+        await pilot.press("down", "down", "down")
+        await settled(pilot)
+        assert app.focused is app.pane.table
+
+
 async def test_a_filter_that_cannot_be_read_keeps_the_rows_and_the_box(
     app: TokensApp, vocabulary: VocabularyColumns
 ) -> None:

@@ -75,7 +75,7 @@ class LiveFront:
 
     def show_running(self, runs: Runs) -> None:
         """Show in the bar what the engine works on, and how many requests wait."""
-        from explorer.specs.registry import describe  # not before the first paint
+        from explorer.specs.screen_words import describe_on_screen  # not before the first paint
 
         if (loading := describe_loading(runs)) != self.selection.loading:
             self.select(loading=loading)
@@ -84,7 +84,7 @@ class LiveFront:
             self.bar.clear_running()
             self.bar.set_waiting(0)
             return
-        self.bar.set_running(describe(current.pending.request), current.progress, current.clock.since)
+        self.bar.set_running(describe_on_screen(current.pending.request), current.progress, current.clock.since)
         self.bar.set_waiting(len(runs.running) - 1)
 
 

@@ -6,7 +6,7 @@ In a text field `enter` posts `Submitted`, which the pane takes for "run"; in an
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import ClassVar
 
 from textual import events
@@ -55,7 +55,8 @@ class ChoiceList(SelectOverlay):
 
 
 class Choice(Select[str], inherit_bindings=False):
-    """One of several names: left and right go through them; enter, space, up or down opens the list."""
+    """One of several names, each shown by its `label`: left and right go through them; enter, space, up or down opens
+    the list."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left", "cycle(-1)", "change", tooltip=_CYCLE),
@@ -71,9 +72,13 @@ class Choice(Select[str], inherit_bindings=False):
     }
     """
 
-    def __init__(self, names: Sequence[str], *, value: str, id: str | None = None) -> None:
-        super().__init__(_options(names), value=value, allow_blank=False, compact=True, type_to_search=False, id=id)
+    def __init__(
+        self, names: Sequence[str], *, value: str, label: Callable[[str], str] = str, id: str | None = None
+    ) -> None:
+        options = _options(names, label)
+        super().__init__(options, value=value, allow_blank=False, compact=True, type_to_search=False, id=id)
         self.names = tuple(names)
+        self._label = label
 
     def compose(self) -> ComposeResult:
         yield SelectCurrent(self.prompt)
@@ -91,7 +96,7 @@ class Choice(Select[str], inherit_bindings=False):
         kept = self.chosen if self.chosen in names else names[0]
         self.names = tuple(names)
         with self.prevent(Select.Changed):
-            self.set_options(_options(names))
+            self.set_options(_options(names, self._label))
             self.value = kept
 
     def choose(self, name: str) -> None:
@@ -111,8 +116,8 @@ class Choice(Select[str], inherit_bindings=False):
             self.action_show_overlay()
 
 
-def _options(names: Sequence[str]) -> list[tuple[Content, str]]:
-    return [(Content(visible(name, spaces=False)), name) for name in names]
+def _options(names: Sequence[str], label: Callable[[str], str]) -> list[tuple[Content, str]]:
+    return [(Content(visible(label(name), spaces=False)), name) for name in names]
 
 
 class Field(Guarded, Input):

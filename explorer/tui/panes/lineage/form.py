@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.widgets import Input, Label
 
+from explorer.base.indicator_names import with_labels
 from explorer.base.records.lineage import ALPHA, CHOSEN, MOST, PROMPTS, FindLineage
 from explorer.base.records.tokens import INDICATORS
 from explorer.base.templates import TEMPLATES, Template
@@ -53,7 +54,7 @@ class LineageForm(FieldRows):
         with Horizontal():
             yield Label("tokens ")
             yield Field(str(CHOSEN), restrict=r"\d*", id="count")
-            yield Choice(TOKENS, value=NEVER, id="tokens")
+            yield Choice(TOKENS, value=NEVER, label=with_labels, id="tokens")
         with Horizontal():
             yield Label("prompts")
             yield Field(",".join(PROMPTS), id="prompts")

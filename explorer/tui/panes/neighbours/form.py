@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.widgets import Label
 
+from explorer.base.indicator_names import with_labels
 from explorer.base.records.neighbours import FindNeighbours, Metric, Space
 from explorer.base.records.tokens import INDICATORS
 from explorer.specs import neighbours
@@ -42,7 +43,7 @@ class NeighbourForm(Guarded, Horizontal):
         yield Label("k")
         yield Field("20", restrict="[0-9]{0,3}", id="k")
         yield Label("colour")
-        yield Choice(tuple(INDICATORS), value=neighbours.USUAL_COLOUR, id="colour")
+        yield Choice(tuple(INDICATORS), value=neighbours.USUAL_COLOUR, label=with_labels, id="colour")
 
     def request(self, selection: Selection) -> FindNeighbours:
         """The question that the options describe. Raises `FormError` where they describe none."""

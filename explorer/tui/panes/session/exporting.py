@@ -9,7 +9,7 @@ from explorer.base.records.plain import dump_json
 from explorer.base.records.record import Failure
 from explorer.base.records.unions import Cancelled, Step
 from explorer.sessions.file.reader import is_damaged
-from explorer.specs.registry import summarise
+from explorer.specs.registry import describe, summarise
 from explorer.tui.panes.session.rows import asked_text
 from explorer.tui.panes.takeaway import Clip, Row, Takeaway
 
@@ -29,7 +29,7 @@ def step_fields(step: Step) -> Row:
         "at": step.at,
         "seconds": step.seconds,
         "kind": type(step.request).__name__,
-        "asked": asked_text(step),
+        "asked": asked_text(step) if is_damaged(step) else describe(step.request),
         "ended": _ending(step),
         "outcome": "" if is_damaged(step) else summarise(step.outcome),
     }

@@ -18,7 +18,8 @@ from explorer.base.records.unions import Cancelled, Step
 from explorer.base.records.vocabulary import RankedTokens, RankTokens
 from explorer.base.text import visible
 from explorer.sessions.file.reader import is_damaged
-from explorer.specs.registry import describe, summarise
+from explorer.specs.registry import summarise
+from explorer.specs.screen_words import describe_on_screen, summarise_on_screen
 from explorer.tui.widgets.cutting import padded
 
 _TWO_COLUMNS_FROM = 100
@@ -47,7 +48,11 @@ def asked_text(step: Step) -> str:
     """What was asked, in words; of a line that is not a step, what is wrong with it."""
     if is_damaged(step):
         return summarise(step.outcome).removeprefix("failed: ")
-    return describe(step.request)
+    return describe_on_screen(step.request)
+
+
+def _came_back(step: Step) -> str:
+    return summarise_on_screen(step.request, step.outcome)
 
 
 def step_row(step: Step, width: int, folded: int = 1) -> Content:
@@ -71,7 +76,7 @@ def step_in_full(step: Step) -> Content:
     """What was asked, what came back, and what to do about it."""
     lines = [(asked_text(step), "bold")]
     if not is_damaged(step):
-        lines.append(("\n" + summarise(step.outcome), ""))
+        lines.append(("\n" + _came_back(step), ""))
     if isinstance(step.outcome, Failure) and step.outcome.hint:
         lines.append(("\n→ " + visible(step.outcome.hint, spaces=False), "$foreground-muted"))
     return Content.assemble(*lines)
@@ -84,7 +89,7 @@ def _wide_body(step: Step, room: int) -> Content:
         return Content.styled(asked, "$error")
     if _says_all(step):
         return Content.styled(asked, "italic")
-    came = summarise(step.outcome)
+    came = _came_back(step)
     left = max(room // 2, min(cell_len(asked), room - 2 - cell_len(came)))
     return Content.assemble(padded(asked, left), "  ", (came, _style(step)))
 
@@ -95,7 +100,7 @@ def _narrow_body(step: Step) -> Content:
     if is_damaged(step):
         return Content.styled(asked, "$error")
     if not _says_all(step):
-        return Content.assemble((summarise(step.outcome), _style(step, "")), "  ", (asked, "$foreground-muted"))
+        return Content.assemble((_came_back(step), _style(step, "")), "  ", (asked, "$foreground-muted"))
     if isinstance(step.request, WriteNote):
         on, _, words = asked.partition(": ")
         return Content.assemble((words, "italic"), "  ", (on, "$foreground-muted"))

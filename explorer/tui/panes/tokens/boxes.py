@@ -17,6 +17,8 @@ from explorer.tui.widgets.line_input import LineInput
 
 FILTER_PAUSE = 0.08
 """Seconds without a keystroke before the filter is applied."""
+MOST_KEPT = 100
+"""Earlier filters."""
 
 
 class Wishes(Protocol):
@@ -46,6 +48,43 @@ class Wishes(Protocol):
         """Keys go to the table."""
 
 
+class FilterBox(LineInput):
+    """Where the filter is typed; the arrows bring the earlier ones back."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "go(-1)", "earlier", tooltip="In the filter box: the filter before"),
+        Binding("down", "go(1)", "later", tooltip="In the filter box: the next filter, behind the last one the table"),
+    ]
+
+    def __init__(self, *, placeholder: str, id: str) -> None:
+        super().__init__(placeholder=placeholder, id=id)
+        self._past: list[str] = []
+        self._at = 0
+        """Place among the earlier filters; behind the last one stands what is being written."""
+        self._draft = ""
+
+    def keep(self, text: str) -> None:
+        """`text` was applied: it is the latest of the earlier filters."""
+        if text.strip():
+            self._past = [*(each for each in self._past if each != text), text][-MOST_KEPT:]
+
+    def on_focus(self) -> None:
+        """What stands in the box is being written now."""
+        self._at = len(self._past)
+
+    async def action_go(self, by: int) -> None:
+        """Write the earlier (−1) or the later (1) filter into the box."""
+        if by > 0 and self._at == len(self._past):
+            await self.action_submit()
+            return
+        if self._at == len(self._past):
+            self._draft = self.value
+            by -= bool(self._past) and self.value == self._past[-1]  # it stands there already
+        self._at = max(0, self._at + by)
+        self.value = [*self._past, self._draft][self._at]
+        self.cursor_position = len(self.value)
+
+
 class JumpBox(LineInput):
     """Where the token to go to is typed."""
 
@@ -62,7 +101,7 @@ class ViewBoxes(Guarded, Widget):
     def __init__(self, wishes: Wishes) -> None:
         super().__init__()
         self._wishes = wishes
-        self._filter = LineInput(
+        self._filter = FilterBox(
             id="filter", placeholder="text  /regex/  id:1-99  bytes:c2a0  cat:byte  pct:input_norm<2"
         )
         self._jump = JumpBox(id="jump", placeholder='go to an id, or a token\'s text: 907  ·program  "12"')
@@ -109,6 +148,7 @@ class ViewBoxes(Guarded, Widget):
             self._filter.close()
         with suppress(FilterError):  # what is wrong with it is shown when it is applied
             parse_filter(event.value, self._wishes.indicators)
+            self._filter.keep(event.value)
             self._wishes.focus_table()
         self._wishes.want_filter(event.value, settle=True)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from explorer.base.indicator_names import with_labels
 from explorer.base.records.tokens import LABELS
 from explorer.base.records.vocabulary import RankedTokens, RankTokens, VocabularyColumns
 from explorer.base.text import visible
@@ -137,4 +138,4 @@ def titles_of(view: View) -> tuple[str, ...]:
 def notes_of(view: View) -> tuple[str, ...]:
     """Below the title: why this indicator is the default one, and remarks; safe to show."""
     rule = (f"default: {view.rule[:1].lower()}{view.rule[1:]}",) if view.rule else ()
-    return tuple(visible(note, spaces=False).removesuffix(".") for note in (*rule, *view.notes))
+    return tuple(visible(with_labels(note), spaces=False).removesuffix(".") for note in (*rule, *view.notes))

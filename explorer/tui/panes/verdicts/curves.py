@@ -13,6 +13,7 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
+from explorer.base.indicator_names import with_labels
 from explorer.base.records.verification import VerificationResult
 from explorer.base.text import visible
 from explorer.tables.agreement import Curve
@@ -50,7 +51,7 @@ class CurvesView(Guarded, Widget):
         found = find_curves(result, matrix, indicator, definition)
         self.query_one("#roc", PlotView).show(roc_plot(found.roc))
         self.query_one("#precision-recall", PlotView).show(precision_recall_plot(found.precision_recall))
-        heading = f"{visible(indicator)} foretells {visible(definition)}"
+        heading = with_labels(f"{visible(indicator)} foretells {visible(definition)}")
         content = Content.assemble((heading, "bold"), f"\n{visible(found.legend, spaces=False)}")
         self.query_one("#curve-legend", Static).update(content)
 

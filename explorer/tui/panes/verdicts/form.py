@@ -10,6 +10,7 @@ from textual.containers import Horizontal
 from textual.widget import Widget
 from textual.widgets import Label, Select
 
+from explorer.base.indicator_names import with_labels
 from explorer.base.records.tokens import TokenRow
 from explorer.base.records.verification import VerificationResult, Verify
 from explorer.specs.verification import CONTROLS
@@ -76,7 +77,7 @@ class VerdictForm(Guarded, Widget):
             yield Label("show")
             yield Choice(VIEWS, value="matrix", id="view")
             yield Choice(AGREEMENTS, value="called", id="agreement")
-            yield Choice(("input_norm",), value="input_norm", id="indicator")
+            yield Choice(("input_norm",), value="input_norm", label=with_labels, id="indicator")
 
     @property
     def shown(self) -> str:
