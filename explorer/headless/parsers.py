@@ -25,13 +25,16 @@ EXPLORER_EXAMPLES = (
 
 def explorer_parser() -> WordParser:
     """Arguments of the explorer itself."""
-    verbs = ", ".join((*verb_names(), *SESSION_VERB_NAMES))
+    verbs = (*verb_names(), *SESSION_VERB_NAMES, "engine")
+    first, rest = ", ".join(verbs[:8]) + ",", ", ".join(verbs[8:])
     parser = WordParser(
         prog=PROGRAM,
-        description="Explore token geometry and model behaviour. Without a verb: the explorer on SOURCE… "
-        "(default: the embedded zoo). SOURCE: zoo:NAME, a Hugging Face directory, a GGUF file, a hub id, "
-        "or weights:SOURCE.",
-        epilog=f"verbs without a screen: {verbs}, engine; see {PROGRAM} VERB --help\n\n{_examples(EXPLORER_EXAMPLES)}",
+        description="Explore token geometry and model behaviour. Without a verb: the explorer on\n"
+        "SOURCE… (default: the embedded zoo). SOURCE: zoo:NAME, a Hugging Face directory,\n"
+        "a GGUF file, a hub id, weights:SOURCE, or a model behind a server: vllm:URL,\n"
+        "llama:URL, sglang:URL, openai:URL, server:NAME.",
+        epilog=f"verbs without a screen, with a help each ({PROGRAM} VERB --help):\n  {first}\n  {rest}\n\n"
+        + examples_text(EXPLORER_EXAMPLES),
         formatter_class=RawDescriptionHelpFormatter,
     )
     add_explorer_arguments(parser)
@@ -97,7 +100,7 @@ def verb_parser(verb: Verb) -> WordParser:
     parser = WordParser(
         prog=f"{PROGRAM} {verb.name}",
         description=f"{verb.help[0].upper()}{verb.help[1:]}.",
-        epilog=_examples([(f"{verb.name} {words}", said) for words, said in verb.examples]),
+        epilog=examples_text([(f"{verb.name} {words}", said) for words, said in verb.examples]),
         formatter_class=RawDescriptionHelpFormatter,
     )
     add_verb_arguments(parser, verb)
@@ -116,7 +119,8 @@ def add_verb_arguments(parser: ArgumentParser, verb: Verb) -> None:
     _add_common(parser)
 
 
-def _examples(examples: Iterable[tuple[str, str]]) -> str:
+def examples_text(examples: Iterable[tuple[str, str]]) -> str:
+    """The end of a help: the words behind the program's name, and what they do."""
     lines = [f"  {PROGRAM} {words}".rstrip() + f"\n      {said}" for words, said in examples]
     return "\n".join(("examples:", *lines)) if lines else ""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from argparse import SUPPRESS, ArgumentParser, Namespace
+from argparse import SUPPRESS, ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 from rich.text import Text
 
 from explorer.base.errors import ExplorerError
+from explorer.headless.parsers import examples_text
 from explorer.headless.run import INTERRUPTED, ended_like_interrupted, say_error
 from explorer.headless.session_check import check_session
 from explorer.headless.session_diff import print_diff
@@ -28,6 +29,18 @@ from explorer.settings import Settings, read_settings, state_folder
 from explorer.specs.blocks import prose
 
 RECENT = 20
+_EXAMPLES = {
+    "replay": (
+        ("base-and-instruct", "a sample session, without a model"),
+        ("notes.jsonl --check", "ask the session's requests again, and compare"),
+        ("--list", "the sample sessions"),
+    ),
+    "session": (("recent", "the sessions of this machine"), ("report notes.jsonl -o notes.html", "one as a page")),
+    "session schema": (("> schema.json", "for programs that read session files"),),
+    "session report": (("notes.jsonl -o notes.html", "a page with every table and plot"),),
+    "session diff": (("before.jsonl after.jsonl", "what came back differently"),),
+    "session recent": (("--top 5 --json", "the five latest, an object a line"),),
+}
 
 MakeClient = Callable[[Settings], EngineClient]
 OpenReplay = Callable[[Path, Settings], int]
@@ -42,7 +55,7 @@ def session_parser() -> ArgumentParser:
 
 def add_session_verbs(verbs: Any) -> None:
     """Add them to a parser's sub-commands."""
-    replay = verbs.add_parser("replay", help="replay a session without a model, or check it against live models")
+    replay = _add(verbs, "replay", "replay a session without a model, or check it against live models")
     replay.add_argument("file", nargs="?", metavar="FILE", help="a session file, or the name of a sample")
     replay.add_argument("--list", action="store_true", help="the sample sessions that come with the program")
     replay.add_argument("--check", action="store_true", help="ask every request again and compare the outcomes")
@@ -54,26 +67,34 @@ def add_session_verbs(verbs: Any) -> None:
         metavar="COMMAND",
         help="the command that starts the engine, such as 'ssh BOX glitch-explore engine'",
     )
-    replay.add_argument("--theme", metavar="NAME")
+    replay.add_argument("--theme", metavar="NAME", help="a theme of the explorer (key t shows them)")
     _output(replay)
-    said = "report, compare and list session files"
-    acts = verbs.add_parser("session", help=said, description=f"{said.capitalize()}.").add_subparsers(
-        dest="act", required=True
-    )
-    schema = acts.add_parser("schema", help="the JSON Schema of a session file's lines")
+    session = _add(verbs, "session", "report, compare and list session files")
+    acts = session.add_subparsers(dest="act", required=True)
+    schema = _add(acts, "session schema", "print the JSON Schema of a session file's lines")
     schema.add_argument("--settings", help="not used here; every verb takes it")
-    report = acts.add_parser("report", help="one page to read: .html or .md")
-    report.add_argument("file", metavar="FILE")
+    report = _add(acts, "session report", "write one page to read: .html or .md")
+    report.add_argument("file", metavar="FILE", help="a session file")
     report.add_argument("-o", "--output", metavar="OUT", required=True, help="the page to write, .html or .md")
     report.add_argument("--settings", help="not used here; every verb takes it")
-    diff = acts.add_parser("diff", help="compare the outcomes of the same requests in two sessions")
-    diff.add_argument("file", metavar="A")
-    diff.add_argument("other", metavar="B")
+    diff = _add(acts, "session diff", "compare the outcomes of the same requests in two sessions")
+    diff.add_argument("file", metavar="A", help="a session file")
+    diff.add_argument("other", metavar="B", help="another one")
     _model_map(diff)
     _output(diff)
-    recent = acts.add_parser("recent", help="the sessions recorded here, the latest first")
+    recent = _add(acts, "session recent", "list the sessions recorded here, the latest first")
     recent.add_argument("--top", type=int, default=RECENT, metavar="N", help=f"how many (default {RECENT})")
     _output(recent)
+
+
+def _add(verbs: Any, name: str, said: str) -> ArgumentParser:
+    """Add the parser of a verb: `said` is its help, with examples at the end."""
+    examples = [(f"{name} {words}", what) for words, what in _EXAMPLES[name]]
+    parser: ArgumentParser = verbs.add_parser(
+        name.split()[-1], help=said, description=f"{said[0].upper()}{said[1:]}.",
+        epilog=examples_text(examples), formatter_class=RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    return parser
 
 
 def _model_map(parser: ArgumentParser) -> None:

@@ -11,12 +11,16 @@ import msgspec
 
 from explorer.base.records.models import ModelInfo
 from explorer.base.records.record import Request
+from explorer.base.records.tokens import INDICATORS
+from explorer.base.templates import TEMPLATES
 from explorer.base.token_ids import parse_ids
 from explorer.settings import Settings
 from explorer.specs.blocks import Block
 
 Row = dict[str, Any]
-FROM_FILE = "the tokens of a file: ids and ranges, or an export (.csv, .jsonl) with a column token_id"
+INDICATOR_LIST = ", ".join(INDICATORS)
+TEMPLATE_LIST = f"{', '.join(template.name for template in TEMPLATES)}, or one of the settings"
+"""What helps say of the names that can be given."""
 MOST_CHARACTERS = 1 << 26
 """Read of a file with token ids."""
 
@@ -84,9 +88,14 @@ def add_token_options(group: Any) -> None:
         metavar="TEXT",
         help="a token by its exact text, leading space included; may be repeated",
     )
+    add_tokens_from(group, "token_id")
+
+
+def add_tokens_from(group: Any, dest: str) -> None:
+    """`--tokens-from`, which gives ids to the attribute `dest`."""
     group.add_argument(
-        "--tokens-from", dest="token_id", type=ids_in_file, metavar="FILE",
-        help=FROM_FILE,
+        "--tokens-from", dest=dest, type=ids_in_file, metavar="FILE",
+        help="the tokens of a file: ids and ranges, or an export (.csv, .jsonl) with a column token_id",
     )  # fmt: skip
 
 

@@ -25,7 +25,17 @@ from explorer.base.records.plain import to_plain
 from explorer.base.records.tokens import INDICATORS
 from explorer.base.templates import find_template
 from explorer.settings import Settings
-from explorer.specs.command_line import Asked, Row, Verb, at_least_none, ids, names, whole
+from explorer.specs.command_line import (
+    INDICATOR_LIST,
+    TEMPLATE_LIST,
+    Asked,
+    Row,
+    Verb,
+    at_least_none,
+    ids,
+    names,
+    whole,
+)
 from explorer.specs.comparing.agreement import Agreement, Comparison, compare_plainly
 from explorer.specs.lineage_blocks import blocks, describe, summarise
 from explorer.specs.lineage_tables import COLUMNS, published_rows, read_published
@@ -57,13 +67,17 @@ def _arguments(parser: ArgumentParser) -> None:
                         help="tokens of the first base; else --count that were never trained are taken")  # fmt: skip
     parser.add_argument("--count", type=whole, default=CHOSEN, help=f"how many tokens to take (default {CHOSEN})")
     parser.add_argument("--indicator", choices=INDICATORS, default="", metavar="NAME",
-                        help="take the ordinary tokens with its least values; the gate judges them")  # fmt: skip
+                        help=f"take the ordinary tokens of least value: {INDICATOR_LIST}")  # fmt: skip
     parser.add_argument(
-        "--prompts", type=names, default=PROMPTS, metavar="NAMES", help=f"templates (default {','.join(PROMPTS)})"
+        "--prompts",
+        type=names,
+        default=PROMPTS,
+        metavar="NAMES",
+        help=f"comma-separated: {TEMPLATE_LIST} (default {','.join(PROMPTS)})",
     )
     parser.add_argument("--chat", action="store_true", help="ask children in their chat format, where they have one")
     parser.add_argument("--samples", type=at_least_none, default=0, metavar="N",
-                        help="also N replies of a child and what it is related to, grouped by first token")  # fmt: skip
+                        help="also N replies of a child and what it is related to, by first token (default 0)")  # fmt: skip
     parser.add_argument("--encoder", metavar="DIR",
                         help="a sentence-transformers model: group replies of a phrase or more by meaning")  # fmt: skip
     parser.add_argument("--alpha", type=float, default=ALPHA, help=f"family-wise error rate (default {ALPHA:g})")

@@ -14,7 +14,7 @@ from explorer.base.records.tokens import TokenRef, TokenRow, bare_row
 from explorer.base.templates import SLOT, find_template
 from explorer.base.text import visible
 from explorer.specs.blocks import Block, Quote, Table, Words, count, prose, token_text
-from explorer.specs.command_line import Asked, Row, Verb, add_token, positive
+from explorer.specs.command_line import TEMPLATE_LIST, Asked, Row, Verb, add_token, positive
 from explorer.specs.spec import Spec, Tab
 
 # ── in words ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -135,7 +135,7 @@ def _arguments(parser: ArgumentParser) -> None:
     add_token(parser, required=False)
     form = parser.add_mutually_exclusive_group(required=True)
     form.add_argument("--prompt", metavar="TEXT", help=f"free text; {SLOT} in it is the token")
-    form.add_argument("--template", metavar="NAME", help="a template by name, with --token-id or --token")
+    form.add_argument("--template", metavar="NAME", help=f"{TEMPLATE_LIST}; with a token")
     parser.add_argument("--target", action="append", default=[], metavar="TEXT", help="a target; may be repeated")
     parser.add_argument(
         "--top", type=positive, metavar="K", help="also the first model's K likeliest tokens (10 without --target)"

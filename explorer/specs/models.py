@@ -145,6 +145,7 @@ SPECS = (
             name="models",
             help="list the models that can be loaded without the network",
             sources="0",
+            examples=(("--json", "the zoo, the servers of the settings and the hub's cache, an object a line"),),
             requests=lambda asked: [ListModels()],
         ),
         json_rows=_catalogue_json,

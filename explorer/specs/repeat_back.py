@@ -17,12 +17,14 @@ from explorer.base.shares import count_said, format_said
 from explorer.base.templates import SLOT, Template, check_template, find_template
 from explorer.settings import Settings
 from explorer.specs.blocks import Block, Quote, Table, Words, count, prose, token_text
-from explorer.specs.command_line import Asked, Row, Verb, add_token, at_least_none, positive, temperature
+from explorer.specs.command_line import TEMPLATE_LIST, Asked, Row, Verb, add_token, at_least_none, positive, temperature
 from explorer.specs.comparing.samples import compare_replies, find_contradiction
 from explorer.specs.spec import Spec, Tab
 
 USUAL_TEMPERATURE = 0.7
 """Of several samples, where none is given."""
+USUAL = "repeat-1"
+"""The template, likewise."""
 
 # ── in words ──────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -127,7 +129,7 @@ def stands_beside(earlier: RepeatBack, outcome: Any, later: RepeatBack) -> bool:
 def _arguments(parser: ArgumentParser) -> None:
     add_token(parser, required=True)
     form = parser.add_mutually_exclusive_group()
-    form.add_argument("--template", default="repeat-1", metavar="NAME", help="a template by name (default repeat-1)")
+    form.add_argument("--template", default=USUAL, metavar="NAME", help=f"{TEMPLATE_LIST} (default {USUAL})")
     form.add_argument("--template-text", metavar="TEXT", help=f"a template of your own, with {SLOT} in it")
     parser.add_argument("--samples", type=positive, metavar="K", help="replies (default 1)", default=1)
     parser.add_argument(

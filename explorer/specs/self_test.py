@@ -100,6 +100,10 @@ SPECS = (
             arguments=add_lists,
             help="score this program against published lists, or against the zoo's ground truth",
             requests=_requests,
+            examples=(
+                ("zoo:mynah", "the definitions against what is known of the zoo's model"),
+                ("openai-community/gpt2 --list gpt2.jsonl.gz", "a model against its published list"),
+            ),
         ),
         json_rows=_json_rows,
     ),

@@ -21,7 +21,7 @@ from explorer.base.records.verification import (
     Verify,
 )
 from explorer.specs.blocks import count, prose, token_text
-from explorer.specs.command_line import FROM_FILE, Asked, Row, Verb, ids, ids_in_file, names, percent, positive
+from explorer.specs.command_line import INDICATOR_LIST, Asked, Row, Verb, add_tokens_from, ids, names, percent, positive
 from explorer.specs.comparing.findings import compare_evidence, compare_findings
 from explorer.specs.spec import Live, Spec, Tab
 from explorer.specs.token_lists import add_lists
@@ -125,10 +125,15 @@ def _arguments(parser: ArgumentParser) -> None:
     which.add_argument("--all", action="store_true", help="all but padding, special, reference tokens (default)")
     which.add_argument("--top-percent", type=percent, metavar="P", help="the P %% of ok tokens lowest by the indicator")
     which.add_argument("--token-ids", type=ids, metavar="IDS", help="these ids and ranges: 5,9-12")
-    which.add_argument("--tokens-from", dest="token_ids", type=ids_in_file, metavar="FILE", help=FROM_FILE)
-    parser.add_argument("--where", default="", metavar="FILTER", help="only tokens that pass it, as in the filter box")
+    add_tokens_from(which, "token_ids")
+    parser.add_argument("--where", default="", metavar="FILTER", help="only tokens that pass: 'len:>3 -cat:special'")
     add_lists(parser)
-    parser.add_argument("--indicator", default="", metavar="NAME", help="the indicator that orders the tokens")
+    parser.add_argument(
+        "--indicator",
+        default="",
+        metavar="NAME",
+        help=f"what orders the tokens (default: as in tokens): {INDICATOR_LIST}",
+    )
     parser.add_argument(
         "--definitions", type=names, default=(), metavar="NAMES",
         help=f"comma-separated: {', '.join(NAMED_DEFINITIONS)}, geometric:INDICATOR, all "

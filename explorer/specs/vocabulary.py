@@ -10,7 +10,7 @@ from explorer.base.records.plain import to_plain
 from explorer.base.records.tokens import CATEGORIES, INDICATORS, TokenRow
 from explorer.base.records.vocabulary import RankedTokens, RankTokens, ReadVocabulary, VocabularyColumns
 from explorer.specs.blocks import Block, Table, Words, count, number, prose, token_text
-from explorer.specs.command_line import Asked, Row, Verb, ids, positive
+from explorer.specs.command_line import INDICATOR_LIST, Asked, Row, Verb, ids, positive
 from explorer.specs.comparing.rankings import ask_ranking_again, compare_rankings
 from explorer.specs.spec import Spec, Tab
 from explorer.specs.token_lists import add_lists
@@ -88,13 +88,13 @@ def _arguments(parser: ArgumentParser) -> None:
         "--sort",
         default="",
         metavar="NAME",
-        help=f"id, token, category, bytes, or an indicator: {', '.join(INDICATORS)}",
+        help=f"id, token, category, bytes, or an indicator: {INDICATOR_LIST} (default: by a rule that is printed)",
     )
     parser.add_argument("--descending", action="store_true", help="the highest first")
     parser.add_argument("--top", type=positive, default=50, metavar="N", help="how many rows (default 50)")
     parser.add_argument("--filter", default="", metavar="RE", help="a regular expression on the token's text")
-    parser.add_argument("--where", default="", metavar="FILTER", help="a filter as in the explorer's filter box")
-    parser.add_argument("--category", choices=CATEGORIES)
+    parser.add_argument("--where", default="", metavar="FILTER", help="a filter: 'cat:ok pct:input_norm<2'")
+    parser.add_argument("--category", choices=CATEGORIES, help="only tokens of one category")
     add_lists(parser)
     parser.add_argument("--unused-ids", type=ids, metavar="IDS", help="ids of the reference tokens: 5,9-12")
 

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import shutil
 import subprocess
 import sys
+from argparse import ArgumentParser, _SubParsersAction
 from pathlib import Path
 
 import pytest
 
 from explorer import cli
 from explorer.base.numbers import align_decimals
+from explorer.base.records.tokens import INDICATORS
+from explorer.base.templates import TEMPLATES
 from explorer.headless.completion import completion_of
 from explorer.headless.parsers import explorer_parser, verb_parser
 from explorer.headless.session_verbs import session_parser
 from explorer.specs.registry import REGISTRY
+from explorer.specs.verification import NAMED_DEFINITIONS
 from tests.direct_client import Run
 
 
@@ -150,16 +156,60 @@ def test_quiet_leaves_remarks_out(run: Run) -> None:
     assert run(*words, "--quiet")[2] == ""
 
 
-def test_every_verb_has_examples_that_its_parser_takes() -> None:
-    import shlex
+VERBS = {spec.verb.name: verb_parser(spec.verb) for spec in REGISTRY.verbs() if spec.verb is not None}
+SESSION_VERBS = ("replay", "session", "session schema", "session report", "session diff", "session recent")
 
-    from explorer.headless.parsers import verb_parser
 
-    for spec in REGISTRY.verbs():
-        if spec.verb is not None and spec.verb.name not in ("models", "selftest"):
-            assert spec.verb.examples, spec.verb.name
-            for words, _ in spec.verb.examples:
-                verb_parser(spec.verb).parse_args(shlex.split(words))
+def parsers() -> dict[str, ArgumentParser]:
+    """Every parser by the words that come before its own; of the explorer itself there are none."""
+    found = {"": explorer_parser(), **VERBS}
+    for name in SESSION_VERBS:
+        parser = session_parser()
+        for word in name.split():
+            acts = next(action for action in parser._actions if isinstance(action, _SubParsersAction))
+            parser = acts.choices[word]
+        found[name] = parser
+    return found
+
+
+@pytest.mark.parametrize("name", parsers())
+def test_every_help_has_examples_and_they_are_understood(name: str) -> None:
+    said = parsers()[name].format_help().partition("examples:\n")[2]
+    commands = [shlex.split(line)[1:] for line in said.splitlines() if line.startswith("  glitch-explore")]
+    assert commands
+    for words in commands:
+        assert words[: len(name.split())] == name.split()
+        if name in VERBS:
+            VERBS[name].parse_args(words[1:])
+        elif name:
+            session_parser().parse_args(words[: words.index(">")] if ">" in words else words)
+        else:
+            explorer_parser().parse_args(words)
+
+
+@pytest.mark.parametrize("name", parsers())
+def test_every_help_fits_80_columns_and_tells_each_option_with_its_default(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    parser = parsers()[name]
+    assert max(map(len, parser.format_help().partition("\n\n")[2].partition("examples:")[0].splitlines())) <= 80
+    for action in parser._actions:
+        assert action.help or isinstance(action, _SubParsersAction), action
+        if type(action.default) in (int, float):
+            assert re.search(rf"default {action.default:g}\b", action.help or ""), action
+
+
+def test_helps_list_indicators_templates_and_definitions() -> None:
+    helps = {name: " ".join(parser.format_help().split()) for name, parser in VERBS.items()}
+    for name, listed in (
+        *(("repeat", template.name) for template in TEMPLATES),
+        *(("logprobs", template.name) for template in TEMPLATES),
+        *((verb, indicator) for verb in ("tokens", "verify", "lineage") for indicator in INDICATORS),
+        *(("verify", definition) for definition in (*NAMED_DEFINITIONS, "geometric:INDICATOR")),
+    ):
+        assert listed in helps[name].replace("- ", "-"), (name, listed)
+    assert "speakability" in NAMED_DEFINITIONS
 
 
 def test_completion_and_manual_name_every_verb(tmp_path: Path) -> None:

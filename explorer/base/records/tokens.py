@@ -48,8 +48,8 @@ LABELS = {
     "unused_l2_distance": "unused-l2",
     "output_bias": "bias",
 }
-"""What a screen calls the indicators (`base.indicator_names`); filters take both. Command line, exports and palette give
-the names in full."""
+"""What a screen calls the indicators (`base.indicator_names`); filters take both. Command line, exports and palette
+have the names in full."""
 
 
 class TokenRef(Record, kw_only=True):
