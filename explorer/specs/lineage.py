@@ -77,7 +77,7 @@ def _arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--chat", action="store_true", help="ask children in their chat format, where they have one")
     parser.add_argument("--samples", type=at_least_none, default=0, metavar="N",
-                        help="also N replies of a child and what it is related to, by first token (default 0)")  # fmt: skip
+                        help="also N replies of a child and of its base, by first token (default 0)")  # fmt: skip
     parser.add_argument("--encoder", metavar="DIR",
                         help="a sentence-transformers model: group replies of a phrase or more by meaning")  # fmt: skip
     parser.add_argument("--alpha", type=float, default=ALPHA, help=f"family-wise error rate (default {ALPHA:g})")
