@@ -162,7 +162,7 @@ SESSION_VERBS = ("replay", "session", "session schema", "session report", "sessi
 
 def parsers() -> dict[str, ArgumentParser]:
     """Every parser by the words that come before its own; of the explorer itself there are none."""
-    found = {"": explorer_parser(), **VERBS}
+    found: dict[str, ArgumentParser] = {"": explorer_parser(), **VERBS}
     for name in SESSION_VERBS:
         parser = session_parser()
         for word in name.split():
