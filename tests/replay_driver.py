@@ -19,7 +19,7 @@ from tests.app_driver import on_screen, settled, until
 async def replaying(
     path: Path, size: tuple[int, int] = (120, 40), settings: Settings | None = None
 ) -> AsyncIterator[tuple[ReplayApp, Pilot[None]]]:
-    """The replay at its first step, the whole file read."""
+    """The replay at the step that it opens at, the whole file read."""
     app = ReplayApp(SessionFile(path), settings or Settings())
     async with on_screen(app, size) as pilot:
         await until(

@@ -18,7 +18,7 @@ from textual.widgets import Tabs
 from explorer.base.errors import ExplorerError
 from explorer.base.records.inspect import InspectToken
 from explorer.base.records.logprobs import ReadLogprobs
-from explorer.base.records.models import LoadModel
+from explorer.base.records.models import LoadModel, ModelLoaded
 from explorer.base.records.neighbours import FindNeighbours
 from explorer.base.records.notes import MarkToken, Noted, WriteNote
 from explorer.base.records.record import Request
@@ -43,7 +43,7 @@ from explorer.tui.shell.openings import OpenLive
 from tests.app_driver import SIZES, asked, on_screen, running, screen_text, settled, steps, until
 from tests.measuring import STALL, bursts, fastest, fastest_of
 from tests.replay_driver import at, rendered, replaying
-from tests.sessions.example_sessions import HOSTILE, Exchange, exchanges, write_large_session, write_session
+from tests.sessions.example_sessions import HOSTILE, Exchange, exchanges, info, write_large_session, write_session
 
 SAMPLES = [listed.path for listed in sample_sessions()]
 
@@ -158,6 +158,8 @@ async def test_flags_and_marks_of_a_replayed_table_are_those_of_the_live_one(eng
 @pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.stem)
 async def test_a_sample_replays_from_end_to_end(path: Path, size: tuple[int, int]) -> None:
     async with replaying(path, size) as (app, pilot):
+        await pilot.press("less_than_sign")
+        await until(pilot, partial(is_at, app, 0))
         for position in range(1, len(app.session)):
             await pilot.press("full_stop")
             await until(pilot, partial(is_at, app, position))
@@ -195,9 +197,9 @@ def noted(tmp_path: Path) -> Path:
 async def test_steps_jumps_and_searches_go_where_they_say(noted: Path) -> None:
     async with replaying(noted) as (app, pilot):
         last = len(app.session) - 1
-        assert app.current.position == 0
+        assert app.current.position == 1, "the first step loads a model"
         await pilot.press("full_stop", "full_stop", "comma")
-        await until(pilot, lambda: app.current.position == 1)
+        await until(pilot, lambda: app.current.position == 2)
         await pilot.press("greater_than_sign")
         await until(pilot, lambda: app.current.position == last)
         await pilot.press("less_than_sign")
@@ -249,13 +251,14 @@ async def test_only_this_token_and_only_this_model_pass_the_others_over(engine: 
 
 async def test_the_arrows_step_in_lists_and_stay_with_tables_of_columns(noted: Path) -> None:
     async with replaying(noted) as (app, pilot):
+        assert app.current.position == 1
         await pilot.press("5", "right")
-        await until(pilot, lambda: app.current.position == 1)
+        await until(pilot, lambda: app.current.position == 2)
         await pilot.press("left")
-        await until(pilot, lambda: app.current.position == 0)
+        await until(pilot, lambda: app.current.position == 1)
         await pilot.press("1", "right")
         await settled(pilot)
-        assert app.current.position == 0
+        assert app.current.position == 1
 
 
 async def test_playing_goes_to_the_end_and_stops(noted: Path) -> None:
@@ -263,9 +266,39 @@ async def test_playing_goes_to_the_end_and_stops(noted: Path) -> None:
         for _ in range(8):
             await pilot.press("plus")
         assert app.current.speed == 64
-        assert app.current.position == 0
+        assert app.current.position == 1, "it plays on from the step that it opened at"
         await pilot.press("space")  # a short session may be over before the next look
         await until(pilot, lambda: app.current.position == len(app.session) - 1 and not app.current.playing)
+
+
+def loading(name: str) -> Exchange:
+    return LoadModel(source=f"zoo:{name}"), ModelLoaded(info=info(name))
+
+
+async def test_a_replay_opens_at_its_first_table_with_the_models_loaded_and_goes_back_to_its_first_step(
+    tmp_path: Path,
+) -> None:
+    first: list[Exchange] = [loading("mynah"), (WriteNote(text="what this is"), Noted()), loading("starling")]
+    path = write_session(tmp_path / "s.jsonl", [*first, *exchanges()[1:]])
+    async with replaying(path) as (app, pilot):
+        screen = screen_text(app)
+        assert app.current.position == 3
+        assert f"step 4/{len(app.session)}" in screen
+        assert {"mynah", "starling"} == {each.info.name for each in app.current.situation.loaded}
+        assert app.workspace.token_pane.table.display
+        assert "N what this is" in screen, "a note on what was passed over"
+        await pilot.press("less_than_sign")
+        await until(pilot, lambda: app.current.position == 0)
+        await settled(pilot)
+        assert not app.workspace.token_pane.table.display
+        assert "Up to here the session holds no view" in screen_text(app)
+
+
+@pytest.mark.parametrize("exchanges", [[loading("mynah"), loading("starling")], [(WriteNote(text="x"), Noted())]])
+async def test_a_session_that_shows_nothing_opens_at_its_first_step(tmp_path: Path, exchanges: list[Exchange]) -> None:
+    async with replaying(write_session(tmp_path / "s.jsonl", exchanges)) as (app, _):
+        assert app.current.position == 0
+        assert f"step 1/{len(exchanges)}" in screen_text(app)
 
 
 def test_the_recorded_pace_is_kept_and_long_pauses_are_cut() -> None:

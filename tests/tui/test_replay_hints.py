@@ -13,7 +13,7 @@ from explorer.tui.shell.tabs import in_row
 from explorer.tui.widgets.form_status import FormStatus
 from explorer.tui.widgets.key_line import Hint, KeyLine
 from explorer.tui.widgets.prompt_area import PromptArea
-from tests.replay_driver import rendered, replaying
+from tests.replay_driver import at, rendered, replaying
 from tests.tui.snapshot_samples import write_tour
 
 
@@ -46,6 +46,7 @@ async def test_the_last_line_of_a_replay_names_no_key_that_asks(tmp_path: Path) 
 
 async def test_empty_panes_and_forms_of_a_replay_name_no_key_that_asks(tmp_path: Path) -> None:
     async with replaying(write_tour(tmp_path / "tour.jsonl")) as (app, pilot):
+        await at(app, pilot, 0)
         for tab in in_row(app.workspace.tabs):
             if tab.name in ("tokens", "session"):
                 continue

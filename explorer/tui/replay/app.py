@@ -94,9 +94,9 @@ def _leaves_arrows(focused: Widget | None) -> bool:
 
 
 async def _begin(app: ReplayApp) -> None:
-    """Open the panes and show the first step, then read the rest of the file."""
+    """Open the panes and show the step that it opens at, then read the rest of the file."""
     await open_panes(app)
-    app.current.begin()
+    await app.current.begin()
     app.current.show()
     hear_commands(app)
     if app.ending.then is not None:

@@ -5,7 +5,7 @@ The panes are given the selection and the steps as they had them (`situation.py`
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 
@@ -22,7 +22,7 @@ from explorer.tui.replay.chosen_steps import ChosenSteps
 from explorer.tui.replay.foot import Place, ReplayFoot
 from explorer.tui.replay.reading import Reading
 from explorer.tui.replay.restore import show_situation
-from explorer.tui.replay.situation import Situation
+from explorer.tui.replay.situation import Situation, is_shown
 from explorer.tui.shell.guarded import run_guarded
 from explorer.tui.shell.messages import Selection
 from explorer.tui.shell.stage import Stage
@@ -47,21 +47,23 @@ class CurrentStep:
         """The token that the table's cursor was put on, and not by the user."""
         self._listed: Sequence[Step] = ()
 
-    def begin(self) -> None:
-        """Show the screen of a session of which no step has been shown yet, and then its first step."""
+    async def begin(self) -> None:
+        """Show the screen of a session of which no step has been shown yet, and then the first step that puts something
+        on it, with the notes of the steps passed over: before that models are loaded."""
         workspace = self._stage.workspace
         workspace.token_pane.empty_hint = NO_VIEW
         workspace.token_pane.clear()
         workspace.session_pane.set_file(self._reading.session.path)
         self.list_steps()
         workspace.show_tab("tokens")
-        self._reading.read_first()
-        if len(self._reading.session):
-            self.go_to(0)
+        position = await self._reading.read_opening()
+        if position is not None:
+            self.go_to(position)
+            self._show_notes(range(position + 1))
 
     def go_to(self, position: int) -> None:
         """Show the situation after the step at `position`, which has been read."""
-        stage, session = self._stage, self._reading.session
+        stage = self._stage
         self.position = position
         self.situation = self._reading.situations.at(position)
         stage.selection = self.situation.selection
@@ -73,7 +75,7 @@ class CurrentStep:
         self.shown_token = show_situation(stage, self.situation)
         self._show_tab(position)
         self._point_at(position)
-        stage.query_one(ReplayFoot).show_notes(self._notes(session[position]))
+        self._show_notes((position,))
         self.show()
 
     def jump(self, position: int) -> None:
@@ -132,6 +134,11 @@ class CurrentStep:
         if place is not None and stage.query_one("#tabs", Tabs).active != "session":
             stage.workspace.show_tab(stage.workspace.tab_of(self._reading.session[place].request))
 
+    def _show_notes(self, positions: Iterable[int]) -> None:
+        session = self._reading.session
+        notes = [note for position in positions for note in self._notes(session[position])]
+        self._stage.query_one(ReplayFoot).show_notes(tuple(dict.fromkeys(notes)))
+
     def _notes(self, step: Step) -> tuple[WriteNote, ...]:
         if is_damaged(step):
             return ()  # its number is a guess: notes on the step of that number are about another
@@ -169,5 +176,4 @@ def _at_tab(kind: str) -> bool:
 
 def _at_table_or_tab(kind: str) -> bool:
     """Likewise, or made at the token table, which a narrow screen shows alone."""
-    spec = REGISTRY.of_kind(kind)
-    return spec is not None and (spec.tab is not None or kind == MarkToken.__name__)
+    return is_shown(kind) or kind == MarkToken.__name__

@@ -30,10 +30,19 @@ class Reading:
         """Whether the whole file has been read."""
         return self.index.complete and len(self.situations) == len(self.index)
 
-    def read_first(self) -> None:
-        """Read the first slice."""
+    def read_slice(self) -> None:
+        """Read a slice."""
         self.index.index_more(SLICE)
         self.situations.take_in()
+
+    async def read_opening(self) -> int | None:
+        """Read as far as the first step that a pane shows something of; its position, or that of the first step where
+        no pane does; None: there are no steps."""
+        self.read_slice()
+        while (shown := self.situations.first_shown()) is None and not self.is_complete:
+            await asyncio.sleep(SLICE / 3)
+            self.read_slice()
+        return shown if shown is not None or not len(self.session) else 0
 
     async def read_on(self, tell: Callable[[], None]) -> None:
         """Read the rest; `tell` is called now and then meanwhile."""

@@ -82,6 +82,10 @@ class Situations:
         ]
         return max(places, default=None)
 
+    def first_shown(self) -> int | None:
+        """The first step that a pane shows something of: a token table, an answer."""
+        return min((found[0] for kind, found in self._kinds.items() if is_shown(kind)), default=None)
+
     def _note_load(self, position: int) -> None:
         step = self.index.session[position]
         before = self._rosters[-1][1] if self._rosters else ()
@@ -104,8 +108,7 @@ class Situations:
         model = selection.model
         showing = {}
         for kind in self._kinds:
-            spec = REGISTRY.of_kind(kind)
-            if spec is None or spec.tab is None:
+            if (spec := REGISTRY.of_kind(kind)) is None or not is_shown(kind):
                 continue
             of = model.name if model is not None and spec.holds_indicators else ""
             if (last := self._last(kind, position, of)) is not None:
@@ -214,6 +217,12 @@ class Situations:
 
     def _is_own(self, place: int, model: ModelInfo) -> bool:
         return model.name in self.index.fact(place).models
+
+
+def is_shown(kind: str) -> bool:
+    """Whether a pane shows the outcomes of such requests."""
+    spec = REGISTRY.of_kind(kind)
+    return spec is not None and spec.tab is not None
 
 
 def _selects(spec: Spec[Any, Any]) -> bool:
