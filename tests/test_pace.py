@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import time
 
+import msgspec
 import pytest
 
 from explorer.base.pace import describe_pace, find_pace, format_duration, format_rate
@@ -46,6 +47,23 @@ def test_what_the_engine_measured_goes_first() -> None:
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True
+
+
+def test_what_is_waited_for_is_told_and_the_rest_stays() -> None:
+    out = Terminal()
+    line = ProgressLine(out)
+    wait = Progress(done=0, total=0, what="", waits="waiting 10 of 60 s for lab")
+    line.tell(wait)
+    line.tell(msgspec.structs.replace(wait, waits=""))
+    counted = Progress(done=3, total=8, what="tokens verified", rate=1.0)
+    for part in (counted, wait, msgspec.structs.replace(counted, done=4)):
+        line.tell(part)
+    assert [each.removesuffix("\x1b[K") for each in out.getvalue().split("\r")] == [
+        "", "waiting 10 of 60 s for lab", "", "3 of 8 tokens verified, 1/s",
+        "waiting 10 of 60 s for lab, 3 of 8 tokens verified, 1/s", "4 of 8 tokens verified, 1/s",
+    ]  # fmt: skip
+    assert line.reached is not None
+    assert line.reached.done == 4
 
 
 def test_off_a_terminal_there_is_a_line_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+import msgspec
+
 from explorer.base.records.record import Progress
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
@@ -23,6 +25,22 @@ class CountClock:
         if part.done < self._done:
             self.since = self._heard
         self._done, self._heard = part.done, time.monotonic()
+
+
+def known_now(before: Progress | None, part: Progress) -> Progress:
+    """How far a request is after `part`: one that only says what is waited for leaves the rest as it was."""
+    if part.what or before is None:
+        return part
+    return msgspec.structs.replace(before, waits=part.waits)
+
+
+def count_words(part: Progress) -> str:
+    """`7 of 24 tokens verified`; where nothing is counted, what is done, in words; what is waited for goes first."""
+    if part.total:
+        counted = f"{part.done:,} of {part.total:,} {part.what}"
+    else:
+        counted = f"{part.done:,} {part.what}" if part.done else part.what
+    return ", ".join(filter(None, (part.waits, counted)))
 
 
 def find_pace(part: Progress, elapsed: float = 0.0) -> tuple[float, float | None]:

@@ -39,6 +39,9 @@ class Server(Record, kw_only=True, omit_defaults=True):
     """The environment variable, on the engine's machine, that holds the key; empty: none is sent."""
     at_once: Annotated[int, msgspec.Meta(ge=1, le=256)] = 4
     """Requests in flight."""
+    timeout: Annotated[float, msgspec.Meta(ge=1, le=3600)] = 60.0
+    """Seconds without a byte of an answer after which it is asked again or elsewhere; a whole answer may take five
+    times as long."""
     price_in: Annotated[float, msgspec.Meta(ge=0)] = 0.0
     """Price of a million prompt tokens."""
     price_out: Annotated[float, msgspec.Meta(ge=0)] = 0.0
@@ -64,6 +67,11 @@ class Server(Record, kw_only=True, omit_defaults=True):
     def short_name(self) -> str:
         """A name to call its model by."""
         return self.name or self.model.rstrip("/").rsplit("/", 1)[-1] or f"{self.kind}-{self.place.replace(':', '-')}"
+
+    @property
+    def called(self) -> str:
+        """What a user calls it: its name in the settings, else where it is."""
+        return self.name or f"the server at {self.place}"
 
     @property
     def is_loopback(self) -> bool:

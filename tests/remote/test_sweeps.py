@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import time
 from collections.abc import Iterator
 from itertools import chain, islice
 from pathlib import Path
@@ -21,7 +22,7 @@ from explorer.engine.control import Control
 from explorer.engine.handlers import Engine
 from explorer.engine.models.errors import ModelError
 from explorer.engine.models.local import LocalModel
-from explorer.engine.models.remote import shared
+from explorer.engine.models.remote import shared, waiting
 from explorer.engine.models.remote.pace import ANSWERS_TO_RAISE, Pace
 from tests.remote.conftest import LlamaProcess
 from tests.remote.engines import MINER, answer, ask, load
@@ -219,6 +220,34 @@ def test_a_server_that_dies_hands_its_batch_to_the_others(
     assert f"{place} takes part again" in (part.what for part in said)
     assert not result.notes, "it was back before the end"
     assert (verdicts(engine, request) != NOT_ASKED).all()
+
+
+def test_a_server_that_hangs_is_told_and_its_batch_goes_to_the_others(
+    engine: Engine, vllm: FakeVllm, other: FakeVllm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting, "TELLS_FROM", 0.2)
+    load(engine, vllm.url, also=(other.url,), at_once=1, timeout=1.0, name="lab")
+    vllm.faults.extend(["", "", "", "hang"])
+    said: list[Any] = []
+    began = time.monotonic()
+    request = msgspec.structs.replace(MINER, model="lab", token_ids=tuple(range(300, 428)))
+    result = _through(engine, request, said)
+    assert isinstance(result, VerificationResult)
+    assert time.monotonic() - began < 10, "it is waited for once"
+    (note,) = result.notes
+    assert note == f"{vllm.url.removeprefix('http://')} takes no part: does not answer: no answer in 1 s, once"
+    assert (verdicts(engine, request, "lab") != NOT_ASKED).all()
+    assert [part.waits for part in said if not part.what] == ["waiting 0 of 1 s for lab", ""]
+
+
+def test_a_server_alone_is_waited_for_three_times(engine: Engine, vllm: FakeVllm) -> None:
+    load(engine, vllm.url, at_once=1, timeout=1.0)
+    vllm.faults.extend(["", "", "", "", *["hang"] * 9])
+    request = msgspec.structs.replace(MINER, token_ids=tuple(range(300, 364)))
+    with pytest.raises(ModelError, match=r"does not answer: no answer in 1 s, 3 times") as failed:
+        ask(engine, request)
+    assert "given 1 s: `timeout` in [[servers]]" in failed.value.hint
+    assert (verdicts(engine, request) != NOT_ASKED).sum() == 32, "what was answered is kept"
 
 
 def _through(engine: Engine, request: Verify, said: list[Any]) -> Any:

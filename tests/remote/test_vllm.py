@@ -177,7 +177,7 @@ def test_a_wait_is_told(engine: Engine, vllm: FakeVllm, monkeypatch: pytest.Monk
     vllm.faults.append("busy 0.25")
     parts, answer = through_queue(engine, REPEAT)
     assert isinstance(answer, RepeatBackResult)
-    waits = [part.what for part in parts if isinstance(part, Progress) and part.what.startswith("waiting")]
+    waits = [part.waits for part in parts if isinstance(part, Progress) and part.waits]
     assert waits == [f"waiting 0 s for the server at {vllm.url.removeprefix('http://')}: it answered 429"]
 
 

@@ -98,3 +98,6 @@ class Progress(Record, kw_only=True, tag_field="kind", tag=True):
     """Of those done, how many were on disk: they cost no time, and count in no rate."""
     note: str = ""
     """How it is worked on, in words: 'float32, 2 threads'."""
+    waits: str = ""
+    """What it waits for now, in words: 'waiting 10 of 60 s for lab'; with `what` empty, it is said that it no longer
+    does."""

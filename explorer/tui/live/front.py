@@ -84,7 +84,9 @@ class LiveFront:
             self.bar.clear_running()
             self.bar.set_waiting(0)
             return
-        self.bar.set_running(describe_on_screen(current.pending.request), current.progress, current.clock.since)
+        waits = current.progress.waits if current.progress is not None else ""
+        text = f"{waits}; esc cancels" if waits else describe_on_screen(current.pending.request)
+        self.bar.set_running(text, current.progress, current.clock.since)
         self.bar.set_waiting(len(runs.running) - 1)
 
 

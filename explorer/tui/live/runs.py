@@ -9,7 +9,7 @@ from typing import Protocol
 
 import msgspec
 
-from explorer.base.pace import CountClock
+from explorer.base.pace import CountClock, known_now
 from explorer.base.records.record import Progress, Request
 from explorer.base.records.unions import AnyPart, AnyRequest, Cancelled, Step
 from explorer.pipe.client import Answered as EngineAnswer
@@ -151,7 +151,7 @@ class Runs:
         if running is None:
             return
         if isinstance(part, Progress):
-            running.progress = part
+            running.progress = part = known_now(running.progress, part)
             running.clock.hear(part)
             self.ears.changed()
         self.ears.shown.show_part(running.pending.request, part)

@@ -9,7 +9,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from explorer.base.errors import ExplorerError
-from explorer.base.pace import describe_pace
+from explorer.base.pace import count_words, describe_pace
 from explorer.base.records.record import Failure, Progress
 from explorer.base.records.unions import AnyPart, AnyRequest, Step
 from explorer.settings import Settings
@@ -92,7 +92,7 @@ def failure_text(failure: Failure) -> str:
 
 def run_progress(part: Progress) -> str:
     """How far a run over many tokens is, in words."""
-    facts = [f"{part.done:,} of {part.total or '?'} {part.what}", describe_pace(part), part.note]
+    facts = [count_words(part), describe_pace(part), part.note]
     return ", ".join(fact for fact in facts if fact) + "; p pauses"
 
 

@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 from textual.content import Content
 from textual.widgets import Static
 
+from explorer.base.pace import count_words
 from explorer.base.records.record import Failure, Progress
 from explorer.base.records.unions import AnyOutcome, AnyPart, AnyRequest, Cancelled, Step
 from explorer.specs.blocks import Block
@@ -50,7 +51,7 @@ class BlocksPane(Pane):
 
     def show_part(self, request: AnyRequest, part: AnyPart) -> None:
         if isinstance(part, Progress):
-            self._say(f"{describe(request)}: {part.done:,} of {part.total or '?'} {part.what}")
+            self._say(f"{describe(request)}: {count_words(part)}")
 
     def show(self, step: Step) -> None:
         """The outcome, or above the earlier one what went wrong."""

@@ -18,22 +18,25 @@ from typing import Any, Protocol, TypeVar
 
 import httpx2
 
-from explorer.base.records.record import Progress
 from explorer.base.servers import Server
-from explorer.engine.control import control_at_work
 from explorer.engine.models.errors import ModelError
 from explorer.engine.models.remote.loop import Loop
 from explorer.engine.models.remote.pace import Pace
+from explorer.engine.models.remote.waiting import Waits, say_waiting
 from explorer.engine.models.remote.words import ServerWords
 from explorer.engine.models.spending import note_request
 
 T = TypeVar("T")
 
-CONNECT_SECONDS, READ_SECONDS, WHOLE_SECONDS = 5.0, 120.0, 600.0
-"""To connect; between two parts of an answer; for a whole answer."""
+CONNECT_SECONDS = 5.0
+WHOLE_ANSWER = 5
+"""How many times `Server.timeout` a whole answer may take, part after part."""
 MOST_BYTES = 1 << 20
 """Of an answer, unless the query expects more."""
-TRIES = 7
+TRIES, TRIES_AMONG_OTHERS = 7, 2
+"""Of a query that is answered by 5xx or a broken connection; among servers of one model the others do the work then."""
+MOST_SILENT = 3
+"""Of a query that is not answered in time; among servers of one model, once."""
 FIRST_WAIT, LONGEST_WAIT = 0.5, 60.0
 """Seconds before the second try, doubled from try to try; and at most, whatever the server asks for."""
 _AGAIN = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
@@ -87,15 +90,16 @@ class Client:
         self.was_interrupted = False
         """Whether a connection broke or was refused since this was last set to False: another model may serve now."""
         headers = {"Accept-Encoding": "identity"} | ({"Authorization": f"Bearer {key}"} if key else {})
-        self.most_breaks = TRIES
-        """Broken connections and missing answers after which a query is given up."""
+        self.is_alone = True
+        """Whether no other server of the model can do its work."""
+        self._waits = Waits(server)
         self.pace = Pace(server.at_once)
         self._http = httpx2.AsyncClient(
             base_url=server.url,
             headers=headers,
             follow_redirects=False,
             trust_env=not server.is_loopback,
-            timeout=httpx2.Timeout(READ_SECONDS, connect=CONNECT_SECONDS, pool=None),
+            timeout=httpx2.Timeout(server.timeout, connect=CONNECT_SECONDS, pool=None),
             limits=httpx2.Limits(max_connections=server.at_once, keepalive_expiry=4.0),
         )
         self._not_before = 0.0
@@ -107,7 +111,7 @@ class Client:
 
     async def ask(self, query: Query) -> bytes:
         """See `Asks`."""
-        wait, last, breaks, tried = FIRST_WAIT, "", 0, 0
+        wait, last, breaks, silent, tried = FIRST_WAIT, "", 0, 0, 0
         for tried in range(TRIES):
             if tried:
                 await self._pause(wait * random.uniform(0.7, 1.0), last)
@@ -116,12 +120,14 @@ class Client:
                 async with self.pace.turn() as begun:
                     if (held := self._not_before - time.monotonic()) > 0:
                         await self._pause(held, "it asked to wait")
-                    async with asyncio.timeout(WHOLE_SECONDS):
-                        status, headers, content = await self._once(query)
+                    with self._waits.waiting():
+                        async with asyncio.timeout(WHOLE_ANSWER * self.server.timeout):
+                            status, headers, content = await self._once(query)
             except (httpx2.TransportError, TimeoutError) as error:
                 self.was_interrupted = True
-                last, breaks = _how_it_failed(error), breaks + 1
-                if breaks >= self.most_breaks:
+                last, breaks = self._how_it_failed(error), breaks + 1
+                silent += _is_silence(error)
+                if self._gives_up(breaks, silent):
                     break
                 continue
             if status == 200:
@@ -134,10 +140,24 @@ class Client:
             if asked is not None:
                 wait = min(asked / 0.7, LONGEST_WAIT)
                 self._not_before = max(self._not_before, time.monotonic() + min(asked, LONGEST_WAIT))
+        patience = f" It is given {self.server.timeout:g} s: `timeout` in [[servers]]." * bool(silent)
+        times = "once" if not tried else f"{tried + 1} times"
         raise ModelError(
-            f"the server at {self.server.place} does not answer: {last}, {tried + 1} times",
-            hint="Look whether it runs; what was answered is kept.",
+            f"the server at {self.server.place} does not answer: {last}, {times}",
+            hint=f"Look whether it runs; what was answered is kept.{patience}",
         )
+
+    def _gives_up(self, breaks: int, silent: int) -> bool:
+        """After so many broken connections and missing answers, the latter also counted alone."""
+        if self.is_alone:
+            return breaks >= TRIES or silent >= MOST_SILENT
+        return breaks >= TRIES_AMONG_OTHERS or silent > 0
+
+    def _how_it_failed(self, error: Exception) -> str:
+        """In words of our own: a library's may hold a URL."""
+        if isinstance(error, httpx2.ConnectTimeout | httpx2.ConnectError):
+            return "no connection"
+        return f"no answer in {self.server.timeout:g} s" if _is_silence(error) else "the connection broke"
 
     async def _once(self, query: Query) -> tuple[int, httpx2.Headers, bytes]:
         """One try: status, headers, and the whole of a content that is not too large."""
@@ -179,11 +199,12 @@ class Client:
 
     async def _pause(self, seconds: float, why: str) -> None:
         """Wait before the next try, and say so where it takes long."""
-        control = control_at_work()
-        if seconds >= _TELLS_FROM and control is not None:
-            what = f"waiting {seconds:.0f} s for the server at {self.server.place}: {why}"
-            control.tell(Progress(done=0, total=0, what=what))
+        told = seconds >= _TELLS_FROM
+        if told:
+            say_waiting(f"waiting {seconds:.0f} s for {self.server.called}: {why}")
         await asyncio.sleep(seconds)
+        if told:
+            say_waiting("")
 
     def close(self) -> None:
         """Close all connections, and the loop."""
@@ -205,13 +226,9 @@ def _read_key(server: Server) -> str:
     return key
 
 
-def _how_it_failed(error: Exception) -> str:
-    """In words of our own: a library's may hold a URL."""
-    if isinstance(error, httpx2.ConnectTimeout | httpx2.ConnectError):
-        return "no connection"
-    if isinstance(error, httpx2.TimeoutException | TimeoutError):
-        return "no answer in time"
-    return "the connection broke"
+def _is_silence(error: Exception) -> bool:
+    """Whether it was asked, and nothing came in time."""
+    return isinstance(error, httpx2.TimeoutException | TimeoutError) and not isinstance(error, httpx2.ConnectTimeout)
 
 
 def _seconds_asked(headers: httpx2.Headers) -> float | None:

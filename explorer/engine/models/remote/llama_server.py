@@ -7,7 +7,6 @@ then tells a target's log-probability and the likeliest id.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -38,6 +37,7 @@ from explorer.engine.models.remote.checks import (
     whole_row,
 )
 from explorer.engine.models.remote.client import Query
+from explorer.engine.models.remote.loop import together
 from explorer.engine.models.vocabulary import Vocabulary
 
 _FORCE = 100_000
@@ -173,8 +173,8 @@ class LlamaServer(Backend):
 
     async def score(self, prompts: Sequence[Sequence[int]], targets: Sequence[int], places: int) -> list[Scored]:
         """See `Backend`."""
-        works = [self._score(list(prompt), target, places) for prompt, target in zip(prompts, targets, strict=True)]
-        return list(await asyncio.gather(*works))
+        pairs = zip(prompts, targets, strict=True)
+        return await together(self._score(list(prompt), target, places) for prompt, target in pairs)
 
     async def _score(self, prompt: list[int], target: int, places: int) -> Scored:
         """One prompt's reply, a request a place."""

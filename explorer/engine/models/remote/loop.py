@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Coroutine, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from explorer.engine.control import Stopped, control_at_work
@@ -80,6 +80,17 @@ class Loop:
         """Run `last`, and nothing more."""
         self._complete(last)
         self._loop.close()
+
+
+async def together(works: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """The results of `works`; the first error ends all of them, so that none asks on behind its caller's back."""
+    tasks = [asyncio.ensure_future(work) for work in works]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await _settle(tasks)
 
 
 async def _begin(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

@@ -7,7 +7,6 @@ API are sent, for some servers refuse others.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 
 import msgspec
@@ -20,6 +19,7 @@ from explorer.engine.models.prediction import Choice
 from explorer.engine.models.remote.backend import About, Backend, Likeliest, choose_model, wrong_tokenizer
 from explorer.engine.models.remote.checks import BadAnswer, checked_logprob, read_json, whole_row
 from explorer.engine.models.remote.client import Query, Refused
+from explorer.engine.models.remote.loop import together
 from explorer.engine.models.remote.openai_asking import Asking, Way
 from explorer.engine.models.remote.openai_prompts import Unsendable
 from explorer.engine.models.remote.openai_replies import Replies
@@ -112,8 +112,8 @@ class OpenAiLike(Backend):
         self, prompts: Sequence[Sequence[int]], targets: Sequence[int], places: int
     ) -> Sequence[Scored | Unasked]:
         """See `Backend`; at places where the target is neither named nor can be echoed, a bound."""
-        works = [self._score(prompt, target, places) for prompt, target in zip(prompts, targets, strict=True)]
-        return await asyncio.gather(*works)
+        pairs = zip(prompts, targets, strict=True)
+        return await together(self._score(prompt, target, places) for prompt, target in pairs)
 
     async def _score(self, prompt: Sequence[int], target: int, places: int) -> Scored | Unasked:
         try:

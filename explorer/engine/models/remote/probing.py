@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from explorer.engine.models.errors import ModelError
 from explorer.engine.models.remote.backend import About, Backend
 from explorer.engine.models.remote.checks import BadAnswer, sum_off
 from explorer.engine.models.remote.client import Refused
+from explorer.engine.models.remote.loop import together
 from explorer.engine.models.vocabulary import Vocabulary
 
 TEXTS = ("The capital of France is", "def main():\n    return 0", "In 1984 she wrote: “Été, naïve, 東京”")
@@ -131,7 +131,7 @@ async def _is_raw(backend: Backend, prompt: Sequence[int], count: int) -> bool:
 
 async def _is_same_in_batch(backend: Backend, prompts: Sequence[Sequence[int]], count: int) -> bool:
     alone = await backend.likeliest(prompts[0], count)
-    beside = await asyncio.gather(*(backend.likeliest(prompt, count) for prompt in (*prompts, prompts[0])))
+    beside = await together(backend.likeliest(prompt, count) for prompt in (*prompts, prompts[0]))
     return all(
         np.array_equal(alone.ids, each.ids) and bool(np.abs(alone.logprobs - each.logprobs).max(initial=0) <= _SAME)
         for each in (beside[0], beside[-1])

@@ -10,22 +10,23 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
 
 from explorer.base.records.record import Progress
 from explorer.engine.control import control_at_work
 from explorer.engine.models.abilities import Scored, Unasked
 from explorer.engine.models.errors import ModelError
 from explorer.engine.models.remote.backend import Backend
-from explorer.engine.models.remote.client import TRIES, Client, Refused
+from explorer.engine.models.remote.client import Client, Refused
 from explorer.engine.models.remote.fingerprint import Fingerprint
+from explorer.engine.models.remote.loop import together
 
-TRIES_AMONG_OTHERS = 2
-"""Broken connections after which a server leaves its batch to the others."""
 REJOIN_SECONDS = 30.0
 """After which a server that left is asked whether it is back."""
+REJOIN_WITHIN = 5.0
+"""Seconds that it has for that: what the others do meanwhile waits for it."""
 MOST_REFUSED = 16
 """Prompts refused with none answered between them: the server refuses everything, so it is no use to go on."""
 _OF_THE_PROMPT = (400, 413, 422)
@@ -144,16 +145,18 @@ class Servers:
         back = [self._join_again(peer) for peer in self._peers if peer.left and now - peer.left_at >= REJOIN_SECONDS]
         while prompts.waiting:
             works = [self._work(peer, prompts) for peer in self.working for _ in range(peer.client.pace.most)]
-            await _together([*works, *back])
+            await together([*works, *back])
             back = []
 
     async def _join_again(self, peer: Peer) -> None:
         """Let a server that left take part in what is asked next, where it answers again."""
         peer.left_at = time.monotonic()
-        if await self._try(peer) is None:
-            peer.left = ""
-            self._be_patient()
-            tell(f"{peer.place} takes part again")
+        with suppress(TimeoutError):
+            async with asyncio.timeout(REJOIN_WITHIN):
+                if await self._try(peer) is None:
+                    peer.left = ""
+                    self._be_patient()
+                    tell(f"{peer.place} takes part again")
 
     async def _work(self, peer: Peer, prompts: Prompts) -> None:
         """Ask part after part of one server, as long as it takes part."""
@@ -198,13 +201,13 @@ class Servers:
         """The last server is given time to come back, one among others is not."""
         working = self.working
         for peer in self._peers:
-            peer.client.most_breaks = TRIES_AMONG_OTHERS if len(working) > 1 else TRIES
+            peer.client.is_alone = len(working) == 1
 
     async def check_all(self) -> None:
         """Find which servers take part. Raises `ModelError` as `Peer.check` where none does."""
         for peer in self._peers:
-            peer.client.most_breaks = TRIES_AMONG_OTHERS if len(self._peers) > 1 else TRIES
-        found = await asyncio.gather(*map(self._try, self._peers))
+            peer.client.is_alone = len(self._peers) == 1
+        found = await together(map(self._try, self._peers))
         if all(found):
             raise next(error for error in found if error is not None)
         for peer, error in zip(self._peers, found, strict=True):
@@ -226,17 +229,6 @@ class Servers:
         """Close all connections."""
         for peer in self._peers:
             await peer.client.leave()
-
-
-async def _together(works: Iterable[Coroutine[Any, Any, None]]) -> None:
-    """Run `works` to their end; the first error ends them all."""
-    tasks = [asyncio.ensure_future(work) for work in works]
-    try:
-        await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def refusal(client: Client, refused: Refused) -> ModelError:

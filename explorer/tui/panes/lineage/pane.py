@@ -8,6 +8,7 @@ from typing import ClassVar, Self
 from textual import on
 from textual.app import ComposeResult
 
+from explorer.base.pace import count_words
 from explorer.base.records.lineage import FindLineage, Lineage, LineagePart
 from explorer.base.records.record import Failure, Progress
 from explorer.base.records.unions import AnyPart, AnyRequest, Cancelled, Step
@@ -71,7 +72,7 @@ class LineagePane(Pane):
 
     def show_part(self, request: AnyRequest, part: AnyPart) -> None:
         if isinstance(part, Progress):
-            self._form.say(f"{part.done:,} of {part.total or '?'} {part.what}; esc cancels")
+            self._form.say(f"{count_words(part) or describe(request)}; esc cancels")
         elif isinstance(part, LineagePart) and isinstance(request, FindLineage):
             before = self._found[1] if self._found is not None and self._found[0] is request else None
             pairs, favourites = (before.pairs, before.favourites) if before is not None else ((), ())

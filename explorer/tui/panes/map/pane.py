@@ -9,6 +9,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.widgets import Select
 
+from explorer.base.pace import count_words
 from explorer.base.records.maps import MapView, ReadMap, ViewMap, VocabularyMap
 from explorer.base.records.record import Failure, Progress
 from explorer.base.records.unions import AnyPart, AnyRequest, Cancelled, Step
@@ -79,7 +80,7 @@ class MapPane(Pane):
 
     def show_part(self, request: AnyRequest, part: AnyPart) -> None:
         if isinstance(part, Progress):
-            self._body.say(f"{part.done:,} of {part.total or '?'} {part.what}; esc cancels")
+            self._body.say(f"{count_words(part)}; esc cancels")
 
     def show(self, step: Step) -> None:
         """A whole map, or a recorded view; in their place what went wrong (an earlier map stays below)."""
