@@ -117,15 +117,16 @@ def parquet_of(rows: list[dict[str, Any]], types: Mapping[str, str]) -> bytes:
 def as_markdown(matrix: VerdictMatrix, places: Sequence[int]) -> str:
     """A table for people: token, category, the main indicator, and each definition's verdict with its number."""
     names = [definition.name for definition in matrix.definitions]
-    head = ["id", "token", "category", matrix.main_indicator, *names]
-    lines = ["| " + " | ".join(head) + " |", "|---:|---|---|---:|" + "---|" * len(names)]
+    main = matrix.indicators.get(matrix.main_indicator)  # none of a model without weights, or as a session has it
+    head = ["id", "token", "category", *([] if main is None else [matrix.main_indicator]), *names]
+    lines = ["| " + " | ".join(head) + " |", "|---:|---|---|" + ("" if main is None else "---:|") + "---|" * len(names)]
     for place in places:
         cells = [matrix.cell(name, place) for name in names]
         said = [cell.verdict if cell.value is None else f"{cell.verdict} {cell.value:.3g}" for cell in cells]
-        number = f"{matrix.indicators[matrix.main_indicator][place]:.5g}"
+        number = [] if main is None else [f"{main[place]:.5g}"]
         token = in_markdown(visible_bytes(matrix.token_bytes(place)))
         lines.append(
-            "| " + " | ".join([str(matrix.token_ids[place]), token, matrix.category(place), number, *said]) + " |"
+            "| " + " | ".join([str(matrix.token_ids[place]), token, matrix.category(place), *number, *said]) + " |"
         )
     return "\n".join(lines) + "\n"
 

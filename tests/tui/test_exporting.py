@@ -20,10 +20,15 @@ from explorer.engine.handlers import Engine
 from explorer.sessions.file.recent import sample_sessions
 from explorer.specs.neighbours import plot
 from explorer.specs.plot_svg import plot_picture
-from explorer.tables.row_exports import as_tsv, write_rows
+from explorer.tables.row_exports import as_tsv, flatten, write_rows
+from explorer.tui.panes.clips import first_clip
+from explorer.tui.panes.takeaway import takeaway_of
 from explorer.tui.shell.stage import Stage
 from tests.app_driver import asked, running, settled, steps, until
 from tests.replay_driver import at, replaying
+from tests.tui.snapshot_samples import SAMPLES as PANES
+from tests.tui.snapshot_samples import show_sample
+from tests.tui.test_pane_snapshots import ThemedHarness, pane_of
 
 SAMPLES = {listed.path.stem: listed.path for listed in sample_sessions()}
 ROWS = [
@@ -79,6 +84,33 @@ def test_parquet_without_pyarrow_says_so(tmp_path: Path, monkeypatch: pytest.Mon
     with pytest.raises(ExplorerError, match="pyarrow, which is not installed"):
         write_rows(ROWS, tmp_path / "rows.parquet")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", PANES)
+async def test_what_each_pane_shows_is_written_in_every_form_and_copied(name: str, tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet", reason="pyarrow is not installed")
+    sample, pane = PANES[name]["full"], pane_of(name)
+    app = ThemedHarness(pane, "nightjar", sample)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        show_sample(pane, sample, "full")
+        await settled(pilot)
+        pane.focus_content()
+        found = takeaway_of(pane)
+        assert found is not None
+        write = found.write or (lambda path: write_rows(found.rows(None), path))
+        for suffix in (".csv", ".jsonl", ".md", ".parquet"):
+            write(tmp_path / f"shown{suffix}")
+        copied = first_clip(found, app.focused)
+    rows = [json.loads(line) for line in (tmp_path / "shown.jsonl").read_text().splitlines()]
+    with (tmp_path / "shown.csv").open(newline="") as file:
+        table = list(csv.DictReader(file))
+    assert 0 < len(rows) == len(table) == parquet.read_table(tmp_path / "shown.parquet").num_rows
+    assert (tmp_path / "shown.md").read_text().count("\n|") >= len(rows)
+    if found.write is None:  # else they are magikarp's names
+        assert set(flatten(rows)[0]) == set(table[0])
+    assert copied is not None
+    assert copied.make().strip()
 
 
 def test_rows_that_are_no_tokens_make_no_ban_list(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from explorer.base.records.maps import MapAxis, MapView, ReadMap, ViewMap, Vocab
 from explorer.base.records.notes import MarkToken
 from explorer.base.records.record import Array, Failure
 from explorer.base.records.vocabulary import UnusedReference
+from explorer.specs.plot_svg import plot_picture
 from explorer.tables.filters import parse_filter
 from explorer.tables.table import TokenColumns
 from explorer.tui.panes.map import pane as panes
@@ -293,7 +294,13 @@ async def test_a_window_that_stands_is_recorded_once_and_shown_again_without_the
         assert settled.request.marked == (7,)
         await pilot.press("plus")
         await until(pilot, lambda: len(app.of_kind(ViewSettled)) == 2)
-        assert takeaway_of(app.pane) is not None
+        given = takeaway_of(app.pane)
+        assert given is not None
+        assert len(list(given.rows(None))) == settled.outcome.total
+        assert given.row is not None
+        assert (given.row(0) or {}).keys() >= {"token_id", "text", "x", "y"}
+        assert given.plot is not None
+        assert "<svg" in plot_picture(given.plot())
     again = Harness(MapPane(), Selection())
     async with again.run_test(size=SIZES[1]) as pilot:
         again.pane.show(step(settled.request, settled.outcome))

@@ -57,14 +57,22 @@ class MapKeeper:
 
     def news(self, selection: Selection) -> tuple[ViewMap, MapView] | None:
         """The view that is on the screen, where the session does not have it."""
-        scene = self._body.canvas.scene
-        if self.made is None or scene is None:
-            return None
-        request = self.made.view_request(selection, scene.window)
-        if self.shown is not None and self.shown[0] == request:
+        request = self._request(selection)
+        if self.made is None or request is None or (self.shown is not None and self.shown[0] == request):
             return None
         self.shown = request, self.made.view(request)
         return self.shown
+
+    def view(self, selection: Selection) -> MapView | None:
+        """The view that is on the screen, recorded or not."""
+        request = self._request(selection)
+        if self.made is not None and request is not None:
+            return self.made.view(request)
+        return None if self.shown is None else self.shown[1]
+
+    def _request(self, selection: Selection) -> ViewMap | None:
+        scene = self._body.canvas.scene
+        return None if self.made is None or scene is None else self.made.view_request(selection, scene.window)
 
     def forget(self, name: str) -> None:
         """A model of that name is no more."""

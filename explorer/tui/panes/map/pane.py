@@ -17,11 +17,12 @@ from explorer.tui.panes.base import Pane, Showing, failure_text
 from explorer.tui.panes.map.acts import act_on, parted_of
 from explorer.tui.panes.map.body import MapBody
 from explorer.tui.panes.map.canvas import ActWanted, CrossMoved
+from explorer.tui.panes.map.exporting import takeaway_of
 from explorer.tui.panes.map.form import MapForm
 from explorer.tui.panes.map.keeper import MapKeeper
 from explorer.tui.panes.map.making import colour_column
 from explorer.tui.panes.map.threshold import HistogramView
-from explorer.tui.panes.takeaway import Takeaway, of_outcomes
+from explorer.tui.panes.takeaway import Takeaway
 from explorer.tui.shell.guarded import run_guarded
 from explorer.tui.shell.messages import ColumnsFound, FilterWanted, Remark, Selection, TokenPointedAt, ViewSettled
 from explorer.tui.widgets.option_line import FormError
@@ -119,8 +120,7 @@ class MapPane(Pane):
                 self._keeper.go_to_subject(new)
 
     def takeaway(self) -> Takeaway | None:
-        shown = self._keeper.shown
-        return None if shown is None else of_outcomes("the view of the map", [shown])
+        return takeaway_of(self._keeper, self.selection)
 
     @on(CrossMoved)
     def follow_cross(self, event: CrossMoved) -> None:
