@@ -46,6 +46,8 @@ class Point(msgspec.Struct, frozen=True):
     """More about the point than fits beside it."""
     value: float | None = None
     """What its colour shows; None where there is no number."""
+    in_class: int | None = None
+    """The colour of its class, where the colours are classes."""
     is_subject: bool = False
 
 
@@ -60,6 +62,8 @@ class Density(msgspec.Struct, frozen=True):
     """Least and greatest x, least and greatest y of the cells."""
     is_round: bool = False
     """Whether a unit must be as long along x as along y."""
+    is_classed: bool = False
+    """Whether the colours are classes, and not steps of a ramp."""
 
 
 class Plot(msgspec.Struct, frozen=True):
@@ -75,6 +79,8 @@ class Plot(msgspec.Struct, frozen=True):
     """The values at the dark end, in the middle and at the light end of the ramp."""
     legend: str = ""
     """What the colours mean, where they do not follow the values evenly."""
+    swatches: tuple[tuple[int, str], ...] = ()
+    """Colours of classes, each with its words; 7 is the ground's."""
     density: Density | None = None
     """What lies behind the points; it decides which part of the plane is shown."""
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from explorer.base.records.maps import NO_COLOUR
 from explorer.base.ticks import axis_ticks, tick_texts
 from explorer.specs.blocks import Density, Point
-from explorer.specs.picture import HEIGHT, MARGIN, NO_VALUE, RAMP, WIDTH
+from explorer.specs.picture import CLASSES, HEIGHT, MARGIN, NO_VALUE, RAMP, WIDTH
 
 _OPACITY = (0.35, 0.5, 0.65, 0.8, 1.0)
 """Of a cell with 1 token, and of those with ever more: each step is `_DENSITY_STEP` times as many."""
@@ -74,14 +73,13 @@ class Frame:
 def density_svg(density: Density, frame: Frame) -> str:
     """The cells: a path for each colour and opacity, in which cells side by side are one rectangle."""
     across, down = frame.width / density.columns, frame.height / density.rows
-    paths = []
+    inks, paths = (*(CLASSES if density.is_classed else RAMP), NO_VALUE), []
     for (colour, opacity), runs in sorted(_runs(density).items()):
-        ink = NO_VALUE if colour == NO_COLOUR else RAMP[colour]
         drawn = "".join(
             f"M{frame.left + first * across:.1f} {frame.top + row * down:.1f}{_box(number * across, down)}"
             for row, first, number in runs
         )
-        paths.append(f'<path fill="{ink}" fill-opacity="{_OPACITY[opacity]}" d="{drawn}"/>')
+        paths.append(f'<path fill="{inks[colour]}" fill-opacity="{_OPACITY[opacity]}" d="{drawn}"/>')
     return "".join(paths)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from explorer.base.numbers import format_percent
+from explorer.base.records.map_colours import FROM_DISK, MapClasses
 from explorer.base.records.map_vectors import PlacedVector
 from explorer.base.records.maps import MapPoint, MapView, ViewMap, Window
 from explorer.specs.comparing.agreement import Agreement, Comparison
@@ -28,9 +29,10 @@ def compare_views(request: ViewMap, recorded: MapView, live: MapView, comparison
     apart = _parts_apart(recorded, live)
     alike = msgspec.structs.replace(
         recorded, cells=live.cells, digest=live.digest, in_view=live.in_view, window=live.window, points=live.points,
-        vectors=live.vectors,
+        vectors=live.vectors, classes=_classes_alike(recorded, live),
     )  # fmt: skip
-    return Agreement(comparison.difference(alike, live) or apart)
+    how = "by what was asked before on this machine" if live.colour.partition(":")[0] in FROM_DISK else ""
+    return Agreement(comparison.difference(alike, live) or apart, how)
 
 
 def _compare_layouts(recorded: MapView, live: MapView, comparison: Comparison) -> Agreement:
@@ -44,9 +46,28 @@ def _compare_layouts(recorded: MapView, live: MapView, comparison: Comparison) -
             return Agreement(f"{name}: {was:.3f} was recorded, {came:.3f} came", how)
     alike = msgspec.structs.replace(
         recorded, cells=live.cells, digest=live.digest, in_view=live.in_view, window=live.window, points=live.points,
-        vectors=live.vectors, quality=live.quality,
+        vectors=live.vectors, quality=live.quality, classes=_classes_alike(recorded, live),
     )  # fmt: skip
     return Agreement(comparison.difference(alike, live), how)
+
+
+def _classes_alike(recorded: MapView, live: MapView) -> MapClasses | None:
+    """The recorded classes; the live ones where they differ no more than places do: in what is in the window, and in
+    groups of the plane, which are found by the places."""
+    was, came = recorded.classes, live.classes
+    if was is None or came is None or (was.rule, len(was.named)) != (came.rule, len(came.named)):
+        return was
+    if recorded.colour == "cluster" and (recorded.quality is not None or _counts_near(was, came)):
+        return came
+    pairs = zip((*was.named, was.rest), (*came.named, came.rest), strict=True)
+    *named, rest = (msgspec.structs.replace(one, in_view=other.in_view) for one, other in pairs)
+    return msgspec.structs.replace(was, named=tuple(named), rest=rest)
+
+
+def _counts_near(was: MapClasses, came: MapClasses) -> bool:
+    pairs = list(zip((*was.named, was.rest), (*came.named, came.rest), strict=True))
+    moved = sum(abs(one.tokens - other.tokens) for one, other in pairs)
+    return moved <= ELSEWHERE * sum(one.tokens for one, _ in pairs)
 
 
 def _parts_apart(recorded: MapView, live: MapView) -> str:

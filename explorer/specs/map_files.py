@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy.typing as npt
 from explorer.base.records.maps import MapView, VocabularyMap
 from explorer.specs.blocks import count
 from explorer.specs.map_words import is_round, map_rows, view_plot
-from explorer.specs.picture import NO_VALUE, RAMP
+from explorer.specs.picture import CLASSES, NO_VALUE, RAMP
 from explorer.specs.plot_svg import plot_picture
 from explorer.tables.exports import write_content
 from explorer.tables.map_cells import Cloud, percentile_ranks
@@ -42,24 +43,29 @@ def write_map(outcome: MapView | VocabularyMap, path: Path) -> str:
 def map_png(found: VocabularyMap) -> bytes:
     """The whole map on white, a pixel a cell, coloured by the mean rank of its tokens, as a PNG file without text."""
     values = None if found.values is None else percentile_ranks(found.values.numpy())
-    cloud = Cloud(found.x.numpy(), found.y.numpy(), values)
+    class_of = None if found.class_of is None else found.class_of.numpy()
+    cloud = Cloud(found.x.numpy(), found.y.numpy(), values, class_of, found.classes)
     left, right, bottom, top = cloud.whole_window()
     width, height = PNG_SIZE
     if is_round(found):
         share = (top - bottom) / (right - left)
         width, height = (width, round(width * share)) if share <= 1 else (round(height / share), height)
-    cells = cloud.cells((left, right, bottom, top), max(1, width), max(1, height))
-    return encode_png(_colours(cells.counts, cells.ranks))
+    screen = (left, right, bottom, top), max(1, width), max(1, height)
+    cells = cloud.cells(*screen)
+    if found.classes is not None:
+        return encode_png(_pixels(cells.counts, cloud.class_cells(*screen), CLASSES))
+    steps = np.where(np.isnan(cells.ranks), len(RAMP), np.minimum(len(RAMP) - 1, cells.ranks * len(RAMP)))
+    return encode_png(_pixels(cells.counts, np.nan_to_num(steps).astype(np.int64), RAMP))
 
 
-def _colours(counts: npt.NDArray[np.int64], ranks: npt.NDArray[np.float64]) -> Pixels:
-    """RGB [rows, columns, 3]: the ramp's colour, the stronger the more tokens."""
-    ramp = np.array([_rgb(ink) for ink in (*RAMP, NO_VALUE)], dtype=np.float64)
-    steps = np.where(np.isnan(ranks), len(RAMP), np.minimum(len(RAMP) - 1, ranks * len(RAMP)))
+def _pixels(counts: npt.NDArray[np.int64], colours: npt.NDArray[np.integer], colour_inks: Sequence[str]) -> Pixels:
+    """RGB [rows, columns, 3]: each cell's colour, the stronger the more tokens."""
+    inks = np.array([_rgb(ink) for ink in (*colour_inks, NO_VALUE)], dtype=np.float64)
     dense = np.log1p(counts.astype(np.float64))
     most = np.quantile(dense[counts > 0], _SOLID) if (counts > 0).any() else 1.0
     strength = np.where(counts > 0, _FAINTEST + (1 - _FAINTEST) * np.minimum(1.0, dense / most), 0.0)[..., None]
-    return (255 - strength * (255 - ramp[np.nan_to_num(steps).astype(np.int64)])).astype(np.uint8)
+    pixels: Pixels = (255 - strength * (255 - inks[colours])).astype(np.uint8)
+    return pixels
 
 
 def _rgb(ink: str) -> tuple[int, int, int]:

@@ -6,6 +6,7 @@ import bisect
 from collections.abc import Iterable
 
 from explorer.base.numbers import format_percent
+from explorer.base.records.map_colours import ClassRule, MapClass, MapClasses
 from explorer.base.records.map_vectors import PlacedVector
 from explorer.base.records.maps import (
     COLOUR_STEPS,
@@ -78,6 +79,9 @@ def view_blocks(request: ViewMap, outcome: MapView) -> Iterable[Block]:
     if told := kept_words(outcome):
         yield Words(told)
     yield view_plot(outcome)
+    if outcome.classes is not None:
+        yield _classes_table(outcome, outcome.classes)
+        yield from (Words(prose(note)) for note in outcome.classes.notes)
     if outcome.points:
         yield _points_table(outcome)
     if outcome.vectors:
@@ -115,7 +119,8 @@ def quality_words(quality: MapQuality) -> str:
 def view_plot(outcome: MapView) -> Plot:
     """The picture: cells of the window, and the named tokens in it."""
     codes = unpack_bytes(outcome.cells) or b""
-    density = Density(outcome.cells.columns, outcome.cells.rows, codes, outcome.window, is_round(outcome))
+    classed = outcome.classes is not None
+    density = Density(outcome.cells.columns, outcome.cells.rows, codes, outcome.window, is_round(outcome), classed)
     return Plot(
         title=f"map of {prose(outcome.model)}, plane {prose(outcome.plane)}",
         points=_plotted(outcome),
@@ -124,16 +129,32 @@ def view_plot(outcome: MapView) -> Plot:
         colour=prose(outcome.colour),
         colour_range=(0.0, 0.5, 1.0) if outcome.colour_edges else None,
         legend=colour_words(outcome),
+        swatches=tuple((colour, class_words(found)) for colour, found in outcome.classes.present)
+        if outcome.classes
+        else (),
         density=density if codes else None,
     )
 
 
 def colour_words(outcome: MapView) -> str:
-    """What the seven colours mean."""
+    """What the colours mean: the steps of the ramp, or how a cell's class is chosen."""
+    if outcome.classes is not None:
+        return f"{prose(outcome.colour)}; {rule_words(outcome.classes.rule)}"
     if not outcome.colour_edges:
         return ""
     low, *_, high = outcome.colour_edges
     return f"{prose(outcome.colour)} by sevenths of the tokens, <{low:.4g} (dark) – ≥{high:.4g} (light)"
+
+
+def rule_words(rule: ClassRule) -> str:
+    """How the colour of a cell with several classes is chosen."""
+    return "a cell shows its rarest class" if rule == "rarest" else "a cell shows the class most above its average"
+
+
+def class_words(found: MapClass) -> str:
+    """'fragment 41 of 269', with the class's tokens in view."""
+    shown = f"{found.in_view:,} of " if found.in_view not in (None, found.tokens) else ""
+    return f"{prose(found.name)} {shown}{found.tokens:,}"
 
 
 def is_round(outcome: MapView | VocabularyMap) -> bool:
@@ -155,6 +176,7 @@ def _point(point: MapPoint, edges: tuple[float, ...]) -> Point:
         label=token_text(point.token),
         detail=f"id {point.token.token_id} · {point.role} · ({point.x:.4g}, {point.y:.4g})",
         value=None if step is None else (step + 0.5) / COLOUR_STEPS,
+        in_class=point.in_class,
         is_subject=point.role == "subject",
     )
 
@@ -187,22 +209,41 @@ def _points_table(outcome: MapView) -> Table:
     heads = ("id", "token", "category", "why named", "x", "y", *colour)
     rows = tuple(
         (str(point.token.token_id), token_text(point.token), point.category, point.role, number(point.x),
-         number(point.y), *(number(point.value) for _ in colour))
+         number(point.y), *(_colour_of(point, outcome.classes) for _ in colour))
         for point in outcome.points
     )  # fmt: skip
     strong = frozenset(place for place, point in enumerate(outcome.points) if point.role == "subject")
-    return Table(heads, rows, frozenset({"id", "x", "y", *colour}), strong, title="named tokens")
+    right = frozenset({"id", "x", "y", *(() if outcome.classes else colour)})
+    return Table(heads, rows, right, strong, title="named tokens")
+
+
+def _colour_of(point: MapPoint, classes: MapClasses | None) -> str:
+    if classes is None:
+        return number(point.value)
+    return "" if point.in_class is None else prose(classes.name_of(point.in_class))
+
+
+def _classes_table(outcome: MapView, classes: MapClasses) -> Table:
+    rows = tuple(
+        (prose(found.name), f"{found.tokens:,}", "" if found.in_view is None else f"{found.in_view:,}")
+        for _, found in classes.present
+    )
+    title = f"colour: {colour_words(outcome)}"
+    return Table((prose(outcome.colour), "tokens", "in view"), rows, frozenset({"tokens", "in view"}), title=title)
 
 
 def map_rows(outcome: VocabularyMap) -> Iterable[Row]:
-    """Every token that has a place: its id, where it lies, and its colour's number where one was asked for."""
+    """Every token that has a place: its id, where it lies, and its colour's number or class where one was asked for."""
     x, y = outcome.x.numpy().tolist(), outcome.y.numpy().tolist()
     values = None if outcome.values is None else outcome.values.numpy().tolist()
+    class_of = [] if outcome.class_of is None else outcome.class_of.numpy().tolist()
     for token_id, (across, up) in enumerate(zip(x, y, strict=True)):
         if across == across:  # NaN has no place
             row = {"model": outcome.model, "token_id": token_id, "x": across, "y": up}
             if values is not None:
                 row["value"] = values[token_id] if values[token_id] == values[token_id] else None
+            if outcome.classes is not None:
+                row["class"] = outcome.classes.name_of(class_of[token_id])
             yield row
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from explorer.base.errors import UsageError
+from explorer.base.records.map_colours import CLASSINGS
 from explorer.base.records.maps import (
     COMPONENT_AXES,
     LAYOUTS,
@@ -83,7 +84,10 @@ def _arguments(parser: ArgumentParser) -> None:
         help=f"{planes}; or two axes, X,Y, of {axes} (default: reference where there is one, else distance)",
     )  # fmt: skip
     add_token(parser, required=False)
-    parser.add_argument("--colour", default="", metavar="NAME", help="an axis to colour by (default: the indicator)")
+    classes = "; ".join(f"{name}: {meaning}" for name, meaning in CLASSINGS.items())
+    parser.add_argument(
+        "--colour", default="", metavar="NAME", help=f"an axis to colour by (default: the indicator); or {classes}"
+    )
     parser.add_argument(
         "--pair", default="", metavar="NAME",
         help="this axis of the first SOURCE against the same of the second, tokens aligned by their bytes; or "

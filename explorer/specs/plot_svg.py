@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from string import Template
 
 from explorer.specs.blocks import Plot, Point, ramp_step
 from explorer.specs.density_svg import Frame, density_svg
-from explorer.specs.picture import HEIGHT, MARGIN, NO_VALUE, RAMP, WIDTH
+from explorer.specs.picture import CLASSES, HEIGHT, MARGIN, NO_VALUE, RAMP, WIDTH
 
 CHARACTER = 7.0
 """Width of a letter of a label, in units of the picture."""
+SMALL = 6.4
+"""Width of a letter of the legend."""
 LABEL = 22
 """Characters of a label; the list beside the picture has the whole token."""
 
@@ -66,8 +68,21 @@ def _drawn(plot: Plot) -> str:
 
 
 def _legend(plot: Plot) -> str:
-    """What the colours mean, on a line of its own above the axes'; nothing where it stands behind them."""
-    return f'<text class="axis" x="12" y="{HEIGHT - 27}">colour: {escape(plot.legend)}</text>' if plot.legend else ""
+    """What the colours mean, on a line of its own above the axes'; nothing where it stands behind them. Classes stand
+    above it, as many in a line as there is room for."""
+    words = f'<text class="axis" x="12" y="{HEIGHT - 27}">colour: {escape(plot.legend)}</text>' if plot.legend else ""
+    return words + "".join(_swatches(plot.swatches))
+
+
+def _swatches(swatches: Sequence[tuple[int, str]]) -> Iterator[str]:
+    x, y = 12.0, 16.0
+    for colour, words in swatches:
+        width = 18 + SMALL * len(words)
+        if x > 12 and x + width > WIDTH - 12:
+            x, y = 12.0, y + 14
+        yield f'<rect x="{x:.0f}" y="{y - 8:.0f}" width="9" height="9" fill="{(*CLASSES, NO_VALUE)[colour]}"/>'
+        yield f'<text class="axis" x="{x + 12:.0f}" y="{y:.0f}">{escape(words)}</text>'
+        x += width + 10
 
 
 def _places(points: Sequence[Point]) -> list[tuple[float, float]]:
@@ -89,8 +104,10 @@ def _scale(values: Sequence[float], room: float) -> float:
     return scale if math.isfinite(scale) else 0.0
 
 
-def _colour(value: float | None, ends: tuple[float, float, float] | None) -> str:
-    step = ramp_step(value, ends)
+def _colour(point: Point, ends: tuple[float, float, float] | None) -> str:
+    if point.in_class is not None:
+        return (*CLASSES, NO_VALUE)[point.in_class]
+    step = ramp_step(point.value, ends)
     return NO_VALUE if step is None else RAMP[step]
 
 
@@ -99,7 +116,7 @@ def _mark(point: Point, place: tuple[float, float], ends: tuple[float, float, fl
     title = escape(f"{point.label} · {point.detail}")
     kind, radius = (' class="subject"', 7) if point.is_subject else ("", 5)
     where = f'cx="{x:.1f}" cy="{y:.1f}" r="{radius}"'
-    return f'<circle{kind} {where} fill="{_colour(point.value, ends)}"><title>{title}</title></circle>'
+    return f'<circle{kind} {where} fill="{_colour(point, ends)}"><title>{title}</title></circle>'
 
 
 def _labels(points: Sequence[Point], places: Sequence[tuple[float, float]]) -> list[str]:

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from explorer.base.records.map_colours import REST, MapClasses
 from explorer.base.records.maps import COLOUR_STEPS, GRID, MOST_PACKED, NO_COLOUR, MapCells, Window, unpack_bytes
 
 Column = npt.NDArray[np.float32]
+Codes = npt.NDArray[np.uint8]
 _TOKEN = float(1 << 30)
 """What a token weighs in a cell's sum, beside its rank in 255ths: both sums come exactly out of one float64."""
 _RANK = 255
@@ -53,13 +55,20 @@ class Cells:
 class Cloud:
     """The tokens that have a place on a plane, in the order of their y, so that a window is a slice of them."""
 
-    def __init__(self, x: Column, y: Column, ranks: Column | None = None) -> None:
-        """`x`, `y` and `ranks` (0 to 1) are float32 [vocab]; NaN: no place, or no rank."""
+    def __init__(
+        self, x: Column, y: Column, ranks: Column | None = None, class_of: Codes | None = None,
+        classes: MapClasses | None = None,
+    ) -> None:  # fmt: skip
+        """`x`, `y` and `ranks` (0 to 1) are float32 [vocab]; NaN: no place, or no rank. `class_of`: uint8 [vocab], the
+        colour of each token's class, of `classes`."""
         placed = np.flatnonzero(np.isfinite(x) & np.isfinite(y))
         self.token_ids: npt.NDArray[np.int64] = placed[np.argsort(y[placed], kind="stable")]
         """int64 [n]"""
         self.x, self.y = np.ascontiguousarray(x[self.token_ids]), np.ascontiguousarray(y[self.token_ids])
         self.recolour(np.full(len(x), np.nan, dtype=np.float32) if ranks is None else ranks)
+        self.classes = classes
+        """What the colours mean, where they are classes."""
+        self._class_of = np.full(len(self.token_ids), REST, np.uint8) if class_of is None else class_of[self.token_ids]
 
     def recolour(self, ranks: Column) -> None:
         """Take other ranks, [vocab]."""
@@ -85,10 +94,42 @@ class Cloud:
             ranks = np.where(ranked > 0, (sums - counts * _TOKEN) / (_RANK * ranked), np.nan)
         return Cells(counts.astype(np.int64).reshape(rows, columns), ranks.reshape(rows, columns))
 
+    def class_cells(self, window: Window, columns: int, rows: int) -> Codes:
+        """The colour of each cell of a window where the colours are classes, uint8 [rows, columns], by their rule;
+        `REST` where nobody is."""
+        assert self.classes is not None
+        places, chosen = self._cells_of(window, columns, rows)
+        size, codes = columns * rows, self._class_of[chosen]
+        found, best = np.full(size, REST, dtype=np.uint8), np.full(size, -np.inf)
+        here = np.bincount(places, minlength=size)
+        total = max(1, len(self.token_ids))
+        for colour, known in self.classes.present:
+            counts = np.bincount(places[codes == colour], minlength=size)
+            if self.classes.rule == "rarest":
+                score = np.where(counts > 0, -float(known.tokens), -np.inf)
+            else:
+                expected = here * (known.tokens / total)
+                score = np.where(counts > 0, (counts - expected) / np.sqrt(np.maximum(expected, 1e-9)), -np.inf)
+            better = score > best
+            found[better], best[better] = colour, score[better]
+        return found.reshape(rows, columns)
+
+    def class_counts(self, window: Window) -> npt.NDArray[np.int64]:
+        """How many tokens of each colour are inside a window, int64 [8], the ground last."""
+        _, chosen = self._cells_of(window, 1, 1)
+        return np.bincount(self._class_of[chosen], minlength=REST + 1).astype(np.int64)
+
     def _places(
         self, window: Window, columns: int, rows: int
     ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64], npt.NDArray[np.bool_] | None]:
         """Of the tokens inside a window: their cells, their weights, and which have no rank (None: all have one)."""
+        cells, chosen = self._cells_of(window, columns, rows)
+        return cells, self._weights[chosen], self._unranked[chosen] if self._has_unranked else None
+
+    def _cells_of(
+        self, window: Window, columns: int, rows: int
+    ) -> tuple[npt.NDArray[np.int64], slice | npt.NDArray[np.int64]]:
+        """The cells of the tokens inside a window, and which of `token_ids` these are."""
         left, right, bottom, top = window
         first = np.searchsorted(self.y, np.float32(bottom))
         last = np.searchsorted(self.y, np.float32(top), side="right")
@@ -101,8 +142,7 @@ class Cloud:
         across = (x - np.float32(left)) * np.float32(columns / (right - left))
         up = (np.float32(top) - self.y[chosen]) * np.float32(rows / (top - bottom))
         column, row = np.minimum(across.astype(np.int32), columns - 1), np.minimum(up.astype(np.int32), rows - 1)
-        cells = (row * columns + column).astype(np.int64)
-        return cells, self._weights[chosen], self._unranked[chosen] if self._has_unranked else None
+        return (row * columns + column).astype(np.int64), chosen
 
     def nearest(self, x: float, y: float, window: Window, columns: float, rows: float) -> int | None:
         """The token nearest to a point, where `columns` x `rows` equal units of the screen show `window`; of equally
@@ -144,17 +184,19 @@ def pack_window(cloud: Cloud, window: Window) -> MapCells:
     more than `MOST_PACKED` bytes."""
     columns, rows = GRID
     for quarters in (4, 5, 6, 7, 8, 10, 12):
-        packed = pack_cells(cloud.cells(window, columns * 4 // quarters, rows * 4 // quarters))
+        grid = columns * 4 // quarters, rows * 4 // quarters
+        packed = pack_cells(cloud.cells(window, *grid), cloud.class_cells(window, *grid) if cloud.classes else None)
         if len(packed.packed) <= MOST_PACKED:
             break
     return packed
 
 
-def pack_cells(cells: Cells) -> MapCells:
-    """The cells as a session holds them; see `MapCells.packed`."""
+def pack_cells(cells: Cells, classes: Codes | None = None) -> MapCells:
+    """The cells as a session holds them; see `MapCells.packed`. `classes`: their colours, where these are classes."""
     rows, columns = cells.counts.shape
     density = np.minimum(_DENSITIES, np.rint(2 * np.log2(np.maximum(cells.counts, 1))))
-    colour = np.nan_to_num(np.minimum(COLOUR_STEPS - 1, cells.ranks * COLOUR_STEPS), nan=NO_COLOUR)
+    ranks = np.nan_to_num(np.minimum(COLOUR_STEPS - 1, cells.ranks * COLOUR_STEPS), nan=NO_COLOUR)
+    colour = ranks if classes is None else classes
     codes = np.where(cells.counts > 0, 1 + 8 * density + np.floor(colour), 0).astype(np.uint8)
     return MapCells(columns=columns, rows=rows, packed=zlib.compress(codes.tobytes(), 9))
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from explorer.base.records.map_colours import MapClasses
 from explorer.base.records.maps import (
     COLOUR_STEPS,
     MOST_POINTS,
@@ -17,6 +19,7 @@ from explorer.base.records.maps import (
     Role,
     ViewMap,
     VocabularyMap,
+    Window,
 )
 from explorer.base.records.tokens import TokenRef
 from explorer.tables.map_cells import Cloud, Column, pack_window, percentile_ranks
@@ -34,7 +37,8 @@ class PlacedMap:
         nowhere = np.float32(np.nan)
         self.values: Column = np.full(len(self.x), nowhere) if found.values is None else found.values.numpy()
         shown = np.where(np.isfinite(self.x) & np.isfinite(self.y), self.values, nowhere)
-        self.cloud = Cloud(self.x, self.y, percentile_ranks(shown))
+        self.class_of = None if found.class_of is None else found.class_of.numpy()
+        self.cloud = Cloud(self.x, self.y, percentile_ranks(shown), self.class_of, found.classes)
         self.edges = colour_edges(shown)
         self.whole = self.cloud.whole_window()
         self._suspects = suspects(columns)
@@ -56,11 +60,16 @@ class PlacedMap:
             digest=found.digest,
             colour=found.colour,
             colour_edges=self.edges,
+            classes=self.classes_in(window),
             points=tuple(self.named_points(request)),
             vectors=self.around.vectors,
             quality=found.quality,
             notes=found.notes,
         )
+
+    def classes_in(self, window: Window) -> MapClasses | None:
+        """The classes with what a window has of them; None where the colours are numbers."""
+        return None if self.found.classes is None else count_classes(self.found.classes, self.cloud, window)
 
     def place(self, token_id: int) -> tuple[float, float] | None:
         """Where a token is; None where it has no place."""
@@ -85,6 +94,7 @@ class PlacedMap:
                 x=float(str(self.x[token_id])),
                 y=float(str(self.y[token_id])),
                 value=None if np.isnan(value) else float(str(value)),
+                in_class=None if self.class_of is None else int(self.class_of[token_id]),
             )
 
     def _named(self, request: ViewMap) -> Iterator[tuple[int, Role]]:
@@ -97,6 +107,16 @@ class PlacedMap:
         yield from ((int(token_id), "suspect") for token_id in self._suspects[: max(request.suspects, 0)])
         references = np.flatnonzero(self.columns.is_reference)[: max(request.references, 0)]
         yield from ((int(token_id), "reference") for token_id in references)
+
+
+def count_classes(classes: MapClasses, cloud: Cloud, window: Window) -> MapClasses:
+    """`classes` with the numbers of their tokens inside a window of the cloud."""
+    *named, rest = cloud.class_counts(window).tolist()
+    return msgspec.structs.replace(
+        classes,
+        named=tuple(msgspec.structs.replace(one, in_view=named[place]) for place, one in enumerate(classes.named)),
+        rest=msgspec.structs.replace(classes.rest, in_view=rest),
+    )
 
 
 def colour_edges(values: Column) -> tuple[float, ...]:

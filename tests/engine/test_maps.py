@@ -289,3 +289,58 @@ def test_a_model_against_its_child_tells_which_tokens_moved_and_whose_neighbours
     assert np.array_equal(ask(engine, "kept_neighbours", other="mynah").y.numpy()[known], np.ones(known.sum()))
     with pytest.raises(UsageError, match="'moved' cannot be an axis"):
         ask(engine, "moved,pc1")
+
+
+@pytest.mark.parametrize(
+    "colour", ["category", "script", "flag", "space", "verdict", "verdict:magikarp", "speakability"]
+)
+def test_every_token_has_a_class_of_the_colour(engine: Engine, colour: str) -> None:
+    found = ask(engine, "distance", colour=colour)
+    assert found.classes is not None
+    assert found.class_of is not None
+    assert found.values is None
+    codes = found.class_of.numpy()[np.isfinite(found.x.numpy())]
+    assert {place: one.tokens for place, one in found.classes.present} == {
+        int(place): int(times) for place, times in zip(*np.unique(codes, return_counts=True), strict=True)
+    }
+    seen = view(engine, "distance", colour=colour, suspects=3)
+    assert seen.classes is not None
+    assert sum(one.in_view or 0 for _, one in seen.classes.present) == seen.in_view
+    assert all(point.in_class is not None for point in seen.points)
+    assert len(dump_json(seen)) < BYTES
+
+
+def test_a_clump_that_was_never_trained_is_a_group_of_its_own(engine: Engine) -> None:
+    """The zoo's withheld tokens, against the zoo card, on the plane that is proposed first."""
+    found = ask(engine, "", colour="cluster")
+    assert found.classes is not None
+    assert found.class_of is not None
+    flags = answer(engine, ReadVocabulary(model="mynah")).flags
+    withheld = flags["withheld"].numpy()
+    group = found.class_of.numpy() == 0
+    assert found.classes.named[0].name == "group 1"
+    assert (withheld & group).sum() >= 0.95 * withheld.sum()
+    assert (withheld & group).sum() >= 0.85 * group.sum()
+    assert "HDBSCAN" in found.classes.notes[0]
+
+
+def test_a_view_coloured_by_classes_agrees_with_itself_and_not_with_other_verdicts(engine: Engine) -> None:
+    request = ViewMap(model="mynah", plane="distance", colour="category")
+    seen = view(engine, "distance", colour="category")
+    assert seen.classes is not None
+    assert compare_views(request, seen, seen, Comparison()).difference == ""
+    moved = msgspec.structs.replace(
+        seen, digest="0", classes=msgspec.structs.replace(
+            seen.classes, rest=msgspec.structs.replace(seen.classes.rest, in_view=seen.classes.rest.in_view - 1)
+        ),
+    )  # fmt: skip
+    assert compare_views(request, seen, moved, Comparison()).difference == ""
+    fewer = msgspec.structs.replace(seen.classes, rest=msgspec.structs.replace(seen.classes.rest, tokens=5))
+    assert (
+        "classes" in compare_views(request, seen, msgspec.structs.replace(seen, classes=fewer), Comparison()).difference
+    )
+
+
+def test_a_definition_that_there_is_not_is_told(engine: Engine) -> None:
+    with pytest.raises(ExplorerError, match="no definition is called 'nonsense'"):
+        ask(engine, "distance", colour="verdict:nonsense")

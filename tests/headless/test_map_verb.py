@@ -13,6 +13,7 @@ import pytest
 
 from explorer.base.records.maps import MapView
 from explorer.sessions.file.store import read_session
+from explorer.specs.picture import CLASSES
 from tests.direct_client import Run
 
 
@@ -21,6 +22,31 @@ def test_json_is_an_object_a_token(run: Run) -> None:
     assert status == 0
     assert [row["token_id"] for row in rows] == list(range(len(rows)))
     assert set(rows[0]) == {"model", "token_id", "x", "y", "value"}
+
+
+def test_json_tells_the_class_of_each_token(run: Run) -> None:
+    status, rows, _ = run("map", "zoo:mynah", "--plane", "pca", "--colour", "category")
+    assert status == 0
+    assert set(rows[0]) == {"model", "token_id", "x", "y", "class"}
+    assert {row["class"] for row in rows} == {"ok", "special", "byte", "fragment"}
+
+
+def test_classes_are_counted_drawn_recorded_and_checked(run: Run, tmp_path: Path) -> None:
+    file, picture, pixels = (tmp_path / name for name in ("s.jsonl", "map.svg", "map.png"))
+    words = ("map", "zoo:mynah", "--colour", "script", "--session", str(file))
+    status, (shown,), _ = run(*words, "--export", str(picture), as_json=False)
+    assert status == 0
+    assert re.search(r"Latin +2,697 +2,6\d\d", shown["text"])
+    assert "a cell shows the class most above its average" in shown["text"]
+    texts = [element.text or "" for element in ElementTree.fromstring(picture.read_text()).iter()]
+    assert any(re.fullmatch(r"Hiragana 24|Hiragana \d+ of 24", text) for text in texts)
+    assert CLASSES[0] in picture.read_text()
+    assert run("replay", str(file), "--check", as_json=False)[0] == 0
+    assert run("session", "report", str(file), "-o", str(tmp_path / "r.html"), as_json=False)[0] == 0
+    assert "Katakana 14" in (tmp_path / "r.html").read_text()
+    assert max(map(len, file.read_bytes().splitlines())) < 20_000
+    assert run("map", "zoo:mynah", "--colour", "script", "--export", str(pixels), as_json=False)[0] == 0
+    assert pixels.read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
 
 
 def test_without_json_it_says_what_the_plane_keeps_and_names_tokens(run: Run) -> None:

@@ -9,6 +9,7 @@ from explorer.base.records.compare import CompareTokens, KnownReplies, TokenComp
 from explorer.base.records.inspect import InspectToken, PublishedFact, TokenDetail
 from explorer.base.records.lineage import BaseLogprob, Favourite, FindLineage, Lineage, LineagePair, Rung
 from explorer.base.records.logprobs import LogprobCell, LogprobColumn, LogprobTable, ReadLogprobs, TopToken
+from explorer.base.records.map_colours import MapClass, MapClasses
 from explorer.base.records.map_vectors import PlacedVector
 from explorer.base.records.maps import MapAxis, MapCells, MapPoint, MapQuality, MapView, ViewMap
 from explorer.base.records.models import CatalogueEntry, ListModels, LoadModel, ModelCatalogue, ModelInfo, ModelLoaded
@@ -141,6 +142,10 @@ def map_exchange(text: str) -> Exchange:
         digest="e" * 32, colour=text, colour_edges=(0.0, 0.25, 0.5, 1.0, 2.0, 4.0), points=(named,),
         quality=MapQuality(sample=100, trustworthiness=0.75, recall=0.25, recall_100=0.5), notes=(text,),
         vectors=vectors,
+        classes=MapClasses(
+            rule="rarest", named=(MapClass(name=text, tokens=2, in_view=1),), rest=MapClass(name=text, tokens=3),
+            notes=(text,),
+        ),
     )  # fmt: skip
     request = ViewMap(model="mynah", plane=text, token_id=5, colour=text, neighbours=1, centroid=True, twin_in="mynah")
     return request, view

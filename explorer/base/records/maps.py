@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, TypeVar
 
+from explorer.base.records.map_colours import MapClasses
 from explorer.base.records.map_vectors import PlacedVector
 from explorer.base.records.neighbours import Space
 from explorer.base.records.record import Array, Outcome, Record, Request
@@ -80,7 +81,8 @@ class MapRequest(Request, kw_only=True):
     seed: int = 0
     """For the planes in `LAYOUTS`: which tokens are the sample."""
     colour: str = ""
-    """An axis whose numbers come too, to colour by; empty: none, or the default indicator of a view."""
+    """What to colour by: an axis, whose numbers come too, or one of `map_colours.CLASSINGS`; empty: nothing, or the
+    default indicator of a view."""
     unused_ids: tuple[int, ...] | None = None
     """Reference tokens; None: found automatically."""
 
@@ -135,6 +137,10 @@ class VocabularyMap(Outcome, kw_only=True):
     colour: str = ""
     values: Array | None = None
     """float32 [vocab], the numbers of `colour`."""
+    classes: MapClasses | None = None
+    """What the colours mean where they are classes."""
+    class_of: Array | None = None
+    """uint8 [vocab], the colour of each token's class."""
     notes: tuple[str, ...] = ()
 
 
@@ -199,6 +205,8 @@ class MapPoint(Record, kw_only=True):
     y: float
     value: float | None = None
     """Of the colour; None where it has no number."""
+    in_class: int | None = None
+    """The colour of its class, where the colours are classes."""
 
 
 class MapCells(Record, kw_only=True):
@@ -208,7 +216,8 @@ class MapCells(Record, kw_only=True):
     rows: int
     packed: bytes
     """A byte a cell, top row first, packed by zlib: 0 nobody; else 1 + 8 · density + colour. Density d: 2^(d/2) tokens,
-    rounded. Colour 0 to 6: mean percentile rank of the cell's tokens in sevenths; 7: no token has a number."""
+    rounded. Colour 0 to 6: mean percentile rank of the cell's tokens in sevenths; 7: no token has a number. Where the
+    colours are classes: that of the class which `ClassRule` chooses; 7: the ground."""
 
     def problem(self) -> str:
         if not (self.columns > 0 and self.rows > 0 and self.columns * self.rows <= MOST_CELLS):
@@ -234,6 +243,8 @@ class MapView(Outcome, kw_only=True):
     colour: str = ""
     colour_edges: tuple[float, ...] = ()
     """Six values that cut the tokens of the map into sevenths."""
+    classes: MapClasses | None = None
+    """What the colours mean where they are classes."""
     points: tuple[MapPoint, ...] = ()
     """The named tokens that have a place, inside the window or not."""
     vectors: tuple[PlacedVector, ...] = ()

@@ -10,7 +10,8 @@ from explorer.base.records.maps import MapPoints, MapView, PlacePoints, PointsRe
 from explorer.base.records.neighbours import Space
 from explorer.base.records.record import Array
 from explorer.engine.answers.holdings import Holdings
-from explorer.engine.answers.maps.axes import Column, Source, axis_of
+from explorer.engine.answers.maps.axes import Column, Source
+from explorer.engine.answers.maps.colours import classes_of, numbers_of
 from explorer.engine.answers.maps.kept import Telling
 from explorer.engine.answers.maps.pairs import place_pair
 from explorer.engine.answers.maps.planes import place_tokens, proposed_plane
@@ -69,9 +70,8 @@ def find_map(engine: Holdings, request: ReadMap) -> Telling[VocabularyMap]:
     else:
         x_axis, y_axis, x, y, quality = yield from place_tokens(source, plane, request)
     x, y = _only_counted(source, x, y)
-    values = None
-    if request.colour:
-        _, values = yield from axis_of(source, request.colour)
+    values = yield from numbers_of(source, request.colour)
+    classes = yield from classes_of(source, engine.unembeddings, request, x, y)
     return VocabularyMap(
         model=model.info.name,
         plane=plane,
@@ -85,6 +85,8 @@ def find_map(engine: Holdings, request: ReadMap) -> Telling[VocabularyMap]:
         quality=quality,
         colour=request.colour,
         values=None if values is None else Array.of(values),
+        classes=None if classes is None else classes.counted(np.isfinite(x)),
+        class_of=None if classes is None else Array.of(classes.codes),
         notes=read.sent.notes,
     )
 
