@@ -203,11 +203,22 @@ def pack_cells(cells: Cells, classes: Codes | None = None) -> MapCells:
 
 def unpack_cells(packed: MapCells) -> Cells:
     """Cells whose counts and ranks are those of the middle of their steps. Raises `ValueError` for a damaged pack."""
-    data = unpack_bytes(packed)
-    if data is None:
-        raise ValueError("the cells cannot be unpacked")
-    codes = np.frombuffer(data, dtype=np.uint8).astype(np.int64).reshape(packed.rows, packed.columns)
+    codes = _codes_of(packed)
     colour = (codes - 1) % 8
     counts = np.where(codes > 0, np.rint(2.0 ** ((codes - 1) // 8 / 2)), 0).astype(np.int64)
     known = (codes > 0) & (colour != NO_COLOUR)
     return Cells(counts, np.where(known, (colour + 0.5) / COLOUR_STEPS, np.nan))
+
+
+def unpack_classes(packed: MapCells) -> Codes:
+    """The colours of cells whose colours are classes, uint8 [rows, columns]; `REST` where nobody is. Raises
+    `ValueError` for a damaged pack."""
+    codes = _codes_of(packed)
+    return np.where(codes > 0, (codes - 1) % 8, REST).astype(np.uint8)
+
+
+def _codes_of(packed: MapCells) -> npt.NDArray[np.int64]:
+    data = unpack_bytes(packed)
+    if data is None:
+        raise ValueError("the cells cannot be unpacked")
+    return np.frombuffer(data, dtype=np.uint8).astype(np.int64).reshape(packed.rows, packed.columns)

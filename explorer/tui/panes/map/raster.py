@@ -17,7 +17,7 @@ from textual.color import Color
 from textual.strip import Strip
 
 from explorer.base.records.maps import COLOUR_STEPS, NO_COLOUR, MapView, Window
-from explorer.tables.map_cells import Cloud, unpack_cells
+from explorer.tables.map_cells import Cloud, unpack_cells, unpack_classes
 from explorer.tui.widgets.plot import Label, Palette, Point, Rgb
 
 Number = TypeVar("Number", np.int64, np.float64)
@@ -99,7 +99,8 @@ def _dithered(
 
 
 def recorded_cloud(view: MapView) -> Cloud:
-    """What a session holds of a map, as a cloud: in each cell's middle as many points as it says, with its rank.
+    """What a session holds of a map, as a cloud: in each cell's middle as many points as it says, with its rank or
+    its class.
 
     Its `token_ids` are none: nobody can be picked but the view's named tokens.
     """
@@ -107,10 +108,12 @@ def recorded_cloud(view: MapView) -> Cloud:
     left, right, bottom, top = view.window
     row, column = np.nonzero(cells.counts)
     times = cells.counts[row, column]
-    x = left + (column + 0.5) / view.cells.columns * (right - left)
-    y = top - (row + 0.5) / view.cells.rows * (top - bottom)
-    ranks = cells.ranks[row, column]
-    return Cloud(*(np.repeat(numbers, times).astype(np.float32) for numbers in (x, y, ranks)))
+    across = left + (column + 0.5) / view.cells.columns * (right - left)
+    up = top - (row + 0.5) / view.cells.rows * (top - bottom)
+    x, y, ranks = (np.repeat(numbers, times).astype(np.float32) for numbers in (across, up, cells.ranks[row, column]))
+    if view.classes is None:
+        return Cloud(x, y, ranks)
+    return Cloud(x, y, class_of=np.repeat(unpack_classes(view.cells)[row, column], times), classes=view.classes)
 
 
 def raster_strips(
