@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from explorer.base.records.map_colours import MapClasses
+from explorer.base.records.map_vectors import PlacedVector
 from explorer.base.records.maps import (
     COLOUR_STEPS,
     MOST_POINTS,
@@ -62,7 +63,7 @@ class PlacedMap:
             colour_edges=self.edges,
             classes=self.classes_in(window),
             points=tuple(self.named_points(request)),
-            vectors=self.around.vectors,
+            vectors=self.vectors_for(request),
             quality=found.quality,
             notes=found.notes,
         )
@@ -70,6 +71,12 @@ class PlacedMap:
     def classes_in(self, window: Window) -> MapClasses | None:
         """The classes with what a window has of them; None where the colours are numbers."""
         return None if self.found.classes is None else count_classes(self.found.classes, self.cloud, window)
+
+    def vectors_for(self, request: ViewMap) -> tuple[PlacedVector, ...]:
+        """The vectors that `request` asks for, as far as they are here."""
+        is_same = request.token_id == self.around.token_id
+        asked = {"centroid": request.centroid, "twin": bool(request.twin_in) and is_same, "vector": request.vectors}
+        return tuple(vector for vector in self.around.vectors if asked[vector.role])
 
     def place(self, token_id: int) -> tuple[float, float] | None:
         """Where a token is; None where it has no place."""

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from rich.cells import cell_len
 
-from explorer.base.records.maps import MapAxis, MapPoint, MapView, ReadMap, ViewMap, VocabularyMap, Window
+from explorer.base.records.map_vectors import PlacedVector
+from explorer.base.records.maps import MapAxis, MapPoint, MapView, ReadMap, Role, ViewMap, VocabularyMap, Window
 from explorer.base.records.tokens import TokenRef
 from explorer.base.records.vocabulary import ReadVocabulary, VocabularyColumns
 from explorer.engine.handlers import Engine
@@ -14,12 +15,12 @@ from explorer.tables.filters import parse_filter
 from explorer.tables.map_cells import Cloud, Column, percentile_ranks
 from explorer.tables.table import TokenColumns
 from explorer.tui.panes.map.raster import EMPTY, Raster, raster, raster_strips, recorded_cloud
+from explorer.tui.panes.map.spots import GLYPHS, WORDS, find_seen, label_seen, spots_of, vector_words
 from explorer.tui.panes.map.windows import (
     CELL,
     box_filter,
     cell_of,
     fit_round,
-    label_points,
     pan_window,
     place_of,
     round_window,
@@ -186,11 +187,32 @@ def test_tokens_of_one_cell_share_a_label_and_none_is_cut_or_overlapped() -> Non
         return MapPoint(token=token, category="ok", role="suspect", x=x, y=0.5)
 
     points = [point(1, 0.5, "Meta\x1bInfo"), point(2, 0.5001, "swig"), point(3, 0.1, "東京"), point(4, 1.5, "out")]
-    cells, texts, named = label_points(points, UNIT, 60, 10)
-    assert (texts, named) == (["Meta\\u{1b}Info +1", "東京"], 3)
+    seen = find_seen(spots_of(points, ()), UNIT, 60, 10)
+    cells, texts = label_seen(seen)
+    assert (texts, len(seen)) == (["Meta\\u{1b}Info +1", "東京"], 3)
     placed = place_labels(cells, texts, 60, 10)
     assert [place.text for place in placed] == ["Meta\\u{1b}Info…", "東京"]
     assert all(cell_len(place.text) == place.width for place in placed)
+
+
+def test_vectors_stand_behind_the_subject_alone_and_at_the_rim_where_they_are_outside() -> None:
+    def point(role: Role, x: float) -> MapPoint:
+        return MapPoint(token=TokenRef(token_id=1, token_bytes="61", text="a"), category="ok", role=role, x=x, y=0.5)
+
+    vectors = (
+        PlacedVector(role="centroid", label="centroid", x=-3.0, y=9.0, placing="exact"),
+        PlacedVector(role="twin", label="b\x1b", x=0.5, y=-1.0, placing="nearest", fit=0.5, by_chance=0.1, kept=1.0),
+        PlacedVector(role="vector", label="c", placing="none", why="so"),
+    )
+    spots = spots_of([point("marked", 0.2), point("subject", 0.9), point("neighbour", 2.0)], vectors)
+    assert [spot.role for spot in spots] == ["subject", "centroid", "twin", "marked", "neighbour"]
+    seen = find_seen(spots, UNIT, 60, 10)
+    assert [(each.glyph, each.cell) for each in seen] == [
+        ("◆", (54, 5)), ("↖", (0, 0)), ("↓", (30, 9)), ("■", (12, 5))
+    ]  # fmt: skip
+    assert list(vector_words(vectors)) == ["twin by r 0.50", "c: no place here"]
+    assert len(set(GLYPHS.values())) == len(GLYPHS) == len(WORDS)
+    assert all(cell_len(glyph) == 1 for glyph in GLYPHS.values())
 
 
 def test_what_a_session_holds_is_drawn_with_every_occupied_cell(engine: Engine) -> None:

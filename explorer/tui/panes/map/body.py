@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import ContentSwitcher, Static
 
 from explorer.tui.panes.map import telling
-from explorer.tui.panes.map.canvas import MapCanvas
+from explorer.tui.panes.map.canvas import ActWanted, MapCanvas
 from explorer.tui.panes.map.making import Made
 from explorer.tui.panes.map.scene import heading, legend
 from explorer.tui.panes.map.threshold import HistogramView, Parted
@@ -33,6 +36,8 @@ class MapBody(Guarded, Vertical):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
+        self.when_shown: Callable[[], None] = lambda: None
+        self.when_twin_wanted: Callable[[], None] = lambda: None
         self._heading = Heading(id="map-heading")
         self.canvas = MapCanvas(id="map-canvas")
         self.histogram = HistogramView(id="map-histogram")
@@ -49,6 +54,16 @@ class MapBody(Guarded, Vertical):
 
     def on_mount(self) -> None:
         self._say_how()
+
+    def on_show(self) -> None:
+        self.when_shown()
+
+    @on(ActWanted)
+    def hear(self, event: ActWanted) -> None:
+        """The key for another model's token; the pane hears the others."""
+        if event.what == "twin":
+            event.stop()
+            self.when_twin_wanted()
 
     def _say_how(self) -> None:
         self._status.update(Content.styled(hint_at(self, HINT), "$foreground-muted"))

@@ -45,6 +45,7 @@ _KEYS: list[BindingType] = [
     Binding("enter", "tell('open')", "open", tooltip="Go to the token at the cross, or filter by the selection"),
     Binding("full_stop", "tell('walk')", "walk", tooltip="Go to the nearest token that was not walked to yet"),
     Binding("x", "select", "select", tooltip="Select a box from here on; again: what lies beyond a line"),
+    Binding("o", "tell('twin')", "other", show=False, tooltip="Show the token of the next other model on this map"),
     Binding("h", "tell('histogram')", "histogram", tooltip="The histogram of the colour, with a line"),
     Binding("X", "tell('mark')", "mark", show=False, tooltip="Mark the tokens of the selection"),
     Binding("escape", "drop", "drop", show=False, tooltip="Give the selection up"),

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 
-from explorer.base.records.maps import MapView, ReadMap, ViewMap, VocabularyMap
+from explorer.base.records.maps import MapPoints, MapView, PlacePoints, ReadMap, ViewMap, VocabularyMap
+from explorer.base.records.record import Failure, Outcome
 from explorer.tables.table import TokenColumns
+from explorer.tui.panes.base import failure_text
+from explorer.tui.panes.map.around import NEIGHBOURS, Surroundings, next_twin
 from explorer.tui.panes.map.body import MapBody
 from explorer.tui.panes.map.making import Made, make_scene, recorded_scene
-from explorer.tui.shell.messages import Selection
+from explorer.tui.shell.messages import Remark, Selection
 
 
 class MapKeeper:
@@ -16,6 +19,10 @@ class MapKeeper:
 
     def __init__(self, body: MapBody) -> None:
         self._body = body
+        self._selection = Selection()
+        self._twin_in = ""
+        self._around = Surroundings(body, self._points_wanted)
+        body.when_shown, body.when_twin_wanted = self._around.ask, self._show_next_twin
         self.made: Made | None = None
         self.shown: tuple[ViewMap, MapView] | None = None
         """What the session has, or would have."""
@@ -24,23 +31,66 @@ class MapKeeper:
     async def take(self, request: ReadMap, found: VocabularyMap, selection: Selection) -> None:
         """Show a whole map; of the plane that is shown, through the same window."""
         columns, canvas = selection.columns, self._body.canvas
+        self._selection = selection
         if columns is None or columns.model != found.model:
             return  # the user went on to another model meanwhile
         old = self.made.found if self.made is not None else None
         same = old is not None and (old.model, old.digest) == (found.model, found.digest)
         made = await asyncio.to_thread(Made, request, found, columns)
+        if same and self.made is not None:
+            made.keep_points(self.made)
+        else:
+            self._around.forget()
         scene = await asyncio.to_thread(make_scene, made, selection)
         self.made = made
         self.walked.clear()
         canvas.show(scene.through(canvas.scene.window) if same and canvas.scene is not None else scene, anew=not same)
         if not same:
             self.go_to_subject(selection)
+        self._around.ask()
+
+    def take_points(self, request: PlacePoints, outcome: Outcome, selection: Selection) -> None:
+        """What is put on the map for its subject; what was asked for another subject or map is not."""
+        is_wanted = self._around.take(request)
+        if isinstance(outcome, Failure):
+            self._body.say(failure_text(outcome), problem=True)
+        elif is_wanted and isinstance(outcome, MapPoints) and self.made is not None:
+            self.made.take_points(request, outcome)
+            self.name_anew(selection)
+
+    def _points_wanted(self) -> PlacePoints | None:
+        made = self.made
+        if made is None:
+            return None
+        subject = made.subject_of(self._selection)
+        return made.request.of_same_map(
+            PlacePoints, token_id=subject, colour="", neighbours=NEIGHBOURS, centroid=True, twin_in=self._twin_in
+        )
+
+    def _show_next_twin(self) -> None:
+        """The selected token in the next other model; after the last in none."""
+        before, self._twin_in = self._twin_in, next_twin(self._selection, self._twin_in)
+        if not before and not self._twin_in:
+            self._body.post_message(Remark("Load another model to see where its token with these bytes would be."))
+        self._around.ask()
 
     def show_recorded(self, request: ViewMap, found: MapView) -> None:
         """Show a view of a session; the one that was just recorded here is shown already."""
         if self.shown is None or self.shown[1] is not found:
             self.made, self.shown = None, (request, found)
             self._body.canvas.show(recorded_scene(found), anew=True)
+
+    def follow(self, old: Selection, new: Selection) -> None:
+        """Named tokens follow the selection; another vocabulary has no map yet."""
+        self._selection = new
+        self.leave_all_but(new.columns)
+        if self._twin_in not in {"", *(info.name for info in new.roster.models)}:
+            self._twin_in = ""
+        if (new.token, new.marked) != (old.token, old.marked):
+            self.name_anew(new)
+            self._around.ask()
+            if new.token != old.token and not self._body.canvas.has_focus:  # with the keys there, the cross chose it
+                self.go_to_subject(new)
 
     def name_anew(self, selection: Selection) -> None:
         """Name the tokens that are selected and marked now."""
@@ -88,4 +138,5 @@ class MapKeeper:
         """Show nothing."""
         self.made = self.shown = None
         self.walked.clear()
+        self._around.forget()
         self._body.clear()

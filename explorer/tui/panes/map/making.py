@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 
-from explorer.base.records.maps import MapView, ReadMap, ViewMap, VocabularyMap, Window
+from explorer.base.records.maps import MapPoints, MapView, PlacePoints, ReadMap, ViewMap, VocabularyMap, Window
 from explorer.tables.map_cells import Column
 from explorer.tables.maps import PlacedMap
 from explorer.tables.table import AddedColumn, TokenColumns
@@ -25,6 +25,21 @@ class Made(PlacedMap):
     def __init__(self, request: ReadMap, found: VocabularyMap, columns: TokenColumns) -> None:
         super().__init__(found, columns)
         self.request = request
+        self._asked: PlacePoints | None = None
+
+    def subject_of(self, selection: Selection) -> int | None:
+        """Around which token distances are on this plane, else the selected one."""
+        if self.request.token_id is not None:
+            return self.request.token_id
+        return selection.token.token_id if selection.token is not None else None
+
+    def take_points(self, request: PlacePoints, found: MapPoints) -> None:
+        """What is put on the map for its subject."""
+        self._asked, self.around = request, found
+
+    def keep_points(self, other: Made) -> None:
+        """The same of another reading of this map."""
+        self._asked, self.around = other._asked, other.around
 
     def nearest_to(self, token_id: int, without: set[int], window: Window, columns: int, rows: int) -> int | None:
         """The token nearest to another one on the screen that is not among `without`."""
@@ -40,10 +55,14 @@ class Made(PlacedMap):
 
     def view_request(self, selection: Selection, window: Window) -> ViewMap:
         """The request of the view through `window`, with what is selected named."""
-        own = selection.token.token_id if selection.token is not None else None
+        own, asked = self.subject_of(selection), self._asked
+        is_around = asked is not None and asked.token_id == own
         return self.request.of_same_map(
             ViewMap,
-            token_id=own if self.request.token_id is None else self.request.token_id,
+            token_id=own,
+            neighbours=asked.neighbours if asked is not None and is_around else 0,
+            centroid=asked is not None and asked.centroid,
+            twin_in=asked.twin_in if asked is not None and is_around else "",
             window=window,
             marked=tuple(sorted(selection.marked))[:MOST_MARKED],
             suspects=SUSPECTS,
@@ -62,6 +81,7 @@ def make_scene(made: Made, selection: Selection) -> Scene:
         x_axis=found.x_axis,
         y_axis=found.y_axis,
         points=tuple(made.named_points(request)),
+        vectors=made.vectors_for(request),
         colour=found.colour,
         colour_edges=made.edges,
         left_out=found.left_out,
@@ -79,6 +99,7 @@ def recorded_scene(view: MapView) -> Scene:
         x_axis=view.x_axis,
         y_axis=view.y_axis,
         points=view.points,
+        vectors=view.vectors,
         colour=view.colour,
         colour_edges=view.colour_edges,
         left_out=view.left_out,

@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.widgets import Select
 
 from explorer.base.pace import count_words
-from explorer.base.records.maps import MapView, ReadMap, ViewMap, VocabularyMap
+from explorer.base.records.maps import MapView, PlacePoints, ReadMap, ViewMap, VocabularyMap
 from explorer.base.records.record import Failure, Progress
 from explorer.base.records.unions import AnyPart, AnyRequest, Cancelled, Step
 from explorer.tui.panes.base import Pane, Showing, failure_text
@@ -90,6 +90,8 @@ class MapPane(Pane):
                 run_guarded(self, partial(self._keeper.take, request, found, self.selection))
                 if (following := self._form.next_request(self.selection, request)) is not None:
                     self.ask(following, record=False)
+            case PlacePoints() as request, outcome:
+                self._keeper.take_points(request, outcome, self.selection)
             case ViewMap() as request, MapView() as found:
                 self._keeper.show_recorded(request, found)
             case _, Failure() as failure:
@@ -109,15 +111,9 @@ class MapPane(Pane):
             self._form.show_request(request)
 
     def watch_selection(self, old: Selection, new: Selection) -> None:
-        """Named tokens follow the selection; another vocabulary has no map yet."""
-        if not self.is_mounted:
-            return
-        self._form.offer(old, new)
-        self._keeper.leave_all_but(new.columns)
-        if (new.token, new.marked) != (old.token, old.marked):
-            self._keeper.name_anew(new)
-            if new.token != old.token and not self.canvas.has_focus:  # with the keys here, the cross chose it
-                self._keeper.go_to_subject(new)
+        if self.is_mounted:
+            self._form.offer(old, new)
+            self._keeper.follow(old, new)
 
     def takeaway(self) -> Takeaway | None:
         return takeaway_of(self._keeper, self.selection)

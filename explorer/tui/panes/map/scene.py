@@ -8,26 +8,18 @@ from dataclasses import dataclass, field, replace
 from textual.content import Content
 from textual.strip import Strip
 
-from explorer.base.records.maps import MapAxis, MapPoint, MapQuality, Role, Window
+from explorer.base.records.map_vectors import PlacedVector
+from explorer.base.records.maps import MapAxis, MapPoint, MapQuality, Window
 from explorer.base.records.tokens import LABELS
 from explorer.base.text import visible
 from explorer.specs.blocks import count
 from explorer.tables.map_cells import Cloud
 from explorer.tui.panes.map.raster import Raster, raster, raster_strips
-from explorer.tui.panes.map.windows import Cell, cell_of, label_points
+from explorer.tui.panes.map.spots import GLYPHS, STRONG, WORDS, Seen, find_seen, label_seen, spots_of, vector_words
 from explorer.tui.shell.themes import RAMP
 from explorer.tui.widgets.labels import place_labels
-from explorer.tui.widgets.plot import Label, Palette, Point, Rgb
+from explorer.tui.widgets.plot import Label, Palette, Point
 
-GLYPHS: dict[Role, str] = {"subject": "◆", "marked": "■", "named": "●", "suspect": "○", "reference": "△"}
-"""Each of one cell; no two roles share one."""
-WORDS: dict[Role, str] = {
-    "subject": "selected",
-    "marked": "marked",
-    "named": "named",
-    "suspect": "suspicious",
-    "reference": "reference",
-}
 _RAMP_GLYPH = "⣿"
 
 
@@ -42,6 +34,7 @@ class Scene:
     y_axis: MapAxis
     points: tuple[MapPoint, ...] = ()
     """Named tokens, the most important first."""
+    vectors: tuple[PlacedVector, ...] = ()
     colour: str = ""
     colour_edges: tuple[float, ...] = ()
     left_out: int = 0
@@ -68,29 +61,21 @@ class Drawn:
 def draw(scene: Scene, columns: int, rows: int, palette: Palette) -> Drawn:
     """The scene on `columns` x `rows` cells: density, the named tokens' glyphs, and labels where there is room."""
     found = raster(scene.cloud, scene.window, columns, rows)
-    cells, texts, named = label_points(scene.points, scene.window, columns, rows)
+    seen = find_seen(spots_of(scene.points, scene.vectors), scene.window, columns, rows)
+    cells, texts = label_seen(seen)
     placed = place_labels(cells, texts, columns, rows)
     labels = tuple(Label(each.column, each.row, each.text, palette.foreground) for each in placed)
-    points = tuple(_glyphs(scene, columns, rows, palette))
     shown = {cells[each.index] for each in placed}
-    bare = [point for point in scene.points if _cell(scene, point, columns, rows) not in {None, *shown}]
-    assert len(bare) <= named
-    return Drawn(raster_strips(found, palette, points, labels), found, len(bare))
+    bare = sum(each.cell not in shown for each in seen)
+    return Drawn(raster_strips(found, palette, _glyphs(seen, palette), labels), found, bare)
 
 
-def _glyphs(scene: Scene, columns: int, rows: int, palette: Palette) -> list[Point]:
+def _glyphs(seen: Sequence[Seen], palette: Palette) -> tuple[Point, ...]:
     """The least important first: what is drawn last is seen."""
-    colours: dict[Role, Rgb] = {"subject": palette.accent, "marked": palette.accent}
-    found = []
-    for point in reversed(scene.points):
-        cell = _cell(scene, point, columns, rows)
-        if cell is not None:
-            found.append(Point(*cell, GLYPHS[point.role], colours.get(point.role, palette.foreground)))
-    return found
-
-
-def _cell(scene: Scene, point: MapPoint, columns: int, rows: int) -> Cell | None:
-    return cell_of(point.x, point.y, scene.window, columns, rows)
+    return tuple(
+        Point(*each.cell, each.glyph, palette.accent if each.spot.role in STRONG else palette.foreground)
+        for each in reversed(seen)
+    )
 
 
 def heading(scene: Scene) -> Content:
@@ -120,11 +105,12 @@ def legend(scene: Scene, drawn: Drawn, width: int) -> Content:
         named = visible(LABELS.get(scene.colour, scene.colour), spaces=False)
         parts.append(Content.assemble(f"{named} ≤{low} ", *ramp, f" ≥{high}"))
     parts += [
-        Content.assemble((GLYPHS[role], "bold $accent" if role in ("subject", "marked") else "bold"), f" {WORDS[role]}")
-        for role in dict.fromkeys(point.role for point in scene.points)
+        Content.assemble((GLYPHS[role], "bold $accent" if role in STRONG else "bold"), f" {WORDS[role]}")
+        for role in dict.fromkeys(spot.role for spot in spots_of(scene.points, scene.vectors))
     ]
     if drawn.unlabelled:
         parts.append(Content(f"{drawn.unlabelled} named without a label"))
+    parts += map(Content, vector_words(scene.vectors))
     return _fitted(parts, width)
 
 

@@ -16,7 +16,7 @@ from explorer.base.records.maps import MapPoint
 from explorer.base.records.tokens import LABELS
 from explorer.tables.histograms import SortedColumn, find_valleys
 from explorer.tui.panes.map.histogram import bar_lines, bin_of, mark_line, sides_words
-from explorer.tui.panes.map.scene import GLYPHS
+from explorer.tui.panes.map.spots import GLYPHS
 from explorer.tui.panes.map.windows import x_ticks
 from explorer.tui.shell.guarded import Guarded
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
-from explorer.base.records.maps import MapAxis, MapPoint, Window
+from explorer.base.records.maps import MapAxis, Window
 from explorer.base.ticks import axis_ticks, tick_texts
-from explorer.specs.blocks import token_text
 
 CELL = 2.0
 """How much higher a cell of the screen is than wide."""
@@ -131,17 +129,3 @@ def y_ticks(window: Window, rows: int) -> dict[int, str]:
     ticks = axis_ticks(bottom, top, max(2, rows // _TICK_ROWS))
     places = (min(rows - 1, int((top - tick) / (top - bottom) * rows)) for tick in ticks)
     return dict(zip(places, tick_texts(ticks), strict=True))
-
-
-def label_points(
-    points: Sequence[MapPoint], window: Window, columns: int, rows: int
-) -> tuple[list[Cell], list[str], int]:
-    """The cells of named tokens in the window and the texts to put beside them, the most important first: for
-    `place_labels`. Tokens of one cell share a text, `MetaInfoClass +18`. Last, how many tokens that is in all."""
-    names: dict[Cell, list[str]] = {}
-    for point in points:
-        cell = cell_of(point.x, point.y, window, columns, rows)
-        if cell is not None:
-            names.setdefault(cell, []).append(token_text(point.token))
-    texts = [found[0] + (f" +{len(found) - 1}" if len(found) > 1 else "") for found in names.values()]
-    return list(names), texts, sum(map(len, names.values()))
