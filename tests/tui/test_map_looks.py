@@ -10,7 +10,7 @@ from rich.console import Console
 from textual.pilot import Pilot
 
 from explorer.tui.panes.map.canvas import MapCanvas
-from explorer.tui.panes.map.scene import GLYPHS
+from explorer.tui.panes.map.spots import GLYPHS
 from tests.app_driver import settled
 from tests.tui.snapshot_samples import SAMPLES, show_sample
 from tests.tui.test_pane_snapshots import SIZES, Snap, ThemedHarness, pane_of

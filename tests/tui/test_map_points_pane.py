@@ -83,7 +83,10 @@ async def test_o_walks_through_the_other_models_and_says_how_the_twin_was_placed
             twin = PlacedVector(role="twin", label=name, x=1.0, placing="exact", fit=0.5, by_chance=0.1, kept=0.9)
             put(app, wanted(app)[-1], *([twin] if name else []))
             await until(pilot, partial(has_twin, app, name))
-        assert app.remarks[1:] == []
+        said = "on this map: exact, once turned by the shared tokens: r 0.50, 0.10 by chance; 90.0 % of its square"
+        assert [remark.partition(" lies ")[0] for remark in app.remarks[1:]] == [
+            f"Token of mynah-instruct {said}", f"Token of lyrebird {said}"
+        ]  # fmt: skip
 
 
 def has_asked(app: MapHarness, times: int) -> bool:

@@ -6,6 +6,8 @@ import asyncio
 
 from explorer.base.records.maps import MapPoints, MapView, PlacePoints, ReadMap, ViewMap, VocabularyMap
 from explorer.base.records.record import Failure, Outcome
+from explorer.specs.blocks import prose
+from explorer.specs.map_words import placing_words
 from explorer.tables.table import TokenColumns
 from explorer.tui.panes.base import failure_text
 from explorer.tui.panes.map.around import NEIGHBOURS, Surroundings, next_twin
@@ -20,7 +22,7 @@ class MapKeeper:
     def __init__(self, body: MapBody) -> None:
         self._body = body
         self._selection = Selection()
-        self._twin_in = ""
+        self._twin_in, self._is_twin_new = "", False
         self._around = Surroundings(body, self._points_wanted)
         body.when_shown, body.when_twin_wanted = self._around.ask, self._show_next_twin
         self.made: Made | None = None
@@ -57,6 +59,14 @@ class MapKeeper:
         elif is_wanted and isinstance(outcome, MapPoints) and self.made is not None:
             self.made.take_points(request, outcome)
             self.name_anew(selection)
+            self._say_twin(outcome)
+
+    def _say_twin(self, found: MapPoints) -> None:
+        """How it was placed, once after the key."""
+        twin = next((vector for vector in found.vectors if vector.role == "twin"), None)
+        if twin is not None and self._is_twin_new:
+            self._body.post_message(Remark(f"Token of {prose(twin.label)} on this map: {placing_words(twin)}."))
+            self._is_twin_new = False
 
     def _points_wanted(self) -> PlacePoints | None:
         made = self.made
@@ -70,6 +80,7 @@ class MapKeeper:
     def _show_next_twin(self) -> None:
         """The selected token in the next other model; after the last in none."""
         before, self._twin_in = self._twin_in, next_twin(self._selection, self._twin_in)
+        self._is_twin_new = True
         if not before and not self._twin_in:
             self._body.post_message(Remark("Load another model to see where its token with these bytes would be."))
         self._around.ask()
