@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from queue import SimpleQueue
 from typing import Any
 
 import msgspec
@@ -11,6 +13,7 @@ from explorer.base.records.verification import Verify
 from explorer.base.servers import Server
 from explorer.engine.control import Control
 from explorer.engine.handlers import Engine
+from explorer.engine.queue import Report, WorkQueue
 from tests.behaviour.behaviour_fakes import run_through
 from tests.remote.conftest import STARLING
 
@@ -33,3 +36,14 @@ def load(engine: Engine, url: str, **chosen: Any) -> Any:
     """The model behind a server that speaks as vLLM does; `chosen`: what the settings say of it."""
     server = Server(url=url, kind="vllm", **chosen)
     return ask(engine, LoadModel(source=str(server), tokenizer=STARLING, server=server)).info
+
+
+def through_queue(engine: Engine, request: Any, after: Callable[[WorkQueue], None] = lambda queue: None) -> Any:
+    """The parts and the outcome of a request that a worker answers."""
+    answers: SimpleQueue[Any] = SimpleQueue()
+    parts: list[Any] = []
+    report = Report(part=lambda number, part: parts.append(part), answer=lambda *told: answers.put(told))
+    queue = WorkQueue(engine.begin, report)
+    queue.add(engine.job(1, request))
+    after(queue)
+    return parts, answers.get(timeout=20)[1]

@@ -5,6 +5,7 @@ Shapes, keys and statuses are those of the recorded pairs in `recorded/`.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import threading
@@ -38,6 +39,8 @@ class FakeVllm:
         self.served = "rand"
         self.faults: deque[str] = deque()
         """What goes wrong with the next completions, one after the other."""
+        self.fails_after = 0
+        """Completions after which each is refused, unless it is 0."""
         self.asked: list[Body] = []
         """Every completion that was asked for."""
         self.refused: frozenset[int] = frozenset()
@@ -50,14 +53,30 @@ class FakeVllm:
         """Added to all logits of even ids: another model."""
         self.hangs = threading.Event()
         """Set where nothing hangs any more."""
-        handler = type("Bound", (_Handler,), {"fake": self})
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self._http.daemon_threads = True
-        threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        self.connections: set[socket.socket] = set()
+        self._http = self._serve(0)
+
+    def _serve(self, port: int) -> ThreadingHTTPServer:
+        http = ThreadingHTTPServer(("127.0.0.1", port), type("Bound", (_Handler,), {"fake": self}))
+        http.daemon_threads = True
+        threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        return http
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self._http.server_address[1]}"
+
+    def die(self) -> None:
+        """As a process that is killed: nobody listens any more, and every connection breaks."""
+        self._http.shutdown()
+        self._http.server_close()
+        for connection in list(self.connections):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def revive(self) -> None:
+        """Serve again at the same place."""
+        self._http = self._serve(self._http.server_address[1])
 
     def close(self) -> None:
         self.hangs.set()
@@ -152,6 +171,15 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
         pass
 
+    def setup(self) -> None:
+        super().setup()
+        self.fake.connections.add(self.connection)
+
+    def finish(self) -> None:
+        self.fake.connections.discard(self.connection)
+        with contextlib.suppress(OSError):
+            super().finish()
+
     def do_GET(self) -> None:
         fake = self.fake
         told = fake.about(self.path)
@@ -164,7 +192,7 @@ class _Handler(BaseHTTPRequestHandler):
         if fake.key and said != f"Bearer {fake.key}":
             self._send(401, {"error": {"message": f"Incorrect API key provided: {said}"}})
             return
-        fault = fake.faults.popleft() if fake.faults else ""
+        fault = fake.faults.popleft() if fake.faults else "status 400" * (0 < fake.fails_after <= len(fake.asked))
         fake.asked.append(body)
         fake.in_flight += 1
         fake.most_in_flight = max(fake.most_in_flight, fake.in_flight)
@@ -182,7 +210,10 @@ class _Handler(BaseHTTPRequestHandler):
     def _fail(self, fault: str, body: Body, said: str) -> None:
         fake = self.fake
         kind, _, value = fault.partition(" ")
-        if kind == "hang":
+        if kind == "die":
+            fake.die()
+            self.close_connection = True
+        elif kind == "hang":
             fake.hangs.wait(30)
             self.close_connection = True
         elif kind == "status":

@@ -25,7 +25,7 @@ from explorer.engine.models.local import LocalModel
 from explorer.engine.models.remote import shared, waiting
 from explorer.engine.models.remote.pace import ANSWERS_TO_RAISE, Pace
 from tests.remote.conftest import LlamaProcess
-from tests.remote.engines import MINER, answer, ask, load
+from tests.remote.engines import MINER, answer, ask, load, through_queue
 from tests.remote.fake_vllm import FakeVllm
 
 NOT_ASKED = VERDICTS.index("not asked")
@@ -252,8 +252,6 @@ def test_a_server_alone_is_waited_for_three_times(engine: Engine, vllm: FakeVllm
 
 def _through(engine: Engine, request: Verify, said: list[Any]) -> Any:
     """As a worker does it, whose handlers may speak."""
-    from tests.remote.test_vllm import through_queue
-
     parts, outcome = through_queue(engine, request)
     said += [part for part in parts if isinstance(part, Progress)]
     return outcome

@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
-import logging
-import os
 import shutil
-import subprocess
-import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
 import msgspec
 import numpy as np
-import psutil
 import pytest
 
 from explorer.base.errors import ExplorerError
 from explorer.base.records.lineage import FindLineage
 from explorer.base.records.logprobs import ReadLogprobs
-from explorer.base.records.models import LoadModel, ModelLoaded
-from explorer.base.records.plain import dump_json
-from explorer.base.records.record import Failure, Progress
+from explorer.base.records.models import LoadModel
+from explorer.base.records.record import Progress
 from explorer.base.records.repeat_back import RepeatBack, RepeatBackResult
-from explorer.base.records.unions import AnyOutcome, Cancelled, Step
+from explorer.base.records.unions import Cancelled
 from explorer.base.records.verification import VERDICTS, ReadVerdicts, VerificationResult
 from explorer.base.servers import Server
 from explorer.base.templates import find_template
@@ -38,11 +30,9 @@ from explorer.engine.models.errors import ModelError
 from explorer.engine.models.prediction import Choice, Wanted
 from explorer.engine.models.remote import client
 from explorer.engine.queue import Report, WorkQueue
-from explorer.sessions.file.portable import portable
-from explorer.settings import Settings, load_request
 from tests.behaviour.behaviour_fakes import run_through
-from tests.remote.conftest import REPOSITORY, STARLING
-from tests.remote.engines import MINER, PLAIN, ask
+from tests.remote.conftest import STARLING
+from tests.remote.engines import MINER, PLAIN, ask, through_queue
 from tests.remote.fake_vllm import FakeVllm
 
 REPEAT = RepeatBack(model="rand", token_id=907, template=find_template("repeat-1"), max_new_tokens=4)
@@ -181,17 +171,6 @@ def test_a_wait_is_told(engine: Engine, vllm: FakeVllm, monkeypatch: pytest.Monk
     assert waits == [f"waiting 0 s for the server at {vllm.url.removeprefix('http://')}: it answered 429"]
 
 
-def through_queue(engine: Engine, request: Any, after: Callable[[WorkQueue], None] = lambda queue: None) -> Any:
-    """The parts and the outcome of a request that a worker answers."""
-    answers: SimpleQueue[Any] = SimpleQueue()
-    parts: list[Any] = []
-    report = Report(part=lambda number, part: parts.append(part), answer=lambda *told: answers.put(told))
-    queue = WorkQueue(engine.begin, report)
-    queue.add(engine.job(1, request))
-    after(queue)
-    return parts, answers.get(timeout=20)[1]
-
-
 @pytest.mark.parametrize("request_", [REPEAT, PLAIN])
 def test_cancelling_does_not_wait_for_the_server(engine: Engine, vllm: FakeVllm, request_: Any) -> None:
     load(engine, vllm)
@@ -256,35 +235,6 @@ def test_what_is_no_such_server_is_said(engine: Engine, vllm: FakeVllm) -> None:
         load(engine, vllm)
 
 
-def test_a_key_is_sent_and_found_nowhere_else(
-    engine: Engine, vllm: FakeVllm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.DEBUG)
-    vllm.key = SECRET
-    vllm.served = f"model-of-{SECRET}"
-    server = Server(url=vllm.url, kind="vllm", key_env="LAB_KEY", name="lab", tokenizer=STARLING)
-    monkeypatch.setenv("LAB_KEY", SECRET)
-    request = load_request("server:lab", Settings(servers=(server,)))  # type: ignore[arg-type]
-    loaded = ask(engine, request)
-    said: list[str] = []
-    for faults in (["status 400"], ["status 500"] * 7):
-        vllm.faults.extend(faults)
-        with pytest.raises(ExplorerError) as failed:
-            ask(engine, msgspec.structs.replace(REPEAT, model="lab"))
-        said.append(failed.value.line)
-    vllm.key = "another"
-    with pytest.raises(ModelError, match=r"refuses the key in LAB_KEY \(401\)") as denied:
-        ask(engine, msgspec.structs.replace(REPEAT, model="lab"))
-    said.append(denied.value.line)
-    outcomes: list[AnyOutcome] = [ModelLoaded(info=loaded.info), *(Failure(message=line) for line in said)]
-    steps = [Step(number=1, at="2026-11-28T00:00:00Z", seconds=0.1, request=request, outcome=one) for one in outcomes]
-    written = [repr(request), repr(loaded), *said, caplog.text, *(dump_json(portable(step)).decode() for step in steps)]
-    written += [file.read_bytes().decode("latin-1") for file in tmp_path.rglob("*") if file.is_file()]
-    assert "(LAB_KEY)" in said[0], "the server echoed it"
-    for text in written:
-        assert not any(SECRET[at : at + 6] in text for at in range(len(SECRET) - 5)), text[:300]
-
-
 def test_a_key_that_is_not_set_is_said(engine: Engine, vllm: FakeVllm) -> None:
     request = LoadModel(
         source=f"vllm:{vllm.url}", tokenizer=STARLING, server=Server(url=vllm.url, kind="vllm", key_env="LAB_KEY")
@@ -339,48 +289,3 @@ def test_nobody_asks_while_the_server_wants_to_be_left_alone(engine: Engine, vll
     assert time.monotonic() - began >= 0.5
     sizes = [len(body["prompt"]) for body in vllm.asked if "logprob_token_ids" in body]
     assert sizes == [32] * 3, "only the refused one is asked again"
-
-
-def test_no_file_no_process_and_no_word_of_the_program_holds_the_key(vllm: FakeVllm, tmp_path: Path) -> None:
-    vllm.key = SECRET
-    settings, session = tmp_path / "settings.toml", tmp_path / "s.jsonl"
-    settings.write_text(
-        f'[[servers]]\nname = "lab"\nurl = "{vllm.url}"\nkind = "vllm"\n'
-        'key_env = "LAB_KEY"\ntokenizer = "zoo:starling"\n'
-    )
-    homes = {f"XDG_{name}_HOME": str(tmp_path / name.lower()) for name in ("CONFIG", "STATE", "CACHE", "DATA")}
-    command = [
-        sys.executable,
-        "-m",
-        "explorer",
-        "repeat",
-        "server:lab",
-        "--token-id",
-        "907",
-        "--settings",
-        str(settings),
-    ]
-    said, lines = [], []
-    for fault in ("", "status 400"):
-        program = subprocess.Popen(
-            [*command, "--session", str(session)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-            cwd=REPOSITORY, env={**os.environ, **homes, "LAB_KEY": SECRET},
-        )  # fmt: skip
-        while program.poll() is None:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                own = psutil.Process(program.pid)
-                lines += [" ".join(each.cmdline()) for each in (own, *own.children(recursive=True))]
-            if fault and len(vllm.asked) > 12:
-                vllm.faults.append(fault)
-            time.sleep(0.05)
-        assert program.stdout is not None
-        said.append(program.stdout.read())
-        vllm.faults.clear()
-        vllm.asked.clear()
-    assert "exact" in said[0] or "other" in said[0]
-    assert "(LAB_KEY)" in said[1], "the server echoed it"
-    assert any("explorer.engine" in line for line in lines)
-    written = [file.read_bytes().decode("latin-1") for file in tmp_path.rglob("*") if file.is_file()]
-    assert session.exists()
-    for text in (*said, *lines, *written):
-        assert not any(SECRET[at : at + 6] in text for at in range(len(SECRET) - 5)), text[:300]

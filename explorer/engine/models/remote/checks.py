@@ -36,6 +36,8 @@ def read_json(content: bytes, kind: type[T]) -> T:
     except msgspec.DecodeError as error:
         what = "it is cut off or is no JSON" if not isinstance(error, msgspec.ValidationError) else "parts are missing"
         raise BadAnswer(what) from None
+    except UnicodeDecodeError:
+        raise BadAnswer("it is no JSON") from None
     except RecursionError:
         raise BadAnswer("it is nested too deeply") from None
 

@@ -54,7 +54,8 @@ def connect(wish: RemoteWish, progress: Progress | None, naming: Naming) -> Remo
         )
     client = Client(at_url(wish.server, wish.server.url))
     try:
-        return _connect(client, wish, progress, naming)
+        with client.words.cleaning():
+            return _connect(client, wish, progress, naming)
     except Refused as refused:
         client.close()
         raise ModelError(

@@ -129,8 +129,9 @@ class RemoteModel:
         self._check_prompts(prompts, places - 1)
         asked = Prompts.of(prompts, targets, places, self._backend.parts(len(prompts)))
         try:
-            for _ in self._client.loop.stream(self._servers.score(asked), asked.news):
-                yield asked.take()
+            with self._client.words.cleaning():
+                for _ in self._client.loop.stream(self._servers.score(asked), asked.news):
+                    yield asked.take()
         except (ModelError, Stopped):
             yield asked.take()
             raise
@@ -163,17 +164,19 @@ class RemoteModel:
     def ask(self, works: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
         """The answers of the backend; raises `ModelError`, also where another model answers than the one loaded."""
         first = self._servers.first
-        try:
-            answers = self._client.run(works)
-        except Refused as refused:
-            raise refusal(first.client, refused) from None
-        if first.client.was_interrupted:
-            self._client.run([self._servers.check_interrupted()])
+        with self._client.words.cleaning():
+            try:
+                answers = self._client.run(works)
+            except Refused as refused:
+                raise refusal(first.client, refused) from None
+            if first.client.was_interrupted:
+                self._client.run([self._servers.check_interrupted()])
         return answers
 
     def check_unchanged(self) -> None:
         """See `BehindServer`."""
-        self._client.run([self._servers.check_all()])
+        with self._client.words.cleaning():
+            self._client.run([self._servers.check_all()])
 
     def close(self) -> None:
         """Close the connections."""

@@ -68,20 +68,26 @@ class Asking:
         bare, full = self.vocabulary.encode(_TEXT, with_prefix=False), self.vocabulary.encode(_TEXT)
         written: Answer | None = None
         try:
-            written = await self._send("/v1/completions", {"prompt": _TEXT, **_said(1, 1)}, 2)
+            written = await self.check_text(_TEXT)
             by_ids = await self._send("/v1/completions", {"prompt": full, **_said(1, 1)}, 2)
             if by_ids.prompt_ids == tuple(full) or by_ids.prompt_tokens == len(full):
                 return Way("ids")
         except (Refused, BadAnswer):
             pass
         if written is not None:
-            if written.prompt_tokens and written.prompt_tokens not in (len(bare), len(full)):
-                raise wrong_tokenizer(
-                    f"it reads {_TEXT!r} as {written.prompt_tokens} tokens, the tokenizer {len(full)}"
-                )
             return Way("text", prefix=() if written.prompt_tokens == len(bare) else self.vocabulary.prefix_ids)
         assert self.chat, "it raises without a template"
         return await self._try_chat()
+
+    async def check_text(self, text: str) -> Answer:
+        """A reply to a text; raises `ModelError` where the server reads it as another number of tokens, or others."""
+        answer = await self._send("/v1/completions", {"prompt": text, **_said(1, 1)}, 2)
+        bare, full = self.vocabulary.encode(text, with_prefix=False), self.vocabulary.encode(text)
+        if answer.prompt_tokens and answer.prompt_tokens not in (len(bare), len(full)):
+            raise wrong_tokenizer(f"it reads {text!r} as {answer.prompt_tokens} tokens, the tokenizer {len(full)}")
+        if answer.prompt_ids is not None and list(answer.prompt_ids) not in (bare, full):
+            raise wrong_tokenizer(f"it reads {text!r} as other ids")
+        return answer
 
     async def _try_chat(self) -> Way:
         """By which name a chat server is told how long the reply may be."""

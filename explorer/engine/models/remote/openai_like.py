@@ -77,11 +77,21 @@ class OpenAiLike(Backend):
     async def check_tokens(self, vocabulary: Vocabulary, texts: Sequence[str]) -> Same:
         """See `Backend`; by how many tokens the texts are, and by what the likeliest ones are called."""
         self.reads = (await self._asking.find_way()).reads
+        if self.reads == "ids":
+            await self._check_texts(texts)
         prompts = self.prompts_of(texts, vocabulary)
         answers = [await self._asking.ask(prompt, 1, 5) for prompt in prompts]
         self._check_names([named for answer in answers for place in answer.places for named in place.named])
         counted = [answer.prompt_tokens == len(prompt) for answer, prompt in zip(answers, prompts, strict=True)]
         return "sampled" if all(counted) else "unknown"
+
+    async def _check_texts(self, texts: Sequence[str]) -> None:
+        """Ids are read as they are sent, so that only a text shows how the server's tokenizer reads."""
+        for text in texts:
+            try:
+                await self._asking.check_text(text)
+            except (Refused, BadAnswer):
+                return  # it takes ids alone
 
     def _check_names(self, named: Sequence[Named]) -> None:
         """Note how tokens are named; raises `ModelError` where the tokenizer has no tokens of such names."""

@@ -48,6 +48,10 @@ class Peer:
     def place(self) -> str:
         return self.client.server.place
 
+    def why(self, error: ModelError) -> str:
+        """Why it takes no part, as it may be shown."""
+        return self.client.words.clean(error.message).replace(f"the server at {self.place} ", "")
+
     async def check(self, fingerprint: Fingerprint) -> None:
         """Raise `ModelError` where it is not there, or answers as another model."""
         self.client.was_interrupted = False
@@ -193,7 +197,7 @@ class Servers:
             return
         if len(self.working) == 1:
             raise error
-        peer.left, peer.left_at = error.message.replace(f"the server at {peer.place} ", ""), time.monotonic()
+        peer.left, peer.left_at = peer.why(error), time.monotonic()
         self._be_patient()
         tell(f"{peer.place} takes no part any more: {peer.left}; the others do its work")
 
@@ -211,7 +215,7 @@ class Servers:
         if all(found):
             raise next(error for error in found if error is not None)
         for peer, error in zip(self._peers, found, strict=True):
-            peer.left = "" if error is None else error.message.replace(f"the server at {peer.place} ", "")
+            peer.left = "" if error is None else peer.why(error)
         self._be_patient()
 
     async def _try(self, peer: Peer) -> ModelError | None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import msgspec
 
 from explorer.base.text import visible
+from explorer.engine.models.errors import ModelError
 
 _LONGEST = 240
 _PART = 6
@@ -33,15 +37,24 @@ class ServerWords:
             said = msgspec.json.decode(content, type=_Said)
             found = said.error.message if isinstance(said.error, _Detail) else said.error
             text = found or said.message or said.detail or "no reason given"
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             text = content[: 4 * _LONGEST].decode("utf-8", "replace").strip() or "no reason given"
         return self.clean(text)
 
-    def clean(self, text: str) -> str:
-        """`text` as one safe line of at most 240 characters."""
-        line = " ".join(self._without_key(text[: 16 * _LONGEST]).split())
+    def clean(self, text: str, longest: int = _LONGEST) -> str:
+        """`text` as one safe line of at most so many characters."""
+        line = " ".join(self._without_key(text[: 16 * longest]).split())
         shown = visible(line, spaces=False)
-        return shown if len(shown) <= _LONGEST else f"{shown[: _LONGEST - 1]}…"
+        return shown if len(shown) <= longest else f"{shown[: longest - 1]}…"
+
+    @contextmanager
+    def cleaning(self) -> Iterator[None]:
+        """Errors raised inside say what may be shown: some quote names or versions that a server told."""
+        try:
+            yield
+        except ModelError as error:
+            error.message, error.hint = (self.clean(text, 4 * _LONGEST) for text in (error.message, error.hint))
+            raise
 
     def holds_key(self, text: str) -> bool:
         """Whether the key, or a part of it, stands in `text`."""
