@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from textual._callback import invoke
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -14,13 +15,14 @@ from explorer.base.records.models import LoadModel
 from explorer.base.records.neighbours import FindNeighbours, Neighbourhood
 from explorer.base.records.notes import MarkToken, WriteNote
 from explorer.base.records.repeat_back import RepeatBack, RepeatBackResult
+from explorer.base.records.tokens import INDICATORS
 from explorer.base.records.unions import Cancelled, Step
 from explorer.base.records.vocabulary import RankedTokens, RankTokens
 from explorer.engine.handlers import Engine
 from explorer.sessions.file.store import SessionWriter, read_session
 from explorer.settings import Settings
 from explorer.tui.live.app import ExplorerApp
-from explorer.tui.shell.commands import COMMANDS
+from explorer.tui.shell.commands import COMMANDS, key_names
 from explorer.tui.shell.messages import Answered
 from explorer.tui.shell.themes import read_theme, themes_dir
 from explorer.tui.widgets.model_bar import ModelBar
@@ -311,6 +313,14 @@ async def test_the_palette_has_each_command_once_with_its_key_and_more(
             "Theme: gull",
             "Load zoo:starling",
         } <= set(titles)
+        keys = {key_names(command, {}): command for command in COMMANDS if command.name != "palette"}
+        named = {title.rpartition("  (")[2].removesuffix(")") for title in titles if "  (" in title}
+        assert named == set(keys), "every command, with its key"
+        meant = [title.partition("  (")[0].casefold() for title in titles]
+        assert len(set(meant)) == len(meant), "and by a name of its own"
+        assert {f"Sort by {name}" for name in INDICATORS if name in app.workspace.token_pane.commands.sorts} <= {
+            title.partition(" (")[0] for title in titles
+        }
         offered["Sort by output_norm (‖W_U‖)"].callback()
         view = app.workspace.token_pane.views
         await until(pilot, lambda: view.view is not None and view.view.sort == "output_norm")
@@ -318,3 +328,14 @@ async def test_the_palette_has_each_command_once_with_its_key_and_more(
         offered["Save a screenshot"].callback()
         assert "<svg" in (tmp_path / "glitch-explore-2.svg").read_text()
         await until(pilot, lambda: any("glitch-explore-2.svg" in note.message for note in app._notifications))
+        offered["Theme: gull"].callback()
+        assert app.theme == "gull"
+        offered["Show mynah-instruct"].callback()
+        await until(pilot, lambda: app.selection.model is not None and app.selection.model.name == "mynah-instruct")
+        await until(pilot, lambda: app.selection.token is not None and not app.runs.running)
+        await invoke(offered["Copy  (y)"].callback)
+        await until(pilot, lambda: app.clipboard.startswith(str(app.selection.token and app.selection.token.token_id)))
+        offered["Unload mynah"].callback()
+        await until(pilot, lambda: "mynah" not in [info.name for info in app.selection.roster.models])
+        offered["Load zoo:starling"].callback()
+        await until(pilot, lambda: "starling" in [info.name for info in app.selection.roster.models])

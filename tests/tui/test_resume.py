@@ -19,6 +19,7 @@ from explorer import cli
 from explorer.base.records.compare import CompareTokens
 from explorer.base.records.models import LoadModel, ModelLoaded
 from explorer.base.records.notes import MarkToken, WriteNote
+from explorer.base.records.record import Failure
 from explorer.base.records.repeat_back import RepeatBack
 from explorer.base.records.tokens import LABELS
 from explorer.base.records.vocabulary import RankTokens
@@ -31,8 +32,9 @@ from explorer.sessions.file.store import SessionWriter, read_session
 from explorer.settings import Settings
 from explorer.tui.live.app import ExplorerApp
 from explorer.tui.live.dialogues import split_tags
+from explorer.tui.replay.app import ReplayApp
 from explorer.tui.replay.restore import loads_again
-from explorer.tui.shell.openings import Opening, OpenLive, OpenReplay, OpenResumed
+from explorer.tui.shell.openings import Opening, OpenLive, OpenNew, OpenReplay, OpenResumed
 from tests.app_driver import asked, on_screen, resuming, running, screen_text, steps, until
 from tests.direct_client import DirectClient
 
@@ -225,6 +227,31 @@ def test_what_a_screen_asks_for_next_is_opened(recorded: Path, tmp_path: Path, m
     assert Screens(settings, None).show(OpenResumed(recorded, ("./dir",))) == 0
     assert shown[1].session.path == recorded
     assert shown[1].settings.models == ("./dir",)
+
+
+def test_a_replay_goes_back_to_the_explorer_and_the_last_line_tells_how_to_resume(
+    recorded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown: list[ExplorerApp | ReplayApp] = []
+
+    def replay_next(app: ExplorerApp, loop: asyncio.AbstractEventLoop) -> None:
+        """The user opens the recent session the first time, and quits the second."""
+        shown.append(app)
+        app.session.append(app.session.step(LoadModel(source="zoo:dodo"), Failure(message="no"), 0.1))
+        if len(shown) == 1:
+            app.ending.then = OpenReplay(recorded, back=OpenResumed(app.session.path))
+
+    monkeypatch.setattr(ExplorerApp, "run", replay_next)
+    monkeypatch.setattr(ReplayApp, "run", lambda app, loop: shown.append(app))  # `q` there leaves all as it is
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    assert Screens(Settings(state_folder=str(tmp_path / "state")), None).show(OpenNew(None)) == 0
+    assert [type(app) for app in shown] == [ExplorerApp, ReplayApp, ExplorerApp]
+    first, _, last = shown
+    assert isinstance(first, ExplorerApp)
+    assert isinstance(last, ExplorerApp)
+    path = first.session.path
+    assert last.session.path == path
+    assert capsys.readouterr().out == f"session: {path} (resume it: glitch-explore --resume {path})\n"
 
 
 def test_resume_without_a_session_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
