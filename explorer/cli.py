@@ -175,8 +175,9 @@ def _run_explorer(words: Sequence[str]) -> int:
         _hear_interrupts()
         return Screens(settings, place).show(opening) if _has_terminal() else WRONG_USAGE
     except ExplorerError as error:
-        tell(error.line)
-        return 1
+        from explorer.headless.run import say_error
+
+        return say_error(error)
 
 
 def _complete(given: Namespace) -> int:

@@ -6,13 +6,14 @@ import os
 import shlex
 import tomllib
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
 from platformdirs import user_config_path, user_state_path
 
-from explorer.base.errors import ExplorerError
+from explorer.base.errors import ExplorerError, UsageError
 from explorer.base.records.models import LoadModel
 from explorer.base.servers import NAMED, Server, ServerEntry, check_server, find_server, is_server
 from explorer.base.sources import portable_source
@@ -143,12 +144,22 @@ def checked_settings(chosen: Mapping[str, Any], place: Path) -> Settings:
             check_template(template)
         for server in settings.servers:
             check_server(server)
+        _check_day(settings.chat_day)
     except (msgspec.ValidationError, TemplateError) as error:
         raise ExplorerError(
             f"settings: {error}", hint=f"Correct it in {place} or in the {PREFIX}… variables."
         ) from error
     engine_words(settings)
     return settings
+
+
+def _check_day(day: str) -> None:
+    """Raise `UsageError` for what is no date."""
+    try:
+        date.fromisoformat(day or "2026-11-28")
+    except ValueError as error:
+        hint = "Write --chat-day, or chat_day in the settings, as 2026-11-28."
+        raise UsageError(f"{day!r} is no date", hint=hint) from error
 
 
 def engine_words(settings: Settings) -> tuple[str, ...]:

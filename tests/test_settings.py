@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from explorer import cli
-from explorer.base.errors import ExplorerError
+from explorer.base.errors import ExplorerError, UsageError
 from explorer.base.servers import ServerEntry
 from explorer.settings import FIRST_MODELS, Settings, engine_words, read_settings
 from explorer.settings_file import add_server, remember_theme
@@ -63,6 +63,12 @@ def test_a_wrong_file_is_refused_with_its_place(tmp_path: Path, text: str, said:
         read_settings(path, environment={})
     assert said in raised.value.message + raised.value.hint
     assert str(path) in raised.value.message + raised.value.hint
+
+
+def test_a_day_of_chat_templates_is_a_date() -> None:
+    assert read_settings(environment={}, flags={"chat_day": "2026-11-28"}).chat_day == "2026-11-28"
+    with pytest.raises(UsageError, match="'Monday' is no date"):
+        read_settings(environment={"GLITCH_EXPLORE_CHAT_DAY": "Monday"})
 
 
 def test_a_named_file_must_exist(tmp_path: Path) -> None:

@@ -29,6 +29,22 @@ CHECKED_AT_ONCE = 4096
 """Rows of a file that are sent to the engine together."""
 
 
+def read_file_to_check(given: Namespace) -> None:
+    """Read the file that `--check` names; its model is loaded where none is named.
+
+    Raises `ExplorerError` where it cannot be read, or names a model in a folder.
+    """
+    from explorer.tables.certificate_file import read_certificate_file
+
+    given.checked = read_certificate_file(Path(given.check))
+    given.sources = given.sources or [given.checked.header.source]
+    if "…/" in given.sources[0]:
+        raise ExplorerError(
+            f"{given.check} is about {given.sources[0]}, a model in a folder",
+            hint=f"Name the model: prove FOLDER --check {given.check}",
+        )
+
+
 def check_requests(file: CertificateFile, model: ModelInfo) -> Iterable[CheckCertificates]:
     """The requests that check a file's certificates. Raises `ExplorerError` where they are of other weights."""
     header = file.header

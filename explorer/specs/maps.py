@@ -45,7 +45,7 @@ from explorer.specs.map_words import (
 )
 from explorer.specs.spec import Spec, Tab
 
-PICTURES = (".svg", ".png")
+FORMS = (".svg", ".png", ".parquet", ".csv", ".jsonl", ".md")
 SUSPECTS = 20
 REFERENCES = 5
 NEIGHBOURS = 10
@@ -125,13 +125,10 @@ def _before(given: Namespace, wrong: Callable[[str], Any]) -> None:
         wrong("--pair needs two sources")
     if given.twin and (given.pair or len(given.sources) != 2):
         wrong("--twin needs two sources, and no --pair")
-    if given.export and Path(given.export).suffix.lower() not in PICTURES:
-        from explorer.tables.exports import form_of
-
-        if form_of(Path(given.export)) not in ("csv", "parquet", "jsonl", "markdown"):
-            raise UsageError(
-                f"{Path(given.export).name} is no form of a map", hint="End it with .svg, .png or .parquet."
-            )
+    if given.export and Path(given.export).suffix.lower() not in FORMS:
+        raise UsageError(
+            f"{Path(given.export).name} is no form of a map", hint=f"End it with one of {' '.join(FORMS)}."
+        )
 
 
 def _requests(asked: Asked) -> Iterable[ViewMap | ReadMap | PlacePoints]:

@@ -24,7 +24,13 @@ from explorer.base.records.speakability import (
 )
 from explorer.base.records.tokens import TokenRow, bare_row
 from explorer.specs.blocks import Block, Table, Words, count, number, prose, token_text
-from explorer.specs.certificate_exports import certificate_rows, check_requests, checked_row, export_certificates
+from explorer.specs.certificate_exports import (
+    certificate_rows,
+    check_requests,
+    checked_row,
+    export_certificates,
+    read_file_to_check,
+)
 from explorer.specs.command_line import Asked, Verb, add_token_options
 from explorer.specs.comparing.findings import compare_proved
 from explorer.specs.comparing.proofs import find_failing_proofs
@@ -168,7 +174,7 @@ def _arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, metavar="S", help="of the solid angle")
     parser.add_argument("--fresh", action="store_true", help="prove again the tokens whose proofs are on disk")
     parser.add_argument(
-        "--export", metavar="FILE", help="write every token asked for, with its certificate, as JSON Lines"
+        "--export", metavar="FILE", help="write every token asked for, with its certificate, into this .jsonl file"
     )
 
 
@@ -181,18 +187,12 @@ def _before(given: Namespace, wrong: Callable[[str], Any]) -> None:
             wrong("a solid angle takes seconds a token: ask for it by --token-id or --hard")
         if given.solid_angle and given.mode == "own_direction":
             wrong("there is no solid angle along one direction: choose --mode cone or ball")
+        if given.export and Path(given.export).suffix.lower() != ".jsonl":
+            wrong(f"certificates are written as JSON Lines: end the name of {Path(given.export).name} with .jsonl")
         return
     if given.export or len(given.sources) > 1:
         wrong("--check takes a file, at most one SOURCE, and no --export")
-    from explorer.tables.certificate_file import read_certificate_file
-
-    given.checked = read_certificate_file(Path(given.check))
-    given.sources = given.sources or [given.checked.header.source]
-    if "…/" in given.sources[0]:
-        raise ExplorerError(
-            f"{given.check} is about {given.sources[0]}, a model in a folder",
-            hint=f"Name the model: prove FOLDER --check {given.check}",
-        )
+    read_file_to_check(given)
 
 
 def _requests(asked: Asked) -> Iterable[ProveSpeakability | ReadCertificates | CheckCertificates]:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 
+from explorer.base.errors import UsageError
 from explorer.base.records.record import Progress
 from explorer.base.records.repeat_back import RepeatBack, RepeatBackResult, Reply, ReplyPart
 from explorer.base.records.unions import Cancelled
@@ -324,7 +325,7 @@ def test_closing_the_generator_stops_the_model() -> None:
 )
 def test_a_request_that_makes_no_sense_is_refused_before_the_model_runs(fields: dict[str, Any], said: str) -> None:
     model = FakeModel(V, random_rule(V), context=64)
-    with pytest.raises(BehaviourError, match=said) as caught:
+    with pytest.raises((BehaviourError, UsageError), match=said) as caught:
         next(repeat_back(model, request(**fields)))
     assert caught.value.hint
     assert model.calls == 0

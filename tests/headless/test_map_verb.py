@@ -105,7 +105,7 @@ def test_a_session_holds_the_view_and_checks(run: Run, tmp_path: Path) -> None:
     ("words", "said"),
     [
         (("--plane", "list"), "Write one of reference, distance,"),
-        (("--export", "map.bmp"), "no known form"),
+        (("--export", "map.bmp"), "End it with one of .svg .png"),
         (("--export", "map.ban.json"), "no form of a map"),
         (("--window", "1,2,3"), "four numbers"),
         (("--window", "2,1,0,1"), "not a window"),

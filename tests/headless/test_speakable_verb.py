@@ -207,6 +207,7 @@ def test_a_failure_is_one_line_on_stderr_and_status_1(run: Run, words: tuple[str
         ("x", "--raw", "--folded"),
         ("x", "--mode", "sphere"),
         ("x", "--export", "y", "--check", "z"),
+        ("x", "--all", "--export", "proofs.csv"),
     ],
 )
 def test_wrong_usage_is_status_2(run: Run, words: tuple[str, ...]) -> None:

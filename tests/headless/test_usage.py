@@ -19,6 +19,7 @@ from explorer.base.templates import TEMPLATES
 from explorer.headless.completion import completion_of
 from explorer.headless.parsers import explorer_parser, verb_parser
 from explorer.headless.session_verbs import session_parser
+from explorer.sessions.file.store import read_session
 from explorer.specs.registry import REGISTRY
 from explorer.specs.verification import NAMED_DEFINITIONS
 from tests.direct_client import Run
@@ -127,6 +128,16 @@ def test_several_tokens_are_asked_about_in_their_order(run: Run, tmp_path: Path)
     listed.write_text("907 # said\n5-7\n\n3, 4\n")
     _, rows, _ = run("inspect", "zoo:mynah", "--tokens-from", str(listed))
     assert [row["token_id"] for row in rows] == [3, 4, 5, 6, 7, 907]
+
+
+def test_one_engine_answers_for_all_tokens_and_ranges_are_taken(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "notes.jsonl"
+    status, rows, _ = run("repeat", "zoo:mynah", "--token-id", "5-6", "--token-id", "907", "--session", str(file))
+    assert status == 0
+    assert len(rows) == 3
+    kinds = [type(step.request).__name__ for step in read_session(file).steps]
+    assert kinds == ["LoadModel", *["RepeatBack"] * 3], "the model is loaded once"
+    assert VERBS["verify"].parse_args(["x", "--token-ids", "907,5-7"]).token_ids == (907, 5, 6, 7)
 
 
 @pytest.mark.parametrize("name", ["found.csv", "found.jsonl"])

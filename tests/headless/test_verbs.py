@@ -218,6 +218,8 @@ def test_a_failure_is_one_line_on_stderr_and_status_1(run: Run, words: tuple[str
     [
         (("tokens", "zoo:mynah", "--sort", "beauty"), "beauty"),
         (("tokens", "zoo:mynah", "--filter", "(["), "(["),
+        (("tokens", "zoo:mynah", "--where", "foo<3"), "there is no indicator 'foo': write one of input_norm"),
+        (("repeat", "zoo:mynah", "--token-id", "5", "--top-p", "3"), "top-p 3"),
         (("inspect", "zoo:mynah", "--token-id", "99999"), "99999"),
         (("inspect", "zoo:mynah", "--token", " no such token"), "no such token"),
         (("repeat", "zoo:mynah", "--token", " the", "--template", "nursery-rhyme"), "nursery-rhyme"),

@@ -94,7 +94,6 @@ def test_a_session_holds_the_summary_and_not_the_matrix(run: Run, tmp_path: Path
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("verify", "zoo:mynah", "--definitions", "fashion"), "fashion"),
         (("verify", "weights:zoo:mynah"), "embedding"),
         (("selftest", "weights:zoo:mynah"), "embedding"),
     ],
@@ -107,9 +106,28 @@ def test_a_failure_is_one_line_on_stderr_and_status_1(run: Run, words: tuple[str
 
 
 @pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--definitions", "fashion"), "fashion"),
+        (("--indicator", "beauty"), "beauty"),
+        (("--controls", "-1"), "-1 controls"),
+        (("--samples", "999"), "999 samples"),
+        (("--where", "beauty<3"), "beauty"),
+        (("--chat-day", "Monday"), "Monday"),
+    ],
+)
+def test_what_makes_no_sense_is_one_line_on_stderr_and_status_2(run: Run, words: tuple[str, ...], said: str) -> None:
+    status, rows, error = run("verify", "zoo:mynah", "--top-percent", "2", *words)
+    assert (status, rows) == (2, [])
+    assert said in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
     "words",
     [
         ("verify",),
+        ("verify", "zoo:mynah", "--top-percent", "200"),
         ("verify", "zoo:mynah", "--top-percent", "0"),
         ("verify", "zoo:mynah", "--token-ids", "9-5"),
         ("verify", "x", "--all", "--top-percent", "2"),

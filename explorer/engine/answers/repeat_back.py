@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from explorer.base.errors import UsageError
 from explorer.base.records.record import Progress
 from explorer.base.records.repeat_back import RepeatBack, RepeatBackResult, TokenReplies
 from explorer.base.records.unions import AnyPart, Cancelled
@@ -24,7 +25,6 @@ from explorer.engine.answers.holdings import Holdings
 from explorer.engine.answers.vocabulary import unsuspected
 from explorer.engine.behaviour.batching import never, rows_at_once
 from explorer.engine.behaviour.controls import draw_controls
-from explorer.engine.behaviour.errors import BehaviourError
 from explorer.engine.behaviour.live_reply import LiveReply
 from explorer.engine.behaviour.prompts import Prompt, build_prompt, check_context
 from explorer.engine.control import Control
@@ -65,8 +65,8 @@ def repeat_back(
 
     Greedy decoding (temperature 0) gives one reply whatever `samples` says: more would be copies, and an
     interval made of copies would lie. On cancellation the replies not begun are left out and the
-    unfinished ones say so. `trained` [vocab] tells which tokens may be controls. Raises `BehaviourError` before
-    the model runs where the request makes no sense, `ModelError` where the model fails.
+    unfinished ones say so. `trained` [vocab] tells which tokens may be controls. Raises `UsageError` or
+    `BehaviourError` before the model runs where the request makes no sense, `ModelError` where the model fails.
     """
     check_request(request)
     asked = _ask(model, request, trained)
@@ -88,17 +88,17 @@ def repeat_back(
 
 
 def check_request(request: RepeatBack) -> None:
-    """Raise `BehaviourError` for numbers that ask for nothing sensible, whatever the model."""
+    """Raise `UsageError` for numbers that ask for nothing sensible, whatever the model."""
     if request.samples < 1:
-        raise BehaviourError(f"{request.samples} samples were asked for", "Ask for 1 or more.")
+        raise UsageError(f"{request.samples} samples were asked for", "Ask for 1 or more.")
     if not 0 <= request.temperature < math.inf:
-        raise BehaviourError(f"temperature {request.temperature:g} is not possible", "Use 0 (greedy) or more.")
+        raise UsageError(f"temperature {request.temperature:g} is not possible", "Use 0 (greedy) or more.")
     if not 0 < request.top_p <= 1:
-        raise BehaviourError(f"top-p {request.top_p:g} is not possible", "Use more than 0 and at most 1.")
+        raise UsageError(f"top-p {request.top_p:g} is not possible", "Use more than 0 and at most 1.")
     if _length(request) < 1:
-        raise BehaviourError(f"a reply of {_length(request)} tokens was asked for", "Ask for 1 or more.")
+        raise UsageError(f"a reply of {_length(request)} tokens was asked for", "Ask for 1 or more.")
     if request.controls < 0:
-        raise BehaviourError(f"{request.controls} controls were asked for", "Ask for 0 or more.")
+        raise UsageError(f"{request.controls} controls were asked for", "Ask for 0 or more.")
 
 
 def _length(request: RepeatBack) -> int:

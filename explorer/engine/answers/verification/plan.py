@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int, UInt8
 
-from explorer.base.errors import ExplorerError
+from explorer.base.errors import ExplorerError, UsageError
 from explorer.base.records.speakability import ProveSpeakability, ReadCertificates, Speakability
 from explorer.base.records.tokens import CATEGORIES
 from explorer.base.records.verification import VERDICTS, Verify
@@ -156,12 +156,12 @@ def make_plan(model: HasVocabulary, read: Read, request: Verify, cache: Path, sp
     Raises `ExplorerError` where it makes no sense of this model.
     """
     if not 1 <= request.samples <= 255:
-        raise ExplorerError(f"{request.samples} samples were asked for", hint="Ask for 1 to 255.")
+        raise UsageError(f"{request.samples} samples were asked for", hint="Ask for 1 to 255.")
     if not 0 <= request.controls <= MOST_CONTROLS:
-        raise ExplorerError(f"{request.controls} controls were asked for", hint=f"Ask for 0 to {MOST_CONTROLS}.")
+        raise UsageError(f"{request.controls} controls were asked for", hint=f"Ask for 0 to {MOST_CONTROLS}.")
     indicator = request.indicator or read.sent.default_indicator
     if indicator not in read.columns.indicators and (indicator or request.token_ids is None):
-        raise ExplorerError(
+        raise UsageError(
             f"{model.info.name} has no indicator {indicator!r}", hint=f"It has: {', '.join(read.columns.indicators)}."
         )
     definitions = tuple(definition.through(request.chat) for definition in _definitions(read, request))
@@ -204,7 +204,7 @@ def _definitions(read: Read, request: Verify) -> tuple[Definition, ...]:
         elif wanted in known:
             chosen[wanted] = known[wanted]
         else:
-            raise ExplorerError(f"no definition is called {name!r}", hint=f"There are: {', '.join(known)}, all.")
+            raise UsageError(f"no definition is called {name!r}", hint=f"There are: {', '.join(known)}, all.")
     return tuple(chosen.values())
 
 
