@@ -11,6 +11,7 @@ from typing import Any, Protocol, runtime_checkable
 from explorer.base.records.unions import AnyOutcome, AnyRequest
 from explorer.base.text import visible
 from explorer.specs.blocks import Plot
+from explorer.specs.chart_svg import Chart
 from explorer.specs.registry import spec_of
 
 Row = dict[str, Any]
@@ -45,7 +46,7 @@ class Takeaway:
     """What is copied in place of a table, where words say it better."""
     clips: Callable[[], Sequence[Clip]] = tuple
     """What else can be copied: prompts, replies, numbers, certificates."""
-    plot: Callable[[], Plot] | None = None
+    plot: Callable[[], Plot | Chart] | None = None
     """The plot that the pane draws, for a picture."""
 
 

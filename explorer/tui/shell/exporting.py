@@ -86,14 +86,20 @@ class Exports:
             self._stage.remark(f"{words}: written to {visible(str(path), spaces=False)}")
 
     async def _write_plot(self, found: Takeaway, path: Path) -> None:
+        from explorer.specs.chart_svg import Chart, chart_picture
         from explorer.specs.plot_svg import plot_picture
         from explorer.tables.exports import write_content
 
         if found.plot is None:
             hint = "'Save a screenshot' in ctrl+p writes the whole screen as SVG."
             raise ExplorerError("this pane shows no plot", hint=hint)
-        plot = found.plot
-        await asyncio.to_thread(lambda: write_content(path, plot_picture(plot())))
+        make = found.plot
+
+        def write() -> None:
+            plot = make()
+            write_content(path, chart_picture(plot) if isinstance(plot, Chart) else plot_picture(plot))
+
+        await asyncio.to_thread(write)
 
     async def _write(self, found: Takeaway, path: Path) -> None:
         from explorer.tables.exports import form_of

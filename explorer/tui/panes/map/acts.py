@@ -2,40 +2,43 @@
 
 from __future__ import annotations
 
+import numpy as np
+import numpy.typing as npt
 from textual.message import Message
 
-from explorer.base.records.maps import Window
 from explorer.base.records.notes import MarkToken
-from explorer.tables.histograms import SortedColumn
 from explorer.tui.panes.map.canvas import MapCanvas
-from explorer.tui.panes.map.making import Made, axis_columns
-from explorer.tui.panes.map.threshold import Parted, begin
+from explorer.tui.panes.map.making import Made, axis_columns, colour_column
+from explorer.tui.panes.map.threshold import Parted
 from explorer.tui.panes.map.windows import box_filter
-from explorer.tui.shell.messages import Ask, ColumnsFound, FilterWanted, NeighbourOpened, Selection
+from explorer.tui.shell.messages import Ask, ColumnsFound, FilterWanted, NeighbourOpened, Remark, Selection
 
 MOST_MARKED = 500
 """Tokens that one key marks."""
 
 
-def act_on(
-    what: str, made: Made, canvas: MapCanvas, selection: Selection, walked: set[int]
-) -> tuple[list[Message], str]:
-    """What is to be posted for `open`, `walk` or `mark`, and what is to be said instead. `walked` grows by a walk."""
+def act_on(what: str, made: Made, canvas: MapCanvas, selection: Selection, walked: set[int]) -> list[Message]:
+    """What is to be posted for `open`, `walk` or `mark`; what was selected is done with. `walked` grows by a walk."""
     box, model = canvas.selected(), made.found.model
-    if what == "mark":
-        return _mark(made, box, selection) if box is not None else ([], "Select a part of the map first: x.")
-    if what == "open" and box is not None:
+    if what == "mark" and box is not None:
+        messages = _mark(made, made.cloud.inside(box), selection)
+    elif what == "open" and box is not None:
         text = box_filter(box, made.found.x_axis, made.found.y_axis)
-        return [ColumnsFound(model, axis_columns(made)), FilterWanted(model, text)], ""
-    found = canvas.nearest() if what == "open" else _next(made, canvas, selection, walked)
-    return ([] if found is None else [NeighbourOpened(model, found)]), ""
+        messages = [ColumnsFound(model, axis_columns(made)), FilterWanted(model, text)]
+    else:
+        found = canvas.nearest() if what == "open" else _next(made, canvas, selection, walked)
+        messages = [] if found is None else [NeighbourOpened(model, found)]
+    if what != "walk" and box is not None and not any(isinstance(message, Remark) for message in messages):
+        canvas.action_drop()
+    return messages
 
 
-def parted_of(made: Made, canvas: MapCanvas) -> Parted | None:
-    """The numbers of the map's colour with a line; None where it has none."""
-    points = canvas.scene.points if canvas.scene is not None else ()
-    column = SortedColumn(made.values)
-    return begin(made.found.colour, column, points, canvas.columns) if len(column.values) else None
+def act_on_line(what: str, made: Made, parted: Parted, selection: Selection) -> list[Message]:
+    """What is to be posted for `part` or `mark` about the tokens on one side of a line."""
+    model = made.found.model
+    if what == "part":
+        return [ColumnsFound(model, colour_column(made)), FilterWanted(model, parted.filter)]
+    return _mark(made, parted.token_ids, selection)
 
 
 def _next(made: Made, canvas: MapCanvas, selection: Selection, walked: set[int]) -> int | None:
@@ -47,11 +50,11 @@ def _next(made: Made, canvas: MapCanvas, selection: Selection, walked: set[int])
     return made.nearest_to(token.token_id, walked, scene.window, canvas.columns, canvas.rows)
 
 
-def _mark(made: Made, box: Window, selection: Selection) -> tuple[list[Message], str]:
-    ids = [token_id for token_id in made.cloud.inside(box).tolist() if token_id not in selection.marked]
+def _mark(made: Made, token_ids: npt.NDArray[np.int64], selection: Selection) -> list[Message]:
+    ids = [token_id for token_id in token_ids.tolist() if token_id not in selection.marked]
     if len(ids) > MOST_MARKED:
-        return [], f"{len(ids):,} tokens are too many to mark at once: at most {MOST_MARKED}."
-    return [Ask(_marking(made, token_id)) for token_id in ids], ""
+        return [Remark(f"{len(ids):,} tokens are too many to mark at once: at most {MOST_MARKED}.")]
+    return [Ask(_marking(made, token_id)) for token_id in ids]
 
 
 def _marking(made: Made, token_id: int) -> MarkToken:

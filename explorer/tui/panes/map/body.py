@@ -13,8 +13,9 @@ from textual.widgets import ContentSwitcher, Static
 from explorer.tui.panes.map import telling
 from explorer.tui.panes.map.canvas import ActWanted, MapCanvas
 from explorer.tui.panes.map.making import Made
+from explorer.tui.panes.map.plots_sheet import Plotted
+from explorer.tui.panes.map.plots_view import PlotsView
 from explorer.tui.panes.map.scene import heading, legend
-from explorer.tui.panes.map.threshold import HistogramView, Parted
 from explorer.tui.shell.guarded import Guarded
 from explorer.tui.shell.replayed import hint_at
 from explorer.tui.widgets.heading import Heading
@@ -40,7 +41,7 @@ class MapBody(Guarded, Vertical):
         self.when_twin_wanted: Callable[[], None] = lambda: None
         self._heading = Heading(id="map-heading")
         self.canvas = MapCanvas(id="map-canvas")
-        self.histogram = HistogramView(id="map-histogram")
+        self.plots = PlotsView(id="map-plots")
         self._status = Static(Content(""), id="map-status")
         self._legend = Static(Content(""), id="map-legend")
 
@@ -48,7 +49,7 @@ class MapBody(Guarded, Vertical):
         yield self._heading
         with ContentSwitcher(initial="map-canvas"):
             yield self.canvas
-            yield self.histogram
+            yield self.plots
         yield self._status
         yield self._legend
 
@@ -74,18 +75,20 @@ class MapBody(Guarded, Vertical):
         if self.canvas.scene is None:
             self._status.update(Content(""))
 
-    def show_histogram(self, parted: Parted | None) -> None:
-        """In place of the map the histogram of its colour, or the map again; the keys go along."""
-        self.histogram.show(parted)
-        shown = self.canvas if parted is None else self.histogram
-        self.query_one(ContentSwitcher).current = shown.id
-        shown.focus()
+    def show_plots(self, *, shown: bool) -> None:
+        """In place of the map the plots of its colour, or the map again; the keys go along."""
+        self._switch(plots=shown)
+        (self.plots if shown else self.canvas).focus()
+
+    def _switch(self, *, plots: bool) -> None:
+        self.query_one(ContentSwitcher).current = (self.plots if plots else self.canvas).id
+        self._status.display = self._legend.display = not plots
 
     def clear(self) -> None:
         """Show nothing."""
         self.canvas.show(None)
-        self.histogram.show(None)
-        self.query_one(ContentSwitcher).current = self.canvas.id
+        self.plots.show(Plotted())
+        self._switch(plots=False)
         self._heading.say("")
         self._say_how()
         self._legend.update(Content(""))

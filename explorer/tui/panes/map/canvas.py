@@ -46,7 +46,7 @@ _KEYS: list[BindingType] = [
     Binding("full_stop", "tell('walk')", "walk", tooltip="Go to the nearest token that was not walked to yet"),
     Binding("x", "select", "select", tooltip="Select a box from here on; again: what lies beyond a line"),
     Binding("o", "tell('twin')", "other", show=False, tooltip="Show the token of the next other model on this map"),
-    Binding("h", "tell('histogram')", "histogram", tooltip="The histogram of the colour, with a line"),
+    Binding("h", "tell('plots')", "plots", tooltip="Plots of the colour: histogram, P(token), ROC, with a line"),
     Binding("X", "tell('mark')", "mark", show=False, tooltip="Mark the tokens of the selection"),
     Binding("escape", "drop", "drop", show=False, tooltip="Give the selection up"),
 ]
@@ -197,7 +197,7 @@ class MapCanvas(Guarded, Widget, can_focus=True):
         """Escape is a key here while something is selected; a recorded map has no keys that need every token."""
         if action == "drop" or parameters == ("mark",):
             return self.aim.shape is not None
-        is_whole = self.scene is not None and not self.scene.is_recorded
+        is_whole = self.scene is not None and (not self.scene.is_recorded or parameters == ("plots",))
         return is_whole if action in ("select", "tell") else super().check_action(action, parameters)
 
     def on_click(self, event: events.Click) -> None:

@@ -51,8 +51,8 @@ def mark_line(marks: Iterable[tuple[float, str]], low: float, high: float, colum
 
 
 def bin_of(number: float, low: float, high: float, columns: int) -> int | None:
-    """The column in which a number is; None outside."""
-    if not low <= number <= high or not high > low:
+    """The column in which a number is; None outside, or where there is no column."""
+    if columns < 1 or not low <= number <= high or not high > low:
         return None
     return min(columns - 1, int((number - low) / (high - low) * columns))
 

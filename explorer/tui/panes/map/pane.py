@@ -14,17 +14,17 @@ from explorer.base.records.maps import MapView, PlacePoints, ReadMap, ViewMap, V
 from explorer.base.records.record import Failure, Progress
 from explorer.base.records.unions import AnyPart, AnyRequest, Cancelled, Step
 from explorer.tui.panes.base import Pane, Showing, failure_text
-from explorer.tui.panes.map.acts import act_on, parted_of
+from explorer.tui.panes.map.acts import act_on
 from explorer.tui.panes.map.body import MapBody
 from explorer.tui.panes.map.canvas import ActWanted, CrossMoved
 from explorer.tui.panes.map.exporting import takeaway_of
 from explorer.tui.panes.map.form import MapForm
 from explorer.tui.panes.map.keeper import MapKeeper
-from explorer.tui.panes.map.making import colour_column
-from explorer.tui.panes.map.threshold import HistogramView
+from explorer.tui.panes.map.plots import MapPlots
+from explorer.tui.panes.map.plots_view import PlotsView
 from explorer.tui.panes.takeaway import Takeaway
 from explorer.tui.shell.guarded import run_guarded
-from explorer.tui.shell.messages import ColumnsFound, FilterWanted, Remark, Selection, TokenPointedAt, ViewSettled
+from explorer.tui.shell.messages import Selection, TokenPointedAt, ViewSettled
 from explorer.tui.widgets.option_line import FormError
 from explorer.tui.widgets.soon import Rest
 
@@ -48,6 +48,7 @@ class MapPane(Pane):
         self._body = MapBody(id="map-body")
         self.canvas = self._body.canvas
         self._keeper = MapKeeper(self._body)
+        self._plots = MapPlots(self, self._body, self._keeper)
         self._settling = Rest(self, SETTLE_PAUSE, self._settle)
         self._pointing = Rest(self, REST_PAUSE, self._point)
 
@@ -99,11 +100,16 @@ class MapPane(Pane):
             case _, Cancelled():
                 self._body.say("cancelled; M asks again")
 
+    def overhear(self, step: Step) -> None:
+        self._plots.hear(step)
+
     def clear(self) -> None:
         self._keeper.clear()
+        self._plots.clear()
 
     def forget_model(self, name: str) -> None:
         self._keeper.forget(name)
+        self._plots.forget(name)
 
     def restore(self, showing: Showing) -> None:
         request = showing.steps[-1].request
@@ -114,9 +120,10 @@ class MapPane(Pane):
         if self.is_mounted:
             self._form.offer(old, new)
             self._keeper.follow(old, new)
+            self._plots.name_anew()
 
     def takeaway(self) -> Takeaway | None:
-        return takeaway_of(self._keeper, self.selection)
+        return self._plots.takeaway() or takeaway_of(self._keeper, self.selection)
 
     @on(CrossMoved)
     def follow_cross(self, event: CrossMoved) -> None:
@@ -130,32 +137,20 @@ class MapPane(Pane):
 
     @on(ActWanted)
     def act(self, event: ActWanted) -> None:
-        """Go to a token, filter, or mark."""
+        """Plot, go to a token, filter, or mark."""
         event.stop()
         made = self._keeper.made
-        if made is None:
-            return
-        if event.what == "histogram":
-            self._body.show_histogram(parted_of(made, self.canvas))
-            return
-        messages, remark = act_on(event.what, made, self.canvas, self.selection, self._keeper.walked)
-        for message in messages:
-            self.post_message(message)
-        if remark:
-            self.post_message(Remark(remark))
-        elif event.what != "walk" and self.canvas.aim.shape is not None:
-            self.canvas.action_drop()
+        if event.what == "plots":
+            self._plots.open()
+        elif made is not None:
+            for message in act_on(event.what, made, self.canvas, self.selection, self._keeper.walked):
+                self.post_message(message)
 
-    @on(HistogramView.Wanted)
-    def leave_histogram(self, event: HistogramView.Wanted) -> None:
-        """Filter the table up to the line, or go back to the map."""
+    @on(PlotsView.Wanted)
+    def act_on_plots(self, event: PlotsView.Wanted) -> None:
+        """Filter or mark by the line, or go back to the map."""
         event.stop()
-        made, parted = self._keeper.made, self._body.histogram.parted
-        if event.what == "part" and made is not None and parted is not None:
-            self.post_message(ColumnsFound(made.found.model, colour_column(made)))
-            self.post_message(FilterWanted(made.found.model, parted.filter))
-        else:
-            self._body.show_histogram(None)
+        self._plots.act(event.what)
 
     def _point(self) -> None:
         """Take the table's cursor to the token at the cross."""

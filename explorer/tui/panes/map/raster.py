@@ -26,7 +26,8 @@ ACROSS, DOWN = 2, 4
 """Dots of a cell."""
 EMPTY = -1
 """Colour of a cell in which no token is."""
-_BLANK = 0x2800
+BLANK = 0x2800
+"""The braille pattern without a dot."""
 _DOTS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]], dtype=np.uint8)
 _CROWDED = 0.55
 """Share of the dots of occupied cells from which on density is dithered: the picture would be one block."""
@@ -71,8 +72,14 @@ def raster(cloud: Cloud, window: Window, columns: int, rows: int) -> Raster:
     crowded = lit.sum() > _CROWDED * ACROSS * DOWN * max(1, (counts > 0).sum())
     if crowded:
         lit = _dithered(found.counts, counts, rows, columns)
-    patterns = (lit.reshape(rows, DOWN, columns, ACROSS) * _DOTS[None, :, None, :]).sum(axis=(1, 3), dtype=np.uint8)
+    patterns = patterns_of(lit.reshape(rows, DOWN, columns, ACROSS))
     return Raster(patterns, colours, counts, bool(crowded))
+
+
+def patterns_of(lit: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:
+    """The braille patterns' lower bytes [rows, columns] of dots that are lit, [rows, DOWN, columns, ACROSS]."""
+    patterns: npt.NDArray[np.uint8] = (lit * _DOTS[None, :, None, :]).sum(axis=(1, 3), dtype=np.uint8)
+    return patterns
 
 
 def _of_cells(dots: npt.NDArray[Number], rows: int, columns: int) -> npt.NDArray[Number]:
@@ -133,7 +140,7 @@ def raster_strips(
 
 def _row_strip(drawn: Raster, row: int, palette: Palette) -> Strip:
     colours = drawn.colours[row]
-    text = "".join(map(chr, (drawn.dots[row].astype(np.int32) + _BLANK).tolist())).replace(chr(_BLANK), " ")
+    text = "".join(map(chr, (drawn.dots[row].astype(np.int32) + BLANK).tolist())).replace(chr(BLANK), " ")
     inked = np.flatnonzero(colours != EMPTY)
     if not len(inked):
         return Strip([Segment(text)], len(text))

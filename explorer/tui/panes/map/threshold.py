@@ -1,149 +1,194 @@
-"""The histogram of a map's colour with a line that parts the vocabulary: both sides are counted as it moves."""
+"""A column of numbers with a line that parts the vocabulary, and what was measured on both sides. Pure."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import ClassVar
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
-from textual import events
-from textual.binding import Binding, BindingType
-from textual.content import Content
-from textual.message import Message
-from textual.strip import Strip
-from textual.widget import Widget
+import numpy as np
+import numpy.typing as npt
 
 from explorer.base.records.maps import MapPoint
-from explorer.base.records.tokens import LABELS
-from explorer.tables.histograms import SortedColumn, find_valleys
-from explorer.tui.panes.map.histogram import bar_lines, bin_of, mark_line, sides_words
-from explorer.tui.panes.map.spots import GLYPHS
-from explorer.tui.panes.map.windows import x_ticks
-from explorer.tui.shell.guarded import Guarded
+from explorer.base.records.tokens import CATEGORIES, LABELS, Category
+from explorer.base.text import visible
+from explorer.tables.histograms import Sides, SortedColumn, find_valleys
+from explorer.tables.map_cells import Column
+from explorer.tables.table import TokenColumns
+from explorer.tables.tested import TokenVerdicts
+from explorer.tables.thresholds import Cut, MeasuredScores, Side, suspicious_side
 
-_BELOW = 3
-"""Rows below the bars: marks, numbers, words."""
-_FAST = 8
+_LEAST_SPAN = 1e-4
+"""Of all numbers, the share that is plotted at least."""
+
+
+class Numbers:
+    """A column of a vocabulary, sorted once: all of it, and by category."""
+
+    def __init__(self, name: str, values: Column, columns: TokenColumns) -> None:
+        self.name, self.values, self.columns = name, values, columns
+        self.sorted = SortedColumn(values)
+        self.low, self.high = self.sorted.ends()
+        self.references: Column = values[columns.is_reference & np.isfinite(values)]
+
+    @property
+    def label(self) -> str:
+        """What a screen calls it."""
+        return visible(LABELS.get(self.name, self.name), spaces=False)
+
+    @cached_property
+    def categories(self) -> tuple[tuple[Category, SortedColumn], ...]:
+        """Those that have numbers, in the order of `CATEGORIES`."""
+        found = (
+            (name, SortedColumn(self.values[self.columns.categories == code])) for code, name in enumerate(CATEGORIES)
+        )
+        return tuple((name, column) for name, column in found if len(column.values))
+
+
+class Measured:
+    """The column against the verdicts of one definition."""
+
+    def __init__(self, definition: str, numbers: Numbers, tested: TokenVerdicts, side: Side) -> None:
+        self.definition, self.tested = definition, tested
+        self.scores = MeasuredScores(numbers.values, tested, side)
+        known = np.isfinite(numbers.values)
+        has_number = known & np.isfinite(tested.values) if tested.has_probabilities else np.zeros_like(known)
+        self.token_ids: npt.NDArray[np.int64] = np.flatnonzero(has_number)
+        """Tokens with a measured probability."""
+        self.x: Column = numbers.values[self.token_ids]
+        self.probabilities: Column = tested.values[self.token_ids]
+        self.verdicts: npt.NDArray[np.uint8] = tested.verdicts[self.token_ids]
+        self.rest = SortedColumn(numbers.values[known & ~has_number])
+        """Those without one."""
+        candidates = numbers.columns.is_candidate & known
+        self.untested = int((candidates & ~tested.is_decided).sum())
+        """Ordinary tokens on which there is no verdict."""
+        self.layer: object = None
+        """What was drawn of it last, kept by who draws it."""
 
 
 @dataclass(frozen=True)
 class Parted:
     """A column with a line."""
 
-    name: str
-    column: SortedColumn
-    points: tuple[MapPoint, ...]
-    """Named tokens, the most important first."""
+    numbers: Numbers
     line: float
+    side: Side = "low"
+    points: tuple[MapPoint, ...] = ()
+    """Named tokens, the most important first."""
+    measured: Measured | None = None
+    definitions: dict[str, TokenVerdicts] = field(default_factory=dict)
+    """What was measured, by definition."""
+    span: tuple[float, float] | None = None
+    """Least and greatest number that are plotted; None: of all."""
 
     @property
-    def low(self) -> float:
-        """The least number."""
-        return self.column.ends()[0]
+    def ends(self) -> tuple[float, float]:
+        """Least and greatest number that are plotted."""
+        return self.span or (self.numbers.low, self.numbers.high)
 
     @property
-    def high(self) -> float:
-        """The greatest number."""
-        return self.column.ends()[1]
+    def sides(self) -> Sides:
+        """How many tokens lie on each side."""
+        return self.numbers.sorted.sides(self.line, self.side)
+
+    @property
+    def cut(self) -> Cut | None:
+        """What the line says of the tokens measured."""
+        return None if self.measured is None else self.measured.scores.cut(self.line)
 
     @property
     def filter(self) -> str:
-        """What the token table takes for the tokens up to the line."""
-        return f"{self.name}<={self.line!r}"
+        """What the token table takes for the suspected tokens."""
+        return f"{self.numbers.name}{'<=' if self.side == 'low' else '>='}{self.line!r}"
+
+    @property
+    def token_ids(self) -> npt.NDArray[np.int64]:
+        """The suspected tokens."""
+        values, line = self.numbers.values, np.float32(self.line)
+        return np.flatnonzero(values <= line if self.side == "low" else values >= line)
+
+    def moved(self, cells: int, columns: int) -> Parted:
+        """With the line so many of `columns` cells to the right."""
+        low, high = self.ends
+        line = self.line + cells * (high - low) / max(1, columns)
+        return replace(self, line=_round(min(self.numbers.high, max(self.numbers.low, line)))).in_sight()
+
+    def at_column(self, column: int, columns: int) -> Parted:
+        """With the line in the middle of a cell."""
+        low, high = self.ends
+        return replace(self, line=_round(low + (column + 0.5) / max(1, columns) * (high - low)))
+
+    def in_next_valley(self, columns: int) -> Parted:
+        """With the line in the next valley between two hills, or the first again."""
+        lines = _valleys(self.numbers, columns)
+        line = next((line for line in lines if line > self.line), lines[0]) if lines else self.line
+        return replace(self, line=line).in_sight()
+
+    def zoomed(self, factor: float) -> Parted:
+        """With `factor` times as many numbers plotted, the line where it is on the screen; at most all."""
+        low, high = (self.line + (end - self.line) * factor for end in self.ends)
+        low, high = max(low, self.numbers.low), min(high, self.numbers.high)
+        if (low, high) == (self.numbers.low, self.numbers.high):
+            return replace(self, span=None)
+        return (
+            replace(self, span=(low, high))
+            if high - low > _LEAST_SPAN * (self.numbers.high - self.numbers.low)
+            else self
+        )
+
+    def in_sight(self) -> Parted:
+        """With numbers plotted among which the line is."""
+        low, high = self.ends
+        if self.span is None or low <= self.line <= high:
+            return self
+        half = (high - low) / 2
+        return replace(self, span=(self.line - half, self.line + half))
+
+    def by(self, definition: str, side: Side | None = None) -> Parted:
+        """Against the verdicts of another definition; `side` None: the one that foretells them better."""
+        tested = self.definitions[definition]
+        chosen = side or suspicious_side(self.numbers.values, tested)
+        return replace(self, side=chosen, measured=Measured(definition, self.numbers, tested, chosen))
+
+    def on_other_side(self) -> Parted:
+        """With the tokens beyond the line suspected."""
+        side: Side = "high" if self.side == "low" else "low"
+        return replace(self, side=side) if self.measured is None else self.by(self.measured.definition, side)
+
+    def next_definition(self) -> Parted:
+        """Against the verdicts of the next definition that was asked."""
+        names = list(self.definitions)
+        if self.measured is None or len(names) < 2:
+            return self
+        return self.by(names[(names.index(self.measured.definition) + 1) % len(names)])
+
+    def knowing(self, definitions: dict[str, TokenVerdicts]) -> Parted:
+        """With what was measured by now; the definition stays where it can, and so does the side."""
+        known = replace(self, definitions=definitions, measured=None)
+        if not definitions:
+            return known
+        shown = self.measured.definition if self.measured is not None else ""
+        return known.by(shown, self.side) if shown in definitions else known.by(_first(definitions))
 
 
-def begin(name: str, column: SortedColumn, points: tuple[MapPoint, ...], bins: int) -> Parted:
+def begin(numbers: Numbers, points: tuple[MapPoint, ...], columns: int) -> Parted:
     """With the line in the first valley between two hills, or a fiftieth up where there is none."""
-    low, high = column.ends()
-    valleys = find_valleys(column.counts(low, high, bins))
-    share = (valleys[0] + 0.5) / bins if valleys else 0.02
-    return Parted(name, column, points, _round(low + share * (high - low)))
+    valleys = _valleys(numbers, columns)
+    low, high = numbers.low, numbers.high
+    return Parted(numbers, valleys[0] if valleys else _round(low + 0.02 * (high - low)), points=points)
+
+
+def _valleys(numbers: Numbers, columns: int) -> list[float]:
+    """Numbers in the middle of the cells that lie lowest between two hills."""
+    low, high = numbers.low, numbers.high
+    found = find_valleys(numbers.sorted.counts(low, high, columns))
+    return [_round(low + (valley + 0.5) / columns * (high - low)) for valley in found]
+
+
+def _first(definitions: dict[str, TokenVerdicts]) -> str:
+    """The first definition that has probabilities; else the first."""
+    return next((name for name, found in definitions.items() if found.has_probabilities), next(iter(definitions)))
 
 
 def _round(number: float) -> float:
     return float(f"{number:.6g}")
-
-
-class HistogramView(Guarded, Widget, can_focus=True):
-    """Bars of log counts, the named tokens below them, and the line."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left", "move(-1)", "line", tooltip="Move the line"),
-        Binding("right", "move(1)", "line", tooltip="Move the line"),
-        Binding("shift+left", f"move(-{_FAST})", "far", show=False, tooltip="Move the line by 8 cells"),
-        Binding("shift+right", f"move({_FAST})", "far", show=False, tooltip="Move the line by 8 cells"),
-        Binding("x", "valley", "valley", tooltip="Put the line into the next valley between two hills"),
-        Binding("enter", "part", "filter", tooltip="Show the tokens up to the line in the token table"),
-        Binding("h", "back", "map", tooltip="Back to the map"),
-    ]
-    DEFAULT_CSS = """
-    HistogramView { height: 1fr; width: 1fr; background: $background; }
-    """
-
-    class Wanted(Message):
-        """The tokens up to the line are wanted (`part`), or the map again (`back`)."""
-
-        def __init__(self, what: str) -> None:
-            super().__init__()
-            self.what = what
-
-    def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(id=id)
-        self.parted: Parted | None = None
-
-    def show(self, parted: Parted | None) -> None:
-        """Draw a column."""
-        self.parted = parted
-        self.refresh()
-
-    def action_move(self, cells: int) -> None:
-        """Move the line."""
-        if self.parted is not None:
-            step = (self.parted.high - self.parted.low) / max(1, self.size.width)
-            line = min(self.parted.high, max(self.parted.low, self.parted.line + cells * step))
-            self.show(replace(self.parted, line=_round(line)))
-
-    def action_valley(self) -> None:
-        """Go to the next valley, or the first again."""
-        parted, bins = self.parted, max(1, self.size.width)
-        if parted is None:
-            return
-        width = (parted.high - parted.low) / bins
-        counts = parted.column.counts(parted.low, parted.high, bins)
-        lines = [_round(parted.low + (valley + 0.5) * width) for valley in find_valleys(counts)]
-        if lines:
-            self.show(replace(parted, line=next((line for line in lines if line > parted.line), lines[0])))
-
-    def action_part(self) -> None:
-        self.post_message(self.Wanted("part"))
-
-    def action_back(self) -> None:
-        self.post_message(self.Wanted("back"))
-
-    def on_click(self, event: events.Click) -> None:
-        """The line goes to the mouse."""
-        if self.parted is not None:
-            share = (event.x + 0.5) / max(1, self.size.width)
-            self.show(replace(self.parted, line=_round(self.parted.low + share * (self.parted.high - self.parted.low))))
-
-    def render_line(self, y: int) -> Strip:
-        width, base = self.size.width, self.visual_style
-        return Strip(self._line(y, width).render_segments(base)).crop_extend(0, width, base.rich_style)
-
-    def _line(self, y: int, width: int) -> Content:
-        parted, rows = self.parted, self.size.height - _BELOW
-        if parted is None or rows < 1 or width < 1:
-            return Content("")
-        at = bin_of(parted.line, parted.low, parted.high, width)
-        if y < rows:
-            counts = parted.column.counts(parted.low, parted.high, width).tolist()
-            bars = bar_lines(counts, rows, line=at)[y]
-            edge = 0 if at is None else at + 1
-            return Content.assemble((bars[:edge], "$accent"), (bars[edge:], "$foreground"))
-        if y == rows:
-            marks = ((point.value, GLYPHS[point.role]) for point in reversed(parted.points) if point.value is not None)
-            return Content.styled(mark_line(marks, parted.low, parted.high, width), "bold")
-        if y == rows + 1:
-            return Content.styled(x_ticks((parted.low, parted.high, 0.0, 1.0), width), "$foreground-muted")
-        sides = parted.column.sides(parted.line)
-        named = LABELS.get(parted.name, parted.name)
-        return Content(sides_words(named, parted.line, sides)).truncate(width, ellipsis=True)

@@ -1,0 +1,101 @@
+"""What is said around the plots of a column: counts, how sure the line is, of whom that holds. Pure."""
+
+from __future__ import annotations
+
+from explorer.base.shares import format_share
+from explorer.base.text import visible
+from explorer.specs.blocks import count
+from explorer.tables.thresholds import Share
+from explorer.tui.panes.map.histogram import sides_words
+from explorer.tui.panes.map.plot_histogram import POINT
+from explorer.tui.panes.map.recorded_curves import RecordedCurves
+from explorer.tui.panes.map.spots import GLYPHS, WORDS
+from explorer.tui.panes.map.threshold import Measured, Parted
+
+NOTHING_MEASURED = "Nothing is measured here yet: press v to test tokens of this model."
+NOT_RECORDED = "A session holds no number of every token: load the model, press M and h."
+
+
+def counts_words(parted: Parted) -> str:
+    """Both sides of the line."""
+    return sides_words(parted.numbers.label, parted.line, parted.sides, parted.side)
+
+
+def measured_words(parted: Parted) -> str:
+    """Precision and recall of the line with their intervals; empty where nothing is measured."""
+    cut, measured = parted.cut, parted.measured
+    if cut is None or measured is None:
+        return ""
+    return f"{_by(measured)}: precision {_share(cut.precision)} · recall {_share(cut.recall)}"
+
+
+def _by(measured: Measured) -> str:
+    return visible(measured.definition, spaces=False)
+
+
+def _share(share: Share) -> str:
+    return format_share(share.part, share.whole) if share.whole else "of none"
+
+
+def scope_words(parted: Parted) -> str:
+    """Of whom precision and recall hold."""
+    measured = parted.measured
+    if measured is None:
+        return ""
+    total = len(measured.scores.token_ids)
+    if not measured.untested:
+        return f"In the vocabulary: all ordinary tokens are measured, {total:,} tokens with special ones."
+    return f"Among the {total:,} measured. {measured.untested:,} ordinary tokens are not: recall there is unknown."
+
+
+def glyph_words(parted: Parted, *, with_verdicts: bool) -> str:
+    """What the glyphs mean; `with_verdicts`: probabilities are plotted."""
+    there = {point.role for point in parted.points} | ({"reference"} if len(parted.numbers.references) else set())
+    if with_verdicts and parted.measured is not None:
+        return (
+            f"V glitch w weakly ? open · dots: not called, P at least that · {POINT} line {GLYPHS['subject']} selected"
+        )
+    words = [f"{GLYPHS[role]} {WORDS[role]}" for role in GLYPHS if role in there]
+    return " · ".join((*words, f"{POINT} the line"))
+
+
+def histogram_title(parted: Parted) -> str:
+    """Above the bars."""
+    return f"tokens by {parted.numbers.label}, log counts"
+
+
+def measured_title(measured: Measured) -> str:
+    """Above the probabilities."""
+    return f"{measured.tested.value} by {_by(measured)} ↑"
+
+
+def curve_title(name: str, area: str, value: float | None, axes: str) -> str:
+    """'ROC · AUC 0.931 · recall ↑ false-positive rate →'."""
+    said = "" if value is None else f" · {area} {value:.3f}"
+    return f"{name}{said} · {axes}"
+
+
+def no_curve_words(parted: Parted | None, recorded: RecordedCurves | None) -> str:
+    """Why there is no curve."""
+    if parted is not None and parted.measured is not None:
+        return f"{_by(parted.measured)} calls none of the tokens measured, or all: w chooses another definition."
+    if recorded is not None:
+        return "The session holds curves of the default indicator only: choose it as the map's colour."
+    return NOTHING_MEASURED if parted is not None else "No verification of this model is recorded up to this step."
+
+
+def no_probability_words(parted: Parted | None) -> str:
+    """Why there is no plot of probabilities."""
+    if parted is None:
+        return NOT_RECORDED
+    if parted.measured is None:
+        return NOTHING_MEASURED
+    return f"{_by(parted.measured)} gives no probabilities: w chooses another definition."
+
+
+def recorded_words(recorded: RecordedCurves | None) -> tuple[str, str]:
+    """What a recorded verification says of the indicator: of which definition, and how well it is foretold."""
+    if recorded is None or not recorded.definition:
+        return "", ""
+    definition, tokens = visible(recorded.definition, spaces=False), count(recorded.result.tokens, "token")
+    return f"Recorded: {definition} on {tokens}.", recorded.curves.legend

@@ -1,0 +1,184 @@
+"""Plots of a map's colour that share one line: both sides are counted, and what was measured of them, as it moves."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import ClassVar
+
+from rich.style import Style
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.message import Message
+from textual.strip import Strip
+from textual.widget import Widget
+
+from explorer.tui.panes.map.plots_sheet import Plotted, column_area, draw_plots
+from explorer.tui.panes.map.sheet import Ink
+from explorer.tui.panes.map.threshold import Parted
+from explorer.tui.shell.guarded import Guarded
+
+_ABOVE, _BELOW = 1, 4
+"""Rows for the names of the plots, and for words."""
+_FAST = 8
+_COLOURS: dict[Ink, str] = {
+    "plain": "$foreground",
+    "muted": "$foreground-muted",
+    "strong": "bold $foreground",
+    "line": "bold $accent",
+    "called": "bold $error",
+    "weak": "bold $warning",
+}
+
+
+class PlotsView(Guarded, Widget, can_focus=True):
+    """Draws a `Plotted`: one plot, or four where there is room."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("left", "move(-1)", "line", tooltip="Move the line"),
+        Binding("right", "move(1)", "line", tooltip="Move the line"),
+        Binding("shift+left", f"move(-{_FAST})", "far", show=False, tooltip="Move the line by 8 cells"),
+        Binding("shift+right", f"move({_FAST})", "far", show=False, tooltip="Move the line by 8 cells"),
+        Binding("down", "plot(1)", "plot", tooltip="Show the next plot, or the one before"),
+        Binding("up", "plot(-1)", "plot", tooltip="Show the next plot, or the one before"),
+        Binding("plus,equals_sign", "zoom(0.5)", "closer", tooltip="Plot fewer numbers around the line"),
+        Binding("minus", "zoom(2)", "farther", show=False, tooltip="Plot more numbers around the line"),
+        Binding("x", "valley", "valley", tooltip="Put the line into the next valley between two hills"),
+        Binding("w", "definition", "definition", tooltip="Take the verdicts of the next definition"),
+        Binding("o", "side", "other side", show=False, tooltip="Suspect the tokens on the other side of the line"),
+        Binding("enter", "tell('part')", "filter", tooltip="Show the suspected tokens in the token table"),
+        Binding("X", "tell('mark')", "mark", show=False, tooltip="Mark the suspected tokens"),
+        Binding("h", "tell('back')", "map", tooltip="Back to the map"),
+    ]
+    DEFAULT_CSS = """
+    PlotsView { height: 1fr; width: 1fr; background: $background; }
+    """
+
+    class Wanted(Message):
+        """The suspected tokens are wanted in the table (`part`) or marked (`mark`), or the map again (`back`)."""
+
+        def __init__(self, what: str) -> None:
+            super().__init__()
+            self.what = what
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.plotted = Plotted()
+        self._strips: list[Strip] | None = None
+
+    @property
+    def parted(self) -> Parted | None:
+        """The column with its line, where there is one."""
+        return self.plotted.parted
+
+    @property
+    def room(self) -> tuple[int, int]:
+        """Columns and rows for plots."""
+        return max(0, self.size.width), max(0, self.size.height - _ABOVE - _BELOW)
+
+    def show(self, plotted: Plotted) -> None:
+        """Draw something else; the chosen plot stays."""
+        self._take(replace(plotted, chosen=self.plotted.chosen))
+
+    def _take(self, plotted: Plotted) -> None:
+        self.plotted, self._strips = plotted, None
+        self.refresh()
+        self.refresh_bindings()
+
+    def _part(self, parted: Parted) -> None:
+        self._take(replace(self.plotted, parted=parted))
+
+    def action_move(self, cells: int) -> None:
+        """Move the line."""
+        if self.parted is not None:
+            area = column_area(self.plotted, *self.room)
+            self._part(self.parted.moved(cells, self.size.width if area is None else area[1]))
+
+    def action_plot(self, by: int) -> None:
+        """Another plot."""
+        self._take(self.plotted.choose(by, *self.room))
+
+    def action_valley(self) -> None:
+        """Go to the next valley, or the first again."""
+        if self.parted is not None:
+            self._part(self.parted.in_next_valley(max(1, self.size.width)))
+
+    def action_zoom(self, factor: float) -> None:
+        """Closer to the line, or farther."""
+        if self.parted is not None:
+            self._part(self.parted.zoomed(factor))
+
+    def action_definition(self) -> None:
+        """Another definition."""
+        self._take(self.plotted.next_definition())
+
+    def action_side(self) -> None:
+        """The other side."""
+        if self.parted is not None:
+            self._part(self.parted.on_other_side())
+
+    def action_tell(self, what: str) -> None:
+        """Let the pane act."""
+        self.post_message(self.Wanted(what))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """What needs a line, or another definition, is a key only where there is one."""
+        if action == "definition":
+            return self.plotted.has_definitions
+        needs_line = action in ("move", "zoom", "valley", "side") or parameters in (("part",), ("mark",))
+        return self.parted is not None if needs_line else super().check_action(action, parameters)
+
+    def on_click(self, event: events.Click) -> None:
+        """The line goes to the mouse; a plot is chosen by its name."""
+        if event.y < _ABOVE:
+            self._choose_at(event.x)
+            return
+        area = column_area(self.plotted, *self.room)
+        if self.parted is not None and area is not None and 0 <= event.x - area[0] < area[1]:
+            self._part(self.parted.at_column(event.x - area[0], area[1]))
+
+    def _choose_at(self, x: int) -> None:
+        first = 0
+        for name in self.plotted.plots(*self.room):
+            if first <= x < first + len(name) + 2:
+                self._take(replace(self.plotted, chosen=name))
+            first += len(name) + 2
+
+    def on_mount(self) -> None:
+        self.app.theme_changed_signal.subscribe(self, lambda theme: self._take(self.plotted))
+
+    def on_resize(self) -> None:
+        self._take(self.plotted)
+
+    def render_line(self, y: int) -> Strip:
+        width, base = self.size.width, self.visual_style
+        rows = self.room[1]
+        if y < _ABOVE:
+            line = Strip(self._names().render_segments(base))
+        elif y < _ABOVE + rows:
+            line = self._drawn()[y - _ABOVE]
+        else:
+            words = Content(self.plotted.lines()[min(3, y - _ABOVE - rows)]).truncate(width, ellipsis=True)
+            line = Strip(words.render_segments(base))
+        return line.apply_style(base.rich_style).crop_extend(0, width, base.rich_style)
+
+    def _drawn(self) -> list[Strip]:
+        """The plots, made when something changed."""
+        if self._strips is None:
+            styles = {ink: self._style(colour) for ink, colour in _COLOURS.items()}
+            sheet = draw_plots(self.plotted, *self.room)
+            self._strips = [sheet.strip(row, styles) for row in range(self.room[1])]
+        return self._strips
+
+    def _style(self, colour: str) -> Style:
+        (segment,) = Content.styled("x", colour).render_segments(self.visual_style)
+        return segment.style or Style.null()
+
+    def _names(self) -> Content:
+        """The plots; the chosen one stands out without colours too."""
+        shown = self.plotted.shown(*self.room)
+        names = (
+            (f"▸{name} ", "bold $accent") if name == shown else (f" {name} ", "$foreground-muted")
+            for name in self.plotted.plots(*self.room)
+        )
+        return Content.assemble(*names)

@@ -1,0 +1,208 @@
+"""The plots in the Map pane: their keys, how a verification reaches them, files, and what they look like."""
+
+from __future__ import annotations
+
+import csv
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from textual import on
+from textual.pilot import Pilot
+
+from explorer.base.records.maps import MapView, ViewMap
+from explorer.base.records.notes import MarkToken
+from explorer.tables.row_exports import write_rows
+from explorer.tui.panes.map.making import Made
+from explorer.tui.panes.map.pane import MapPane
+from explorer.tui.panes.map.plots_sheet import ALL, CATEGORIES, HISTOGRAM, MEASURED, PLOTS, PRECISION, ROC
+from explorer.tui.panes.map.plots_view import PlotsView
+from explorer.tui.panes.takeaway import takeaway_of
+from explorer.tui.shell.messages import ColumnsFound, FilterWanted, Selection
+from tests.app_driver import settled, until
+from tests.tui.map_samples import COLUMNS, FOUND, MAPPED, NAME, REQUEST, SELECTED, TESTED, VERIFIED, step
+from tests.tui.pane_samples import Harness
+from tests.tui.test_pane_snapshots import Snap
+from tests.tui.token_samples import row
+
+SIZE = (120, 40)
+
+
+def recorded() -> tuple[ViewMap, MapView]:
+    made = Made(REQUEST, FOUND, COLUMNS)
+    request = made.view_request(SELECTED, made.whole)
+    return request, made.view(request)
+
+
+class PlotsHarness(Harness):
+    """A map with the plots open, or about to be."""
+
+    def __init__(self, *, theme: str = "nightjar", plot: str = HISTOGRAM, measured: bool = True, live: bool = True):
+        super().__init__(MapPane(), SELECTED if live else Selection(roster=SELECTED.roster))
+        self.theme, self._plot, self._is_measured, self._is_live = theme, plot, measured, live
+        self.said: list[object] = []
+
+    @on(FilterWanted)
+    @on(ColumnsFound)
+    def note(self, message: object) -> None:
+        self.said.append(message)
+
+    @property
+    def view(self) -> PlotsView:
+        return self.pane.query_one(PlotsView)
+
+    async def open(self, pilot: Pilot[None]) -> PlotsView:
+        """With the plots on the screen and the keys in them."""
+        await pilot.pause()
+        if self._is_measured:
+            self.pane.overhear(TESTED if self._is_live else VERIFIED)
+        self.pane.show(MAPPED if self._is_live else step(*recorded()))
+        await until(pilot, lambda: self.pane.query_one("#map-canvas").scene is not None)  # type: ignore[attr-defined]
+        self.pane.focus_content()
+        await pilot.press("h")
+        await until(pilot, lambda: self.view.has_focus and (self.view.parted is not None or not self._is_live))
+        await pilot.press(*["down"] * PLOTS.index(self._plot))
+        await settled(pilot)
+        return self.view
+
+
+async def test_up_and_down_choose_the_plot_and_all_are_one_of_them_where_there_is_room() -> None:
+    app = PlotsHarness()
+    async with app.run_test(size=SIZE) as pilot:
+        view = await app.open(pilot)
+        seen = []
+        for _ in range(len(PLOTS)):
+            seen.append(view.plotted.shown(*view.room))
+            await pilot.press("down")
+        assert tuple(seen) == PLOTS
+        await pilot.press("up")
+        assert view.plotted.shown(*view.room) == ALL
+        await pilot.resize_terminal(80, 24)
+        await pilot.pause()
+        assert view.plotted.shown(*view.room) == HISTOGRAM, "four plots would not be readable"
+        await pilot.click(PlotsView, offset=(13, 0))
+        assert view.plotted.chosen == CATEGORIES
+
+
+async def test_one_line_goes_through_all_plots_in_time() -> None:
+    app = PlotsHarness(plot=ALL)
+    async with app.run_test(size=SIZE) as pilot:
+        view = await app.open(pilot)
+        assert view.parted is not None
+        for key in ("left", "right", "shift+right", "plus", "right", "minus", "x"):
+            before = view.parted.line
+            await pilot.press(key)
+            words = view.plotted.lines()
+            assert (view.parted.line != before) == (key not in ("plus", "minus"))
+            assert all(text in "\n".join(app.screen_lines()) for text in words[:3])
+        assert view.parted.cut is not None
+        times = []
+        for _ in range(30):
+            begun = time.process_time()
+            view.action_move(1)
+            view._drawn()
+            times.append(time.process_time() - begun)
+        assert sorted(times)[15] < 0.016
+
+
+async def test_enter_filters_x_marks_and_o_turns_the_line_round() -> None:
+    app = PlotsHarness()
+    async with app.run_test(size=SIZE) as pilot:
+        view = await app.open(pilot)
+        assert view.parted is not None
+        view._part(replace(view.parted, line=0.1))
+        await pilot.press("enter")
+        (wanted,) = [message for message in app.said if isinstance(message, FilterWanted)]
+        assert wanted.text == f"{NAME}<=0.1"
+        await pilot.press("X")
+        marked = [asked for asked in app.asked if isinstance(asked, MarkToken)]
+        assert sorted(asked.token_id for asked in marked) == np.flatnonzero(COLUMNS.values(NAME) <= 0.1).tolist()
+        await pilot.press("o", "enter")
+        assert app.said[-1].text == f"{NAME}>=0.1"  # type: ignore[attr-defined]
+        await pilot.press("X")
+        assert "too many to mark at once" in app.remarks[-1]
+        await pilot.press("h")
+        assert not view.display
+        assert "selected" in "\n".join(app.screen_lines()), "the map's own words are back"
+
+
+async def test_a_verification_that_comes_later_changes_the_plots_and_the_line_stays() -> None:
+    app = PlotsHarness(measured=False)
+    async with app.run_test(size=SIZE) as pilot:
+        view = await app.open(pilot)
+        assert view.parted is not None
+        assert view.check_action("definition", ()) is False
+        await pilot.press("right")
+        line = view.parted.line
+        app.pane.overhear(TESTED)
+        await until(pilot, lambda: view.parted is not None and view.parted.measured is not None)
+        assert view.parted.line == line
+        await pilot.press("w")
+        assert view.parted.measured is not None
+        assert view.parted.measured.definition == "geometric:input_norm"
+        app.pane.selection = replace(app.pane.selection, token=row(b" word9", 9))
+        await pilot.pause()
+        assert [point.token.token_id for point in view.parted.points if point.role == "subject"] == [9]
+        app.pane.forget_model("mynah")
+        assert view.parted is None
+
+
+async def test_the_plot_with_the_keys_is_what_is_exported(tmp_path: Path) -> None:
+    app = PlotsHarness(plot=PRECISION)
+    async with app.run_test(size=SIZE) as pilot:
+        view = await app.open(pilot)
+        found = takeaway_of(app.pane)
+        assert found is not None
+        assert "a row a line" in found.what
+        write_rows(found.rows(None), tmp_path / "curve.csv")
+        with (tmp_path / "curve.csv").open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        assert rows[0]["indicator"] == NAME
+        assert {"line", "precision", "precision_low", "recall_high"} <= rows[0].keys()
+        assert view.parted is not None
+        await pilot.press("h")
+        found = takeaway_of(app.pane)
+        assert found is not None
+        assert "on the map of mynah" in found.what
+
+
+async def test_a_recorded_map_shows_the_curves_of_the_session() -> None:
+    app = PlotsHarness(plot=ROC, live=False)
+    async with app.run_test(size=SIZE) as pilot:
+        view = await app.open(pilot)
+        enabled = {key for key, active in app.screen.active_bindings.items() if active.enabled}
+        assert {"up", "down", "h"} <= enabled
+        assert not {"left", "right", "enter", "x", "o"} & enabled, "in a replay they are the replay's"
+        assert "AUC 0.9000" in "\n".join(app.screen_lines())
+        await pilot.press("h")
+        assert not view.display
+        app.pane.clear()
+        await pilot.pause()
+        assert "Press M" in "\n".join(app.screen_lines())
+
+
+LOOKS = [
+    (HISTOGRAM, (80, 24), "nightjar"), (CATEGORIES, (120, 40), "gull"), (MEASURED, (80, 24), "magpie"),
+    (MEASURED, (120, 40), "kingfisher"), (ROC, (80, 24), "gull"), (PRECISION, (120, 40), "nightjar"),
+    (ALL, (200, 60), "magpie"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("plot", "size", "theme"), LOOKS, ids=[f"{p}-{s[0]}-{t}" for p, s, t in LOOKS])
+def test_the_plots_look_as_they_did(snap_compare: Snap, plot: str, size: tuple[int, int], theme: str) -> None:
+    app = PlotsHarness(theme=theme, plot=plot)
+    assert snap_compare(app, terminal_size=size, run_before=app.open)
+
+
+def test_without_colours_they_look_as_they_did(snap_compare: Snap, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    app = PlotsHarness(plot=ALL)
+    assert snap_compare(app, terminal_size=(120, 40), run_before=app.open)
+
+
+@pytest.mark.parametrize("live", [True, False], ids=["not-measured", "recorded"])
+def test_what_is_missing_is_said(snap_compare: Snap, live: bool) -> None:
+    app = PlotsHarness(plot=MEASURED, measured=False, live=live)
+    assert snap_compare(app, terminal_size=(80, 24), run_before=app.open)
