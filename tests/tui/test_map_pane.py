@@ -15,6 +15,7 @@ from explorer.base.records.maps import MapAxis, MapView, ReadMap, ViewMap, Vocab
 from explorer.base.records.notes import MarkToken
 from explorer.base.records.record import Array, Failure
 from explorer.base.records.vocabulary import UnusedReference
+from explorer.specs.blocks import Plot
 from explorer.specs.plot_svg import plot_picture
 from explorer.tables.filters import parse_filter
 from explorer.tables.table import TokenColumns
@@ -300,7 +301,9 @@ async def test_a_window_that_stands_is_recorded_once_and_shown_again_without_the
         assert given.row is not None
         assert (given.row(0) or {}).keys() >= {"token_id", "text", "x", "y"}
         assert given.plot is not None
-        assert "<svg" in plot_picture(given.plot())
+        drawn = given.plot()
+        assert isinstance(drawn, Plot)
+        assert "<svg" in plot_picture(drawn)
     again = Harness(MapPane(), Selection())
     async with again.run_test(size=SIZES[1]) as pilot:
         again.pane.show(step(settled.request, settled.outcome))
