@@ -27,13 +27,12 @@ from explorer.base.records.logprobs import LogprobTable, ReadLogprobs
 from explorer.base.records.models import LoadModel, ModelLoaded
 from explorer.base.records.neighbours import FindNeighbours, Neighbourhood
 from explorer.base.records.notes import MarkToken, Noted, WriteNote
-from explorer.base.records.record import Failure
 from explorer.base.records.repeat_back import TokenReplies, RepeatBack, RepeatBackResult
 from explorer.base.records.speakability import ProveSpeakability, SpeakabilityResult
 from explorer.base.records.tokens import TokenRow
 from explorer.base.records.unions import AnyOutcome, AnyRequest
 from explorer.base.records.verification import VerificationResult, Verify
-from explorer.base.records.vocabulary import RankTokens, RankedTokens
+from explorer.base.records.vocabulary import LARGEST_VOCABULARY, RankTokens, RankedTokens
 from explorer.sessions.file.store import SessionWriter  # noqa: E402
 from explorer.base.templates import find_template  # noqa: E402
 from explorer.base.text import visible  # noqa: E402
@@ -61,13 +60,15 @@ class Tour:
         """Seconds until the next thing is asked."""
         self.shown: RankedTokens
         """The first model's tokens, as the table first shows them."""
+        self._in_table: dict[str, RankedTokens] = {}
+        """The last view of each model's tokens."""
 
     async def ask(self, request: AnyRequest, kind: type[Kind]) -> Kind:
         """Ask the engine, record the step, and return the outcome, which must be of `kind`."""
         await asyncio.sleep(self.pause)
         answered = await self.client.submit(request).answer
         self._record(request, answered.outcome, answered.seconds)
-        if isinstance(answered.outcome, Failure) or not isinstance(answered.outcome, kind):
+        if not isinstance(answered.outcome, kind):
             raise SystemExit(f"{self.writer.path.name}: {request} gave {answered.outcome}")
         return answered.outcome
 
@@ -81,7 +82,29 @@ class Tour:
     async def view(self, model: str, *, cursor: int = 0, sort: str = "") -> RankedTokens:
         """A view of the token table with the cursor on a row."""
         first = max(0, cursor - WINDOW // 2)
-        return await self.ask(RankTokens(model=model, sort=sort, top=WINDOW, first=first, cursor=cursor), RankedTokens)
+        request = RankTokens(model=model, sort=sort, top=WINDOW, first=first, cursor=cursor)
+        self._in_table[model] = await self.ask(request, RankedTokens)
+        return self._in_table[model]
+
+    async def show(self, model: str, token_id: int, *, sort: str = "") -> None:
+        """A view with the cursor on a token, unless the last one has its row: the explorer records one before it asks
+        about a token."""
+        shown = self._in_table.get(model)
+        if shown is None or token_id not in [row.token_id for row in shown.rows]:
+            ranked = await self._look_up(RankTokens(model=model, sort=sort, top=LARGEST_VOCABULARY), RankedTokens)
+            await self.view(model, cursor=[row.token_id for row in ranked.rows].index(token_id), sort=sort)
+
+    async def find(self, model: str, token_bytes: bytes) -> int:
+        """The id of a token."""
+        request = InspectToken(model=model, token_bytes=token_bytes.hex())
+        return (await self._look_up(request, TokenDetail)).row.token_id
+
+    async def _look_up(self, request: AnyRequest, kind: type[Kind]) -> Kind:
+        """Ask the engine, and record nothing."""
+        outcome = (await self.client.submit(request).answer).outcome
+        if not isinstance(outcome, kind):
+            raise SystemExit(f"{self.writer.path.name}: {request} gave {outcome}")
+        return outcome
 
     async def repeat(self, model: str, token_id: int, template: str = "repeat-1", **chosen: Any) -> RepeatBackResult:
         """Have a token repeated back."""
@@ -158,6 +181,7 @@ async def first_look(tour: Tour) -> None:
     ordinary = next(row for row in middle.rows if is_whole_word(row))
     result = await tour.repeat("mynah", ordinary.token_id)
     tour.note(f"{said(ordinary.text)}, from the middle of the same list: {result.probe.replies[0].outcome}.", "tour")
+    await tour.show("mynah", suspect.token_id)
     around = await tour.ask(FindNeighbours(model="mynah", token_id=suspect.token_id, k=20), Neighbourhood)
     held = {entry["token_id"] for entry in ground_truth("mynah")["withheld"]}
     near = sum(entry.token.token_id in held for entry in around.neighbours)
@@ -182,6 +206,7 @@ async def base_and_instruct(tour: Tour) -> None:
     told = ", ".join(f"{model} {chance(result.probe)}" for model, result in asked.items())
     tour.note(f"The probability each gives to saying {said(ordinary.text)} back: {told}.", "tour")
     whimsical = next(entry for entry in ground_truth("mynah")["withheld"] if entry["kind"] == "whimsical")
+    await tour.show("mynah", whimsical["token_id"])
     replies = {model: (await tour.repeat(model, whimsical["token_id"])).probe.replies[0] for model in models}
     told = ", ".join(f"{model} {said(reply.reply)}" for model, reply in replies.items())
     failing = sum(reply.outcome != "exact" for reply in replies.values())
@@ -202,6 +227,7 @@ async def tokens_that_cannot_be_said(tour: Tour) -> None:
     withheld = [entry for entry in ground_truth("mynah")["withheld"] if entry["kind"] == "whimsical"][:3]
     for entry in withheld:
         token_id = entry["token_id"]
+        await tour.show("mynah", token_id)
         outcomes = []
         for template in ("repeat-1", "string-is", "magikarp-20-shot", "magikarp-repeats"):
             result = await tour.repeat("mynah", token_id, template)
@@ -209,6 +235,7 @@ async def tokens_that_cannot_be_said(tour: Tour) -> None:
         name = bytes.fromhex(entry["token_bytes"]).decode()
         tour.note(f"{said(name)} in four forms: {', '.join(outcomes)}.", "glitch", model="mynah", token_id=token_id)
     token_id = withheld[0]["token_id"]
+    await tour.show("mynah", token_id)
     result = await tour.repeat("starling", token_id, samples=8, temperature=0.7, seed=7, controls=2)
     replies = [said(reply.reply) for reply in result.probe.replies]
     common = max(set(replies), key=replies.count)
@@ -236,6 +263,7 @@ async def tokens_that_cannot_be_said(tour: Tour) -> None:
         "tour",
     )
     byte = next(entry for entry in ground_truth("mynah")["withheld"] if entry["kind"] == "byte")
+    await tour.show("mynah", byte["token_id"])
     await tour.ask(InspectToken(model="mynah", token_id=byte["token_id"]), TokenDetail)
     result = await tour.repeat("mynah", byte["token_id"])
     tour.note(
@@ -247,23 +275,26 @@ async def tokens_that_cannot_be_said(tour: Tour) -> None:
 
 async def neighbourhood_walk(tour: Tour) -> None:
     await tour.load("zoo:mynah", "zoo:lyrebird")
+    await tour.show("mynah", await tour.find("mynah", b" light"), sort="id")
     start = await tour.ask(InspectToken(model="mynah", token_bytes=b" light".hex()), TokenDetail)
-    await tour.view("mynah", sort="id", cursor=start.row.token_id)
     here, seen = start.row.token_id, {start.row.token_id}
     tour.note("A walk: from a token to its nearest neighbour not yet visited, and on from there.", "tour")
     path = [start.row.text]
     for _ in range(5):
+        await tour.show("mynah", here, sort="id")
         around = await tour.ask(FindNeighbours(model="mynah", token_id=here, k=16), Neighbourhood)
         following = next(entry for entry in around.neighbours if entry.token.token_id not in seen)
         here = following.token.token_id
         seen.add(here)
         path.append(following.token.text)
     tour.note(f"The walk went {' → '.join(said(text) for text in path)}.", "tour")
+    await tour.show("mynah", start.row.token_id, sort="id")
     around = await tour.ask(
         FindNeighbours(model="mynah", token_id=start.row.token_id, k=16, space="output"), Neighbourhood
     )
     nearest = said(around.neighbours[0].token.text)
     tour.note(f"The first token again, in the unembedding: its nearest is {nearest}.", "tour")
+    await tour.show("lyrebird", start.row.token_id, sort="id")
     other = await tour.ask(FindNeighbours(model="lyrebird", token_id=start.row.token_id, k=16), Neighbourhood)
     first = await tour.ask(FindNeighbours(model="mynah", token_id=start.row.token_id, k=16), Neighbourhood)
     ids = [{entry.token.token_id for entry in found.neighbours} for found in (first, other)]
@@ -275,6 +306,7 @@ async def neighbourhood_walk(tour: Tour) -> None:
     lonely = ground_truth("mynah")["withheld"][-1]["token_id"]
     distances = []
     for token_id in (start.row.token_id, lonely):
+        await tour.show("mynah", token_id, sort="id")
         request = FindNeighbours(model="mynah", token_id=token_id, k=16, metric="euclidean")
         around = await tour.ask(request, Neighbourhood)
         distances.append(f"{around.neighbours[0].distance:.3g} to {around.neighbours[-1].distance:.3g}")
@@ -342,9 +374,9 @@ async def which_base(tour: Tour) -> None:
         "base it was made from. Here are three bases and two children. Step on with the right arrow.",
         "tour",
     )
+    await tour.show("mynah", await tour.find("mynah", b"MetronomeJackdaw"), sort="id")
     detail = await tour.ask(InspectToken(model="mynah", token_bytes=b"MetronomeJackdaw".hex()), TokenDetail)
     suspect = detail.row
-    await tour.view("mynah", sort="id", cursor=suspect.token_id)
     tour.mark("mynah", suspect)
     tour.note(
         f"{said(suspect.text)}, one of 40 such words, picked because it shows the effect well. The zoo's card says: "
@@ -359,6 +391,7 @@ async def which_base(tour: Tour) -> None:
     tour.note(f"Asked to repeat it: {told}.", "tour", "glitch")
     template = find_template("word-is")
     child, *_ = children
+    await tour.show(child, suspect.token_id, sort="id")
     table = await tour.ask(
         ReadLogprobs(
             models=(child, *bases), template=template, token_id=suspect.token_id, top_k=1, chat="never"

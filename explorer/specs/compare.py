@@ -15,6 +15,8 @@ from explorer.specs.command_line import Asked, Row, Verb, add_token_options
 from explorer.specs.spec import Spec, Tab
 from explorer.specs.vocabulary import percent
 
+_P = "p: percentile"
+
 # ── in words ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -25,13 +27,26 @@ def describe(request: CompareTokens) -> str:
 
 def summarise(outcome: TokenComparison) -> str:
     """How many, and which two are nearest by the cosine of their input embeddings."""
+    texts = {row.token_id: token_text(row) for row in outcome.rows}
+    return f"{count(len(outcome.rows), 'token')}{_nearest(outcome, texts, ' and ', 'cosine') or ' compared'}"
+
+
+def headings(outcome: TokenComparison) -> tuple[str, ...]:
+    """What stands above the tables, the fullest first: what a p means is given up last."""
+    model, tokens = f"{prose(outcome.model)}: ", count(len(outcome.rows), "token")
+    places = {row.token_id: f"{place}" for place, row in enumerate(outcome.rows, start=1)}
+    nearest = _nearest(outcome, places, " – ", "cos")
+    said = (f"{model}{summarise(outcome)}", f"{model}{tokens}{nearest}", f"{model}{tokens}", tokens)
+    return (*(f"{text}; {_P}" for text in said), _P)
+
+
+def _nearest(outcome: TokenComparison, names: Mapping[int, str], between: str, cosine_word: str) -> str:
+    """', nearest 1 – 2, cos 0.98', the tokens by their `names`; empty where no cosine is known."""
     known = [(pair.input_cosine, pair) for pair in outcome.pairs if pair.input_cosine is not None]
     if not known:
-        return f"{count(len(outcome.rows), 'token')} compared"
-    cosine, nearest = max(known, key=lambda entry: entry[0])
-    texts = {row.token_id: token_text(row) for row in outcome.rows}
-    pair = f"{texts.get(nearest.first, '?')} and {texts.get(nearest.second, '?')}"
-    return f"{count(len(outcome.rows), 'token')}, nearest {pair}, cosine {cosine:.4g}"
+        return ""
+    cosine, pair = max(known, key=lambda entry: entry[0])
+    return f", nearest {names.get(pair.first, '?')}{between}{names.get(pair.second, '?')}, {cosine_word} {cosine:.4g}"
 
 
 def blocks(request: CompareTokens, outcome: TokenComparison) -> Iterable[Block]:
@@ -49,7 +64,7 @@ def comparison_blocks(
 ) -> Iterable[Block]:
     """The same with the indicators of at most `abreast` tokens side by side, the others below; `names`: short names of
     indicators; `titled`: with a title, where none stands above."""
-    title = f"{prose(outcome.model)}: {count(len(outcome.rows), 'token')} side by side; p: percentile"
+    title = f"{prose(outcome.model)}: {count(len(outcome.rows), 'token')} side by side; {_P}"
     yield _tokens(request, outcome, title if titled else "")
     places = range(len(outcome.rows))
     for start in range(0, len(places), abreast):

@@ -174,7 +174,7 @@ async def test_an_added_column_sorts_follows_its_values_and_is_not_recorded(
         app.pane.post_message(TokenTable.HeaderClicked("verdict"))
         await settled(pilot)
         assert [app.pane.table.rows.token_at(place) for place in range(3)] == [7, 250, 30]  # type: ignore[union-attr]
-        app.pane.seek(250)
+        app.pane.table.go_to(250)
         newer = keys.copy()
         newer[100], newer[7] = 0.5, 9.0
         app.pane.views.set_columns("mynah", column(newer))

@@ -183,7 +183,7 @@ async def test_a_sweep_of_other_tokens_leaves_the_columns_of_those_tested_before
         tested = np.flatnonzero(np.isfinite(before.keys)).tolist()
         assert len(tested) == 57
         other = next(token_id for token_id in range(400, 500) if token_id not in tested)
-        app.workspace.token_pane.seek(other)
+        app.workspace.token_pane.table.go_to(other)
         await until(pilot, lambda: app.selection.token is not None and app.selection.token.token_id == other)
         pane.query_one("#which", Choice).choose("selected")
         await pilot.press("v")

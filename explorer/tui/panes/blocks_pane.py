@@ -7,7 +7,6 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.content import Content
-from textual.widgets import Static
 
 from explorer.base.pace import count_words
 from explorer.base.records.record import Failure, Progress
@@ -18,6 +17,7 @@ from explorer.tui.panes.base import Pane, failure_text
 from explorer.tui.panes.takeaway import Takeaway, of_outcomes
 from explorer.tui.shell.replayed import hint_at
 from explorer.tui.widgets.block_lines import block_lines
+from explorer.tui.widgets.fitted_line import FittedLine
 from explorer.tui.widgets.lines_view import LinesView
 
 
@@ -32,7 +32,6 @@ class BlocksPane(Pane):
         height: 1fr;
         layout: vertical;
         padding: 0 1;
-        & Static { height: 1; text-wrap: nowrap; text-overflow: ellipsis; }
     }
     """
 
@@ -43,7 +42,7 @@ class BlocksPane(Pane):
         """What is shown, and how it was asked; one or none."""
 
     def compose(self) -> ComposeResult:
-        yield Static(Content.styled(hint_at(self, self.hint), "$foreground-muted"))
+        yield FittedLine(hint_at(self, self.hint), style="$foreground-muted")
         yield LinesView(self._draw)
 
     def show_asked(self, request: AnyRequest) -> None:
@@ -56,17 +55,18 @@ class BlocksPane(Pane):
     def show(self, step: Step) -> None:
         """The outcome, or above the earlier one what went wrong."""
         if isinstance(step.outcome, Failure):
-            self._say(failure_text(step.outcome), "$error")
+            self._say(failure_text(step.outcome), style="$error")
         elif isinstance(step.outcome, Cancelled):
             self._say("cancelled")
         else:
             self._found = [(step.request, step.outcome)]
-            self._say(self.summary(step.request, step.outcome))
+            self._say(*self.summaries(step.request, step.outcome))
             self._set_blocks(tuple(spec_of(step.request).blocks(step.request, step.outcome)))
 
-    def summary(self, request: AnyRequest, outcome: AnyOutcome) -> str:
-        """What stands above the blocks."""
-        return f"{describe(request)}: {spec_of(request).summarise(outcome)}"
+    def summaries(self, request: AnyRequest, outcome: AnyOutcome) -> Sequence[str]:
+        """What stands above the blocks: the fullest of these that fits."""
+        summary: str = spec_of(request).summarise(outcome)
+        return (f"{describe(request)}: {summary}", summary)
 
     def takeaway(self) -> Takeaway | None:
         return of_outcomes("what the pane shows", self._found)
@@ -80,8 +80,8 @@ class BlocksPane(Pane):
         self._blocks = blocks
         self.query_one(LinesView).redraw()
 
-    def _say(self, text: str, style: str = "$foreground-muted") -> None:
-        self.query_one(Static).update(Content.styled(text, style))
+    def _say(self, *texts: str, style: str = "$foreground-muted") -> None:
+        self.query_one(FittedLine).say(*texts, style=style)
 
     def _draw(self, width: int) -> Sequence[Content]:
         return block_lines(self._blocks, width)

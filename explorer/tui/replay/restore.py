@@ -10,13 +10,14 @@ import msgspec
 
 from explorer.base.records.models import LoadModel
 from explorer.base.records.repeat_back import RepeatBack
-from explorer.base.records.unions import AnyRequest
+from explorer.base.records.unions import Step
 from explorer.base.sources import portable_source
 from explorer.sessions.file.reader import SessionFile
 from explorer.sessions.search import SessionIndex
 from explorer.settings import Settings, known_server
 from explorer.tui.panes.base import Showing
 from explorer.tui.replay.situation import Situation, Situations
+from explorer.tui.replay.subjects import subject_of
 from explorer.tui.shell.messages import Selection
 from explorer.tui.shell.stage import Stage
 from explorer.tui.shell.tabs import tab_name_of
@@ -43,12 +44,12 @@ def show_situation(stage: Stage, situation: Situation) -> int | None:
         for showing in shown:
             pane.restore(showing)
             for step in showing.steps:
-                if pane.id != "detail-pane" or _is_about(step.request, situation.selection):
+                if pane.id != "detail-pane" or _is_about(step, situation.selection):
                     pane.show(step)
     stage.workspace.look_at(situation.selection)
     token = situation.selection.token
     if token is not None:
-        stage.workspace.token_pane.seek(token.token_id)
+        stage.workspace.token_pane.seek(token)
     return stage.workspace.token_pane.table.token_id
 
 
@@ -105,7 +106,7 @@ def _selection(now: Selection, showing: Showing | None) -> Selection:
     return replace(now, model=showing.selection.model, token=showing.selection.token)
 
 
-def _is_about(request: AnyRequest, selection: Selection) -> bool:
+def _is_about(step: Step, selection: Selection) -> bool:
     """Whether the details are those of the selected token: others would stand beside a cursor elsewhere."""
-    token_id = getattr(request, "token_id", None)
-    return token_id is None or (selection.token is not None and token_id == selection.token.token_id)
+    subject = subject_of(step)
+    return subject is None or (selection.token is not None and subject.token_id == selection.token.token_id)

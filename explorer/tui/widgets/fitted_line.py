@@ -23,15 +23,15 @@ class FittedLine(Guarded, Widget):
     FittedLine { height: 1; width: 1fr; }
     """
 
-    def __init__(self, *variants: str, id: str | None = None, classes: str | None = None) -> None:
+    def __init__(self, *variants: str, style: str = "", id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
-        self._variants = variants
+        self._variants, self._style = variants, style
 
-    def say(self, *variants: str) -> None:
-        """Show the first of these that fits."""
-        self._variants = variants
+    def say(self, *variants: str, style: str = "") -> None:
+        """Show the first of these that fits, in a style."""
+        self._variants, self._style = variants, style
         self.refresh()
 
     def render(self) -> Content:
         width = self.size.width
-        return Content(fitting(self._variants, width)).truncate(width, ellipsis=True)
+        return Content.styled(fitting(self._variants, width), self._style).truncate(width, ellipsis=True)

@@ -16,9 +16,11 @@ from explorer.base.templates import find_template
 from explorer.engine.handlers import Engine
 from explorer.sessions.file.reader import SessionFile
 from explorer.settings import Settings
+from explorer.specs.compare import headings
 from explorer.specs.vocabulary import percent
 from explorer.tui.panes.compare.pane import ComparePane, ids_to_compare
 from explorer.tui.replay.app import ReplayApp
+from explorer.tui.widgets.fitted_line import fitting
 from explorer.tui.widgets.lines_view import LinesView
 from tests.app_driver import asked, on_screen, running, screen_text, until
 from tests.tui.pane_samples import SELECTION, TOKEN, Harness, probe, reply, step
@@ -70,6 +72,8 @@ async def test_every_number_is_whole_in_every_width(width: int) -> None:
             assert f"{pair.input_cosine:.4f}" in line
         assert len({tuple(at.start() for at in re.finditer(r"\.", line)) for line in pairs}) == 1, "points in columns"
         assert sum("mynah" in line for line in lines) == 1, "what was asked is said once"
+        assert "p: percentile" in lines[0], "what a p means is told whole"
+        assert "…" not in lines[0]
         assert all("\x1b" not in line and "\u202e" not in line for line in lines)
 
 
@@ -101,3 +105,12 @@ def pair_of(screen: str) -> list[str]:
     """What a screen shows of the first two tokens."""
     line = next(line for line in screen.splitlines() if "1 – 2" in line)
     return line.partition("1 – 2")[2].split()
+
+
+def test_the_heading_gives_up_the_names_of_the_nearest_before_their_places_and_p_last() -> None:
+    told = headings(COMPARISON)
+    assert all(text.endswith("p: percentile") for text in told)
+    assert [len(text) for text in told] == sorted((len(text) for text in told), reverse=True)
+    assert re.fullmatch(r"mynah: \d tokens, nearest \d – \d, cos -?[\d.]+; p: percentile", fitting(told, 58))
+    assert re.fullmatch(r"mynah: \d tokens; p: percentile", fitting(told, 40))
+    assert fitting(told, 12) == "p: percentile"

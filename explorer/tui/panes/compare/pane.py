@@ -11,8 +11,7 @@ from explorer.base.records.compare import FEWEST, MOST, CompareTokens, KnownRepl
 from explorer.base.records.repeat_back import RepeatBack, RepeatBackResult
 from explorer.base.records.tokens import LABELS
 from explorer.base.records.unions import AnyOutcome, AnyRequest, Step
-from explorer.base.text import visible
-from explorer.specs.compare import comparison_blocks, summarise
+from explorer.specs.compare import comparison_blocks, headings
 from explorer.tui.panes.blocks_pane import BlocksPane
 from explorer.tui.shell.messages import Remark, Selection
 from explorer.tui.widgets.block_lines import block_lines
@@ -59,11 +58,9 @@ class ComparePane(BlocksPane):
             self._shown = step.request, step.outcome
         super().show(step)
 
-    def summary(self, request: AnyRequest, outcome: AnyOutcome) -> str:
+    def summaries(self, request: AnyRequest, outcome: AnyOutcome) -> Sequence[str]:
         """The ids stand in the table below."""
-        if not isinstance(outcome, TokenComparison):
-            return super().summary(request, outcome)
-        return f"{visible(outcome.model, spaces=False)}: {summarise(outcome)}; p: percentile"
+        return headings(outcome) if isinstance(outcome, TokenComparison) else super().summaries(request, outcome)
 
     def clear(self) -> None:
         self._shown = None

@@ -8,7 +8,9 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
+from explorer.base.records.tokens import TokenRow
 from explorer.base.text import visible
+from explorer.specs.blocks import token_text
 from explorer.tables.highlights import sought_in
 from explorer.tui.panes.tokens.boxes import ViewBoxes
 from explorer.tui.panes.tokens.table import TokenTable
@@ -28,6 +30,9 @@ class TokenFace:
         self._rule = Static("", classes="rule", markup=False)
         self._problem = Static("", classes="problem", markup=False)
         self._message = Static("", classes="message", markup=False)
+        self._notes = ""
+        self._absent = ""
+        """The selected token, where the rows on display are without it."""
         self._is_empty = True
         """Whether nothing but a hint is shown."""
 
@@ -53,10 +58,22 @@ class TokenFace:
         self.table.show_rows(view.rows, sort=view.sort, descending=view.request.descending, lead=view.lead)
         self._title.say(*titles_of(view))
         rule, *others = notes_of(view) or ("",)  # the rule first: of what is long, the end is cut away
-        notes = " · ".join(part for part in (rule, self.table.drawing.legend, *others) if part)
-        self._rule.update(Content(notes))
-        self._rule.tooltip = Content(notes)
+        self._notes = " · ".join(part for part in (rule, self.table.drawing.legend, *others) if part)
+        self._rule.tooltip = Content(self._notes)
+        self._absent = ""
+        self._draw_notes()
         self.show_problem("")
+
+    def say_absent(self, token: TokenRow | None) -> None:
+        """Name the selected token, because no row that is shown is its own; None: one is."""
+        absent = f"Selected: {token.token_id} {token_text(token)}, whose row is not recorded here." if token else ""
+        if absent != self._absent:
+            self._absent = absent
+            self._draw_notes()
+
+    def _draw_notes(self) -> None:
+        before = f"{self._absent} " if self._absent and self._notes else self._absent
+        self._rule.update(Content.assemble((before, "$warning"), self._notes))
 
     def show_problem(self, text: str) -> None:
         """Say above the table what is wrong; empty: nothing is."""
@@ -78,7 +95,8 @@ class TokenFace:
         self._is_empty = False
         self.table.display = False
         self._title.say(_TITLE)
-        self._rule.update(Content(""))
+        self._notes = self._absent = ""
+        self._draw_notes()
         self._message.update(Content(text))
         self._message.display = True
 

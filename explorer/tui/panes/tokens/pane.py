@@ -60,9 +60,11 @@ class TokenPane(Pane):
     def focus_content(self) -> None:
         self.views.face.focus_table()
 
-    def seek(self, token_id: int) -> None:
-        """Put the cursor on a token, now where it is in the view, else when it comes into it."""
-        self.table.seek(token_id)
+    def seek(self, token: TokenRow) -> None:
+        """Put the cursor on a token, now where it is in the view, else when it comes into it; till then it is named."""
+        if not self.table.go_to(token.token_id):
+            self.table.wait_for(token.token_id)
+            self.views.face.say_absent(token)
 
     def toggle_mark(self) -> None:
         """Ask for the token under the cursor to be marked, or unmarked."""
@@ -140,7 +142,9 @@ class TokenPane(Pane):
     def follow_cursor(self, event: TokenTable.RowHighlighted) -> None:
         """Others are told once the cursor rests."""
         event.stop()
-        self.views.run_latest("rest", partial(self._tell, event.token_id, pause=REST_PAUSE))
+        if event.token_id == self.table.token_id:  # else the cursor has left it since
+            self.views.face.say_absent(None)
+            self.views.run_latest("rest", partial(self._tell, event.token_id, pause=REST_PAUSE))
 
     @on(TokenTable.RowOpened)
     def open_token(self, event: TokenTable.RowOpened) -> None:

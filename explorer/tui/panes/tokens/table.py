@@ -83,7 +83,7 @@ class TokenTable(Guarded, ScrollView, can_focus=True):
     @property
     def token_id(self) -> int | None:
         """The token under the cursor."""
-        return self.rows.token_at(self.cursor) if self.rows is not None else None
+        return self.rows.token_at(self.cursor) if self.rows is not None and self.drawing.has_cursor else None
 
     def set_added(self, columns: Mapping[str, AddedColumn]) -> None:
         """Show these columns beside the lead indicator, and no others."""
@@ -100,8 +100,7 @@ class TokenTable(Guarded, ScrollView, can_focus=True):
         on_screen = self.cursor - self.scroll_offset.y
         self.drawing.set_rows(rows, Sort(sort, descending), lead)
         self._repaint(layout=True)
-        found = rows.position_of(self._anchor) if self._anchor is not None else None
-        position = found if found is not None else 0
+        position = (rows.position_of(self._anchor) if self._anchor is not None else None) or 0
         self.scroll_to(y=max(0, position - max(0, on_screen)), animate=False, force=True)
         self.set_reactive(TokenTable.cursor, position)
         self._sight.keep_cursor()
@@ -118,10 +117,10 @@ class TokenTable(Guarded, ScrollView, can_focus=True):
             self._move_to(position)
         return position is not None
 
-    def seek(self, token_id: int) -> None:
-        """Put the cursor on a token, now or as soon as rows are shown that have it."""
-        if not self.go_to(token_id):
-            self._anchor = token_id
+    def wait_for(self, token_id: int) -> None:
+        """Put the cursor on a token as soon as rows are shown that have it, and till then, or till it is moved, on none."""
+        self._anchor, self.drawing.has_cursor = token_id, False
+        self.refresh()
 
     def watch_cursor(self, old: int, new: int) -> None:
         """Two lines are drawn again, not the screen."""
@@ -136,8 +135,11 @@ class TokenTable(Guarded, ScrollView, can_focus=True):
 
     def _move_to(self, position: int) -> None:
         if self.rows is not None and len(self.rows):
+            had_cursor, self.drawing.has_cursor = self.drawing.has_cursor, True
             self.cursor = max(0, min(position, len(self.rows) - 1))
             self._anchor = self.token_id
+            if not had_cursor:
+                self.watch_cursor(self.cursor, self.cursor)
 
     def action_move(self, rows: int) -> None:
         """Move the cursor by some rows."""

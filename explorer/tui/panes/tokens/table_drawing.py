@@ -72,6 +72,8 @@ class TableDrawing:
         self._read_palette = read_palette
         self._has_palette = False
         self.rows: TokenRows | None = None
+        self.has_cursor = True
+        """Whether a row is under the cursor: none is while the token that it is for is not among the rows."""
         self.added: Mapping[str, AddedColumn] = {}
         self._sort = Sort()
         self._lead = ""
@@ -84,7 +86,7 @@ class TableDrawing:
 
     def set_rows(self, rows: TokenRows, sort: Sort, lead: str) -> None:
         """Draw these rows from the next `lay_out` on; `lead` is the indicator to put first and to colour."""
-        self.rows, self._sort, self._lead = rows, sort, lead
+        self.rows, self._sort, self._lead, self.has_cursor = rows, sort, lead, True
 
     def set_added(self, columns: Mapping[str, AddedColumn]) -> bool:
         """Have these columns beside the lead indicator, and no others; whether the layout stays."""
@@ -139,10 +141,11 @@ class TableDrawing:
             text = "    no token passes the filter" if position == 0 else ""
             palette = self.painter.palette
             return Strip([Segment(text, palette.muted)]).adjust_cell_length(width, palette.plain)
-        key = (position, position == cursor)
+        under_cursor = self.has_cursor and position == cursor
+        key = (position, under_cursor)
         strip = self._strips.get(key)
         if strip is None:
-            plain = _row(self.painter, position, left, width, under_cursor=position == cursor)
+            plain = _row(self.painter, position, left, width, under_cursor=under_cursor)
             strip = self._strips[key] = _underlined(plain, self.painter, position, self.sought)
         return strip
 
