@@ -287,6 +287,7 @@ async def test_a_replay_opens_at_its_first_table_with_the_models_loaded_and_goes
         assert {"mynah", "starling"} == {each.info.name for each in app.current.situation.loaded}
         assert app.workspace.token_pane.table.display
         assert "N what this is" in screen, "a note on what was passed over"
+        assert "known as      not recorded" in screen, "nothing is awaited"
         await pilot.press("less_than_sign")
         await until(pilot, lambda: app.current.position == 0)
         await settled(pilot)

@@ -19,7 +19,7 @@ from explorer.tui.replay.reading import Reading
 from explorer.tui.replay.seeker import Seeker
 from explorer.tui.shell.commands import REPLAY_COMMANDS, Command
 from explorer.tui.shell.guarded import run_guarded
-from explorer.tui.shell.messages import Answered, Ask, NeighbourOpened, StepOpened, TokenSelected
+from explorer.tui.shell.messages import Answered, Ask, NeighbourOpened, Selection, StepOpened, TokenSelected
 from explorer.tui.shell.opening import hear_commands, open_after_paint, open_panes
 from explorer.tui.shell.openings import OpenLive
 from explorer.tui.shell.stage import Stage
@@ -38,6 +38,7 @@ class ReplayApp(Stage):
     def __init__(self, session: SessionFile, settings: Settings, settings_path: Path | None = None) -> None:
         super().__init__(settings, settings_path)
         self.session = session
+        self.selection = Selection(loading="opening the session …")
         self.reading = Reading(session)
         self.current = CurrentStep(self, self.reading)
         self.seeker = Seeker(self, self.reading, self.current)

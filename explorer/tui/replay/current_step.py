@@ -52,6 +52,7 @@ class CurrentStep:
         on it, with the notes of the steps passed over: before that models are loaded."""
         workspace = self._stage.workspace
         workspace.token_pane.empty_hint = NO_VIEW
+        self._stage.select(loading="")
         workspace.token_pane.clear()
         workspace.session_pane.set_file(self._reading.session.path)
         self.list_steps()

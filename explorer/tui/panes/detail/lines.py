@@ -32,10 +32,17 @@ _MUTED = "$foreground 60%"
 
 
 def detail_lines(
-    row: TokenRow, detail: TokenDetail | None, *, marked: bool, width: int, height: int, unanswered: str = "…"
+    row: TokenRow,
+    detail: TokenDetail | None,
+    *,
+    marked: bool,
+    width: int,
+    height: int,
+    awaited: str = "…",
+    problem: str = "",
 ) -> list[Content]:
-    """Everything known of the token `row`; `unanswered` stands for what `detail` will say."""
-    lines = [_title(row, marked=marked), *_origin(row, detail, unanswered), *_indicators(row, width, height)]
+    """Everything known of the token `row`; `awaited` stands for what `detail` would say, `problem` why it does not."""
+    lines = [_title(row, marked=marked), *_origin(row, detail, awaited, problem), *_indicators(row, width, height)]
     lines += [*_spelling(row, width), *_merge_path(detail), *_published(detail)]
     return lines
 
@@ -47,11 +54,11 @@ def _title(row: TokenRow, *, marked: bool) -> Content:
     return Content.assemble((f"{row.token_id}  ", _MUTED), (token, "bold"), (f"  {row.category}", category), tick)
 
 
-def _origin(row: TokenRow, detail: TokenDetail | None, unanswered: str) -> list[Content]:
+def _origin(row: TokenRow, detail: TokenDetail | None, awaited: str, problem: str) -> list[Content]:
     """Five lines, whether the answer is here or not, so that nothing moves when it arrives."""
     merged = (merges.MADE_FROM, merges.SWALLOWED_BY, merges.CONTAINED_IN, merges.REENCODES_TO)
     if detail is None:
-        return [_field("known as", (unanswered, _MUTED)), *(_field(name, ("…", _MUTED)) for name in merged)]
+        return [_field("known as", (problem or awaited, _MUTED)), *(_field(name, (awaited, _MUTED)) for name in merged)]
     known = _known(detail)
     return [
         _field("known as", (known, "$warning") if known else ("–", _MUTED)),

@@ -17,9 +17,10 @@ from explorer.tui.panes.base import Pane, failure_text
 from explorer.tui.panes.detail.lines import detail_lines
 from explorer.tui.panes.takeaway import Takeaway
 from explorer.tui.shell.messages import Selection
-from explorer.tui.shell.replayed import hint_at
+from explorer.tui.shell.replayed import hint_at, is_replayed
 
 _EMPTY = "No token yet. The one under the cursor of the table is shown here; press i to record all of it."
+_NOT_RECORDED = "not recorded"
 
 
 class DetailPane(Pane):
@@ -38,7 +39,8 @@ class DetailPane(Pane):
         super().__init__(id=id)
         self._row: TokenRow | None = None
         self._detail: TokenDetail | None = None
-        self._unanswered = "…"
+        self._problem = ""
+        """Why the rest is not known; empty: it is awaited, or in a replay not recorded."""
         self._asked: list[InspectToken] = []
 
     def compose(self) -> ComposeResult:
@@ -58,12 +60,12 @@ class DetailPane(Pane):
     def watch_selection(self, old: Selection, new: Selection) -> None:
         """Show at once what the table knows of the token; the App asks the engine for the rest."""
         if new.token != old.token or _name(new) != _name(old):
-            self._row, self._detail, self._unanswered = new.token, None, "…"
+            self._row, self._detail, self._problem = new.token, None, ""
             self.query_one(VerticalScroll).scroll_home(animate=False)
         self._draw()
 
     def clear(self) -> None:
-        self._row, self._detail, self._unanswered = self.selection.token, None, "…"
+        self._row, self._detail, self._problem = self.selection.token, None, ""
         self._asked.clear()
         self._draw()
 
@@ -87,9 +89,9 @@ class DetailPane(Pane):
             case TokenDetail():
                 self._row, self._detail = outcome.row, outcome
             case Failure() as failure:
-                self._unanswered = visible(failure_text(failure), spaces=False)
+                self._problem = visible(failure_text(failure), spaces=False)
             case Cancelled() if request not in self._asked:  # else it was asked again
-                self._unanswered = "cancelled: press i to ask again"
+                self._problem = "cancelled" if is_replayed(self) else "cancelled: press i to ask again"
         self._draw()
 
     def _is_late(self, request: InspectToken) -> bool:
@@ -102,7 +104,7 @@ class DetailPane(Pane):
     def _draw(self) -> None:
         static = self.query_one(Static)
         if self._row is None:
-            static.update(Content(hint_at(self, _EMPTY) if self._unanswered == "…" else self._unanswered))
+            static.update(Content(self._problem or hint_at(self, _EMPTY)))
             return
         lines = detail_lines(
             self._row,
@@ -110,7 +112,8 @@ class DetailPane(Pane):
             marked=self._row.token_id in self.selection.marked,
             width=self.size.width - 3,
             height=self.size.height,
-            unanswered=self._unanswered,
+            awaited=_NOT_RECORDED if is_replayed(self) else "…",
+            problem=self._problem,
         )
         static.update(Content("\n").join(lines))
 

@@ -118,7 +118,7 @@ class TokenTable(Guarded, ScrollView, can_focus=True):
         return position is not None
 
     def wait_for(self, token_id: int) -> None:
-        """Put the cursor on a token as soon as rows are shown that have it, and till then, or till it is moved, on none."""
+        """Put the cursor on a token as soon as rows are shown that have it; till then, or till it is moved, on none."""
         self._anchor, self.drawing.has_cursor = token_id, False
         self.refresh()
 
