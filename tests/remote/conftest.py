@@ -95,6 +95,14 @@ def starling() -> LocalModel:
     return model
 
 
+@pytest.fixture(scope="session")
+def mynah() -> LocalModel:
+    """An instruct model, which has a chat template."""
+    model = Roster().load("zoo:mynah-instruct", "float32", "cpu")
+    assert isinstance(model, LocalModel)
+    return model
+
+
 @pytest.fixture
 def vllm(starling: LocalModel) -> Iterator[FakeVllm]:
     """A server that speaks as vLLM does, of starling."""

@@ -243,8 +243,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(content)))
         for name, value in (headers or {}).items():
             self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(content)
+        with contextlib.suppress(OSError):  # who asked may have gone
+            self.end_headers()
+            self.wfile.write(content)
 
 
 def _spoiled(kind: str, answer: Body) -> Body | bytes:

@@ -29,7 +29,6 @@ from explorer.engine.models.errors import ModelError
 from explorer.engine.models.local import LocalModel
 from explorer.engine.models.prediction import Choice, Wanted
 from explorer.engine.models.remote.llama_server import is_unfinished
-from explorer.engine.models.roster import Roster
 from explorer.engine.queue import Report, WorkQueue
 from explorer.zoo import zoo_dir
 from tests.remote.conftest import STARLING, LlamaProcess
@@ -140,13 +139,6 @@ def test_replies_alone_are_repeated_back_and_nothing_else_is_available(engine: E
 def sendable(engine: Engine, token_id: int) -> bool:
     vocabulary = engine.models.get("starling").vocabulary
     return vocabulary.reencode(token_id) == [token_id] and vocabulary.text(token_id).startswith(" ")
-
-
-@pytest.fixture(scope="module")
-def mynah() -> LocalModel:
-    model = Roster().load("zoo:mynah-instruct", "float32", "cpu")
-    assert isinstance(model, LocalModel)
-    return model
 
 
 @pytest.mark.parametrize(("top", "length_key"), [(20, "max_tokens"), (0, "max_completion_tokens")])

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import msgspec
 import numpy as np
-from jaxtyping import Float32, Int64
+from jaxtyping import Float32
 
 from explorer.engine.models.errors import ModelError
 
@@ -55,17 +55,17 @@ def checked_ids(ids: Sequence[int], vocab_size: int) -> None:
         raise BadAnswer(f"it names an id outside 0 … {vocab_size - 1:,}")
 
 
-def whole_row(
-    ids: Int64[np.ndarray, " n"], logprobs: Float32[np.ndarray, " n"], vocab_size: int
-) -> Float32[np.ndarray, " vocab"]:
+def whole_row(ids: Sequence[int], logprobs: Sequence[float], vocab_size: int) -> Float32[np.ndarray, " vocab"]:
     """Log-probabilities of the whole vocabulary by id, as they came. Raises `BadAnswer` where one is missing, doubled,
     or no number, or where the probabilities do not sum to 1."""
-    if len(ids) != vocab_size or len(np.unique(ids)) != vocab_size or ids.min() < 0 or ids.max() >= vocab_size:
+    checked_ids(ids, vocab_size)  # first: an id may be too large for an array
+    if not ids or len(ids) != vocab_size or len(set(ids)) != vocab_size:
         raise BadAnswer(f"it holds {len(ids):,} log-probabilities where {vocab_size:,} different ones were asked for")
-    if np.isnan(logprobs).any() or logprobs.max() > SLACK:
+    told = np.maximum(np.array(logprobs, dtype=np.float64), LEAST)
+    if np.isnan(told).any() or told.max() > SLACK:
         raise BadAnswer("some of its numbers are no log-probabilities")
     row = np.empty(vocab_size, dtype=np.float32)
-    row[ids] = np.where(logprobs <= LEAST, np.float32(-np.inf), logprobs)
+    row[list(ids)] = np.where(told <= LEAST, -np.inf, told)
     if (off := sum_off(row)) > SUM_OFF:
         raise BadAnswer(f"its probabilities sum to 1 only within {off:.2g}")
     return row

@@ -161,9 +161,7 @@ class LlamaServer(Backend):
         return (await self._place(prompt, self._harmless, self.vocab_size)).top_logprobs
 
     def _row(self, known: Sequence[Known]) -> Float32[np.ndarray, " vocab"]:
-        ids = np.fromiter((each.id for each in known), dtype=np.int64, count=len(known))
-        values = np.fromiter((each.logprob for each in known), dtype=np.float32, count=len(known))
-        return whole_row(ids, values, self.vocab_size)
+        return whole_row([each.id for each in known], [each.logprob for each in known], self.vocab_size)
 
     async def likeliest(self, prompt: Sequence[int], count: int, temperature: float = 0.0) -> Likeliest:
         """See `Backend`."""

@@ -74,7 +74,7 @@ class Loop:
         finally:
             for task in pending:
                 task.cancel()
-            await _settle(pending)
+            await _settle(tasks)  # also those that failed beside the first: asyncio tells of an error nobody looked at
 
     def close(self, last: Coroutine[Any, Any, None]) -> None:
         """Run `last`, and nothing more."""
@@ -97,7 +97,7 @@ async def _begin(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
     return asyncio.ensure_future(work)
 
 
-async def _settle(tasks: Sequence[asyncio.Future[Any]] | set[asyncio.Future[Any]]) -> None:
+async def _settle(tasks: Sequence[asyncio.Future[Any]]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 

@@ -80,10 +80,21 @@ class OpenAiLike(Backend):
         if self.reads == "ids":
             await self._check_texts(texts)
         prompts = self.prompts_of(texts, vocabulary)
-        answers = [await self._asking.ask(prompt, 1, 5) for prompt in prompts]
+        count = await self._count_to_ask(prompts[0])
+        answers = [await self._asking.ask(prompt, 1, count) for prompt in prompts]
         self._check_names([named for answer in answers for place in answer.places for named in place.named])
         counted = [answer.prompt_tokens == len(prompt) for answer, prompt in zip(answers, prompts, strict=True)]
         return "sampled" if all(counted) else "unknown"
+
+    async def _count_to_ask(self, prompt: Sequence[int]) -> int:
+        """How many of the likeliest it can be asked for, at most 5: some refuse more than it tells."""
+        for count in (5, 1):
+            try:
+                await self._asking.ask(prompt, 1, count)
+            except Refused:
+                continue
+            return count
+        return 0
 
     async def _check_texts(self, texts: Sequence[str]) -> None:
         """Ids are read as they are sent, so that only a text shows how the server's tokenizer reads."""
@@ -107,8 +118,8 @@ class OpenAiLike(Backend):
             raise BadAnswer("it does not name all tokens by id")
         place = await self._replies.place(prompt, self.vocab_size)
         named = place.named if place else ()
-        ids = np.array([self._asking.names.find(each) for each in named], dtype=np.int64)
-        logprobs = np.array([checked_logprob(each.logprob) for each in named], dtype=np.float32)
+        ids = [self._asking.names.find(each) for each in named]
+        logprobs = [checked_logprob(each.logprob) for each in named]
         if len(ids) != self.vocab_size:
             raise BadAnswer(f"it names {len(ids):,} of {self.vocab_size:,} tokens")
         return whole_row(ids, logprobs, self.vocab_size)

@@ -89,7 +89,7 @@ class Sglang(Backend):
         if not self.vocab_size:
             raise BadAnswer("how many ids it has is not known")
         ids, logprobs = _numbers(await self._top(prompt, self.vocab_size, 0.0))
-        return whole_row(np.array(ids, dtype=np.int64), np.array(logprobs, dtype=np.float32), self.vocab_size)
+        return whole_row(ids, logprobs, self.vocab_size)
 
     async def likeliest(self, prompt: Sequence[int], count: int, temperature: float = 0.0) -> Likeliest:
         """See `Backend`."""

@@ -101,9 +101,7 @@ class Vllm(Backend):
         size = self.vocab_size or 1 << 19
         (choice,) = await self._complete([prompt], 1, _BYTES_OF_ID * size, logprobs=-1)
         ids, logprobs = _numbers(_places(choice, 1)[0])
-        return whole_row(
-            np.array(ids, dtype=np.int64), np.array(logprobs, dtype=np.float32), self.vocab_size or len(ids)
-        )
+        return whole_row(ids, logprobs, self.vocab_size or len(ids))
 
     async def likeliest(self, prompt: Sequence[int], count: int, temperature: float = 0.0) -> Likeliest:
         """See `Backend`. vLLM adds the chosen id where it is not one of the likeliest: that is left out."""
