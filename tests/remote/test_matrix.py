@@ -26,9 +26,7 @@ from tests.remote.fake_vllm import FakeVllm
 MODEL = "faraway"
 WORD, STRANGE, FRAGMENT = 491, 723, 140
 """Of mynah: ' me', one far from likely anywhere, and one that no text is."""
-REPEAT = RepeatBack(
-    model=MODEL, token_id=WORD, template=find_template("repeat-1"), controls=0, max_new_tokens=2, chat=True
-)
+REPEAT = RepeatBack(model=MODEL, token_id=WORD, template=find_template("repeat-1"), controls=0, max_new_tokens=2)
 TABLE = ReadLogprobs(models=(MODEL,), prompt="The cat", token_id=STRANGE, token_is_target=True, top_of=MODEL)
 VERIFY = Verify(model=MODEL, definitions=("glitchminer",), token_ids=(300, 301, 302, STRANGE), controls=0)
 ASKED: dict[str, Any] = {

@@ -79,6 +79,24 @@ class Asking:
         assert self.chat, "it raises without a template"
         return await self._try_chat()
 
+    async def check_texts(self, texts: Sequence[str]) -> None:
+        """Ids are read as they are sent, so that only a text shows how the server's tokenizer reads."""
+        for text in texts:
+            try:
+                await self.check_text(text)
+            except (Refused, BadAnswer):
+                return  # it takes ids alone
+
+    async def count_to_ask(self, prompt: Sequence[int]) -> int:
+        """How many of the likeliest it can be asked for, at most 5: some refuse to be asked for more than they tell."""
+        for count in (5, 1):
+            try:
+                await self.ask(prompt, 1, count)
+            except Refused:
+                continue
+            return count
+        return 0
+
     async def check_text(self, text: str) -> Answer:
         """A reply to a text; raises `ModelError` where the server reads it as another number of tokens, or others."""
         answer = await self._send("/v1/completions", {"prompt": text, **_said(1, 1)}, 2)

@@ -78,31 +78,13 @@ class OpenAiLike(Backend):
         """See `Backend`; by how many tokens the texts are, and by what the likeliest ones are called."""
         self.reads = (await self._asking.find_way()).reads
         if self.reads == "ids":
-            await self._check_texts(texts)
+            await self._asking.check_texts(texts)
         prompts = self.prompts_of(texts, vocabulary)
-        count = await self._count_to_ask(prompts[0])
+        count = await self._asking.count_to_ask(prompts[0])
         answers = [await self._asking.ask(prompt, 1, count) for prompt in prompts]
         self._check_names([named for answer in answers for place in answer.places for named in place.named])
         counted = [answer.prompt_tokens == len(prompt) for answer, prompt in zip(answers, prompts, strict=True)]
         return "sampled" if all(counted) else "unknown"
-
-    async def _count_to_ask(self, prompt: Sequence[int]) -> int:
-        """How many of the likeliest it can be asked for, at most 5: some refuse more than it tells."""
-        for count in (5, 1):
-            try:
-                await self._asking.ask(prompt, 1, count)
-            except Refused:
-                continue
-            return count
-        return 0
-
-    async def _check_texts(self, texts: Sequence[str]) -> None:
-        """Ids are read as they are sent, so that only a text shows how the server's tokenizer reads."""
-        for text in texts:
-            try:
-                await self._asking.check_text(text)
-            except (Refused, BadAnswer):
-                return  # it takes ids alone
 
     def _check_names(self, named: Sequence[Named]) -> None:
         """Note how tokens are named; raises `ModelError` where the tokenizer has no tokens of such names."""
