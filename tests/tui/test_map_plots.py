@@ -7,16 +7,19 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from textual import on
 from textual.pilot import Pilot
 
-from explorer.base.records.maps import MapView, ViewMap
+from explorer.base.records.map_colours import MapClass, MapClasses
+from explorer.base.records.maps import MapAxis, MapView, ViewMap
 from explorer.base.records.notes import MarkToken
 from explorer.tables.row_exports import write_rows
 from explorer.tui.panes.map.making import Made
 from explorer.tui.panes.map.pane import MapPane
+from explorer.tui.panes.map.plot_columns import numbers_of, plotted_names
 from explorer.tui.panes.map.plots_sheet import ALL, CATEGORIES, HISTOGRAM, MEASURED, PLOTS, PRECISION, ROC
 from explorer.tui.panes.map.plots_view import PlotsView
 from explorer.tui.panes.takeaway import takeaway_of
@@ -147,6 +150,36 @@ async def test_a_verification_that_comes_later_changes_the_plots_and_the_line_st
         assert [point.token.token_id for point in view.parted.points if point.role == "subject"] == [9]
         app.pane.forget_model("mynah")
         assert view.parted is None
+
+
+async def test_b_plots_the_next_column_against_the_same_verdicts() -> None:
+    app = PlotsHarness()
+    async with app.run_test(size=SIZE) as pilot:
+        view = await app.open(pilot)
+        await pilot.press("w")
+        for name in ("input_norm", "output_norm", NAME):
+            await pilot.press("b")
+            await until(pilot, lambda name=name: view.parted is not None and view.parted.numbers.name == name)  # type: ignore[misc]
+            assert view.parted is not None
+            assert view.parted.measured is not None
+            assert view.parted.measured.definition == "geometric:input_norm"
+            values = COLUMNS.values(name)
+            assert view.parted.sides.suspected == len(view.parted.token_ids)
+            assert view.parted.numbers.high == np.nanmax(values)
+
+
+def test_what_can_be_plotted_are_numbers_and_another_model_s_are_called_so() -> None:
+    assert plotted_names(Made(REQUEST, FOUND, COLUMNS)) == (NAME, "input_norm", "output_norm")
+    classes = MapClasses(rule="rarest", named=(), rest=MapClass(name="ok", tokens=3_000))
+    coloured = msgspec.structs.replace(FOUND, colour="category", classes=classes, values=None)
+    assert plotted_names(Made(REQUEST, coloured, COLUMNS))[0] == NAME, "the default indicator in place of classes"
+    y_axis = MapAxis(name="map_y", title="input norm in lyrebird")
+    layout = msgspec.structs.replace(FOUND, y_axis=y_axis)
+    assert "map_y" not in plotted_names(Made(REQUEST, layout, COLUMNS)), "it means nothing by itself"
+    pair = msgspec.structs.replace(REQUEST, other="lyrebird", plane="input_norm")
+    made = Made(pair, layout, COLUMNS)
+    assert plotted_names(made)[-1] == "map_y"
+    assert numbers_of(made, "map_y").label == "input norm in lyrebird"
 
 
 async def test_the_plot_with_the_keys_is_what_is_exported(tmp_path: Path) -> None:

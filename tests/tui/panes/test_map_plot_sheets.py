@@ -45,7 +45,7 @@ def points() -> tuple[MapPoint, ...]:
 
 @pytest.fixture(name="parted")
 def whole() -> Parted:
-    return begin(Numbers(NAME, VALUES, COLUMNS), points(), 110).knowing(known_verdicts())
+    return replace(begin(Numbers(NAME, "unused-cos", VALUES, COLUMNS), 110).knowing(known_verdicts()), points=points())
 
 
 def texts(parted: Parted | None, plot: str, size: tuple[int, int], recorded: RecordedCurves | None = None) -> list[str]:
@@ -160,13 +160,13 @@ def test_the_words_say_how_sure_and_of_whom(parted: Parted) -> None:
 def test_a_whole_vocabulary_is_said_to_be_one() -> None:
     verdicts = np.where(VALUES < 0.3, 0, 2).astype(np.uint8)
     known = {"magikarp": TokenVerdicts("r", "greatest P(token)", verdicts, np.full(len(VALUES), 0.5, np.float32))}
-    parted = begin(Numbers(NAME, VALUES, COLUMNS), (), 100).knowing(known)
+    parted = begin(Numbers(NAME, "unused-cos", VALUES, COLUMNS), 100).knowing(known)
     assert Plotted(parted).lines()[2].startswith("In the vocabulary: all ordinary tokens are measured")
 
 
 @pytest.mark.parametrize("plot", PLOTS)
 def test_without_a_verification_what_to_do_is_said(plot: str) -> None:
-    parted = begin(Numbers(NAME, VALUES, COLUMNS), (), 100).knowing({})
+    parted = begin(Numbers(NAME, "unused-cos", VALUES, COLUMNS), 100).knowing({})
     text = " ".join(" ".join(texts(parted, plot, (120, 30))).split())
     assert ("press v" in text) == (plot not in (HISTOGRAM, BY_CATEGORY))
     assert "press v" in Plotted(parted).lines()[1]
@@ -189,7 +189,7 @@ def test_a_session_shows_its_curves_and_says_why_there_is_no_more() -> None:
         assert "load the model, press M and h" in " ".join(" ".join(texts(None, plot, (80, 20), recorded)).split())
     assert "AUC 0.9000" in Plotted(recorded=recorded).lines()[2]
     assert "No verification" in " ".join(texts(None, ROC, (80, 20)))
-    assert "default indicator only" in " ".join(
+    assert "default indicator alone" in " ".join(
         texts(None, ROC, (110, 20), RecordedCurves.of(samples.RESULT, "input_norm"))
     )
 

@@ -37,7 +37,7 @@ def act_on_line(what: str, made: Made, parted: Parted, selection: Selection) -> 
     """What is to be posted for `part` or `mark` about the tokens on one side of a line."""
     model = made.found.model
     if what == "part":
-        return [ColumnsFound(model, colour_column(made)), FilterWanted(model, parted.filter)]
+        return [ColumnsFound(model, axis_columns(made) | colour_column(made)), FilterWanted(model, parted.filter)]
     return _mark(made, parted.token_ids, selection)
 
 

@@ -153,10 +153,11 @@ def _histogram(parted: Parted, title: str, column: SortedColumn) -> Panel:
         for place, height in enumerate(heights)
         if height
     )
+    named = [(point.role, float(parted.numbers.values[point.token.token_id])) for point in parted.points]
     marks = tuple(
-        Dot(point.value, 0.03 * top, GLYPHS[point.role], is_strong=True)
-        for point in parted.points
-        if point.value is not None and point.role != "suspect" and low <= point.value <= high
+        Dot(value, 0.03 * top, GLYPHS[role], is_strong=True)
+        for role, value in named
+        if role != "suspect" and low <= value <= high
     )
     powers = tuple((math.log10(1 + 10**power), f"{10**power:,}") for power in range(int(top) + 1))
     return Panel(

@@ -72,7 +72,8 @@ def _bars(sheet: Sheet, box: Box, parted: Parted, column: SortedColumn) -> None:
 
 def _marks(sheet: Sheet, box: Box, area: Box, parted: Parted) -> None:
     """The last two rows: the reference tokens and the named ones, and the numbers of x."""
-    named = [(point.role, point.value) for point in reversed(parted.points) if point.value is not None]
+    values = parted.numbers.values
+    named = [(point.role, float(values[point.token.token_id])) for point in reversed(parted.points)]
     suspects = [(value, GLYPHS[role]) for role, value in named if role == "suspect"]
     references = [(float(value), GLYPHS["reference"]) for value in parted.numbers.references]
     others = [(value, GLYPHS[role]) for role, value in named if role != "suspect"]

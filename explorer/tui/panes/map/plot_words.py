@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from explorer.base.records.tokens import LABELS
 from explorer.base.shares import format_share
 from explorer.base.text import visible
 from explorer.specs.blocks import count
@@ -80,7 +81,7 @@ def no_curve_words(parted: Parted | None, recorded: RecordedCurves | None) -> st
     if parted is not None and parted.measured is not None:
         return f"{_by(parted.measured)} calls none of the tokens measured, or all: w chooses another definition."
     if recorded is not None:
-        return "The session holds curves of the default indicator only: choose it as the map's colour."
+        return "The recorded verification has curves of the default indicator alone: b chooses another column."
     return NOTHING_MEASURED if parted is not None else "No verification of this model is recorded up to this step."
 
 
@@ -98,4 +99,5 @@ def recorded_words(recorded: RecordedCurves | None) -> tuple[str, str]:
     if recorded is None or not recorded.definition:
         return "", ""
     definition, tokens = visible(recorded.definition, spaces=False), count(recorded.result.tokens, "token")
-    return f"Recorded: {definition} on {tokens}.", recorded.curves.legend
+    indicator = visible(LABELS.get(recorded.indicator, recorded.indicator), spaces=False)
+    return f"Recorded: {indicator} against {definition} on {tokens}.", recorded.curves.legend

@@ -6,7 +6,6 @@ import asyncio
 from dataclasses import replace
 from functools import partial
 
-from explorer.base.records.maps import MapPoint
 from explorer.base.records.unions import Cancelled, Step
 from explorer.base.records.verification import ReadVerdicts, VerdictColumns, VerificationResult, Verify
 from explorer.tables.tested import TokenVerdicts, learn
@@ -16,12 +15,14 @@ from explorer.tui.panes.map.acts import act_on_line
 from explorer.tui.panes.map.body import MapBody
 from explorer.tui.panes.map.keeper import MapKeeper
 from explorer.tui.panes.map.making import Made
+from explorer.tui.panes.map.plot_columns import numbers_of, plotted_names
 from explorer.tui.panes.map.plot_files import takeaway_of_plots
 from explorer.tui.panes.map.plots_sheet import Plotted
 from explorer.tui.panes.map.recorded_curves import RecordedCurves
-from explorer.tui.panes.map.threshold import Numbers, Parted, begin
+from explorer.tui.panes.map.threshold import Parted, begin
 from explorer.tui.panes.takeaway import Takeaway
 from explorer.tui.shell.guarded import Work, run_guarded
+from explorer.tui.shell.messages import Remark
 
 
 class Verdicts:
@@ -54,10 +55,13 @@ class Verdicts:
         self._known[model] = known
         return {name: found for name, found in known.items() if found.is_decided.any()}
 
-    def recorded(self, model: str, indicator: str) -> RecordedCurves | None:
-        """The last result."""
+    def recorded(self, model: str, indicator: str, *, or_any: bool = False) -> RecordedCurves | None:
+        """The last result, with curves of the indicator; `or_any`: or of another where it has none of that."""
         result = self._results.get(model)
-        return None if result is None else RecordedCurves.of(result, indicator)
+        if result is None:
+            return None
+        known = [curve.indicator for curve in result.curves]
+        return RecordedCurves.of(result, known[0] if or_any and known and indicator not in known else indicator)
 
     def forget(self, model: str) -> None:
         """Another model has taken the name."""
@@ -84,9 +88,12 @@ class MapPlots:
         if scene is None:
             return
         if made is None:
-            self._view.show(Plotted(recorded=self._verdicts.recorded(scene.model, scene.colour)))
+            self._view.show(Plotted(recorded=self._verdicts.recorded(scene.model, scene.colour, or_any=True)))
+        elif names := plotted_names(made):
+            self._run(partial(self._begin, made, names[0]))
         else:
-            self._run(partial(self._begin, made, scene.points))
+            self._pane.post_message(Remark("This map has no numbers to plot: choose an indicator as its colour."))
+            return
         self._body.show_plots(shown=True)
 
     def act(self, what: str) -> None:
@@ -94,24 +101,31 @@ class MapPlots:
         made, parted = self._keeper.made, self._view.parted
         if what == "back":
             self._body.show_plots(shown=False)
+        elif made is not None and parted is not None and what == "column":
+            names = plotted_names(made)
+            place = names.index(parted.numbers.name) if parted.numbers.name in names else -1
+            self._run(partial(self._begin, made, names[(place + 1) % len(names)]))
         elif made is not None and parted is not None:
             for message in act_on_line(what, made, parted, self._pane.selection):
                 self._pane.post_message(message)
 
-    async def _begin(self, made: Made, points: tuple[MapPoint, ...]) -> None:
-        columns = max(1, self._view.size.width)
-        self._show(made, await asyncio.to_thread(self._parted, made, points, columns))
+    async def _begin(self, made: Made, name: str) -> None:
+        columns, before = max(1, self._view.size.width), self._view.parted
+        parted = await asyncio.to_thread(self._parted, made, name, columns)
+        scene = self._body.canvas.scene
+        parted = replace(parted, points=() if scene is None else scene.points)
+        self._show(made, parted if before is None else parted.like(before))
 
-    def _parted(self, made: Made, points: tuple[MapPoint, ...], columns: int) -> Parted:
-        numbers = Numbers(made.found.colour, made.values, made.columns)
+    def _parted(self, made: Made, name: str, columns: int) -> Parted:
+        numbers = numbers_of(made, name)
         _ = numbers.categories
-        return begin(numbers, points, columns).knowing(self._tested(made))
+        return begin(numbers, columns).knowing(self._tested(made))
 
     def _tested(self, made: Made) -> dict[str, TokenVerdicts]:
         return self._verdicts.of(made.found.model, made.columns.vocab_size)
 
     def _show(self, made: Made, parted: Parted) -> None:
-        self._view.show(Plotted(parted, self._verdicts.recorded(made.found.model, made.found.colour)))
+        self._view.show(Plotted(parted, self._verdicts.recorded(made.found.model, parted.numbers.name)))
 
     def _run(self, work: Work) -> None:
         run_guarded(self._view, work, group="plots", exclusive=True)
@@ -125,7 +139,7 @@ class MapPlots:
     async def _learn(self, made: Made) -> None:
         tested = await asyncio.to_thread(self._tested, made)
         parted = self._view.parted
-        if parted is not None and parted.numbers.values is made.values:
+        if parted is not None and parted.numbers.columns is made.columns:
             known = await asyncio.to_thread(parted.knowing, tested)
             if (shown := self._view.parted) is not None:  # the line may have been moved meanwhile
                 self._show(made, replace(known, line=shown.line, points=shown.points))

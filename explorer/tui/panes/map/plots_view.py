@@ -45,6 +45,9 @@ class PlotsView(Guarded, Widget, can_focus=True):
         Binding("minus", "zoom(2)", "farther", show=False, tooltip="Plot more numbers around the line"),
         Binding("x", "valley", "valley", tooltip="Put the line into the next valley between two hills"),
         Binding("w", "definition", "definition", tooltip="Take the verdicts of the next definition"),
+        Binding(
+            "b", "tell('column')", "column", show=False, tooltip="Plot the next column: indicator, axes of the map"
+        ),
         Binding("o", "side", "other side", show=False, tooltip="Suspect the tokens on the other side of the line"),
         Binding("enter", "tell('part')", "filter", tooltip="Show the suspected tokens in the token table"),
         Binding("X", "tell('mark')", "mark", show=False, tooltip="Mark the suspected tokens"),
@@ -55,7 +58,8 @@ class PlotsView(Guarded, Widget, can_focus=True):
     """
 
     class Wanted(Message):
-        """The suspected tokens are wanted in the table (`part`) or marked (`mark`), or the map again (`back`)."""
+        """What a key wants: the suspected tokens in the table (`part`) or marked (`mark`), another `column`, the map
+        (`back`)."""
 
         def __init__(self, what: str) -> None:
             super().__init__()
@@ -125,7 +129,7 @@ class PlotsView(Guarded, Widget, can_focus=True):
         """What needs a line, or another definition, is a key only where there is one."""
         if action == "definition":
             return self.plotted.has_definitions
-        needs_line = action in ("move", "zoom", "valley", "side") or parameters in (("part",), ("mark",))
+        needs_line = action in ("move", "zoom", "valley", "side") or parameters in (("part",), ("mark",), ("column",))
         return self.parted is not None if needs_line else super().check_action(action, parameters)
 
     def on_click(self, event: events.Click) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from explorer.base.records.maps import MapPoint
-from explorer.base.records.tokens import CATEGORIES, LABELS, Category
+from explorer.base.records.tokens import CATEGORIES, Category
 from explorer.base.text import visible
 from explorer.tables.histograms import Sides, SortedColumn, find_valleys
 from explorer.tables.map_cells import Column
@@ -24,16 +24,13 @@ _LEAST_SPAN = 1e-4
 class Numbers:
     """A column of a vocabulary, sorted once: all of it, and by category."""
 
-    def __init__(self, name: str, values: Column, columns: TokenColumns) -> None:
-        self.name, self.values, self.columns = name, values, columns
+    def __init__(self, name: str, label: str, values: Column, columns: TokenColumns) -> None:
+        """`label`: what a screen calls it."""
+        self.name, self.label = name, visible(label, spaces=False)
+        self.values, self.columns = values, columns
         self.sorted = SortedColumn(values)
         self.low, self.high = self.sorted.ends()
         self.references: Column = values[columns.is_reference & np.isfinite(values)]
-
-    @property
-    def label(self) -> str:
-        """What a screen calls it."""
-        return visible(LABELS.get(self.name, self.name), spaces=False)
 
     @cached_property
     def categories(self) -> tuple[tuple[Category, SortedColumn], ...]:
@@ -162,6 +159,11 @@ class Parted:
             return self
         return self.by(names[(names.index(self.measured.definition) + 1) % len(names)])
 
+    def like(self, other: Parted) -> Parted:
+        """Against the verdicts of the definition that `other` shows, where there is that."""
+        shown = other.measured.definition if other.measured is not None else ""
+        return self.by(shown) if shown in self.definitions else self
+
     def knowing(self, definitions: dict[str, TokenVerdicts]) -> Parted:
         """With what was measured by now; the definition stays where it can, and so does the side."""
         known = replace(self, definitions=definitions, measured=None)
@@ -171,11 +173,11 @@ class Parted:
         return known.by(shown, self.side) if shown in definitions else known.by(_first(definitions))
 
 
-def begin(numbers: Numbers, points: tuple[MapPoint, ...], columns: int) -> Parted:
+def begin(numbers: Numbers, columns: int) -> Parted:
     """With the line in the first valley between two hills, or a fiftieth up where there is none."""
     valleys = _valleys(numbers, columns)
     low, high = numbers.low, numbers.high
-    return Parted(numbers, valleys[0] if valleys else _round(low + 0.02 * (high - low)), points=points)
+    return Parted(numbers, valleys[0] if valleys else _round(low + 0.02 * (high - low)))
 
 
 def _valleys(numbers: Numbers, columns: int) -> list[float]:
