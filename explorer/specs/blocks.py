@@ -64,6 +64,8 @@ class Density(msgspec.Struct, frozen=True):
     """Whether a unit must be as long along x as along y."""
     is_classed: bool = False
     """Whether the colours are classes, and not steps of a ramp."""
+    names: tuple[tuple[float, float, str], ...] = ()
+    """x, y and name of parts of it."""
 
 
 class Plot(msgspec.Struct, frozen=True):

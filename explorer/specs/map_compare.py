@@ -20,6 +20,10 @@ SAME_QUALITY = 0.02
 """How far apart the qualities of two layouts of one matrix may be."""
 
 
+SURE_REGION = 0.5
+"""Share of its tokens from which on a region's name does not hang on a few of them."""
+
+
 def compare_views(request: ViewMap, recorded: MapView, live: MapView, comparison: Comparison) -> Agreement:
     """The same map where the digests agree; else every word and number, the places and the cells nearly the same."""
     if recorded.digest == live.digest and recorded == live:
@@ -46,7 +50,7 @@ def _compare_layouts(recorded: MapView, live: MapView, comparison: Comparison) -
             return Agreement(f"{name}: {was:.3f} was recorded, {came:.3f} came", how)
     alike = msgspec.structs.replace(
         recorded, cells=live.cells, digest=live.digest, in_view=live.in_view, window=live.window, points=live.points,
-        vectors=live.vectors, quality=live.quality, classes=_classes_alike(recorded, live),
+        vectors=live.vectors, regions=live.regions, quality=live.quality, classes=_classes_alike(recorded, live),
     )  # fmt: skip
     return Agreement(comparison.difference(alike, live), how)
 
@@ -83,6 +87,8 @@ def _parts_apart(recorded: MapView, live: MapView) -> str:
             return f"token {point.token.token_id}: {_places(point, other)}"
     if apart := _vectors_apart(recorded, live):
         return apart
+    if apart := _regions_apart(recorded, live):
+        return apart
     share = _share_elsewhere(recorded, live)
     return f"{format_percent(share)} of the tokens are in another cell" if share > ELSEWHERE else ""
 
@@ -96,6 +102,13 @@ def _vectors_apart(recorded: MapView, live: MapView) -> str:
         if _are_apart((was.x, was.y), (came.x, came.y), recorded.window):
             return f"{was.label}: {_places(was, came)}"
     return ""
+
+
+def _regions_apart(recorded: MapView, live: MapView) -> str:
+    """A region that is one for sure must be there again; a tile on the edge of being named may not be."""
+    names = {region.name for region in live.regions}
+    lost = [region for region in recorded.regions if region.share > SURE_REGION and region.name not in names]
+    return f"a region of {lost[0].name} was recorded, none came" if lost else ""
 
 
 def _are_apart(was: tuple[float, float], came: tuple[float, float], window: Window) -> bool:

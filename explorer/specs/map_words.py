@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from explorer.base.numbers import format_percent
 from explorer.base.records.map_colours import ClassRule, MapClass, MapClasses
+from explorer.base.records.map_regions import MapRegion
 from explorer.base.records.map_vectors import PlacedVector
 from explorer.base.records.maps import (
     COLOUR_STEPS,
@@ -73,12 +74,20 @@ def placing_words(vector: PlacedVector) -> str:
     return f"{how}, once turned by the shared tokens: r {vector.fit:.2f}, {vector.by_chance:.2f} by chance{kept}"
 
 
+def region_words(region: MapRegion) -> str:
+    """'Latin 98.0 %': what a part of the map holds, and how much of it is that."""
+    return f"{prose(region.name)} {format_percent(region.share)}"
+
+
 def view_blocks(request: ViewMap, outcome: MapView) -> Iterable[Block]:
     """What the plane keeps, the picture, and the named tokens."""
     yield Words(prose(_said_of(outcome)))
     if told := kept_words(outcome):
         yield Words(told)
     yield view_plot(outcome)
+    if outcome.regions:
+        places = (f"{region_words(region)} at ({region.x:.4g}, {region.y:.4g})" for region in outcome.regions)
+        yield Words(f"Regions: {', '.join(places)}.")
     if outcome.classes is not None:
         yield _classes_table(outcome, outcome.classes)
         yield from (Words(prose(note)) for note in outcome.classes.notes)
@@ -120,7 +129,10 @@ def view_plot(outcome: MapView) -> Plot:
     """The picture: cells of the window, and the named tokens in it."""
     codes = unpack_bytes(outcome.cells) or b""
     classed = outcome.classes is not None
-    density = Density(outcome.cells.columns, outcome.cells.rows, codes, outcome.window, is_round(outcome), classed)
+    names = tuple((region.x, region.y, region_words(region)) for region in outcome.regions)
+    density = Density(
+        outcome.cells.columns, outcome.cells.rows, codes, outcome.window, is_round(outcome), classed, names
+    )
     return Plot(
         title=f"map of {prose(outcome.model)}, plane {prose(outcome.plane)}",
         points=_plotted(outcome),

@@ -148,6 +148,7 @@ def _requests(asked: Asked) -> Iterable[ViewMap | ReadMap | PlacePoints]:
             named=given.name,
             suspects=given.suspects,
             references=REFERENCES,
+            regions=True,
             neighbours=given.neighbours if token_id is not None else 0,
             centroid=True,
             twin_in=second if given.twin else "",

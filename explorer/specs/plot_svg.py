@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from string import Template
 
-from explorer.specs.blocks import Plot, Point, ramp_step
+from explorer.specs.blocks import Density, Plot, Point, ramp_step
 from explorer.specs.density_svg import Frame, density_svg
 from explorer.specs.picture import CLASSES, HEIGHT, MARGIN, NO_VALUE, RAMP, WIDTH
 
@@ -62,7 +62,7 @@ def _drawn(plot: Plot) -> str:
         scale = f" · colour: {plot.colour}, ≤{low:.4g} (dark) – {middle:.4g} – ≥{high:.4g} (light)"
     return (
         f'<rect class="frame" x="1" y="1" width="{WIDTH - 2}" height="{HEIGHT - 2}" rx="6"/>'
-        f"{behind}{''.join(marks)}{''.join(_labels(points, places))}"
+        f"{behind}{''.join(marks)}{''.join(_labels(points, places, _names(plot.density, frame)))}"
         f'<text class="axis" x="12" y="{HEIGHT - 12}">{escape(axes + scale)}</text>{_legend(plot)}'
     )
 
@@ -119,21 +119,40 @@ def _mark(point: Point, place: tuple[float, float], ends: tuple[float, float, fl
     return f'<circle{kind} {where} fill="{_colour(point, ends)}"><title>{title}</title></circle>'
 
 
-def _labels(points: Sequence[Point], places: Sequence[tuple[float, float]]) -> list[str]:
-    """A label beside each point, the first points first; one that fits nowhere is left to the list."""
+def _names(density: Density | None, frame: Frame | None) -> list[tuple[str, float, float]]:
+    """The names of parts of the density, where they stand in the picture."""
+    if density is None or frame is None:
+        return []
+    return [(name, *frame.place(x, y)) for x, y, name in density.names]
+
+
+def _labels(
+    points: Sequence[Point], places: Sequence[tuple[float, float]], regions: Sequence[tuple[str, float, float]]
+) -> list[str]:
+    """A label beside each point, the first points first, and then the regions' names; one that fits nowhere is left to
+    the list."""
     taken: list[Box] = [(x - 6, y - 6, x + 6, y + 6) for x, y in places]
     labels = []
     for point, (x, y) in zip(points, places, strict=True):
         name = point.label
         name = name if len(name) <= LABEL else name[: LABEL - 1] + "…"
         width = len(name) * CHARACTER
-        for left, top in ((x + 10, y - 7), (x - 10 - width, y - 7), (x - width / 2, y - 22), (x - width / 2, y + 8)):
-            box = (left, top, left + width, top + 14)
-            if _fits(box) and not any(_overlap(box, other) for other in taken):
-                taken.append(box)
-                labels.append(f'<text x="{left:.1f}" y="{top + 11:.1f}">{escape(name)}</text>')
-                break
+        around = ((x + 10, y - 7), (x - 10 - width, y - 7), (x - width / 2, y - 22), (x - width / 2, y + 8))
+        labels += _put(name, around, taken, "")
+    for name, x, y in regions:
+        start = x - len(name) * SMALL / 2
+        labels += _put(name, ((start, y - 7), (start, y + 9), (start, y - 23)), taken, ' class="axis"')
     return labels
+
+
+def _put(name: str, around: Sequence[tuple[float, float]], taken: list[Box], look: str) -> list[str]:
+    """The name at the first of these places that is free, which then is not."""
+    for left, top in around:
+        box = (left, top, left + len(name) * CHARACTER, top + 14)
+        if _fits(box) and not any(_overlap(box, other) for other in taken):
+            taken.append(box)
+            return [f'<text{look} x="{left:.1f}" y="{top + 11:.1f}">{escape(name)}</text>']
+    return []
 
 
 def _fits(box: Box) -> bool:

@@ -4,6 +4,7 @@ engine runs it, and the screen too, from what it has already."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 
 import msgspec
 import numpy as np
@@ -24,6 +25,7 @@ from explorer.base.records.maps import (
 )
 from explorer.base.records.tokens import TokenRef
 from explorer.tables.map_cells import Cloud, Column, pack_window, percentile_ranks
+from explorer.tables.map_regions import RegionNamer
 from explorer.tables.table import TokenColumns
 
 
@@ -64,9 +66,15 @@ class PlacedMap:
             classes=self.classes_in(window),
             points=tuple(self.named_points(request)),
             vectors=self.vectors_for(request),
+            regions=self.regions.name(window) if request.regions else (),
             quality=found.quality,
             notes=found.notes,
         )
+
+    @cached_property
+    def regions(self) -> RegionNamer:
+        """Names the parts of the map."""
+        return RegionNamer(self.cloud, self.columns)
 
     def classes_in(self, window: Window) -> MapClasses | None:
         """The classes with what a window has of them; None where the colours are numbers."""

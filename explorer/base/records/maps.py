@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal, TypeVar
 
 from explorer.base.records.map_colours import MapClasses
+from explorer.base.records.map_regions import MapRegion
 from explorer.base.records.map_vectors import PlacedVector
 from explorer.base.records.neighbours import Space
 from explorer.base.records.record import Array, Outcome, Record, Request
@@ -187,6 +188,8 @@ class ViewMap(PointsRequest, kw_only=True):
     """How many of the tokens lowest by the default indicator to name."""
     references: int = 0
     """How many reference tokens to name at most."""
+    regions: bool = False
+    """Whether to name the parts of the window."""
 
     def problem(self) -> str:
         named = len(self.named) + len(self.marked) + max(self.suspects, 0) + max(self.references, 0)
@@ -249,6 +252,8 @@ class MapView(Outcome, kw_only=True):
     """The named tokens that have a place, inside the window or not."""
     vectors: tuple[PlacedVector, ...] = ()
     """What is no token of the vocabulary, inside the window or not."""
+    regions: tuple[MapRegion, ...] = ()
+    """Those with the most tokens first."""
     quality: MapQuality | None = None
     notes: tuple[str, ...] = ()
 

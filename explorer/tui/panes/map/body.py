@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import ContentSwitcher, Static
@@ -26,6 +28,9 @@ HINT = "Press M to map the whole vocabulary on a plane."
 class MapBody(Guarded, Vertical):
     """The canvas draws the scene that it is given; the words are brought up to date by `tell`."""
 
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("w", "regions", "regions", show=False, tooltip="Show or hide what regions of the map hold"),
+    ]
     DEFAULT_CSS = """
     MapBody {
         height: 1fr;
@@ -55,6 +60,11 @@ class MapBody(Guarded, Vertical):
 
     def on_mount(self) -> None:
         self._say_how()
+
+    def action_regions(self) -> None:
+        """Show or hide the regions' names."""
+        self.canvas.shows_regions = not self.canvas.shows_regions
+        self.canvas.redraw()
 
     def on_show(self) -> None:
         self.when_shown()

@@ -80,7 +80,7 @@ class MapCanvas(Guarded, Widget, can_focus=True):
         super().__init__(id=id)
         self.scene: Scene | None = None
         self.drawn = Drawn()
-        self.aim = Aim()
+        self.aim, self.shows_regions = Aim(), True
         self._whole: Window = (0.0, 1.0, 0.0, 1.0)
         self._wanted, self._is_drawing = 0, False
 
@@ -149,7 +149,8 @@ class MapCanvas(Guarded, Widget, can_focus=True):
             made = -1
             while made != self._wanted and self.scene is not None:
                 made, size = self._wanted, (self.columns, self.rows)
-                drawn = await asyncio.to_thread(draw, self.scene, *size, Palette.of(self.app.theme_variables))
+                look = Palette.of(self.app.theme_variables), self.shows_regions
+                drawn = await asyncio.to_thread(draw, self.scene, *size, *look)
                 if size == (self.columns, self.rows):
                     self.drawn = drawn
                     self.refresh()

@@ -67,6 +67,7 @@ class Made(PlacedMap):
             marked=tuple(sorted(selection.marked))[:MOST_MARKED],
             suspects=SUSPECTS,
             references=REFERENCES,
+            regions=True,
         )
 
 
@@ -82,6 +83,7 @@ def make_scene(made: Made, selection: Selection) -> Scene:
         y_axis=found.y_axis,
         points=tuple(made.named_points(request)),
         vectors=made.vectors_for(request),
+        regions=made.regions.name,
         colour=found.colour,
         colour_edges=made.edges,
         left_out=found.left_out,
@@ -100,6 +102,7 @@ def recorded_scene(view: MapView) -> Scene:
         y_axis=view.y_axis,
         points=view.points,
         vectors=view.vectors,
+        regions=lambda window: view.regions,
         colour=view.colour,
         colour_edges=view.colour_edges,
         left_out=view.left_out,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from textual.content import Content
 from textual.strip import Strip
 
+from explorer.base.records.map_regions import MapRegion
 from explorer.base.records.map_vectors import PlacedVector
 from explorer.base.records.maps import MapAxis, MapPoint, MapQuality, Window
 from explorer.base.records.tokens import LABELS
@@ -15,12 +16,17 @@ from explorer.base.text import visible
 from explorer.specs.blocks import count
 from explorer.tables.map_cells import Cloud
 from explorer.tui.panes.map.raster import Raster, raster, raster_strips
+from explorer.tui.panes.map.regions import label_regions
 from explorer.tui.panes.map.spots import GLYPHS, STRONG, WORDS, Seen, find_seen, label_seen, spots_of, vector_words
 from explorer.tui.shell.themes import RAMP
 from explorer.tui.widgets.labels import place_labels
-from explorer.tui.widgets.plot import Label, Palette, Point
+from explorer.tui.widgets.plot import Label, Palette, Point, Rgb
 
 _RAMP_GLYPH = "⣿"
+
+
+def _no_regions(window: Window) -> tuple[MapRegion, ...]:
+    return ()
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,8 @@ class Scene:
     points: tuple[MapPoint, ...] = ()
     """Named tokens, the most important first."""
     vectors: tuple[PlacedVector, ...] = ()
+    regions: Callable[[Window], tuple[MapRegion, ...]] = _no_regions
+    """Names the parts of a window; called in a thread."""
     colour: str = ""
     colour_edges: tuple[float, ...] = ()
     left_out: int = 0
@@ -58,16 +66,25 @@ class Drawn:
     """Named tokens in the window without a label."""
 
 
-def draw(scene: Scene, columns: int, rows: int, palette: Palette) -> Drawn:
-    """The scene on `columns` x `rows` cells: density, the named tokens' glyphs, and labels where there is room."""
+def draw(scene: Scene, columns: int, rows: int, palette: Palette, shows_regions: bool = True) -> Drawn:
+    """The scene on `columns` x `rows` cells: density, the named tokens' glyphs, then labels and last the regions' names
+    where there is room."""
     found = raster(scene.cloud, scene.window, columns, rows)
     seen = find_seen(spots_of(scene.points, scene.vectors), scene.window, columns, rows)
     cells, texts = label_seen(seen)
     placed = place_labels(cells, texts, columns, rows)
     labels = tuple(Label(each.column, each.row, each.text, palette.foreground) for each in placed)
+    regions = scene.regions(scene.window) if shows_regions else ()
+    labels += label_regions(regions, scene.window, (columns, rows), cells, placed, _dim(palette))
     shown = {cells[each.index] for each in placed}
     bare = sum(each.cell not in shown for each in seen)
     return Drawn(raster_strips(found, palette, _glyphs(seen, palette), labels), found, bare)
+
+
+def _dim(palette: Palette) -> Rgb:
+    """Halfway from the text to the frame: behind every label, and still read."""
+    red, green, blue = ((one + other) // 2 for one, other in zip(palette.foreground, palette.frame, strict=True))
+    return red, green, blue
 
 
 def _glyphs(seen: Sequence[Seen], palette: Palette) -> tuple[Point, ...]:
