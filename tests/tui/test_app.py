@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import pytest
 from textual._callback import invoke
 from textual.pilot import Pilot
@@ -21,13 +24,15 @@ from explorer.base.records.vocabulary import RankedTokens, RankTokens
 from explorer.engine.handlers import Engine
 from explorer.sessions.file.store import SessionWriter, read_session
 from explorer.settings import Settings
+from explorer.tables import table
+from explorer.tables.standing import midrank_percentiles
 from explorer.tui.live.app import ExplorerApp
 from explorer.tui.shell.commands import COMMANDS, key_names
 from explorer.tui.shell.messages import Answered
 from explorer.tui.shell.themes import read_theme, themes_dir
 from explorer.tui.widgets.model_bar import ModelBar
 from explorer.zoo import ground_truth, zoo_dir
-from tests.app_driver import SIZES, asked, on_screen, running, screen_text, steps, until
+from tests.app_driver import MODELS, SIZES, asked, on_screen, running, screen_text, steps, until
 from tests.direct_client import DirectClient
 
 
@@ -219,6 +224,28 @@ async def test_a_key_asks_about_the_row_under_the_cursor_however_fast_it_follows
         assert isinstance(request, FindNeighbours)
         assert request.token_id == row.token_id
         assert app.workspace.token_pane.table.cursor == 2
+
+
+async def test_where_all_values_stand_is_worked_out_beside_the_loop(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workers: set[int] = set()
+
+    def rank(values: table.Column, among: table.Column) -> npt.NDArray[np.float64]:
+        workers.add(threading.get_ident())
+        return midrank_percentiles(values, among)
+
+    async with running(engine, tmp_path, models=MODELS[:1]) as (app, pilot):
+        columns = app.selection.columns
+        assert columns is not None
+        drawn = {columns.default_indicator: columns.percentiles(columns.default_indicator)}
+        monkeypatch.setattr(columns, "_percentiles", drawn)  # as before the vocabulary was warm
+        monkeypatch.setattr(table, "midrank_percentiles", rank)
+        await pilot.press("i")
+        await until(pilot, lambda: len(asked(app, InspectToken)) == 1)
+        assert drawn.keys() == columns.indicators.keys()
+    assert workers
+    assert threading.get_ident() not in workers
 
 
 async def test_with_no_row_in_the_table_nothing_is_asked(engine: Engine, tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from collections.abc import Callable
 from dataclasses import replace
 
 import msgspec
@@ -17,7 +19,10 @@ from explorer.base.records.record import Array, Failure
 from explorer.base.records.vocabulary import UnusedReference
 from explorer.specs.blocks import Plot
 from explorer.specs.plot_svg import plot_picture
+from explorer.tables import map_cells
 from explorer.tables.filters import parse_filter
+from explorer.tables.map_cells import Cloud
+from explorer.tables.maps import PlacedMap
 from explorer.tables.table import TokenColumns
 from explorer.tui.panes.map import pane as panes
 from explorer.tui.panes.map.aim import Aim
@@ -276,6 +281,27 @@ async def test_a_walk_goes_from_token_to_nearest_token_and_never_back() -> None:
             await pilot.pause()
         assert len(set(walked)) == 6
         assert set(walked) <= set(range(20)), "all of the clump"
+
+
+async def test_a_map_is_sorted_drawn_and_packed_beside_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(panes, "SETTLE_PAUSE", 0.05)
+    app, workers = MapHarness(), set[int]()
+
+    def note_worker(work: Callable[..., object]) -> Callable[..., object]:
+        def noted(*arguments: object) -> object:
+            workers.add(threading.get_ident())
+            return work(*arguments)
+
+        return noted
+
+    for owner, name in ((Cloud, "__init__"), (Cloud, "cells"), (map_cells, "pack_cells"), (PlacedMap, "__init__")):
+        monkeypatch.setattr(owner, name, note_worker(getattr(owner, name)))
+    async with app.run_test(size=SIZES[1]) as pilot:
+        await shown(app, pilot)
+        await pilot.press("plus", "left", "home")
+        await until(pilot, lambda: len(app.of_kind(ViewSettled)) > 0)
+    assert workers
+    assert threading.get_ident() not in workers
 
 
 async def test_a_window_that_stands_is_recorded_once_and_shown_again_without_the_map(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from functools import partial
 from typing import Protocol
@@ -73,8 +74,9 @@ class Asking:
         """Do `act` on the token under the cursor, once the table has taken every key pressed before this one."""
         self._workspace.token_pane.table.call_later(self._act_on_token, act)
 
-    def _act_on_token(self, act: Callable[[], None]) -> None:
-        self._front.select(token=self._workspace.token_pane.row_under_cursor())
+    async def _act_on_token(self, act: Callable[[], None]) -> None:
+        # In a thread: with the first row is worked out where all values stand, 450 ms at 262,144 tokens.
+        self._front.select(token=await asyncio.to_thread(self._workspace.token_pane.row_under_cursor))
         act()
 
     def inspect(self) -> None:

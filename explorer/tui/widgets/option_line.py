@@ -181,11 +181,9 @@ class Ticks(Guarded, Widget, can_focus=True):
     def set_names(self, names: Sequence[str], *, empty: str = "") -> None:
         """Offer `names`; new ones begin ticked, and one that comes back is as it was left. `empty`: what is said
         where there are none."""
-        self._empty = empty or NO_NAMES
-        if not names:
-            self.refresh(layout=True)
-        if tuple(names) != self._names:
-            self._names = tuple(names)
+        said = empty or NO_NAMES
+        if (tuple(names), said) != (self._names, self._empty):
+            self._names, self._empty = tuple(names), said
             self._at = min(self._at, max(0, len(names) - 1))
             self._layouts.clear()
             self.refresh(layout=True)

@@ -15,7 +15,7 @@ _REST = 9
 class Rest:
     """Does `work` once nothing has asked for it for `seconds`."""
 
-    def __init__(self, pump: MessagePump, seconds: float, work: Callable[[], None]) -> None:
+    def __init__(self, pump: MessagePump, seconds: float, work: Callable[[], object]) -> None:
         self._pump, self._seconds, self._work = pump, seconds, work
         self._timer: Timer | None = None
 

@@ -36,9 +36,10 @@ class RoleTicks(Ticks):
 
     def offer(self, names: Sequence[str], *, shown: str, empty: str = "") -> None:
         """Offer `names`; `shown`: the model whose vocabulary is in the table; `empty`: what is said without any."""
-        self._shown = shown
         self.set_names(names, empty=empty)
-        self._draw_anew()
+        if shown != self._shown:
+            self._shown = shown
+            self._draw_anew()
 
     def give(self, roles: dict[str, Role]) -> None:
         """Give roles, as by hand; every other name is not asked."""

@@ -107,6 +107,7 @@ class MapBody(Guarded, Vertical):
         """Bring the words up to date; `made` is the whole map, where that is here, `subject` the selected token."""
         scene = self.canvas.scene
         if scene is not None:
-            self._heading.update(heading(scene))
-            self._legend.update(legend(scene, self.canvas.drawn, self._legend.size.width))
-            self._status.update(Content.styled(telling.status(self.canvas, made, subject), "$foreground-muted"))
+            status = Content.styled(telling.status(self.canvas, made, subject), "$foreground-muted")
+            self._heading.update(heading(scene), layout=False)  # lines of one row: to lay out the screen takes 10 ms
+            self._legend.update(legend(scene, self.canvas.drawn, self._legend.size.width), layout=False)
+            self._status.update(status, layout=False)

@@ -83,6 +83,7 @@ class MapCanvas(Guarded, Widget, can_focus=True):
         self.aim, self.shows_regions = Aim(), True
         self._whole: Window = (0.0, 1.0, 0.0, 1.0)
         self._wanted, self._is_drawing = 0, False
+        self._painter: Painter | None = None
 
     # ── what the pane calls ──
 
@@ -251,12 +252,11 @@ class MapCanvas(Guarded, Widget, can_focus=True):
         super().watch_has_focus(_has_focus)
         self.refresh()
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Lines that are drawn at once are of one painter."""
+        self._painter = None if self.scene is None else Painter.of(self, self.scene)
+        return super().render_lines(crop)
+
     def render_line(self, y: int) -> Strip:
-        base, width = self.visual_style.rich_style, self.size.width
-        if self.scene is None or not self.drawn.strips:
-            return Strip.blank(width, base)
-        accent = Palette.of(self.app.theme_variables).accent
-        painter = Painter(
-            self.scene, self.drawn, self.aim, self.columns, self.rows, self.visual_style, accent, self.has_focus
-        )
-        return painter.line(y).crop_extend(0, width, base)
+        line = self._painter.line(y) if self._painter and self.drawn.strips else Strip([])
+        return line.crop_extend(0, self.size.width, self.visual_style.rich_style)

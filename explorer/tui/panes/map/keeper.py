@@ -116,12 +116,15 @@ class MapKeeper:
             if place is not None:
                 self._body.canvas.go_to(*place)
 
-    def news(self, selection: Selection) -> tuple[ViewMap, MapView] | None:
-        """The view that is on the screen, where the session does not have it."""
-        request = self._request(selection)
-        if self.made is None or request is None or (self.shown is not None and self.shown[0] == request):
+    async def news(self, selection: Selection) -> tuple[ViewMap, MapView] | None:
+        """The view that is on the screen, where the session does not have it. Packed in a thread: 40 ms and more."""
+        request, made = self._request(selection), self.made
+        if made is None or request is None or (self.shown is not None and self.shown[0] == request):
             return None
-        self.shown = request, self.made.view(request)
+        found = await asyncio.to_thread(made.view, request)
+        if self.made is not made:
+            return None  # another map is here by now
+        self.shown = request, found
         return self.shown
 
     def view(self, selection: Selection) -> MapView | None:

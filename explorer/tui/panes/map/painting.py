@@ -4,6 +4,8 @@ below."""
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from rich.segment import Segment
 from rich.style import Style
@@ -14,7 +16,10 @@ from textual.style import Style as VisualStyle
 from explorer.tui.panes.map.aim import Aim
 from explorer.tui.panes.map.scene import Drawn, Scene
 from explorer.tui.panes.map.windows import x_ticks, y_ticks
-from explorer.tui.widgets.plot import Rgb
+from explorer.tui.widgets.plot import Palette, Rgb
+
+if TYPE_CHECKING:
+    from explorer.tui.panes.map.canvas import MapCanvas
 
 GUTTER = 8
 """Cells at the left for the numbers of y."""
@@ -36,15 +41,26 @@ class Painter:
     accent: Rgb
     has_focus: bool
 
+    @classmethod
+    def of(cls, canvas: MapCanvas, scene: Scene) -> Painter:
+        """Of the canvas as it is now."""
+        accent = Palette.of(canvas.app.theme_variables).accent
+        size = canvas.columns, canvas.rows
+        return cls(scene, canvas.drawn, canvas.aim, *size, canvas.visual_style, accent, canvas.has_focus)
+
     def line(self, y: int) -> Strip:
         """The line `y` of the widget."""
         base = self.look.rich_style
         if y >= self.rows:
             return self._muted(" " * GUTTER + x_ticks(self.scene.window, self.columns))
-        numbers = y_ticks(self.scene.window, self.rows).get(y, "")
+        numbers = self._y_ticks.get(y, "")
         line = self.drawn.strips[y] if y < len(self.drawn.strips) else Strip.blank(self.columns, base)
         line = self._with_aim(line.apply_style(base).crop_extend(0, self.columns, base), y)
         return Strip.join([self._muted(f"{numbers:>{GUTTER - 1}} "[:GUTTER]), line])
+
+    @cached_property
+    def _y_ticks(self) -> dict[int, str]:
+        return y_ticks(self.scene.window, self.rows)
 
     def _muted(self, text: str) -> Strip:
         return Strip(Content.styled(text, "$foreground-muted").render_segments(self.look))

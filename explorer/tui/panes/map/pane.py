@@ -49,7 +49,7 @@ class MapPane(Pane):
         self.canvas = self._body.canvas
         self._keeper = MapKeeper(self._body)
         self._plots = MapPlots(self, self._body, self._keeper)
-        self._settling = Rest(self, SETTLE_PAUSE, self._settle)
+        self._settling = Rest(self, SETTLE_PAUSE, partial(run_guarded, self, self._settle))
         self._pointing = Rest(self, REST_PAUSE, self._point)
 
     def compose(self) -> ComposeResult:
@@ -158,7 +158,7 @@ class MapPane(Pane):
         if self._keeper.made is not None and token_id is not None:
             self.post_message(TokenPointedAt(self._keeper.made.found.model, token_id))
 
-    def _settle(self) -> None:
+    async def _settle(self) -> None:
         """The window has stood: it belongs in the session."""
-        if (news := self._keeper.news(self.selection)) is not None:
+        if (news := await self._keeper.news(self.selection)) is not None:
             self.post_message(ViewSettled(*news))

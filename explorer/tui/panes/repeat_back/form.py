@@ -96,7 +96,9 @@ class RepeatForm(FieldRows):
         are on their way."""
         self.query_one(Ticks).set_names(names, empty=loading)
         line = self.query_one("#others", Static)
-        line.update(f"{', '.join(visible(name) for name in others)}: other tokenizer, inspect the token there")
+        words = f"{', '.join(visible(name) for name in others)}: other tokenizer, inspect the token there"
+        if words != line.content:
+            line.update(words)
         line.set_class(bool(others), "-some")
 
     def untick(self, names: Collection[str]) -> None:

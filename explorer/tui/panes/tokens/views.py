@@ -106,8 +106,6 @@ class ViewMaker:
     def warm(self) -> None:
         """Make what the first text filter and the first selected row would wait for."""
         self.columns.warm()
-        for name in self.columns.indicators:
-            self.columns.robust_z(name)
 
 
 def replayed(request: RankTokens, outcome: RankedTokens) -> View:
