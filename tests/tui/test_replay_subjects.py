@@ -89,3 +89,17 @@ async def test_no_row_is_under_the_cursor_where_the_view_is_without_the_steps_to
         await settled(pilot)
         assert pane.table.token_id == 5
         assert not list(table_faults(app))
+
+
+@pytest.mark.parametrize("zoomed", [False, True])
+async def test_a_view_of_the_table_is_in_sight_at_its_step_in_a_zoomed_window_too(tmp_path: Path, zoomed: bool) -> None:
+    _, view, detail, replies, *_ = exchanges()
+    loaded: Exchange = (LoadModel(source="zoo:mynah"), ModelLoaded(info=info("mynah")))
+    async with replaying(write_session(tmp_path / "s.jsonl", [loaded, replies, view, detail])) as (app, pilot):
+        if zoomed:
+            await pilot.press("z")
+        repeat, tokens = app.workspace.pane("repeat"), app.workspace.token_pane
+        await at(app, pilot, 1)
+        assert (repeat.is_on_screen, tokens.is_on_screen) == (True, not zoomed)
+        await at(app, pilot, 2)
+        assert (repeat.is_on_screen, tokens.is_on_screen) == (not zoomed, True)

@@ -130,7 +130,7 @@ class CurrentStep:
     def _show_tab(self, position: int) -> None:
         """Show the tab of the last step that has one, unless the user reads the list of steps."""
         stage = self._stage
-        shows = _at_table_or_tab if stage.default_screen.has_class("-narrow") else _at_tab
+        shows = _at_table_or_tab if stage.workspace.room.takes_turns else _at_tab
         place = self._reading.situations.latest(position, shows)
         if place is not None and stage.query_one("#tabs", Tabs).active != "session":
             stage.workspace.show_tab(stage.workspace.tab_of(self._reading.session[place].request))
@@ -176,5 +176,5 @@ def _at_tab(kind: str) -> bool:
 
 
 def _at_table_or_tab(kind: str) -> bool:
-    """Likewise, or made at the token table, which a narrow screen shows alone."""
+    """Likewise, or made at the token table, where that and the panes take turns."""
     return is_shown(kind) or kind == MarkToken.__name__

@@ -62,7 +62,7 @@ class Room:
         left, right = screen.query_one("#left"), screen.query_one("#right-side")
         tokens, detail = screen.query_one("#tokens-pane"), screen.query_one("#detail-pane")
         detail_title, right_title = screen.query_one("#detail-title"), screen.query_one("#right-title")
-        takes_turns = is_zoomed or self.is_narrow
+        takes_turns = self.takes_turns
         left.display = self.part != "right" or not takes_turns
         right.display = self.part == "right" or not takes_turns
         tokens.display = not (is_zoomed and self.part == "detail")
@@ -74,8 +74,13 @@ class Room:
 
     @property
     def is_narrow(self) -> bool:
-        """Whether the token table and the panes take turns."""
+        """Whether the token table and the panes do not fit beside each other."""
         return self._app.size.width < NARROW
+
+    @property
+    def takes_turns(self) -> bool:
+        """Whether either the token table or a pane is in sight."""
+        return self.division.is_zoomed or self.is_narrow
 
     def toggle_zoom(self) -> None:
         """Give the part with the keys the whole window, or share it again."""
