@@ -63,6 +63,15 @@ def reach_text(reach: Reach) -> str:
     return f"{reach.kind}{version} {tells}{named}{takes}{warped}{loose}"
 
 
+def say_how_to_join(info: ModelInfo, others: Iterable[ModelInfo]) -> str:
+    """That another server of `others` answers as the same model, and how both share the work; empty where none does."""
+    for other in others:
+        if info.reach and other.reach and other.weights_digest == info.weights_digest and other.device != info.device:
+            name = prose(other.name)
+            return f"same model as {name}: to share work, add its URL to `also` of {name}"
+    return ""
+
+
 def summarise_roster(outcome: Roster) -> str:
     """The names of the loaded models."""
     return ", ".join(prose(info.name) for info in outcome.models) or "no model is loaded"

@@ -9,6 +9,7 @@ from explorer.base.records.models import LoadModel
 from explorer.base.records.repeat_back import RepeatBack, RepeatBackResult
 from explorer.base.servers import ServerEntry
 from explorer.engine.handlers import Engine
+from explorer.engine.models.local import LocalModel
 from explorer.sessions.file.store import SessionWriter, read_session
 from explorer.settings import Settings, read_settings
 from explorer.tui.live.app import ExplorerApp
@@ -73,3 +74,22 @@ async def test_a_server_is_added_on_the_screen_kept_in_the_settings_and_loaded(v
     assert file.read_text().startswith("seed = 3  # lucky\n")
     (server,) = read_settings(file, {}).servers
     assert (server.name, server.url, server.kind, server.tokenizer) == ("lab", vllm.url, "vllm", "zoo:starling")
+
+
+async def test_two_entries_of_one_model_are_told_how_to_share(
+    vllm: FakeVllm, starling: LocalModel, tmp_path: Path
+) -> None:
+    second = FakeVllm(starling)
+    servers = tuple(
+        ServerEntry(name=name, url=server.url, kind="vllm", tokenizer="zoo:starling")
+        for name, server in (("lab", vllm), ("lab2", second))
+    )
+    settings = Settings(models=("server:lab", "server:lab2"), servers=servers)
+    app = ExplorerApp(DirectClient(Engine()), SessionWriter(tmp_path / "s.jsonl"), settings)  # type: ignore[arg-type]
+    async with on_screen(app, (80, 24)) as pilot:
+        await until(pilot, lambda: len(app.selection.roster.models) == 2 and not app.runs.running)
+        told = [note.message for note in app._notifications if "same model as" in note.message]
+        assert len(told) == 1
+        await pilot.press("m")
+        await until(pilot, lambda: "to share work, add its URL to" in screen_text(app))
+    second.close()

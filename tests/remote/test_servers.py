@@ -18,7 +18,7 @@ from explorer.engine.answers.models import devices_to_load
 from explorer.sessions.checking.check import SessionChecker, compared_as
 from explorer.sessions.file.portable import portable
 from explorer.settings import Settings, known_server, load_request, read_settings, with_server
-from explorer.specs.models import describe_load, reach_text, summarise_loaded
+from explorer.specs.models import describe_load, reach_text, say_how_to_join, summarise_loaded
 from explorer.tui.replay.restore import loads_again
 
 LAB = ServerEntry(
@@ -158,6 +158,16 @@ def test_what_a_server_tells_is_worded() -> None:
         "vllm 0.32.0 tells all log-probabilities, after temperature: they are not the model's own, other numbers "
         "beside other prompts"
     )
+
+
+def test_two_servers_of_one_model_are_told_how_they_share_the_work() -> None:
+    one = msgspec.structs.replace(told_by("unknown"), name="lab", weights_digest="f1" * 16)
+    two = msgspec.structs.replace(one, name="lab2", device="server:10.0.0.8:80")
+    assert say_how_to_join(two, (one, two)) == ("same model as lab: to share work, add its URL to `also` of lab")
+    other_model = msgspec.structs.replace(two, weights_digest="f2" * 16)
+    here = msgspec.structs.replace(two, reach=None, device="cpu")
+    again = msgspec.structs.replace(two, device=one.device)
+    assert not any(say_how_to_join(one, (one, other)) for other in (other_model, here, again))
 
 
 def test_a_source_typed_into_the_models_box_gets_what_the_settings_say() -> None:

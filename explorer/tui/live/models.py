@@ -185,6 +185,7 @@ class Models:
                 pass
 
     def _note_loaded(self, request: LoadModel, info: ModelInfo) -> None:
+        self._offer_to_join(info)
         self.reloads[info.name] = request
         self._front.bar.set_model_idle(request.source)  # the engine may spell it otherwise: `model/` is `./model`
         self.note_identity(info)
@@ -196,6 +197,15 @@ class Models:
             self.choose(info)
         elif shown.name == info.name:  # loaded again after the engine was restarted
             self._front.inspect_selected(record=False)
+
+    def _offer_to_join(self, info: ModelInfo) -> None:
+        if info.reach is None:
+            return
+        from explorer.specs.models import say_how_to_join  # not before the first paint
+
+        before = [each for each in self._front.selection.roster.models if each.name in self.reloads]
+        if said := say_how_to_join(info, before):
+            self._front.remark(f"{info.name}: {said}")
 
     def note_identity(self, info: ModelInfo) -> None:
         """Forget what was known of a name that now stands for another checkpoint (another folder, or trained on)."""

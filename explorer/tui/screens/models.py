@@ -14,6 +14,7 @@ from textual.widgets import Static
 
 from explorer.base.records.models import CatalogueEntry, LoadModel, ModelCatalogue, ModelInfo, Roster
 from explorer.base.text import visible
+from explorer.specs.models import say_how_to_join
 from explorer.tui.screens.dialog import Dialog
 from explorer.tui.screens.load_form import LoadForm
 from explorer.tui.screens.model_rows import ModelRows, entry_details
@@ -111,7 +112,9 @@ class ModelsScreen(Dialog[ModelChoice]):
     def _show_details(self) -> None:
         entries = () if self._catalogue is None else self._catalogue.entries
         descriptions = {entry.source: entry.description for entry in entries}
-        details = entry_details(self._highlighted(), self._failed, descriptions)
+        entry = self._highlighted()
+        joined = say_how_to_join(entry, self._roster.models) if isinstance(entry, ModelInfo) else ""
+        details = Content("\n").join([entry_details(entry, self._failed, descriptions), *filter(None, [joined])])
         self.query_one("#model-details", Static).update(details)
 
     def _highlighted(self) -> ModelInfo | CatalogueEntry | str | None:
