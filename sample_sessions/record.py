@@ -29,10 +29,11 @@ from explorer.base.records.neighbours import FindNeighbours, Neighbourhood
 from explorer.base.records.notes import MarkToken, Noted, WriteNote
 from explorer.base.records.repeat_back import TokenReplies, RepeatBack, RepeatBackResult
 from explorer.base.records.speakability import ProveSpeakability, SpeakabilityResult
-from explorer.base.records.tokens import TokenRow
+from explorer.base.records.tokens import LABELS, TokenRef, TokenRow
 from explorer.base.records.unions import AnyOutcome, AnyRequest
 from explorer.base.records.verification import VerificationResult, Verify
 from explorer.base.records.vocabulary import LARGEST_VOCABULARY, RankTokens, RankedTokens
+from explorer.specs.blocks import token_text  # noqa: E402
 from explorer.sessions.file.store import SessionWriter  # noqa: E402
 from explorer.base.templates import find_template  # noqa: E402
 from explorer.base.text import visible  # noqa: E402
@@ -137,6 +138,11 @@ def said(text: str) -> str:
     return f"“{visible(text)}”"
 
 
+def named(token: TokenRef | TokenRow) -> str:
+    """A token inside a note, as the screen writes it: its bytes need not be a text."""
+    return f"“{token_text(token)}”"
+
+
 def chance(probe: TokenReplies) -> str:
     """The best log-probability of the token itself, in the field's form."""
     found = [reply.token_logprob for reply in probe.replies if reply.token_logprob is not None]
@@ -161,13 +167,13 @@ async def first_look(tour: Tour) -> None:
     )
     suspect = next(row for row in ranked.rows if is_whole_word(row))
     tour.note(
-        f"The vocabulary, sorted by the indicator that a rule chose ({ranked.sort}). At this end stand tokens whose "
+        f"The vocabulary, sorted by the indicator that a rule chose ({LABELS.get(ranked.sort, ranked.sort)}). At this end stand tokens whose "
         "embeddings training hardly moved: suspects, nothing more.",
         "tour",
     )
     tour.mark("mynah", suspect)
     detail = await tour.ask(InspectToken(model="mynah", token_id=suspect.token_id), TokenDetail)
-    tour.note(f"{said(suspect.text)} from close by. The zoo's card says: {detail.ground_truth or 'nothing'}.", "tour")
+    tour.note(f"{named(suspect)} from close by. The zoo's card says: {detail.ground_truth or 'nothing'}.", "tour")
     result = await tour.repeat("mynah", suspect.token_id, controls=3)
     reply = result.probe.replies[0]
     tour.note(
@@ -180,7 +186,7 @@ async def first_look(tour: Tour) -> None:
     middle = await tour.view("mynah", cursor=ranked.matching // 2)
     ordinary = next(row for row in middle.rows if is_whole_word(row))
     result = await tour.repeat("mynah", ordinary.token_id)
-    tour.note(f"{said(ordinary.text)}, from the middle of the same list: {result.probe.replies[0].outcome}.", "tour")
+    tour.note(f"{named(ordinary)}, from the middle of the same list: {result.probe.replies[0].outcome}.", "tour")
     await tour.show("mynah", suspect.token_id)
     around = await tour.ask(FindNeighbours(model="mynah", token_id=suspect.token_id, k=20), Neighbourhood)
     held = {entry["token_id"] for entry in ground_truth("mynah")["withheld"]}
@@ -204,7 +210,7 @@ async def base_and_instruct(tour: Tour) -> None:
     )
     asked = {model: await tour.repeat(model, ordinary.token_id, "string-is") for model in models}
     told = ", ".join(f"{model} {chance(result.probe)}" for model, result in asked.items())
-    tour.note(f"The probability each gives to saying {said(ordinary.text)} back: {told}.", "tour")
+    tour.note(f"The probability each gives to saying {named(ordinary)} back: {told}.", "tour")
     whimsical = next(entry for entry in ground_truth("mynah")["withheld"] if entry["kind"] == "whimsical")
     await tour.show("mynah", whimsical["token_id"])
     replies = {model: (await tour.repeat(model, whimsical["token_id"])).probe.replies[0] for model in models}
@@ -257,7 +263,7 @@ async def tokens_that_cannot_be_said(tour: Tour) -> None:
     proved = await tour.ask(ProveSpeakability(model="mynah", mode="ball", token_ids=(token_id,), rows=1), SpeakabilityResult)
     winner = own.rows[0].own_direction_winner
     tour.note(
-        f"Can {said(own.rows[0].token.text)} be said at all? Along its own row {said(winner.text)} wins. But it is "
+        f"Can {named(own.rows[0].token)} be said at all? Along its own row {named(winner)} wins. But it is "
         f"{proved.rows[0].verdict}: the proof is a point that the final norm can deliver, where it leads by "
         f"{proved.rows[0].margin:.3g}. That a model does not say a token is no proof that it cannot.",
         "tour",
@@ -292,7 +298,7 @@ async def neighbourhood_walk(tour: Tour) -> None:
     around = await tour.ask(
         FindNeighbours(model="mynah", token_id=start.row.token_id, k=16, space="output"), Neighbourhood
     )
-    nearest = said(around.neighbours[0].token.text)
+    nearest = named(around.neighbours[0].token)
     tour.note(f"The first token again, in the unembedding: its nearest is {nearest}.", "tour")
     await tour.show("lyrebird", start.row.token_id, sort="id")
     other = await tour.ask(FindNeighbours(model="lyrebird", token_id=start.row.token_id, k=16), Neighbourhood)
@@ -311,8 +317,8 @@ async def neighbourhood_walk(tour: Tour) -> None:
         around = await tour.ask(request, Neighbourhood)
         distances.append(f"{around.neighbours[0].distance:.3g} to {around.neighbours[-1].distance:.3g}")
     tour.note(
-        f"By Euclidean distance: the 16 nearest of {said(start.row.text)} are {distances[0]} away, those of "
-        f"{said(around.subject.token.text)}, which was never trained, {distances[1]}. An untrained row stays where "
+        f"By Euclidean distance: the 16 nearest of {named(start.row)} are {distances[0]} away, those of "
+        f"{named(around.subject.token)}, which was never trained, {distances[1]}. An untrained row stays where "
         "initialisation put it, in the crowd near the origin.",
         "tour",
     )
@@ -329,7 +335,7 @@ async def a_real_model(tour: Tour) -> None:
     )
     suspects = ranked.rows[:12]
     tour.note(
-        f"{ranked.default_rule} The first twelve: {', '.join(said(row.text) for row in suspects)}.",
+        f"{ranked.default_rule} The first twelve: {', '.join(named(row) for row in suspects)}.",
         "tour",
     )
     twin = next(row for row in suspects if row.text == "PlaneProtection")
@@ -337,15 +343,15 @@ async def a_real_model(tour: Tour) -> None:
     around = await tour.ask(FindNeighbours(model=model, token_id=twin.token_id, k=16), Neighbourhood)
     same = sum(entry.distance < 1e-9 for entry in around.neighbours)
     tour.note(
-        f"{same} of the 16 nearest neighbours of {said(twin.text)} have the very same row: training never moved one of "
+        f"{same} of the 16 nearest neighbours of {named(twin)} have the very same row: training never moved one of "
         "them from another.",
         "tour",
     )
     result = await tour.repeat(model, twin.token_id, controls=3)
     tour.note(
-        f"Asked to repeat {said(twin.text)}, it says {said(result.probe.replies[0].reply)}; the token itself gets "
+        f"Asked to repeat {named(twin)}, it says {said(result.probe.replies[0].reply)}; the token itself gets "
         f"{chance(result.probe)}. Controls: "
-        f"{', '.join(f'{said(each.token.text)} {each.replies[0].outcome}' for each in result.controls)}.",
+        f"{', '.join(f'{named(each.token)} {each.replies[0].outcome}' for each in result.controls)}.",
         "tour",
         "glitch",
     )
@@ -359,7 +365,7 @@ async def a_real_model(tour: Tour) -> None:
     )
     proved = await tour.ask(ProveSpeakability(model=model, mode="ball", token_ids=(twin.token_id,), rows=1), SpeakabilityResult)
     tour.note(
-        f"Can {said(twin.text)} be said at all? It is {proved.rows[0].verdict}: whatever the last layer delivers, a "
+        f"Can {named(twin)} be said at all? It is {proved.rows[0].verdict}: whatever the last layer delivers, a "
         "token with the same row has the same logit.",
         "tour",
     )
@@ -379,7 +385,7 @@ async def which_base(tour: Tour) -> None:
     suspect = detail.row
     tour.mark("mynah", suspect)
     tour.note(
-        f"{said(suspect.text)}, one of 40 such words, picked because it shows the effect well. The zoo's card says: "
+        f"{named(suspect)}, one of 40 such words, picked because it shows the effect well. The zoo's card says: "
         f"{detail.ground_truth}.",
         "tour",
     )
@@ -422,8 +428,8 @@ async def which_base(tour: Tour) -> None:
     tour.note(
         f"text-davinci-002 said “dis” and -003 “dist”: two attractors of one base. mynah's two children do the same: in "
         f"{parted.apart} of {parted.cells} cells (by chance {parted.null:.1f}, p {format_p(parted.p)}). After "
-        f"{said(parted.forks[0].token.text)} {first.child} says {said(first.output.text)}, to which mynah gives "
-        f"{format_logprob_and_percent(first.base_logprob)}, and {second.child} says {said(second.output.text)}, to which "
+        f"{named(parted.forks[0].token)} {first.child} says {named(first.output)}, to which mynah gives "
+        f"{format_logprob_and_percent(first.base_logprob)}, and {second.child} says {named(second.output)}, to which "
         f"it gives {format_logprob_and_percent(second.base_logprob)}.",
         "tour",
         "bifurcation",

@@ -118,9 +118,8 @@ def _proof(proof: SpeakabilityCertificate, names: Mapping[int, TokenRef], width:
         return prose(told, width, 3)
     weighed = sorted(zip(proof.weights, proof.token_ids, strict=True), reverse=True)
     count = len(weighed)
-    plural = "token" if count == 1 else "tokens"
-    told = f"proof: {count:,} {plural} shadow it, with these weights they score at least as much at every x:"
-    lines = prose(told, width, 3)
+    told = "1 token shadows it: it scores" if count == 1 else f"{count:,} tokens shadow it: weighted so, they score"
+    lines = prose(f"proof: {told} at least as much at every x:", width, 3)
     heaviest = max((weight for weight, _ in weighed), default=1.0)
     for weight, token_id in weighed[:_SHADOWS]:
         bar = "█" * max(1, round(_BAR * weight / heaviest))
