@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from explorer.base.records.models import LoadModel
 from explorer.base.records.verification import Verify
 from explorer.base.servers import Server
+from explorer.engine.answers.verification.definitions import glitchminer
+from explorer.engine.answers.verification.evidence_place import evidence_folder, open_evidence
 from explorer.engine.control import Control
 from explorer.engine.handlers import Engine
 from explorer.engine.queue import Report, WorkQueue
@@ -47,3 +51,11 @@ def through_queue(engine: Engine, request: Any, after: Callable[[WorkQueue], Non
     queue.add(engine.job(1, request))
     after(queue)
     return parts, answers.get(timeout=20)[1]
+
+
+def kept_evidence(engine: Engine, name: str, folder: Path, token_ids: Sequence[int]) -> Any:
+    """What is kept of a sweep by glitchminer's question."""
+    model = engine.models.get(name)
+    (question,) = glitchminer().questions
+    with open_evidence(model, question, evidence_folder(folder, model.info), write=False) as file:
+        return file.read(np.array(token_ids))

@@ -29,15 +29,14 @@ from explorer.base.records.unions import AnyOutcome, Cancelled, Step
 from explorer.base.records.verification import VERDICTS, ReadVerdicts, VerificationResult, Verify
 from explorer.base.servers import Server, ServerKind
 from explorer.base.templates import find_template
-from explorer.engine.answers.verification.definitions import glitchminer
-from explorer.engine.answers.verification.evidence_place import evidence_folder, open_evidence
+from explorer.engine.answers.verification.evidence_place import evidence_folder
 from explorer.engine.handlers import Engine
 from explorer.engine.models.errors import ModelError
 from explorer.engine.models.local import LocalModel
 from explorer.engine.queue import WorkQueue
 from explorer.sessions.file.portable import portable
 from tests.remote.conftest import REPOSITORY, STARLING
-from tests.remote.engines import MINER, ask, through_queue
+from tests.remote.engines import MINER, ask, kept_evidence, through_queue
 from tests.remote.fake_llama import FakeLlama
 from tests.remote.fake_openai import FakeOpenAi, FakeSglang
 from tests.remote.fake_vllm import Body, FakeVllm
@@ -114,17 +113,9 @@ def test_a_server_that_dies_in_mid_sweep_is_said_and_asked_for_the_rest(
     requests = 2 if kind == "openai" else 1  # a reply, and the prompt sent back with the target
     assert len(twice) <= 2 * in_a_request * requests, "nothing is asked again but the two parts on their way"
     ask(engine, msgspec.structs.replace(SWEEP, model="starling"))
-    told, true = (evidence(engine, name, tmp_path) for name in (info.name, "starling"))
+    told, true = (kept_evidence(engine, name, tmp_path, range(300, 428)) for name in (info.name, "starling"))
     np.testing.assert_array_equal(told["reply_ids"], true["reply_ids"])
     np.testing.assert_allclose(told["logprobs"], true["logprobs"], atol=1e-4)
-
-
-def evidence(engine: Engine, name: str, folder: Path) -> Any:
-    """What is kept of the sweep."""
-    model = engine.models.get(name)
-    (question,) = glitchminer().questions
-    with open_evidence(model, question, evidence_folder(folder, model.info), write=False) as file:
-        return file.read(np.arange(300, 428))
 
 
 def test_another_model_at_the_same_place_is_noticed_and_its_answers_kept_apart(

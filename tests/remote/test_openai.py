@@ -18,22 +18,27 @@ from explorer.base.errors import ExplorerError
 from explorer.base.records.lineage import FindLineage
 from explorer.base.records.logprobs import ReadLogprobs
 from explorer.base.records.models import LoadModel, ModelInfo
+from explorer.base.records.record import Progress
 from explorer.base.records.repeat_back import RepeatBack, RepeatBackResult
 from explorer.base.records.unions import Cancelled
 from explorer.base.records.verification import VERDICTS, ReadVerdicts
 from explorer.base.servers import Server, find_server
 from explorer.base.templates import find_template
+from explorer.engine.control import Control
 from explorer.engine.handlers import Engine
 from explorer.engine.models.abilities import running
 from explorer.engine.models.errors import ModelError
 from explorer.engine.models.local import LocalModel
 from explorer.engine.models.prediction import Choice, Wanted
 from explorer.engine.models.remote.llama_server import is_unfinished
+from explorer.engine.models.spending import Spent, counting
 from explorer.engine.queue import Report, WorkQueue
 from explorer.zoo import zoo_dir
 from tests.remote.conftest import STARLING, LlamaProcess
-from tests.remote.engines import MINER, ask
+from tests.remote.engines import MINER, ask, kept_evidence
 from tests.remote.fake_openai import FakeOpenAi, FakeSglang
+from tests.remote.narrowed import Narrowed
+from tests.remote.write_gguf import CHAT_TEMPLATE
 
 REPEAT = RepeatBack(model="rand", token_id=907, template=find_template("repeat-1"), max_new_tokens=4)
 SECRET = "sk-Tz81kWq77LmNpX0rYd4"
@@ -225,6 +230,71 @@ def test_llama_cpp_as_such_a_server_tells_the_models_numbers(
         assert np.abs(here.logprobs - far.logprobs).max() <= 1e-4
         assert far.exact.all()
         np.testing.assert_array_equal(here.top_ids, far.top_ids)
+
+
+def test_llama_cpp_that_takes_text_alone_tells_the_models_numbers(
+    engine: Engine, llama: LlamaProcess, starling: LocalModel
+) -> None:
+    door = Narrowed(llama.url, "text")
+    info = ask(engine, LoadModel(source=f"openai:{door.url}", tokenizer=STARLING)).info
+    assert (info.reach.reads, info.reach.keyed, info.reach.top) == ("text", "id", 3088)
+    for text in ("The cat sat on", "She said that the", "In 1984 he wrote"):
+        prompt = starling.vocabulary.encode(text)
+        wanted = Wanted(targets=np.arange(3088)[None], choice=Choice())
+        here, far = (running(engine.models.get(name)).start([prompt]).read(wanted) for name in ("starling", info.name))
+        assert far.exact.all()
+        assert np.abs(here.logprobs - far.logprobs).max() <= 1e-4
+        assert far.chosen.tolist() == here.chosen.tolist()
+    with pytest.raises(ModelError, match="it takes text, and would read"):
+        running(engine.models.get(info.name)).start([[20, 132, 21]]).read(Wanted(top=3))
+    engine.models.unload(info.name)
+    door.close()
+
+
+def test_llama_cpp_that_takes_questions_alone_replies_as_the_model(
+    engine: Engine, llama: LlamaProcess, tmp_path: Path
+) -> None:
+    """With a chat template given to both, for starling has none."""
+    chatty = tmp_path / "starling-chat"
+    shutil.copytree(STARLING, chatty)
+    config = json.loads((chatty / "tokenizer_config.json").read_text())
+    (chatty / "tokenizer_config.json").write_text(json.dumps({**config, "chat_template": CHAT_TEMPLATE}))
+    near = ask(engine, LoadModel(source=str(chatty), dtype="float32", device="cpu")).info.name
+    door = Narrowed(llama.url, "chat")
+    info = ask(engine, LoadModel(source=f"openai:{door.url}", tokenizer=str(chatty))).info
+    assert (info.reach.reads, info.reach.keyed) == ("chat", "id")
+    for token_id in [i for i in range(400, 900) if sendable(engine, i)][:4]:
+        request = msgspec.structs.replace(REPEAT, token_id=token_id, controls=0)
+        far, here = (ask(engine, msgspec.structs.replace(request, model=name)) for name in (info.name, near))
+        assert [each.reply_ids for each in far.probe.replies] == [each.reply_ids for each in here.probe.replies]
+        assert far.probe.replies[0].logprobs == pytest.approx(here.probe.replies[0].logprobs, abs=1e-4)
+    engine.models.unload(info.name)
+    door.close()
+
+
+def test_llama_cpp_as_such_a_server_is_killed_in_mid_sweep(engine: Engine, starling_gguf: Path, tmp_path: Path) -> None:
+    process = LlamaProcess(starling_gguf).start()
+    load = LoadModel(source=f"openai:{process.url}", tokenizer=STARLING)
+    info = ask(engine, load).info
+    request = msgspec.structs.replace(MINER, model=info.name, token_ids=tuple(range(300, 364)))
+    steps = engine.begin(request, Control(cancelled=lambda: False, tell=lambda part: None))
+    next(part for part in steps if isinstance(part, Progress) and part.done > 0)
+    process.kill()
+    with pytest.raises(ExplorerError, match=r"does not answer: .*, 7 times"):
+        list(steps)
+    held = ask(engine, ReadVerdicts(of=request)).verdicts.numpy()[0] != VERDICTS.index("not asked")
+    assert 0 < held.sum() < 64
+    process.start()
+    assert ask(engine, load).info == info, "the same fingerprint: what was answered counts"
+    spent = Spent()
+    with counting(spent):
+        ask(engine, request)
+    process.kill()
+    assert spent.requests <= 64 - held.sum() + 12, "what stood on disk was not asked again; and who it is"
+    ask(engine, msgspec.structs.replace(request, model="starling"))
+    told, true = (kept_evidence(engine, name, tmp_path, range(300, 364)) for name in (info.name, "starling"))
+    np.testing.assert_array_equal(told["reply_ids"], true["reply_ids"])
+    np.testing.assert_allclose(told["logprobs"], true["logprobs"], atol=1e-4)
 
 
 def test_lineage_by_text_keys_gives_the_same_verdicts(engine: Engine, server: FakeOpenAi) -> None:

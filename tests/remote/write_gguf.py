@@ -11,6 +11,9 @@ import numpy as np
 import numpy.typing as npt
 from safetensors.numpy import load_file
 
+CHAT_TEMPLATE = "{% for each in messages %}<|user|>{{ each.content }}<|end|>{% endfor %}<|assistant|>"
+"""For the file alone: starling has none of its own."""
+
 Matrix = npt.NDArray[np.float32]
 
 
@@ -65,6 +68,7 @@ def _add_vocabulary(writer: gguf.GGUFWriter, config: dict[str, Any], tokenizer: 
     writer.add_bos_token_id(config["bos_token_id"])
     writer.add_eos_token_id(ends if isinstance(ends, int) else ends[0])
     writer.add_add_bos_token(False)
+    writer.add_chat_template(CHAT_TEMPLATE)
 
 
 def _add_tensors(writer: gguf.GGUFWriter, config: dict[str, Any], weights: dict[str, Matrix]) -> None:
