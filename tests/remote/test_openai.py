@@ -244,7 +244,7 @@ def test_llama_cpp_that_takes_text_alone_tells_the_models_numbers(
         here, far = (running(engine.models.get(name)).start([prompt]).read(wanted) for name in ("starling", info.name))
         assert far.exact.all()
         assert np.abs(here.logprobs - far.logprobs).max() <= 1e-4
-        assert far.chosen.tolist() == here.chosen.tolist()
+        np.testing.assert_array_equal(here.chosen, far.chosen)
     with pytest.raises(ModelError, match="it takes text, and would read"):
         running(engine.models.get(info.name)).start([[20, 132, 21]]).read(Wanted(top=3))
     engine.models.unload(info.name)
