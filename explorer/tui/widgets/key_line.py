@@ -18,6 +18,8 @@ _PALETTE = "palette"
 _ARROWS = "←→↑↓"
 _ALWAYS = ("command('help')", "command('quit')")
 """Actions that are named whatever the width."""
+_FIRST = "command('step_forward')"
+"""What a replay is for: named first, wherever the focus is."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,8 @@ class Hint:
     """What a click presses, in Textual's spelling."""
     is_kept: bool = False
     """Whether it is named whatever the width."""
+    is_first: bool = False
+    """Whether it stands before all others."""
 
     @property
     def width(self) -> int:
@@ -91,7 +95,7 @@ class KeyLine(Guarded, Widget):
         self._update()
 
     def _update(self) -> None:
-        hints = merged(self._active())
+        hints = merged(sorted(self._active(), key=lambda hint: not hint.is_first))
         if self.app.app_focus and hints != self.hints:
             self.hints = hints
             self.refresh()
@@ -104,7 +108,8 @@ class KeyLine(Guarded, Widget):
             is_typed = focused is not None and node is app and focused.check_consume_key(key, key_name(key))
             if is_enabled and not is_typed and (binding.show or is_palette):
                 label = _PALETTE if is_palette else binding.description
-                yield Hint(key_name(binding.key), label, key, is_palette or binding.action in _ALWAYS)
+                is_kept = is_palette or binding.action in _ALWAYS
+                yield Hint(key_name(binding.key), label, key, is_kept, binding.action == _FIRST)
 
     def render(self) -> Content:
         return line_of(self.hints, self.size.width)
