@@ -33,7 +33,7 @@ def compare_views(request: ViewMap, recorded: MapView, live: MapView, comparison
     apart = _parts_apart(recorded, live)
     alike = msgspec.structs.replace(
         recorded, cells=live.cells, digest=live.digest, in_view=live.in_view, window=live.window, points=live.points,
-        vectors=live.vectors, classes=_classes_alike(recorded, live),
+        unnamed=live.unnamed, vectors=live.vectors, classes=_classes_alike(recorded, live),
     )  # fmt: skip
     how = "by what was asked before on this machine" if live.colour.partition(":")[0] in FROM_DISK else ""
     return Agreement(comparison.difference(alike, live) or apart, how)
@@ -50,7 +50,8 @@ def _compare_layouts(recorded: MapView, live: MapView, comparison: Comparison) -
             return Agreement(f"{name}: {was:.3f} was recorded, {came:.3f} came", how)
     alike = msgspec.structs.replace(
         recorded, cells=live.cells, digest=live.digest, in_view=live.in_view, window=live.window, points=live.points,
-        vectors=live.vectors, regions=live.regions, quality=live.quality, classes=_classes_alike(recorded, live),
+        unnamed=live.unnamed, vectors=live.vectors, regions=live.regions, quality=live.quality,
+        classes=_classes_alike(recorded, live),
     )  # fmt: skip
     return Agreement(comparison.difference(alike, live), how)
 
@@ -81,6 +82,8 @@ def _parts_apart(recorded: MapView, live: MapView) -> str:
     theirs = {point.token.token_id: point for point in live.points}
     for point in recorded.points:
         other = theirs.get(point.token.token_id)
+        if other is None and live.unnamed:
+            continue  # the session had room for it
         if other is None:
             return f"token {point.token.token_id} was named, and is not now"
         if _are_apart((point.x, point.y), (other.x, other.y), recorded.window):
@@ -121,10 +124,8 @@ def _places(was: MapPoint | PlacedVector, came: MapPoint | PlacedVector) -> str:
 
 
 def _share_elsewhere(recorded: MapView, live: MapView) -> float:
-    """Share of the tokens that are in one view's cells and not in the other's; 1 for other grids."""
+    """Share of the tokens that are in one view's cells and not in the other's."""
     from explorer.tables.map_cells import unpack_cells  # NumPy, only where something is compared
+    from explorer.tables.map_grids import share_elsewhere
 
-    was, came = unpack_cells(recorded.cells).counts, unpack_cells(live.cells).counts
-    if was.shape != came.shape:
-        return 1.0
-    return float(abs(was - came).sum() / max(1, was.sum() + came.sum()))
+    return share_elsewhere(unpack_cells(recorded.cells).counts, unpack_cells(live.cells).counts)

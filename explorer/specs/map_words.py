@@ -93,6 +93,8 @@ def view_blocks(request: ViewMap, outcome: MapView) -> Iterable[Block]:
         yield from (Words(prose(note)) for note in outcome.classes.notes)
     if outcome.points:
         yield _points_table(outcome)
+    if outcome.unnamed:
+        yield Words(f"A session has no room for the names of {count(outcome.unnamed, 'further token')}.")
     if outcome.vectors:
         yield _vectors_table(outcome)
     yield from (Words(prose(note), warns=True) for note in outcome.notes)

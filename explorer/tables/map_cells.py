@@ -24,6 +24,8 @@ _OUTERMOST = (0.05, 99.95)
 _NEAR = 0.25
 """What lies beyond them by no more than this share of the space between them is in that window too."""
 _MARGIN = 0.02
+_QUARTERS = (4, 5, 6, 7, 8, 10, 12, 16, 20, 24, 32, 48, 64)
+"""How wide and high a packed cell may be, in quarters of one of `GRID`."""
 _DENSITIES = 30
 """Steps of density that a packed cell can say."""
 
@@ -179,14 +181,14 @@ def _whole_span(values: Column) -> tuple[float, float]:
 # ── as a session holds them ───────────────────────────────────────────────────────────────────────────────
 
 
-def pack_window(cloud: Cloud, window: Window) -> MapCells:
-    """A window in the cells of `GRID`, or in larger ones, up to three times as wide and high, where those would take
-    more than `MOST_PACKED` bytes."""
+def pack_window(cloud: Cloud, window: Window, most: int = MOST_PACKED) -> MapCells:
+    """A window in the cells of `GRID`, or in larger ones, up to 16 times as wide and high, where those would take
+    more than `most` bytes."""
     columns, rows = GRID
-    for quarters in (4, 5, 6, 7, 8, 10, 12):
+    for quarters in _QUARTERS:
         grid = columns * 4 // quarters, rows * 4 // quarters
         packed = pack_cells(cloud.cells(window, *grid), cloud.class_cells(window, *grid) if cloud.classes else None)
-        if len(packed.packed) <= MOST_PACKED:
+        if len(packed.packed) <= most:
             break
     return packed
 

@@ -4,7 +4,7 @@ engine runs it, and the screen too, from what it has already."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cached_property, partial
 
 import msgspec
 import numpy as np
@@ -26,6 +26,7 @@ from explorer.base.records.maps import (
 from explorer.base.records.tokens import TokenRef
 from explorer.tables.map_cells import Cloud, Column, pack_window, percentile_ranks
 from explorer.tables.map_regions import RegionNamer
+from explorer.tables.map_sizes import NO_CELLS, fit_view
 from explorer.tables.table import TokenColumns
 
 
@@ -49,14 +50,14 @@ class PlacedMap:
     def view(self, request: ViewMap) -> MapView:
         """The view that `request` asks for, coloured by the map's own `values`."""
         found, window = self.found, request.window or self.whole
-        return MapView(
+        bare = MapView(
             model=found.model,
             plane=found.plane,
             space=found.space,
             x_axis=found.x_axis,
             y_axis=found.y_axis,
             window=window,
-            cells=pack_window(self.cloud, window),
+            cells=NO_CELLS,
             in_view=len(self.cloud.inside(window)),
             total=len(self.cloud.token_ids),
             left_out=found.left_out,
@@ -64,12 +65,12 @@ class PlacedMap:
             colour=found.colour,
             colour_edges=self.edges,
             classes=self.classes_in(window),
-            points=tuple(self.named_points(request)),
             vectors=self.vectors_for(request),
             regions=self.regions.name(window) if request.regions else (),
             quality=found.quality,
             notes=found.notes,
         )
+        return fit_view(bare, self.named_points(request), partial(pack_window, self.cloud, window))
 
     @cached_property
     def regions(self) -> RegionNamer:

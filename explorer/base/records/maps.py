@@ -46,8 +46,8 @@ PAIR_AXES: dict[str, str] = {
 GRID = (256, 128)
 """Columns and rows of the cells in which a session keeps a view, where they fit."""
 MOST_PACKED = 9_000
-"""Bytes that the cells of a view take at most in a session, of 20,000 for the whole view with 30 named tokens: where a
-vocabulary fills its plane evenly, cells are larger instead."""
+"""Bytes that the cells of a view take at most in a session, of 20,000 for the whole view with its named tokens: where a
+vocabulary fills its plane evenly, or many tokens are named, cells are larger instead."""
 MOST_POINTS = 200
 """Tokens that a view may name."""
 MOST_CELLS = 1 << 20
@@ -249,7 +249,9 @@ class MapView(Outcome, kw_only=True):
     classes: MapClasses | None = None
     """What the colours mean where they are classes."""
     points: tuple[MapPoint, ...] = ()
-    """The named tokens that have a place, inside the window or not."""
+    """The named tokens that have a place, inside the window or not, as many as a session has room for."""
+    unnamed: int = 0
+    """Further tokens that were to be named."""
     vectors: tuple[PlacedVector, ...] = ()
     """What is no token of the vocabulary, inside the window or not."""
     regions: tuple[MapRegion, ...] = ()
