@@ -68,6 +68,16 @@ async def test_every_pane_of_a_sample_shows_the_steps_token_or_names_the_other(p
             assert app.selection.token is None or str(app.selection.token.token_id) in detail[0]
 
 
+async def test_a_pane_with_nothing_of_the_token_under_the_cursor_names_it(tmp_path: Path) -> None:
+    async with replaying(write_session(tmp_path / "s.jsonl", exchanges())) as (app, pilot):
+        await at(app, pilot, 3)
+        app.workspace.show_tab("tokens")
+        await pilot.press("down")
+        await until(pilot, lambda: app.selection.token is not None and app.selection.token.token_id == 6)
+        await settled(pilot)
+        assert "Nothing of this kind is recorded of 6 " in " ".join(rendered(app.workspace.pane("repeat")))
+
+
 async def test_no_row_is_under_the_cursor_where_the_view_is_without_the_steps_token(tmp_path: Path) -> None:
     steps: list[Exchange] = [(LoadModel(source="zoo:mynah"), ModelLoaded(info=info("mynah"))), *exchanges()[1:3]]
     asked, detail = steps[-1]

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from textual.widget import Widget
 
-NOTHING_RECORDED = "Nothing of this kind is recorded up to this step."
+from explorer.base.records.tokens import TokenRow
+from explorer.specs.blocks import token_text
+
+
+def nothing_recorded(token: TokenRow | None = None) -> str:
+    """Why a pane is empty; `token`: of which one, where the pane is about one."""
+    named = f" of {token.token_id} {token_text(token)}" if token is not None else ""
+    return f"Nothing of this kind is recorded{named} up to this step."
+
+
+NOTHING_RECORDED = nothing_recorded()
 
 
 def is_replayed(widget: Widget) -> bool:

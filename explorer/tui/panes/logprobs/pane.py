@@ -26,7 +26,7 @@ from explorer.tui.panes.logprobs.table_view import TableView
 from explorer.tui.panes.logprobs.view import LogprobView
 from explorer.tui.panes.takeaway import Takeaway, of_outcomes
 from explorer.tui.shell.messages import Remark, Selection
-from explorer.tui.shell.replayed import NOTHING_RECORDED, is_replayed
+from explorer.tui.shell.replayed import is_replayed, nothing_recorded
 from explorer.tui.widgets.option_line import Submitted
 
 
@@ -179,7 +179,7 @@ class LogprobsPane(Pane):
         """What stands in the table's place: a failure, who is being asked, or the key to press."""
         reading = self._current()
         if reading is None and is_replayed(self):
-            return Content.styled(NOTHING_RECORDED, "$foreground-muted").wrap(width)
+            return Content.styled(nothing_recorded(self.selection.token), "$foreground-muted").wrap(width)
         if reading is None:
             token = self.selection.token
             what, named = (" what comes next, with ", token.token_bytes) if token is not None else ("", None)

@@ -25,7 +25,7 @@ from explorer.tui.panes.repeat_back.form import RepeatForm, RepeatOptions
 from explorer.tui.panes.repeat_back.lines import Attempt, attempt_lines
 from explorer.tui.panes.takeaway import Takeaway, of_outcomes
 from explorer.tui.shell.messages import Remark, Selection
-from explorer.tui.shell.replayed import NOTHING_RECORDED, is_replayed
+from explorer.tui.shell.replayed import is_replayed, nothing_recorded
 from explorer.tui.widgets.lines_view import LinesView
 from explorer.tui.widgets.option_line import Submitted, Ticks
 from explorer.tui.widgets.prompt_lines import MUTED
@@ -161,7 +161,7 @@ class RepeatBackPane(Pane):
         if attempts := self._shown():
             return attempt_lines(attempts, width, ids=self._ids, whole=self._whole)
         if is_replayed(self):
-            return Content.styled(NOTHING_RECORDED, MUTED).wrap(width)
+            return Content.styled(nothing_recorded(self.selection.token), MUTED).wrap(width)
         token, loading = self.selection.token, self.selection.loading
         if token is None:
             return Content.styled(loading or "Select a token in the table, then press r.", MUTED).wrap(width)
