@@ -11,6 +11,7 @@ import msgspec
 from explorer.base.records.models import LoadModel
 from explorer.base.records.repeat_back import RepeatBack
 from explorer.base.records.unions import Step
+from explorer.base.records.verification import Verify
 from explorer.base.sources import portable_source
 from explorer.sessions.file.reader import SessionFile
 from explorer.sessions.search import SessionIndex
@@ -46,6 +47,9 @@ def show_situation(stage: Stage, situation: Situation) -> int | None:
             for step in showing.steps:
                 if pane.id != "detail-pane" or _is_about(step, situation.selection):
                     pane.show(step)
+    for showing in situation.showing.values():
+        if isinstance(showing.steps[-1].request, Verify):  # the map plots it too
+            stage.workspace.overhear(showing.steps[-1])
     stage.workspace.look_at(situation.selection)
     token = situation.selection.token
     if token is not None:

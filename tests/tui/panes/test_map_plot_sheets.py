@@ -86,7 +86,11 @@ def test_a_line_moves_by_cells_of_what_is_plotted_and_stays_in_sight(parted: Par
     step = (high - low) / 100
     assert parted.moved(3, 100).line == pytest.approx(parted.line + 3 * step, rel=1e-5)
     closer = parted.zoomed(0.5).zoomed(0.5)
-    assert closer.ends[1] - closer.ends[0] <= (high - low) / 4 + 1e-9
+    assert closer.ends[1] - closer.ends[0] == pytest.approx((high - low) / 4)
+    edge = replace(parted, line=low).zoomed(0.5)
+    assert edge.ends[0] == low, "the least numbers stay in sight"
+    middle = replace(parted, line=(low + high) / 2).zoomed(0.5)
+    assert sum(middle.ends) / 2 == pytest.approx(middle.line)
     assert closer.ends[0] <= closer.line <= closer.ends[1]
     far = closer.moved(1_000, 100)
     assert far.ends[0] <= far.line <= far.ends[1]

@@ -122,24 +122,21 @@ class Parted:
         return replace(self, line=line).in_sight()
 
     def zoomed(self, factor: float) -> Parted:
-        """With `factor` times as many numbers plotted, the line where it is on the screen; at most all."""
-        low, high = (self.line + (end - self.line) * factor for end in self.ends)
-        low, high = max(low, self.numbers.low), min(high, self.numbers.high)
-        if (low, high) == (self.numbers.low, self.numbers.high):
+        """With `factor` times the room plotted, the line in its middle where there are numbers on both sides."""
+        low, high = self.ends
+        width, least, most = (high - low) * factor, self.numbers.low, self.numbers.high
+        if width >= most - least:
             return replace(self, span=None)
-        return (
-            replace(self, span=(low, high))
-            if high - low > _LEAST_SPAN * (self.numbers.high - self.numbers.low)
-            else self
-        )
+        return self._around(width) if width > _LEAST_SPAN * (most - least) else self
 
     def in_sight(self) -> Parted:
         """With numbers plotted among which the line is."""
         low, high = self.ends
-        if self.span is None or low <= self.line <= high:
-            return self
-        half = (high - low) / 2
-        return replace(self, span=(self.line - half, self.line + half))
+        return self if low <= self.line <= high else self._around(high - low)
+
+    def _around(self, width: float) -> Parted:
+        low = max(self.numbers.low, min(self.line - width / 2, self.numbers.high - width))
+        return replace(self, span=(low, low + width))
 
     def by(self, definition: str, side: Side | None = None) -> Parted:
         """Against the verdicts of another definition; `side` None: the one that foretells them better."""
