@@ -177,7 +177,7 @@ def _print(verb: Verb, request: AnyRequest, outcome: AnyOutcome, given: Namespac
     if not given.json:
         print_blocks(spec.blocks(request, outcome) if verb.blocks is None else verb.blocks(given, request, outcome))
         return
-    for row in spec.json_rows(outcome):
+    for row in spec.json_rows(outcome) if verb.rows is None else verb.rows(given, outcome):
         print(json.dumps(row, allow_nan=False))  # ASCII: no token moves the cursor of a terminal
     if given.quiet:
         return

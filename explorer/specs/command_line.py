@@ -64,6 +64,8 @@ class Verb(msgspec.Struct, frozen=True, kw_only=True):
     """For the help: the words behind the verb, and what they do."""
     blocks: Callable[[Namespace, Any, Any], Iterable[Block]] | None = None
     """What is printed of an outcome, where options choose; None: the blocks of the spec."""
+    rows: Callable[[Namespace, Any], Iterable[Row]] | None = None
+    """What `--json` prints of an outcome, where options choose; None: the rows of the spec."""
     after: Callable[[Namespace, Request, Any], None] | None = None
     """What else is done with each outcome, such as writing a file; may raise `ExplorerError`."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -21,11 +20,13 @@ from explorer.base.records.verification import (
     Verify,
 )
 from explorer.specs.blocks import count, prose, token_text
-from explorer.specs.command_line import INDICATOR_LIST, Asked, Row, Verb, add_tokens_from, ids, names, percent, positive
+from explorer.specs.command_line import INDICATOR_LIST, Asked, Verb, add_tokens_from, ids, names, percent, positive
 from explorer.specs.comparing.findings import compare_evidence, compare_findings
 from explorer.specs.spec import Live, Spec, Tab
 from explorer.specs.token_lists import add_lists
 from explorer.specs.verdict_blocks import blocks, evidence_blocks
+from explorer.specs.verdict_line import add_line, read_line
+from explorer.specs.verdict_output import export, json_rows, printed, rows
 
 NAMED_DEFINITIONS = (
     "magikarp", "magikarp-released", "glitchminer", "glitchminer-strict", "substring", "plain", "sampled",
@@ -152,6 +153,7 @@ def _arguments(parser: ArgumentParser) -> None:
         "--every-prompt", action="store_true",
         help="ask every prompt, also of a token whose verdict a cheaper prompt has settled",
     )  # fmt: skip
+    add_line(parser)
     again = parser.add_mutually_exclusive_group()
     again.add_argument("--resume", action="store_true", help="resume an earlier verification (this is always done)")
     again.add_argument("--fresh", action="store_true", help="ask again the prompts that were answered before")
@@ -166,7 +168,9 @@ def _arguments(parser: ArgumentParser) -> None:
 
 
 def _before(given: Namespace, wrong: Callable[[str], Any]) -> None:
-    """An export that cannot be written is refused before hours of prompts."""
+    """An export that cannot be written, and a line that is none, are refused before hours of prompts."""
+    if given.at:
+        read_line(given.at)
     if given.export:
         from explorer.tables.exports import form_of
 
@@ -191,35 +195,8 @@ def _requests(asked: Asked) -> Iterable[Verify | ReadVerdicts]:
             cascade=not given.every_prompt,
         )
         yield request
-        if given.json or given.export:
+        if given.json or given.export or given.at:
             yield ReadVerdicts(of=request)
-
-
-def _export(given: Namespace, request: Any, outcome: Any) -> None:
-    """Write the chosen tokens to the file that `--export` names, one file a model."""
-    if not given.export or not isinstance(outcome, VerdictColumns):
-        return
-    import numpy as np
-
-    from explorer.tables.exports import write_export
-    from explorer.tables.verdicts import VerdictMatrix
-
-    matrix = VerdictMatrix(outcome)
-    places = np.flatnonzero(matrix.where(given.choose)).tolist()
-    path = Path(given.export)
-    if len(given.sources) > 1:
-        path = path.with_stem(f"{path.stem}-{outcome.model}")
-    form = write_export(matrix, places, path, given.format)
-    print(f"{count(len(places), 'token')} written to {prose(path.name)} as {form}", file=sys.stderr)
-
-
-def _json_rows(outcome: VerdictColumns) -> Iterable[Row]:
-    from explorer.tables.exports import rows_of
-    from explorer.tables.verdicts import VerdictMatrix
-
-    matrix = VerdictMatrix(outcome)
-    for row in rows_of(matrix, range(len(matrix))):
-        yield {"model": outcome.model, **row}
 
 
 VERIFICATION = Tab(
@@ -255,10 +232,13 @@ SPECS = (
             arguments=_arguments,
             requests=_requests,
             before=_before,
-            after=_export,
+            blocks=printed,
+            rows=rows,
+            after=export,
             examples=(
                 ("zoo:mynah --top-percent 2", "the 2 % of the tokens lowest by the default indicator"),
                 ("zoo:mynah --token-ids 907,930-939 --definitions magikarp", "some tokens, by one definition"),
+                ("zoo:mynah --at 'input_norm<=0.9'", "how many of the tokens below a line are glitch tokens"),
                 ("zoo:mynah --top-percent 2 --export glitch.csv", "those called glitch tokens, as a file"),
             ),
         ),
@@ -274,7 +254,7 @@ SPECS = (
         needs=lambda request: needs(request.of),
         models=("of.model",),
         recorded=False,
-        json_rows=_json_rows,
+        json_rows=json_rows,
         tab=VERIFICATION,
     ),
     Spec(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -51,6 +51,21 @@ class Cut:
     """Of the called, the suspected: the true-positive rate too."""
     false_positives: Share
     """Of those not called, the suspected."""
+
+    def row(self) -> dict[str, Any]:
+        """Every share with its parts and its interval, for a file."""
+        found: dict[str, Any] = {}
+        for name in ("precision", "recall", "false_positives"):
+            share: Share = getattr(self, name)
+            low, high = share.interval
+            found |= {
+                name: share.value,
+                f"{name}_part": share.part,
+                f"{name}_of": share.whole,
+                f"{name}_low": low,
+                f"{name}_high": high,
+            }
+        return found
 
 
 class MeasuredScores:

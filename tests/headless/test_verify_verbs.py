@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from explorer.base.records.verification import VERDICTS, VerificationResult
+from explorer.base.shares import wilson_interval
 from explorer.sessions.file.store import read_session
 from tests.direct_client import Run
 
@@ -152,3 +153,34 @@ def test_selftest_says_what_it_compared(run: Run, monkeypatch: pytest.MonkeyPatc
     _, (shown,), _ = run("selftest", "zoo:mynah", as_json=False)
     assert "withheld" in shown["text"]
     assert "not available" in shown["text"]
+
+
+def test_a_line_has_precision_and_recall_with_intervals_of_the_tokens_tested(run: Run) -> None:
+    words = ("verify", "zoo:mynah", *FEW)
+    tokens = run(*words)[1]
+    line = sorted(row["indicators"]["input_norm"] for row in tokens)[20]
+    status, found, _ = run(*words, "--at", f"input_norm<={line}")
+    assert status == 0
+    assert [row["definition"] for row in found] == ["glitchminer", "substring", "geometric:input_norm"]
+    for row in found:
+        verdicts = {token["token_id"]: token["verdicts"][row["definition"]]["verdict"] for token in tokens}
+        decided = {token_id for token_id, verdict in verdicts.items() if verdict in ("verified", "weak", "rejected")}
+        called = {token_id for token_id in decided if verdicts[token_id] != "rejected"}
+        below = {token["token_id"] for token in tokens if token["indicators"]["input_norm"] <= line} & decided
+        assert (row["line"], row["side"], row["tested"]) == (line, "low", len(decided))
+        assert (row["precision_part"], row["precision_of"]) == (len(below & called), len(below))
+        assert (row["recall_part"], row["recall_of"]) == (len(below & called), len(called))
+        assert (row["precision_low"], row["precision_high"]) == wilson_interval(len(below & called), len(below))
+    _, (shown,), _ = run(*words, "--at", f"input_norm>={line}", as_json=False)
+    assert f"input_norm>={line}, among the {len(tokens)} tokens tested" in shown["text"]
+    assert "precision" in shown["text"]
+
+
+@pytest.mark.parametrize(
+    "line", ["input_norm", "input_norm<0.9", "pct:input_norm<=2", "norm<=1 input_norm<=2", "no_such<=1"]
+)
+def test_what_is_no_line_is_refused_before_anything_is_asked(run: Run, line: str) -> None:
+    status, _, said = run("verify", "zoo:mynah", *FEW, "--at", line)
+    assert status == 2
+    assert "Traceback" not in said
+    assert "input_norm" in said

@@ -12,7 +12,7 @@ from explorer.base.records.verification import VERDICTS
 from explorer.specs.chart_svg import Bar, Chart, Dot, Panel
 from explorer.tables.agreement import Curve
 from explorer.tables.histograms import SortedColumn
-from explorer.tables.thresholds import Cut, Share
+from explorer.tables.thresholds import Share
 from explorer.tui.panes.map import plot_words as words
 from explorer.tui.panes.map.plot_histogram import POINT
 from explorer.tui.panes.map.plot_measured import log_heights, lower_edge
@@ -97,22 +97,8 @@ def _lines(parted: Parted, measured: Measured) -> Iterator[Row]:
             "side": parted.side,
             "line": line,
             "definition": measured.definition,
-            **_row_of(cut),
+            **cut.row(),
         }
-
-
-def _row_of(cut: Cut) -> Row:
-    found: Row = {}
-    for name, share in (("precision", cut.precision), ("recall", cut.recall), ("false_positives", cut.false_positives)):
-        low, high = share.interval
-        found |= {
-            name: share.value,
-            f"{name}_part": share.part,
-            f"{name}_of": share.whole,
-            f"{name}_low": low,
-            f"{name}_high": high,
-        }
-    return found
 
 
 # ── pictures ──
