@@ -9,8 +9,8 @@ from argparse import Namespace
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from explorer.headless.parsers import PROGRAM, SESSION_VERB_NAMES, explorer_parser, verb_names, verb_parser
-from explorer.headless.word_parser import WordParser
+from explorer.headless.parsers import SESSION_VERB_NAMES, explorer_parser, verb_names, verb_parser
+from explorer.headless.word_parser import PROGRAM, WordParser
 from explorer.screens import Screens, client_of, tell
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from explorer.headless.parsers import PROGRAM
+from explorer.headless.word_parser import PROGRAM
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from explorer.base.errors import ExplorerError
 from explorer.base.files import write_whole
-from explorer.headless.parsers import PROGRAM, SHELLS, whole_parser
+from explorer.headless.parsers import SHELLS, whole_parser
+from explorer.headless.word_parser import PROGRAM
 
 
 def completion_of(shell: str) -> str:

@@ -7,12 +7,11 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from explorer import __version__
-from explorer.headless.word_parser import WordParser
+from explorer.headless.word_parser import PROGRAM, WordParser, examples_text
 
 if TYPE_CHECKING:
     from explorer.specs.command_line import Verb
 
-PROGRAM = "glitch-explore"
 SESSION_VERB_NAMES = ("session", "replay")
 SHELLS = ("bash", "zsh", "fish")
 EXPLORER_EXAMPLES = (
@@ -117,12 +116,6 @@ def add_verb_arguments(parser: ArgumentParser, verb: Verb) -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object per line, and nothing else, on stdout")
     parser.add_argument("--quiet", action="store_true", help="no progress and no remarks on stderr; errors are shown")
     _add_common(parser)
-
-
-def examples_text(examples: Iterable[tuple[str, str]]) -> str:
-    """The end of a help: the words behind the program's name, and what they do."""
-    lines = [f"  {PROGRAM} {words}".rstrip() + f"\n      {said}" for words, said in examples]
-    return "\n".join(("examples:", *lines)) if lines else ""
 
 
 def whole_parser() -> ArgumentParser:

@@ -13,12 +13,11 @@ from typing import Any
 from rich.text import Text
 
 from explorer.base.errors import ExplorerError
-from explorer.headless.parsers import examples_text
 from explorer.headless.run import INTERRUPTED, ended_like_interrupted, say_error
 from explorer.headless.session_check import check_session
 from explorer.headless.session_diff import print_diff
 from explorer.headless.session_output import make_console, make_table
-from explorer.headless.word_parser import WordParser
+from explorer.headless.word_parser import WordParser, examples_text
 from explorer.pipe.client import EngineClient
 from explorer.sessions.checking.naming import parse_model_map
 from explorer.sessions.file.reader import SessionFile

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 from argparse import Action, ArgumentParser
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn
 
 from explorer.base.text import visible
+
+PROGRAM = "glitch-explore"
 
 
 class WordParser(ArgumentParser):
@@ -55,3 +57,9 @@ class WordParser(ArgumentParser):
         if arg_strings == ["--"] and action.option_strings and action.nargs is None:
             return self._get_value(action, "--")
         return super()._get_values(action, arg_strings)
+
+
+def examples_text(examples: Iterable[tuple[str, str]]) -> str:
+    """The end of a help: the words behind the program's name, and what they do."""
+    lines = [f"  {PROGRAM} {words}".rstrip() + f"\n      {said}" for words, said in examples]
+    return "\n".join(("examples:", *lines)) if lines else ""
