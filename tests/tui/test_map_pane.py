@@ -212,6 +212,8 @@ async def test_a_box_becomes_a_filter_with_the_same_tokens() -> None:
         assert "pc1<=" in wanted.text
         assert np.array_equal(np.flatnonzero(_passing(wanted.text, columns)), inside)
         assert canvas.aim.shape is None
+        await asyncio.sleep(2 * panes.REST_PAUSE)
+        assert not app.of_kind(TokenPointedAt), "the corner of the box is no token to go to"
 
 
 def _passing(text: str, message: ColumnsFound) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:

@@ -18,7 +18,7 @@ import pytest
 from explorer import cli
 from explorer.base.records.compare import CompareTokens
 from explorer.base.records.models import LoadModel, ModelLoaded
-from explorer.base.records.notes import MarkToken, WriteNote
+from explorer.base.records.notes import MarkToken, Noted, WriteNote
 from explorer.base.records.record import Failure
 from explorer.base.records.repeat_back import RepeatBack
 from explorer.base.records.tokens import LABELS
@@ -178,6 +178,24 @@ async def test_a_recent_session_is_replayed_or_gone_on_with(
     assert opened.path == folder / "earlier.jsonl"
     if isinstance(opened, OpenReplay):
         assert opened.back == OpenResumed(session.path)
+
+
+async def test_the_session_that_is_running_is_replayed_and_not_resumed(engine: Engine, tmp_path: Path) -> None:
+    folder = tmp_path / "state" / "sessions"
+    folder.mkdir(parents=True)
+    session = SessionWriter(folder / "now.jsonl")
+    session.append(session.step(WriteNote(text="here"), Noted(), 0.0))
+    settings = Settings(models=(), state_folder=str(tmp_path / "state"))
+    app = ExplorerApp(DirectClient(engine), session, settings)  # type: ignore[arg-type]
+    async with on_screen(app, (80, 24)) as pilot:
+        await until(pilot, lambda: app.is_open)
+        await pilot.press("ctrl+o")
+        await until(pilot, lambda: "this session" in screen_text(app))
+        await pilot.press("r")
+        await until(pilot, lambda: "This session is running" in screen_text(app))
+        await pilot.press("enter")
+        await until(pilot, lambda: app.ending.then is not None)
+    assert app.ending.then == OpenReplay(session.path, back=OpenResumed(session.path))
 
 
 async def test_an_engine_that_runs_says_hello_again_with_what_it_holds() -> None:

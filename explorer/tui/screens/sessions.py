@@ -24,11 +24,12 @@ MOST = 100
 _NAME = 32
 
 
-def session_row(listed: Listed) -> Content:
-    """One session on a line: name, steps, title."""
+def session_row(listed: Listed, *, is_current: bool = False) -> Content:
+    """One session on a line: name, steps, title; `is_current`: the explorer's own."""
     name = set_cell_size(visible(listed.path.stem, spaces=False), _NAME)
     steps = "many steps" if listed.steps is None else f"{listed.steps:,} step{'' if listed.steps == 1 else 's'}"
-    said = (f"✗ {listed.problem}", "$error") if listed.problem else (listed.title, "")
+    title = f"this session  {listed.title}".rstrip() if is_current else listed.title
+    said = (f"✗ {listed.problem}", "$error") if listed.problem else (title, "")
     return Content.assemble(name, (f" {'–' if listed.problem else steps:>12}  ", "$foreground-muted"),
                             (visible(said[0], spaces=False), said[1]))  # fmt: skip
 
@@ -61,10 +62,10 @@ class SessionsScreen(Dialog[Opening]):
         """Beside the handling of keys: there may be many files, and esc closes meanwhile."""
         recent = await asyncio.to_thread(sessions_in, self._folder, MOST)
         samples = await asyncio.to_thread(sample_sessions)
-        self._listed = (*(listed for listed in recent if listed.path != self._current), *samples)
+        self._listed = (*recent, *samples)
         rows = self.query_one(RowList)
         rows.show_empty("No session was recorded yet.")
-        rows.show_rows([session_row(listed) for listed in self._listed])
+        rows.show_rows([session_row(listed, is_current=listed.path == self._current) for listed in self._listed])
 
     @on(RowList.Chosen)
     def replay(self, event: RowList.Chosen) -> None:
@@ -78,6 +79,8 @@ class SessionsScreen(Dialog[Opening]):
 
     def _dismiss(self, opening: OpenReplay | OpenResumed) -> None:
         problem = next(listed.problem for listed in self._listed if listed.path == opening.path)
+        if isinstance(opening, OpenResumed) and opening.path == self._current:
+            problem = "This session is running: enter replays it, and q comes back."
         if problem:
             self.query_one("#sessions-problem", Static).update(Content(f"✗ {visible(problem, spaces=False)}"))
         else:

@@ -47,9 +47,9 @@ class Exports:
         from explorer.tui.screens.ask_line import AskLine
 
         offered = free_name(Path.cwd(), self._stem, ".csv").name
-        suffixes = _SUFFIXES if found.plot is None else f"{_SUFFIXES} {PICTURE}"
-        question = f"Export {found.what} to" + ("" if found.plot is None else f" (the plot: a name with {PICTURE})")
-        name = await self._stage.push_screen_wait(AskLine(question, initial=offered, placeholder=suffixes))
+        plot = "" if found.plot is None else f"; the plot to {PICTURE}"
+        question = f"Export {found.what} to a file that ends with {_SUFFIXES}{plot}"
+        name = await self._stage.push_screen_wait(AskLine(question, initial=offered))
         if name:
             await self._write_and_tell(found, Path(name).expanduser().absolute())
 

@@ -29,7 +29,7 @@ def act_on(what: str, made: Made, canvas: MapCanvas, selection: Selection, walke
         found = canvas.nearest() if what == "open" else _next(made, canvas, selection, walked)
         messages = [] if found is None else [NeighbourOpened(model, found)]
     if what != "walk" and box is not None and not any(isinstance(message, Remark) for message in messages):
-        canvas.action_drop()
+        canvas.action_drop(by_hand=False)
     return messages
 
 

@@ -187,9 +187,9 @@ class MapCanvas(Guarded, Widget, can_focus=True):
         """Begin a selection, or give it the next shape."""
         self._take_aim(self.aim.select())
 
-    def action_drop(self) -> None:
-        """Give the selection up."""
-        self._take_aim(self.aim.dropped())
+    def action_drop(self, *, by_hand: bool = True) -> None:
+        """Give the selection up; unless `by_hand` it was used, and the token table stays where it is."""
+        self._take_aim(self.aim.dropped(), by_hand=by_hand)
 
     def action_tell(self, what: str) -> None:
         """Let the pane act."""

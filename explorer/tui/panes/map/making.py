@@ -9,6 +9,7 @@ import numpy as np
 from explorer.base.records.maps import MapPoints, MapView, PlacePoints, ReadMap, ViewMap, VocabularyMap, Window
 from explorer.tables.map_cells import Column
 from explorer.tables.maps import PlacedMap
+from explorer.tables.number_format import NumberFormat
 from explorer.tables.table import AddedColumn, TokenColumns
 from explorer.tui.panes.map.raster import recorded_cloud
 from explorer.tui.panes.map.scene import Scene
@@ -115,11 +116,7 @@ def recorded_scene(view: MapView) -> Scene:
 def axis_columns(made: Made) -> dict[str, AddedColumn]:
     """The axes that are no indicators, as columns of the token table, so that a filter can name them."""
     axes = ((made.found.x_axis, made.x), (made.found.y_axis, made.y))
-    return {
-        axis.name: AddedColumn(numbers, partial(_cell, numbers), axis.name)
-        for axis, numbers in axes
-        if axis.name not in made.columns.indicators
-    }
+    return {axis.name: _added(numbers, axis.name) for axis, numbers in axes if axis.name not in made.columns.indicators}
 
 
 def colour_column(made: Made) -> dict[str, AddedColumn]:
@@ -127,9 +124,13 @@ def colour_column(made: Made) -> dict[str, AddedColumn]:
     name = made.found.colour
     if not name or name in made.columns.indicators:
         return {}
-    return {name: AddedColumn(made.values, partial(_cell, made.values), name)}
+    return {name: _added(made.values, name)}
 
 
-def _cell(numbers: Column, token_id: int) -> str:
+def _added(numbers: Column, name: str) -> AddedColumn:
+    return AddedColumn(numbers, partial(_cell, numbers, NumberFormat.of(numbers)), name)
+
+
+def _cell(numbers: Column, written: NumberFormat, token_id: int) -> str:
     value = float(numbers[token_id])
-    return "" if np.isnan(value) else f"{value:.4g}"
+    return "" if np.isnan(value) else written.show(value).strip()
