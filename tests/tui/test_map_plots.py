@@ -15,7 +15,9 @@ from textual.pilot import Pilot
 
 from explorer.base.records.map_colours import MapClass, MapClasses
 from explorer.base.records.maps import MapAxis, MapView, ViewMap
+from explorer.base.records.models import LoadModel, ModelLoaded
 from explorer.base.records.notes import MarkToken
+from explorer.sessions.file.store import SessionWriter
 from explorer.tables.row_exports import write_rows
 from explorer.tui.panes.map.making import Made
 from explorer.tui.panes.map.pane import MapPane
@@ -24,9 +26,10 @@ from explorer.tui.panes.map.plots_sheet import ALL, CATEGORIES, HISTOGRAM, MEASU
 from explorer.tui.panes.map.plots_view import PlotsView
 from explorer.tui.panes.takeaway import takeaway_of
 from explorer.tui.shell.messages import ColumnsFound, FilterWanted, Selection
-from tests.app_driver import settled, until
+from tests.app_driver import screen_text, settled, until
+from tests.replay_driver import at, replaying
 from tests.tui.map_samples import COLUMNS, FOUND, MAPPED, NAME, REQUEST, SELECTED, TESTED, VERIFIED, step
-from tests.tui.pane_samples import Harness
+from tests.tui.pane_samples import MODELS, Harness
 from tests.tui.test_pane_snapshots import Snap
 from tests.tui.token_samples import row
 
@@ -239,3 +242,21 @@ def test_without_colours_they_look_as_they_did(snap_compare: Snap, monkeypatch: 
 def test_what_is_missing_is_said(snap_compare: Snap, live: bool) -> None:
     app = PlotsHarness(plot=MEASURED, measured=False, live=live)
     assert snap_compare(app, terminal_size=(80, 24), run_before=app.open)
+
+
+async def test_a_replay_hears_of_the_verification_before_the_map(tmp_path: Path) -> None:
+    path = tmp_path / "plots.jsonl"
+    writer = SessionWriter(path, seed=7, title="plots")
+    loaded = LoadModel(source="zoo:mynah"), ModelLoaded(info=MODELS[0])
+    for number, (request, outcome) in enumerate((loaded, (VERIFIED.request, VERIFIED.outcome), recorded()), 1):
+        assert writer.append(msgspec.structs.replace(step(request, outcome), number=number)), writer.trouble
+    writer.close()
+    async with replaying(path) as (app, pilot):
+        await at(app, pilot, 2)
+        app.workspace.show_tab("map")
+        await settled(pilot)
+        assert "2,999 tokens" in screen_text(app), "as recorded, not as the cells round it"
+        app.workspace.pane("map").focus_content()
+        await pilot.press("h", *["down"] * PLOTS.index(ROC))
+        await settled(pilot)
+        assert "Recorded: unused-cos against magikarp on 300 tokens." in screen_text(app)

@@ -109,6 +109,7 @@ def recorded_scene(view: MapView) -> Scene:
         left_out=view.left_out,
         quality=view.quality,
         notes=view.notes,
+        total=view.total,
         is_recorded=True,
     )
 

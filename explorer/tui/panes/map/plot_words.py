@@ -70,10 +70,9 @@ def measured_title(measured: Measured) -> str:
     return f"{measured.tested.value} by {_by(measured)} ↑"
 
 
-def curve_title(name: str, area: str, value: float | None, axes: str) -> str:
-    """'ROC · AUC 0.931 · recall ↑ false-positive rate →'."""
-    said = "" if value is None else f" · {area} {value:.3f}"
-    return f"{name}{said} · {axes}"
+def curve_title(area: str, value: float | None, axes: str) -> str:
+    """'precision ↑ recall → · average precision 0.706'."""
+    return axes if value is None else f"{axes} · {area} {value:.3f}"
 
 
 def no_curve_words(parted: Parted | None, recorded: RecordedCurves | None) -> str:

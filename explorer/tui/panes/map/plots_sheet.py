@@ -128,8 +128,8 @@ def _curve(sheet: Sheet, box: Box, plotted: Plotted, name: str) -> None:
     if curve is None:
         _say(sheet, box, title, words.no_curve_words(parted, plotted.recorded))
         return
-    axes = "recall ↑ false-positive rate →" if is_roc else "precision ↑ recall →"
-    sheet.write(box, words.curve_title(title, "AUC" if is_roc else "average precision", value, axes), "strong")
+    axes = "ROC · recall ↑ false positives →" if is_roc else "precision ↑ recall →"
+    sheet.write(box, words.curve_title("AUC" if is_roc else "average precision", value, axes), "strong")
     cut = None if parted is None else parted.cut
     at = None if cut is None else (cut.false_positives, cut.recall) if is_roc else (cut.recall, cut.precision)
     draw_curve(sheet, box.inner(top=1), curve, at, chance=is_roc)

@@ -48,6 +48,8 @@ class Scene:
     left_out: int = 0
     quality: MapQuality | None = None
     notes: tuple[str, ...] = ()
+    total: int | None = None
+    """Tokens that have a place, where the cloud does not tell: recorded cells know it to half an octave."""
     is_recorded: bool = False
     """Whether only the cells are here, so that no token but the named ones can be picked."""
 
@@ -105,7 +107,8 @@ def heading(scene: Scene) -> Content:
         words = f"   keeps {kept.recall:.0%} of the 10 nearest, trustworthiness {kept.trustworthiness:.2f}"
         parts.append((words, "$foreground-muted"))
     left_out = f", {scene.left_out:,} without a place" if scene.left_out else ""
-    parts.append((f"   {count(len(scene.cloud.token_ids), 'token')}{left_out}", "$foreground-muted"))
+    total = len(scene.cloud.token_ids) if scene.total is None else scene.total
+    parts.append((f"   {count(total, 'token')}{left_out}", "$foreground-muted"))
     return Content.assemble(*parts)
 
 
