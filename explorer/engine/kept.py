@@ -66,21 +66,27 @@ def recall(what: str, key: str, kind: type[Kind]) -> Kind | None:
         return None
 
 
-def remember(what: str, key: str, thing: msgspec.Struct) -> None:
-    """Keep it under the key, in the place of what is there."""
+def remember(what: str, key: str, thing: msgspec.Struct, most: int = KEPT_FILES) -> None:
+    """Keep it under the key, in the place of what is there; of its kind `most` files."""
     packed = msgspec.msgpack.encode(thing)
     path = _path(what, key)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, [zlib.crc32(packed).to_bytes(_CRC_BYTES, "little"), packed])
-        _forget_oldest(path.parent)
+        _forget_oldest(path.parent, most)
     except OSError as error:
         _log.warning("%s was not kept: %s", path, error)
 
 
-def _forget_oldest(folder: Path) -> None:
+def forget(what: str, key: str) -> None:
+    """Keep it no longer."""
+    with contextlib.suppress(OSError):
+        _path(what, key).unlink()
+
+
+def _forget_oldest(folder: Path, most: int) -> None:
     files = sorted(folder.glob("*.msgpack"), key=lambda file: file.stat().st_mtime_ns)
-    for file in files[:-KEPT_FILES]:
+    for file in files[:-most]:
         with contextlib.suppress(FileNotFoundError):  # another program may be doing the same
             file.unlink()
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Generator
 from dataclasses import dataclass, field
+from itertools import islice
 
 import torch
 from jaxtyping import Complex, Float, Int
@@ -47,6 +48,19 @@ _SPREAD = 1e-2
 Points = Float[Tensor, "n 2"]
 
 
+@dataclass
+class Midway:
+    """How far a layout is, between two steps. One that was kept goes on as it would have, to the last bit."""
+
+    step: int = 0
+    """Steps done; 0: it begins, and nothing below says anything."""
+    points: Points = field(default_factory=lambda: torch.zeros(0, 2))
+    speed: Points = field(default_factory=lambda: torch.zeros(0, 2))
+    gain: Points = field(default_factory=lambda: torch.zeros(0, 2))
+    span: float = 0.0
+    """Length of the side of the grid."""
+
+
 def lay_out(nearest: Int[Tensor, "n k"], start: Points) -> Generator[int, None, Points]:
     """The points after all steps of `FORMING`, from those of `start`, of any size (the first two principal components,
     say). Yields the number of steps done, twice a step, so that a caller may stop. `nearest` names rows; −1 is none."""
@@ -54,9 +68,10 @@ def lay_out(nearest: Int[Tensor, "n k"], start: Points) -> Generator[int, None, 
     return _walk(nearest, start * (_SPREAD / spread) if spread > 0 else start, FORMING)
 
 
-def settle(nearest: Int[Tensor, "n k"], start: Points) -> Generator[int, None, Points]:
-    """The points after all steps of `SETTLING`, from a layout `start`; else as `lay_out`."""
-    return _walk(nearest, start, SETTLING)
+def settle(nearest: Int[Tensor, "n k"], start: Points, midway: Midway | None = None) -> Generator[int, None, Points]:
+    """The points after all steps of `SETTLING`, from a layout `start`, or from where `midway` is, which is brought up
+    to date with each step; else as `lay_out`."""
+    return _walk(nearest, start, SETTLING, midway)
 
 
 def steps_of(phases: Phases) -> int:
@@ -78,24 +93,42 @@ class _State:
 
 
 @torch.no_grad()
-def _walk(nearest: Int[Tensor, "n k"], start: Points, phases: Phases) -> Generator[int, None, Points]:
-    state = _begin(nearest, start)
-    for step, forces in enumerate(phase for phase in phases for _ in range(phase.steps)):
+def _walk(
+    nearest: Int[Tensor, "n k"], start: Points, phases: Phases, midway: Midway | None = None
+) -> Generator[int, None, Points]:
+    midway = midway or Midway()
+    state = _begin(nearest, start, midway)
+    every = enumerate(phase for phase in phases for _ in range(phase.steps))
+    for step, forces in islice(every, midway.step, None):
         with one_thread():
             force = _attract(state, forces.exaggeration)
         yield step
         with one_thread():
             force -= _repel(state)
             _move(state, force, forces)
+        midway.points, midway.speed, midway.gain = state.points, state.speed, state.gain
+        midway.step, midway.span = step + 1, state.span
         yield step + 1
     return state.points
 
 
-def _begin(nearest: Int[Tensor, "n k"], start: Points) -> _State:
-    points = (start - start.mean(dim=0)).float()
+def _begin(nearest: Int[Tensor, "n k"], start: Points, midway: Midway) -> _State:
     own = torch.arange(len(nearest))[:, None]
     rows = torch.where(nearest < 0, own, nearest.long())
+    if midway.step:
+        state = _State(midway.points, rows, midway.speed, midway.gain)
+        _fit_grid(state, midway.span)
+        return state
+    points = (start - start.mean(dim=0)).float()
     return _State(points, rows, torch.zeros_like(points), torch.ones_like(points))
+
+
+def _fit_grid(state: _State, span: float) -> None:
+    """Take the first grid that is fine enough for a side of this length."""
+    state.span = span
+    fine = (grid for grid in _GRIDS if span / (grid - 2) <= _APART)
+    state.grid = next(fine, _GRIDS[-1])
+    state.kernels = _kernels(state.grid, span / (state.grid - 2))
 
 
 def _attract(state: _State, exaggeration: float) -> Points:
@@ -113,10 +146,7 @@ def _repel(state: _State) -> Points:
     low = state.points.min(dim=0).values
     span = float((state.points.max(dim=0).values - low).max())
     if state.span == 0 or not 0.5 * state.span <= span <= 0.98 * state.span:
-        state.span = max(1.15 * span, 1.0)
-        fine = (grid for grid in _GRIDS if state.span / (grid - 2) <= _APART)
-        state.grid = next(fine, _GRIDS[-1])
-        state.kernels = _kernels(state.grid, state.span / (state.grid - 2))
+        _fit_grid(state, max(1.15 * span, 1.0))
     places = (state.points - low) / (state.span / (state.grid - 2))
     corner = places.floor().clamp_(0, state.grid - 2)
     inside, base = places - corner, (corner[:, 0] * state.grid + corner[:, 1]).long()

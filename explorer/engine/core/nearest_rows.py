@@ -56,27 +56,49 @@ def centred_directions(matrix: Float[Tensor, "vocab d_model"], counted: Bool[Ten
     return prepare
 
 
+def candidates_of(k: int, count: int) -> int:
+    """How many candidates are held for each of `count` rows."""
+    return min(k + _SPARE, max(1, count - 1))
+
+
 def pairs_of_blocks(count: int) -> int:
     """How many products `find_nearest` makes for so many rows: what it yields counts up to it."""
     blocks = -(-count // _BLOCK)
     return blocks * (blocks + 1) // 2
 
 
+@dataclass
+class Compared:
+    """How far a search is, between two products. One that was kept goes on as it would have."""
+
+    done: int = 0
+    """Products of two blocks; 0: it begins."""
+    best: Candidates | None = None
+
+
 @torch.no_grad()
 def find_nearest(
-    matrix: Float[Tensor, "vocab d_model"], counted: Bool[Tensor, " vocab"], k: int, prepare: Prepare
+    matrix: Float[Tensor, "vocab d_model"],
+    counted: Bool[Tensor, " vocab"],
+    k: int,
+    prepare: Prepare,
+    midway: Compared | None = None,
 ) -> Generator[int, None, NearestRows]:
     """The `k` nearest of the other counted rows, for each counted row; yields after each product of two blocks, each of
-    which serves the rows of both."""
+    which serves the rows of both. From where `midway` is, which is brought up to date with each product."""
     ids = counted.nonzero()[:, 0]
     count = len(ids)
-    kept = min(k + _SPARE, max(1, count - 1))
-    best = Candidates.none(count, kept, matrix.device)
+    midway, kept = midway or Compared(), candidates_of(k, count)
+    best = midway.best = midway.best or Candidates.none(count, kept, matrix.device)
     places = [slice(start, min(start + _BLOCK, count)) for start in range(0, count, _BLOCK)]
     done = 0
     for at, one in enumerate(places):
+        known = min(max(0, midway.done - done), len(places) - at)
+        done += known
+        if at + known == len(places):
+            continue
         rows = prepare(matrix[ids[one].to(matrix.device)])
-        for other in places[at:]:
+        for other in places[at + known :]:
             others = rows if other is one else prepare(matrix[ids[other].to(matrix.device)])
             closeness = rows @ others.T - _half_squares(rows)[:, None] - _half_squares(others)[None]
             if other is one:
@@ -85,6 +107,7 @@ def find_nearest(
                 best.offer(other, closeness.T, one.start)
             best.offer(one, closeness, other.start)
             done += 1
+            midway.done = done
             yield done
     return (yield from _rank(matrix, ids, best, min(k, kept), k, prepare, done))
 

@@ -11,7 +11,7 @@ import msgspec
 
 from explorer.base.records.neighbours import Space
 from explorer.base.records.record import Progress
-from explorer.engine.kept import fingerprint, recall, remember
+from explorer.engine.kept import KEPT_FILES, fingerprint, forget, recall, remember
 from explorer.engine.models.abilities import HasWeights
 from explorer.engine.models.local import Held
 
@@ -42,21 +42,48 @@ class MapKeeper:
         compute: Callable[[], Telling[Kind]],
     ) -> Telling[Kind]:
         """What `compute` gives for this matrix and these `facts`: from memory, else from the disk, else computed."""
-        key = (model.info.name, model.info.weights_digest, space, kind.__name__, tuple(facts))
-        found = cast("Kind | None", self._kept.get(key))
-        on_disk = _disk_key(model, space, facts)
-        if found is None and on_disk:
-            found = recall(_folder(kind), on_disk, kind)
+        found = self.find(model, space, kind, facts)
         if found is None:
             found = yield from compute()
-            if on_disk:
-                remember(_folder(kind), on_disk, found)
+            self.put(model, space, facts, found)
+        return found
+
+    def find(self, model: HasWeights, space: Space, kind: type[Kind], facts: Sequence[object]) -> Kind | None:
+        """What is kept of this kind: in memory, else on the disk."""
+        key = _key_of(model, space, kind, facts)
+        found = cast("Kind | None", self._kept.get(key))
+        if found is None and (on_disk := _disk_key(model, space, facts)):
+            found = recall(_folder(kind), on_disk, kind)
+        if found is not None:
+            self._hold(key, found)
+        return found
+
+    def put(
+        self,
+        model: HasWeights,
+        space: Space,
+        facts: Sequence[object],
+        thing: msgspec.Struct,
+        most: int = KEPT_FILES,
+    ) -> None:
+        """Keep `thing`; on the disk, `most` of its kind."""
+        if on_disk := _disk_key(model, space, facts):
+            remember(_folder(type(thing)), on_disk, thing, most)
+        self._hold(_key_of(model, space, type(thing), facts), thing)
+
+    def drop(self, model: HasWeights, space: Space, kind: type[msgspec.Struct], facts: Sequence[object]) -> None:
+        """Keep it no longer."""
         with self._lock:
-            self._kept[key] = found
+            self._kept.pop(_key_of(model, space, kind, facts), None)
+        if on_disk := _disk_key(model, space, facts):
+            forget(_folder(kind), on_disk)
+
+    def _hold(self, key: _Key, thing: msgspec.Struct) -> None:
+        with self._lock:
+            self._kept[key] = thing
             self._kept.move_to_end(key)
             while len(self._kept) > KEPT:
                 self._kept.popitem(last=False)
-        return found
 
     def forget(self, name: str) -> None:
         """Give up what was computed of a model that was unloaded."""
@@ -65,14 +92,19 @@ class MapKeeper:
                 del self._kept[key]
 
 
-def tell(work: Generator[int, None, T], total: int, what: str) -> Telling[T]:
-    """The result of `work`, with what it yields as progress."""
+def tell(work: Generator[int, None, T], total: int, what: str, begun: int = 0) -> Telling[T]:
+    """The result of `work`, with what it yields as progress; `begun`: how much was done before it was stopped."""
+    what += f", resumed at {begun:,}" if begun else ""
     while True:
         try:
             done = next(work)
         except StopIteration as finished:
             return cast(T, finished.value)
-        yield Progress(done=done, total=total, what=what)
+        yield Progress(done=done, total=total, what=what, reused=begun)
+
+
+def _key_of(model: HasWeights, space: Space, kind: type[msgspec.Struct], facts: Sequence[object]) -> _Key:
+    return model.info.name, model.info.weights_digest, space, kind.__name__, tuple(facts)
 
 
 def _folder(kind: type[msgspec.Struct]) -> str:

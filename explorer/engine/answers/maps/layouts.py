@@ -11,10 +11,11 @@ from explorer.base.records.maps import MapAxis, MapQuality, X, Y
 from explorer.base.records.record import Array
 from explorer.engine.answers.maps.axes import Column, Source, components_of
 from explorer.engine.answers.maps.kept import Telling, tell
+from explorer.engine.answers.maps.unfinished import find_nearest_on, settle_on
 from explorer.engine.core.landmarks import choose_landmarks, place_others
-from explorer.engine.core.layout import FORMING, SETTLING, lay_out, settle, steps_of
+from explorer.engine.core.layout import FORMING, lay_out, steps_of
 from explorer.engine.core.map_quality import measure_quality
-from explorer.engine.core.nearest_rows import NearestRows, Prepare, centred_directions, find_nearest, pairs_of_blocks
+from explorer.engine.core.nearest_rows import Prepare, centred_directions, find_nearest, pairs_of_blocks
 
 NEIGHBOURS = 15
 """Of each row in the graph of all rows."""
@@ -67,7 +68,7 @@ def _lay_out_all(source: Source, seed: int) -> Telling[Float[np.ndarray, "vocab 
     places = torch.full((len(source.matrix),), -1, dtype=torch.int64)
     places[ids] = torch.arange(len(ids))
     nearest = torch.where(graph[ids] < 0, -1, places[graph[ids].long()])
-    points = yield from tell(settle(nearest, start[ids]), steps_of(SETTLING), "steps of the layout")
+    points = yield from settle_on(source, (seed, NEIGHBOURS, LANDMARK_NEIGHBOURS), nearest, start[ids])
     placed = torch.full((len(source.matrix), 2), torch.nan)
     placed[ids] = points
     found: Float[np.ndarray, "vocab 2"] = placed.numpy()
@@ -78,9 +79,7 @@ def graph_of(source: Source) -> Telling[KeptGraph]:
     """The nearest rows of each row."""
 
     def compute() -> Telling[KeptGraph]:
-        total = pairs_of_blocks(int(source.counted.sum()))
-        work = find_nearest(source.matrix, source.counted, NEIGHBOURS, _prepare(source))
-        found: NearestRows = yield from tell(work, total, "blocks of rows compared, for the neighbours of each")
+        found = yield from find_nearest_on(source, (NEIGHBOURS,), NEIGHBOURS, _prepare(source))
         return KeptGraph(Array.of(found.rows.numpy()))
 
     return (yield from source.keeper.keep(source.model, source.space, KeptGraph, (NEIGHBOURS,), compute))

@@ -98,7 +98,7 @@ class MapPane(Pane):
             case _, Failure() as failure:
                 self._body.say(failure_text(failure), problem=True)
             case _, Cancelled():
-                self._body.say("cancelled; M asks again")
+                self._body.say("cancelled; M asks again, and goes on with a layout where it stopped")
 
     def overhear(self, step: Step) -> None:
         self._plots.hear(step)
