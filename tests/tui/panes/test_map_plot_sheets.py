@@ -165,7 +165,7 @@ def test_a_whole_vocabulary_is_said_to_be_one() -> None:
     verdicts = np.where(VALUES < 0.3, 0, 2).astype(np.uint8)
     known = {"magikarp": TokenVerdicts("r", "greatest P(token)", verdicts, np.full(len(VALUES), 0.5, np.float32))}
     parted = begin(Numbers(NAME, "unused-cos", VALUES, COLUMNS), 100).knowing(known)
-    assert Plotted(parted).lines()[2].startswith("In the vocabulary: all ordinary tokens are measured")
+    assert Plotted(parted).lines()[2].startswith("In the vocabulary: every ordinary token is measured")
 
 
 @pytest.mark.parametrize("plot", PLOTS)

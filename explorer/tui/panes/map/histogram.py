@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 
 from explorer.base.numbers import format_percent
+from explorer.specs.blocks import count
 from explorer.tables.histograms import Sides
 from explorer.tables.thresholds import Side
 
@@ -62,4 +63,4 @@ def sides_words(name: str, line: float, sides: Sides, side: Side = "low") -> str
     total = sides.suspected + sides.others
     share = f" ({format_percent(sides.suspected / total)})" if total else ""
     sign, beyond = ("≤", "above") if side == "low" else ("≥", "below")
-    return f"{name} {sign} {line:.4g}: {sides.suspected:,} tokens{share} · {beyond}: {sides.others:,}"
+    return f"{name} {sign} {line:.4g}: {count(sides.suspected, 'token')}{share} · {beyond}: {sides.others:,}"

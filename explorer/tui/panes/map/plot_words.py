@@ -45,7 +45,7 @@ def scope_words(parted: Parted) -> str:
         return ""
     total = len(measured.scores.token_ids)
     if not measured.untested:
-        return f"In the vocabulary: all ordinary tokens are measured, {total:,} tokens with special ones."
+        return f"In the vocabulary: every ordinary token is measured, {count(total, 'token')} in all."
     return f"Among the {total:,} measured. {measured.untested:,} ordinary tokens are not: recall there is unknown."
 
 
