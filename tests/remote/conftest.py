@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import os
 import signal
@@ -20,6 +21,7 @@ from explorer.engine.handlers import Engine
 from explorer.engine.models.local import LocalModel
 from explorer.engine.models.remote import client
 from explorer.engine.models.roster import Roster
+from explorer.engine.models.vocabulary import Vocabulary
 from explorer.zoo import zoo_dir
 from tests.remote.fake_vllm import FakeVllm
 from tests.remote.write_gguf import write_gguf
@@ -85,6 +87,15 @@ def llama(starling_gguf: Path) -> Iterator[LlamaProcess]:
     process = LlamaProcess(starling_gguf).start()
     yield process
     process.kill()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def read_tokenizers_once() -> Iterator[None]:
+    """Every test reads one of few folders."""
+    read = functools.cache(Vocabulary.from_directory)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Vocabulary, "from_directory", read)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -39,8 +39,8 @@ class FakeVllm:
         self.served = "rand"
         self.faults: deque[str] = deque()
         """What goes wrong with the next completions, one after the other."""
-        self.fails_after = 0
-        """Completions after which each is refused, unless it is 0."""
+        self.refuses = -1
+        """A prompt that holds this id is refused, with what was sent."""
         self.asked: list[Body] = []
         """Every completion that was asked for."""
         self.refused: frozenset[int] = frozenset()
@@ -167,6 +167,7 @@ def _chosen(row: npt.NDArray[np.float64], body: Body) -> int:
 class _Handler(BaseHTTPRequestHandler):
     fake: FakeVllm
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # else an answer of two parts waits 40 ms for its second
 
     def log_message(self, format: str, *args: Any) -> None:
         pass
@@ -192,7 +193,7 @@ class _Handler(BaseHTTPRequestHandler):
         if fake.key and said != f"Bearer {fake.key}":
             self._send(401, {"error": {"message": f"Incorrect API key provided: {said}"}})
             return
-        fault = fake.faults.popleft() if fake.faults else "status 400" * (0 < fake.fails_after <= len(fake.asked))
+        fault = fake.faults.popleft() if fake.faults else "status 400" * _holds(body, fake.refuses)
         fake.asked.append(body)
         fake.in_flight += 1
         fake.most_in_flight = max(fake.most_in_flight, fake.in_flight)
@@ -246,6 +247,12 @@ class _Handler(BaseHTTPRequestHandler):
         with contextlib.suppress(OSError):  # who asked may have gone
             self.end_headers()
             self.wfile.write(content)
+
+
+def _holds(body: Body, token_id: int) -> bool:
+    """Whether a prompt of the request holds the id."""
+    prompts = body.get("input_ids") or body.get("prompt") or []
+    return any(each == token_id or (isinstance(each, list) and token_id in each) for each in prompts)
 
 
 def _spoiled(kind: str, answer: Body) -> Body | bytes:

@@ -17,7 +17,9 @@ import pytest
 from explorer.base.errors import ExplorerError
 from explorer.base.records.logprobs import LogprobTable, ReadLogprobs
 from explorer.base.records.models import LoadModel
+from explorer.base.records.neighbours import FindNeighbours
 from explorer.base.records.repeat_back import RepeatBack
+from explorer.base.records.speakability import ProveSpeakability
 from explorer.base.records.verification import VERDICTS, ReadVerdicts, VerificationResult, Verify
 from explorer.base.templates import find_template
 from explorer.engine.answers.verification import answer as verification
@@ -159,7 +161,7 @@ def test_a_tokenizer_that_is_not_the_servers_is_refused(engine: Engine, llama: L
     assert len(engine.models.infos()) == 2
 
 
-def test_matrices_beside_the_server_give_indicators(engine: Engine, llama: LlamaProcess) -> None:
+def test_matrices_beside_the_server_give_indicators_neighbours_and_proofs(engine: Engine, llama: LlamaProcess) -> None:
     loaded = ask(engine, LoadModel(source=f"llama:{llama.url}", tokenizer="weights:zoo:starling")).info
     assert set(loaded.abilities) == {"vocabulary", "weights", "next_tokens", "generation"}
     far, near = (run_through(engine.vocabularies.read(engine.models.get(name), None))[1].sent
@@ -168,6 +170,12 @@ def test_matrices_beside_the_server_give_indicators(engine: Engine, llama: Llama
     assert far.default_indicator == near.default_indicator
     for name, column in near.indicators.items():
         np.testing.assert_array_equal(column.numpy(), far.indicators[name].numpy())
+    names = (loaded.name, "starling")
+    one, other = (ask(engine, FindNeighbours(model=name, token_id=907)).neighbours for name in names)
+    assert one == other
+    proof = ProveSpeakability(model="", token_ids=(907, 1500), folded=False)  # no norm comes with matrices alone
+    told, true = (ask(engine, msgspec.structs.replace(proof, model=name)) for name in names)
+    assert (told.digest, told.rows, told.speakable) == (true.digest, true.rows, true.speakable)
     engine.models.unload(loaded.name)
 
 

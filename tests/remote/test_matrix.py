@@ -37,7 +37,7 @@ ASKED: dict[str, Any] = {
     "verify": VERIFY,
     "verify few-shot": msgspec.structs.replace(VERIFY, definitions=("magikarp",)),
     "lineage": FindLineage(children=(MODEL,), bases=("mynah-instruct",), templates=(find_template("word-is"),),
-                           token_ids=(FRAGMENT, *range(900, 904))),
+                           token_ids=(FRAGMENT, 900)),
 }  # fmt: skip
 REJECTED, NOT_ASKED = "rejected " * 3, "not asked " * 4
 TEXT = "it takes text, and would read the text of this prompt as other tokens"

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
-import time
 from collections.abc import Iterator
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any
 
 import msgspec
@@ -20,7 +18,6 @@ from explorer.base.records.logprobs import ReadLogprobs
 from explorer.base.records.models import LoadModel, ModelInfo
 from explorer.base.records.record import Progress
 from explorer.base.records.repeat_back import RepeatBack, RepeatBackResult
-from explorer.base.records.unions import Cancelled
 from explorer.base.records.verification import VERDICTS, ReadVerdicts
 from explorer.base.servers import Server, find_server
 from explorer.base.templates import find_template
@@ -32,7 +29,6 @@ from explorer.engine.models.local import LocalModel
 from explorer.engine.models.prediction import Choice, Wanted
 from explorer.engine.models.remote.llama_server import is_unfinished
 from explorer.engine.models.spending import Spent, counting
-from explorer.engine.queue import Report, WorkQueue
 from explorer.zoo import zoo_dir
 from tests.remote.conftest import STARLING, LlamaProcess
 from tests.remote.engines import MINER, ask, kept_evidence
@@ -310,38 +306,6 @@ def test_lineage_by_text_keys_gives_the_same_verdicts(engine: Engine, server: Fa
     load(engine, server)
     with pytest.raises(ModelError, match="not available from this server: it takes text"):
         ask(engine, wanted)
-
-
-def test_a_key_that_is_sent_back_is_not_shown(
-    engine: Engine, server: FakeOpenAi, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    server.key = SECRET
-    monkeypatch.setenv("LAB_KEY", SECRET)
-    known = Server(url=server.url, kind="openai", key_env="LAB_KEY", model="rand")
-    info = ask(engine, LoadModel(source=str(known), tokenizer=STARLING, server=known)).info
-    vocabulary = engine.models.get("starling").vocabulary
-    far = running(engine.models.get(info.name)).start([vocabulary.encode("The cat")])
-    server.faults.append("status 400")
-    with pytest.raises(ModelError) as refused:
-        far.read(Wanted(top=3))
-    assert "(LAB_KEY)" in refused.value.line
-    assert not any(SECRET[at : at + 6] in refused.value.line + repr(info) for at in range(len(SECRET) - 5))
-
-
-def test_a_hanging_server_is_left_when_cancelled(engine: Engine, server: FakeOpenAi) -> None:
-    load(engine, server)
-    server.faults.extend(["hang"] * 40)
-    answers: SimpleQueue[Any] = SimpleQueue()
-    queue = WorkQueue(engine.begin, Report(part=lambda *told: None, answer=lambda *told: answers.put(told)))
-    queue.add(
-        engine.job(1, msgspec.structs.replace(REPEAT, token_id=next(i for i in range(400, 900) if sendable(engine, i))))
-    )
-    while len(server.faults) == 40:
-        time.sleep(0.01)
-    began = time.monotonic()
-    queue.cancel(1)
-    assert isinstance(answers.get(timeout=5)[1], Cancelled)
-    assert time.monotonic() - began <= 0.5
 
 
 @pytest.fixture
