@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from argparse import ArgumentParser
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -14,9 +14,10 @@ from explorer.base.records.neighbours import FindNeighbours, Neighbour, Neighbou
 from explorer.base.records.plain import to_plain
 from explorer.base.records.tokens import INDICATORS, TokenRow, bare_row
 from explorer.settings import Settings
-from explorer.specs.blocks import Block, Plot, Point, Table, count, number, prose, token_text
+from explorer.specs.blocks import Block, Plot, Point, Table, Words, count, number, prose, token_text
 from explorer.specs.command_line import Asked, Row, Verb, add_token, positive
 from explorer.specs.comparing.agreement import Agreement, Comparison
+from explorer.specs.neighbours_there import both_table, facts_there, kept_words, rows_there
 from explorer.specs.spec import Spec, Tab
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ USUAL_COLOUR = "input_centroid_distance"
 def describe(request: FindNeighbours) -> str:
     """'20 cosine neighbours of token 742 in mynah's input embeddings'."""
     by_meaning = ", also by meaning" if request.encoder else ""
+    by_meaning += f", beside those in {prose(request.other)}" if request.other else ""
     return (
         f"{request.k} {request.metric} neighbours of token {request.token_id}"
         f" in {prose(request.model)}'s {request.space} embeddings{by_meaning}"
@@ -46,7 +48,8 @@ def summarise(outcome: Neighbourhood) -> str:
         return f"{subject} has no neighbours"
     nearest = outcome.neighbours[0]
     found = count(len(outcome.neighbours), "neighbour")
-    return f"{found} of {subject}, nearest {token_text(nearest.token)} {nearest.distance:.4g}"
+    kept = f"; {kept_words(outcome)}" if outcome.there is not None else ""
+    return f"{found} of {subject}, nearest {token_text(nearest.token)} {nearest.distance:.4g}{kept}"
 
 
 def blocks(request: FindNeighbours, outcome: Neighbourhood) -> Iterable[Block]:
@@ -62,6 +65,9 @@ def blocks(request: FindNeighbours, outcome: Neighbourhood) -> Iterable[Block]:
     )  # fmt: skip
     title = f"{prose(outcome.model)}: nearest to {token_text(outcome.subject.token)} in {MATRICES[outcome.space]}"
     yield Table(heads, rows, right=frozenset(heads) - {"token", "category"}, title=title)
+    if outcome.there is not None:
+        yield Words(f"{kept_words(outcome)}.")
+        yield both_table(outcome, outcome.there)
 
 
 def plot(request: FindNeighbours, outcome: Neighbourhood) -> Plot:
@@ -165,12 +171,17 @@ def _arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--space", choices=("input", "output"), default="input", help="rows of W_E (default), or columns of W_U"
     )
+    parser.add_argument(
+        "--beside", action="store_true",
+        help="of two sources: the first's neighbours beside those of the second's token with the same bytes",
+    )  # fmt: skip
     parser.add_argument("--encoder", metavar="DIR", help="a sentence-transformers model: also compare by meaning")
 
 
 def _requests(asked: Asked) -> Iterable[FindNeighbours]:
     given = asked.arguments
-    for model, token_id in zip(asked.models, asked.token_ids, strict=True):
+    second = asked.models[1].name if given.beside else ""
+    for model, token_id in tuple(zip(asked.models, asked.token_ids, strict=True))[: 1 if second else None]:
         assert token_id is not None
         yield FindNeighbours(
             model=model.name,
@@ -179,14 +190,23 @@ def _requests(asked: Asked) -> Iterable[FindNeighbours]:
             metric=given.metric,
             space=given.space,
             encoder=given.encoder or asked.settings.encoder,
+            other=second,
         )
 
 
+def _before(given: Namespace, wrong: Callable[[str], Any]) -> None:
+    if given.beside and len(given.sources) != 2:
+        wrong("--beside needs two sources")
+
+
 def _json_rows(outcome: Neighbourhood) -> Iterable[Row]:
+    """A row a neighbour; with another model, whether it is one there, and then that model's rows."""
     for neighbour in outcome.neighbours:
         plain = to_plain(neighbour)
         token = plain.pop("token")
-        yield {"model": outcome.model, **token, **{key: value for key, value in plain.items() if value is not None}}
+        known = {key: value for key, value in plain.items() if value is not None}
+        yield {"model": outcome.model, **token, **known, **facts_there(outcome, neighbour.token.token_id)}
+    yield from rows_there(outcome)
 
 
 def _with_settings(request: FindNeighbours, settings: Settings) -> FindNeighbours:
@@ -218,14 +238,20 @@ SPECS = (
         token="token_id",
         subject=subject_of,
         sources=("encoder",),
+        models=("model", "other"),
+        background=lambda request: bool(request.other),
         compare=compare,
         verb=Verb(
             name="neighbours",
             help="find the nearest neighbours of a token",
             arguments=_arguments,
+            before=_before,
             requests=_requests,
             token="each",
-            examples=(("zoo:mynah --token ' magic' --k 10", "the ten nearest tokens by cosine"),),
+            examples=(
+                ("zoo:mynah --token ' magic' --k 10", "the ten nearest tokens by cosine"),
+                ("zoo:mynah zoo:lyrebird --token ' magic' --beside", "in two models, side by side"),
+            ),
         ),
         json_rows=_json_rows,
         tab=NEIGHBOURS,

@@ -13,7 +13,7 @@ from explorer.base.records.map_colours import MapClass, MapClasses
 from explorer.base.records.map_vectors import PlacedVector
 from explorer.base.records.maps import MapAxis, MapCells, MapPoint, MapQuality, MapView, ViewMap
 from explorer.base.records.models import CatalogueEntry, ListModels, LoadModel, ModelCatalogue, ModelInfo, ModelLoaded
-from explorer.base.records.neighbours import FindNeighbours, Neighbour, Neighbourhood
+from explorer.base.records.neighbours import FindNeighbours, Neighbour, Neighbourhood, NeighboursThere, NeighbourThere
 from explorer.base.records.notes import MarkToken, Noted, WriteNote
 from explorer.base.records.plain import dump_json
 from explorer.base.records.record import Failure
@@ -115,6 +115,12 @@ def neighbourhood(text: str = PLAIN, distances: tuple[float, ...] = (0.1, 0.2, 0
             for place, distance in enumerate(distances)
         ),
         variance=(0.6, 0.2), indicator_ranges={"input_norm": (0.0, 0.2, 0.5)},
+        there=NeighboursThere(
+            model="mynah", token=ref(text=text), neighbours=tuple(
+                NeighbourThere(token=ref(20 + place, text), category="ok", distance=distance)
+                for place, distance in enumerate(distances)
+            ), absent=(10,), moved=0.5, moved_more_than=0.25,
+        ),
     )  # fmt: skip
 
 
@@ -189,7 +195,7 @@ def exchanges(text: str = PLAIN) -> list[Exchange]:
         (asked, result),
         (asked, Cancelled(partial=result)),
         (ReadLogprobs(models=("mynah",), prompt=text), logprob_table(-1.41, -15.0, float("-inf"), text=text)),
-        (FindNeighbours(model="mynah", token_id=5), neighbourhood(text)),
+        (FindNeighbours(model="mynah", token_id=5, other="mynah"), neighbourhood(text)),
         comparison_exchange(text),
         map_exchange(text),
         lineage_exchange(text),

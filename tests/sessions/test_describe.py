@@ -120,7 +120,7 @@ REQUESTS: list[AnyRequest] = [
     InspectToken(model=HOSTILE, token_bytes="zz"),
     RepeatBack(model=HOSTILE, token_id=742, template=TEMPLATES[0], samples=8, temperature=0.7, controls=2),
     ReadLogprobs(models=(HOSTILE, "b"), prompt=HOSTILE, token_id=742),
-    FindNeighbours(model=HOSTILE, token_id=742),
+    FindNeighbours(model=HOSTILE, token_id=742, other=HOSTILE),
     CompareTokens(model=HOSTILE, token_ids=(1, 2)),
     ReadMap(model=HOSTILE, plane=HOSTILE),
     PlacePoints(model=HOSTILE, plane=HOSTILE, token_id=742, twin_in=HOSTILE, vectors=HOSTILE),

@@ -24,6 +24,8 @@ class FindNeighbours(Request, kw_only=True):
     """A sentence-transformers directory or id: also compare the tokens' texts by meaning."""
     colour: str = ""
     """The indicator that colours list and plot; empty: the usual one. Nothing is computed by it."""
+    other: str = ""
+    """Another loaded model, to find the neighbours of its token with the same bytes too."""
 
 
 class Neighbour(Record, kw_only=True):
@@ -40,6 +42,34 @@ class Neighbour(Record, kw_only=True):
     """Cosine of the sentence embeddings of the two texts, where an encoder was given."""
 
 
+class NeighbourThere(Record, kw_only=True):
+    """A neighbour in another model."""
+
+    ordered_by: ClassVar[str] = "distance"
+
+    token: TokenRef
+    category: Category
+    distance: float
+
+
+class NeighboursThere(Record, kw_only=True):
+    """The same token's neighbours in another model, among all of its vocabulary."""
+
+    model: str
+    token: TokenRef | None = None
+    """Its token with the subject's bytes; None: it has none that counts."""
+    neighbours: tuple[NeighbourThere, ...] = ()
+    absent: tuple[int, ...] = ()
+    """Neighbours in the first model whose bytes are no token of this one."""
+    absent_here: tuple[int, ...] = ()
+    """Neighbours in this model whose bytes are no token of the first one."""
+    moved: float | None = None
+    """How far the rows of both models' tokens are apart once the shared ones are laid over each other (Procrustes), as
+    `explorer.base.records.maps.PAIR_AXES` says; None: too few tokens are shared."""
+    moved_more_than: float | None = None
+    """Share of the shared tokens that moved less."""
+
+
 class Neighbourhood(Outcome, kw_only=True):
     model: str
     metric: Metric
@@ -52,3 +82,13 @@ class Neighbourhood(Outcome, kw_only=True):
     """Share of the neighbourhood's variance on each axis of the plane (PCA)."""
     indicator_ranges: dict[str, tuple[float, float, float]]
     """5th percentile, median and 95th percentile of each indicator over the vocabulary, for a colour scale."""
+    there: NeighboursThere | None = None
+
+    @property
+    def ranks_there(self) -> dict[int, int]:
+        """Of the neighbours that are neighbours in the other model too: their place there, from 1, by their id here."""
+        if self.there is None:
+            return {}
+        places = {entry.token.token_bytes: place for place, entry in enumerate(self.there.neighbours, start=1)}
+        ours = (entry.token for entry in self.neighbours)
+        return {token.token_id: places[token.token_bytes] for token in ours if token.token_bytes in places}

@@ -8,22 +8,38 @@ import numpy as np
 import torch
 
 from explorer.base.errors import ExplorerError
-from explorer.base.records.neighbours import FindNeighbours, Neighbour, Neighbourhood
+from explorer.base.records.neighbours import FindNeighbours, Neighbour, Neighbourhood, Space
 from explorer.base.records.tokens import CATEGORIES
 from explorer.engine.answers.holdings import Holdings
+from explorer.engine.answers.maps.axes import Source
+from explorer.engine.answers.maps.kept import Telling
 from explorer.engine.answers.meaning import read_encoder
+from explorer.engine.answers.neighbours_there import add_neighbours_there
 from explorer.engine.answers.vocabulary import Read
 from explorer.engine.control import Control
 from explorer.engine.core.neighbours import nearest
 from explorer.engine.core.projection import pca_plane
 from explorer.engine.models.abilities import HasWeights, weights_of
-from explorer.engine.queue import Work
+from explorer.engine.queue import Work, until_cancelled
 
 
 def answer(engine: Holdings, request: FindNeighbours, control: Control) -> Work:
     """The nearest tokens of one token. Raises `ExplorerError` as `find_neighbours` does."""
-    model = weights_of(engine.models.get(request.model))
-    return find_neighbours(model, (yield from engine.vocabularies.read(model, None)), request)
+    return (yield from until_cancelled(_find_both(engine, request), control))
+
+
+def _find_both(engine: Holdings, request: FindNeighbours) -> Telling[Neighbourhood]:
+    source = yield from _source(engine, request.model, request.space)
+    found = find_neighbours(source.model, source.read, request)
+    if not request.other:
+        return found
+    other = yield from _source(engine, request.other, request.space)
+    return (yield from add_neighbours_there(source, other, found, request))
+
+
+def _source(engine: Holdings, name: str, space: Space) -> Telling[Source]:
+    model = weights_of(engine.models.get(name))
+    return Source(model, (yield from engine.vocabularies.read(model, None)), space, engine.maps)
 
 
 def find_neighbours(model: HasWeights, read: Read, request: FindNeighbours) -> Neighbourhood:

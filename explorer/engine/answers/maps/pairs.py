@@ -45,7 +45,7 @@ def place_pair(source: Source, other: Source, name: str) -> Telling[tuple[MapAxi
     names = source.model.info.name, other.model.info.name
     if name in PAIR_AXES:
         x_axis, x = yield from axis_of(source, source.read.sent.default_indicator)
-        found = yield from _pair_axis(source, other, shared, name)
+        found = yield from find_pair_axis(source, other, shared, name)
         about = f" ({found.about})" if found.about else ""
         y_axis = MapAxis(name=name, title=f"{name.replace('_', ' ')}, {names[1]}{about}")
         y: Column = found.values.numpy()
@@ -68,7 +68,8 @@ def share_tokens(source: Source, other: Source) -> Shared:
     return Shared(ours, twins[ours].astype(np.int64))
 
 
-def _pair_axis(source: Source, other: Source, shared: Shared, name: str) -> Telling[KeptPairAxis]:
+def find_pair_axis(source: Source, other: Source, shared: Shared, name: str) -> Telling[KeptPairAxis]:
+    """One of `PAIR_AXES`. Raises `UsageError` where too few tokens are shared."""
     if len(shared.ours) < 2 * NEIGHBOURS:
         names = f"{source.model.info.name} and {other.model.info.name}"
         hint = "Choose models whose tokenizers are alike."

@@ -13,6 +13,7 @@ from explorer.base.records.neighbours import FindNeighbours, Neighbourhood
 from explorer.specs import neighbours
 from explorer.specs.blocks import Plot
 from explorer.tui.panes.neighbours import view
+from explorer.tui.panes.neighbours.both import rows_of
 from explorer.tui.shell.guarded import Guarded
 from explorer.tui.shell.messages import NeighbourOpened
 from explorer.tui.shell.replayed import hint_at
@@ -88,7 +89,7 @@ class NeighbourBody(Guarded, Container):
         rows = self.query_one(RowList)
         if self._record is not None and self._request is not None:
             # Two cells for the cursor's mark and one for the scrollbar.
-            header, lines = view.list_rows(self._record, self._request.colour, rows.size.width - 3)
+            header, lines = rows_of(self._record, self._request.colour, rows.size.width - 3)
             rows.show_rows(lines, header=Content.assemble("  ", header), cursor=cursor)
 
     def _show_legend(self) -> None:
@@ -98,7 +99,8 @@ class NeighbourBody(Guarded, Container):
 
     def _show_plot(self) -> None:
         if self._record is not None and self._request is not None:
-            highlighted = self.query_one(RowList).cursor if self._record.neighbours else None
+            cursor = self.query_one(RowList).cursor
+            highlighted = cursor if cursor < len(self._record.neighbours) else None
             self.query_one(PlotView).show(view.scatter(self._request, self._record, highlighted))
 
     def on_resize(self, event: events.Resize) -> None:
@@ -120,6 +122,6 @@ class NeighbourBody(Guarded, Container):
     def open_neighbour(self, event: RowList.Chosen) -> None:
         """Take the token table to the neighbour."""
         event.stop()
-        if self._record is not None:
+        if self._record is not None and event.index < len(self._record.neighbours):
             neighbour = self._record.neighbours[event.index]
             self.post_message(NeighbourOpened(self._record.model, neighbour.token.token_id))

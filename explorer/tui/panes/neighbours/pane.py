@@ -12,7 +12,6 @@ from textual.widgets import Select
 
 from explorer.base.records.neighbours import FindNeighbours, Neighbourhood
 from explorer.base.records.record import Failure
-from explorer.base.records.tokens import INDICATORS
 from explorer.base.records.unions import AnyRequest, Cancelled, Step
 from explorer.specs import neighbours
 from explorer.tui.panes.base import Pane, Showing, failure_text
@@ -144,8 +143,8 @@ class NeighboursPane(Pane):
                 self.show(known)
         if self.is_mounted and new.loading != old.loading:
             self._body.say_when_empty(new.loading or hint_at(self, HINT))
-        if self._record is None and new.token is not None and self.is_mounted:
-            self._form.offer_colours([name for name in INDICATORS if name in new.token.indicators])
+        if self.is_mounted:
+            self._form.offer(old, new, is_empty=self._record is None)
 
     def _show_record(self, cursor: int | None = None) -> None:
         if self._record is not None and self._request is not None:

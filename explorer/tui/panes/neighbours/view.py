@@ -13,6 +13,7 @@ from explorer.base.records.tokens import LABELS
 from explorer.base.text import visible
 from explorer.specs import neighbours
 from explorer.specs.blocks import ramp_step, token_text
+from explorer.specs.neighbours_there import kept_words
 from explorer.tui.shell.themes import RAMP
 from explorer.tui.widgets.cutting import cut, padded
 from explorer.tui.widgets.labels import place_labels
@@ -101,6 +102,7 @@ def heading(record: Neighbourhood) -> Content:
         (token_text(record.subject.token), "bold"),
         (f"  {record.subject.token.token_id}", ""),
         (f" · {record.metric} · {record.space} · {visible(record.model)}", "$foreground-muted"),
+        (f" · {kept_words(record)}" if record.there is not None else "", "$foreground-muted"),
     )
 
 
