@@ -58,8 +58,9 @@ def test_what_was_measured_is_found_and_the_definition_with_probabilities_comes_
     assert parted.measured.definition == "magikarp"
     assert len(parted.measured.scores.token_ids) == samples.MEASURED - 3, "three are inconclusive"
     assert len(parted.measured.token_ids) == samples.MEASURED, "they have a probability"
-    known = np.isfinite(VALUES)
-    assert len(parted.measured.rest.values) == int(known.sum()) - samples.MEASURED
+    rest = np.setdiff1d(np.flatnonzero(np.isfinite(VALUES)), parted.measured.token_ids)
+    edges = np.linspace(0.2, 0.9, 31).astype(np.float32)
+    assert parted.measured.without_probability(0.2, 0.9, 30).tolist() == np.histogram(VALUES[rest], edges)[0].tolist()
     assert parted.next_definition().measured is not None
     assert parted.next_definition().next_definition().measured.definition == "magikarp"  # type: ignore[union-attr]
 

@@ -124,6 +124,6 @@ def _draw_subject(sheet: Sheet, area: Box, parted: Parted, measured: Measured, l
 def _rug(sheet: Sheet, box: Box, parted: Parted, measured: Measured) -> None:
     """One row of log counts of the tokens that have no probability."""
     columns = box.columns - GUTTER
-    counts = measured.rest.counts(*parted.ends, columns).tolist()
+    counts = measured.without_probability(*parted.ends, columns).tolist()
     sheet.write(box, "no P".rjust(GUTTER - 1), "muted", row=box.rows - 2)
     sheet.write(box, bar_lines(counts, 1)[0], "muted", column=GUTTER, row=box.rows - 2)

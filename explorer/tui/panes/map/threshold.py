@@ -54,13 +54,16 @@ class Measured:
         self.x: Column = numbers.values[self.token_ids]
         self.probabilities: Column = tested.values[self.token_ids]
         self.verdicts: npt.NDArray[np.uint8] = tested.verdicts[self.token_ids]
-        self.rest = SortedColumn(numbers.values[known & ~has_number])
-        """Those without one."""
+        self._all, self._sorted = numbers.sorted, SortedColumn(self.x)
         candidates = numbers.columns.is_candidate & known
         self.untested = int((candidates & ~tested.is_decided).sum())
         """Ordinary tokens on which there is no verdict."""
         self.layer: object = None
         """What was drawn of it last, kept by who draws it."""
+
+    def without_probability(self, low: float, high: float, bins: int) -> npt.NDArray[np.int64]:
+        """How many tokens have no measured probability, in each of `bins` equal parts, int64 [bins]."""
+        return self._all.counts(low, high, bins) - self._sorted.counts(low, high, bins)
 
 
 @dataclass(frozen=True)
