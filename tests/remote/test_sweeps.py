@@ -16,8 +16,10 @@ import pytest
 
 from explorer.base.errors import ExplorerError
 from explorer.base.records.record import Progress
+from explorer.base.records.repeat_back import RepeatBack
 from explorer.base.records.unions import Cancelled
 from explorer.base.records.verification import VERDICTS, ReadVerdicts, VerificationResult, Verify
+from explorer.base.templates import find_template
 from explorer.engine.control import Control
 from explorer.engine.handlers import Engine
 from explorer.engine.models.errors import ModelError
@@ -238,6 +240,20 @@ def test_a_server_that_hangs_is_told_and_its_batch_goes_to_the_others(
     assert note == f"{vllm.url.removeprefix('http://')} takes no part: does not answer: no answer in 1 s, once"
     assert (verdicts(engine, request, "lab") != NOT_ASKED).all()
     assert [part.waits for part in said if not part.what] == ["waiting 0 of 1 s for lab", ""]
+
+
+def test_other_requests_go_to_the_next_server_too(engine: Engine, vllm: FakeVllm, other: FakeVllm) -> None:
+    load(engine, vllm.url, also=(other.url,), timeout=1.0)
+    vllm.faults.append("hang")
+    repeat = RepeatBack(model="rand", token_id=907, template=find_template("repeat-1"), max_new_tokens=2, controls=0)
+    far, near = (ask(engine, msgspec.structs.replace(repeat, model=name)) for name in ("rand", "starling"))
+    assert [each.reply_ids for each in far.probe.replies] == [each.reply_ids for each in near.probe.replies]
+    (left,) = engine.models.get("rand").left_out  # type: ignore[attr-defined]
+    assert left.endswith("takes no part: does not answer: no answer in 1 s, once")
+    other.die()
+    vllm.die()
+    with pytest.raises(ModelError, match=f"{other.url.removeprefix('http://')} does not answer"):
+        ask(engine, repeat)
 
 
 def test_a_server_alone_is_waited_for_three_times(engine: Engine, vllm: FakeVllm) -> None:

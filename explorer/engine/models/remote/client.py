@@ -72,6 +72,10 @@ class Refused(Exception):
         """Its reason, fit to be shown."""
 
 
+class NoAnswer(ModelError):
+    """The server was asked as often as it makes sense, and did not answer: another one may."""
+
+
 class Asks(Protocol):
     """What answers queries, so that backends need not know how."""
 
@@ -144,7 +148,7 @@ class Client:
                 self._not_before = max(self._not_before, time.monotonic() + min(asked, LONGEST_WAIT))
         patience = f" It is given {self.server.timeout:g} s: `timeout` in [[servers]]." * bool(silent)
         times = "once" if not tried else f"{tried + 1} times"
-        raise ModelError(
+        raise NoAnswer(
             f"the server at {self.server.place} does not answer: {last}, {times}",
             hint=f"Look whether it runs; what was answered is kept.{patience}",
         )

@@ -8,7 +8,7 @@ others: what it names never enters a distribution, for filling up the rest would
 from __future__ import annotations
 
 import math
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -23,7 +23,7 @@ from explorer.engine.models.errors import ModelError
 from explorer.engine.models.local import EmbeddingsOnly
 from explorer.engine.models.prediction import UNKNOWN, Prediction, Wanted, predict
 from explorer.engine.models.remote.backend import Backend, Likeliest
-from explorer.engine.models.remote.client import Refused
+from explorer.engine.models.remote.client import NoAnswer, Refused
 from explorer.engine.models.remote.fingerprint import Fingerprint
 from explorer.engine.models.remote.shared import Peer, Prompts, Servers, refusal
 from explorer.engine.models.vocabulary import Vocabulary
@@ -138,40 +138,43 @@ class RemoteModel:
 
     def whole(self, prompts: Sequence[Sequence[int]]) -> Float32[np.ndarray, "rows vocab"]:
         """Log-probabilities of all ids after each prompt, as the server gives them."""
-        return np.stack(self.ask([self._backend.whole(prompt) for prompt in prompts]))
+        return np.stack(self.ask(lambda backend: [backend.whole(prompt) for prompt in prompts]))
 
     def likeliest(self, prompts: Sequence[Sequence[int]], count: int) -> list[Likeliest]:
         """The `count` likeliest ids after each prompt, fewer where the server names fewer."""
         most = min(count, self.reach.top)
-        return self.ask([self._backend.likeliest(prompt, most) for prompt in prompts])
+        return self.ask(lambda backend: [backend.likeliest(prompt, most) for prompt in prompts])
 
     def score_targets(
         self, prompts: Sequence[Sequence[int]], targets: Int[np.ndarray, "rows targets"]
     ) -> list[list[Scored]]:
         """For each prompt the likeliest id, with the log-probability of each of its targets."""
-        pairs = zip(prompts, targets, strict=True)
-        told = self.ask([self._backend.score([prompt] * len(row), row.tolist(), 1) for prompt, row in pairs])
+        pairs = list(zip(prompts, targets, strict=True))
+        told = self.ask(lambda backend: [backend.score([prompt] * len(row), row.tolist(), 1) for prompt, row in pairs])
         return [[_sent(each) for each in row] for row in told]
 
     def sample(self, prompts: Sequence[Sequence[int]], wanted: Wanted) -> list[tuple[int, float]]:
         """An id for each prompt, drawn by the server."""
         assert wanted.choice is not None, "a choice is wanted"
-        draws = wanted.choice.draws
-        return self.ask([
-            self._backend.sample(prompt, wanted.choice, draw) for prompt, draw in zip(prompts, draws, strict=True)
-        ])  # fmt: skip
+        choice, pairs = wanted.choice, list(zip(prompts, wanted.choice.draws, strict=True))
+        return self.ask(lambda backend: [backend.sample(prompt, choice, draw) for prompt, draw in pairs])
 
-    def ask(self, works: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
-        """The answers of the backend; raises `ModelError`, also where another model answers than the one loaded."""
-        first = self._servers.first
+    def ask(self, works: Callable[[Backend], Sequence[Coroutine[Any, Any, T]]]) -> list[T]:
+        """The answers of the first server that gives any; raises `ModelError`, also where another model answers than
+        the one loaded. `works`: what a backend is asked."""
         with self._client.words.cleaning():
-            try:
-                answers = self._client.run(works)
-            except Refused as refused:
-                raise refusal(first.client, refused) from None
-            if first.client.was_interrupted:
-                self._client.run([self._servers.check_interrupted()])
-        return answers
+            while True:
+                first = self._servers.first
+                try:
+                    answers = self._client.run(works(first.backend))
+                except NoAnswer as error:
+                    self._servers.let_go(first, error)
+                except Refused as refused:
+                    raise refusal(first.client, refused) from None
+                else:
+                    if first.client.was_interrupted:
+                        self._client.run([self._servers.check_interrupted()])
+                    return answers
 
     def check_unchanged(self) -> None:
         """See `BehindServer`."""

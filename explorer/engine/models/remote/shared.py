@@ -173,7 +173,7 @@ class Servers:
                 self._split(peer, prompts, part, refused)
             except ModelError as error:
                 prompts.waiting.appendleft(part)
-                self._let_go(peer, error)
+                self.let_go(peer, error)
             else:
                 self._refused = 0
                 prompts.put(part, told)
@@ -182,7 +182,7 @@ class Servers:
         """Find the prompt that is refused; raises `ModelError` where all are."""
         if refused.status not in _OF_THE_PROMPT:
             prompts.waiting.appendleft(part)
-            self._let_go(peer, refusal(peer.client, refused))
+            self.let_go(peer, refusal(peer.client, refused))
         elif len(part) > 1:
             prompts.halve(part)
         else:
@@ -191,7 +191,7 @@ class Servers:
                 raise refusal(peer.client, refused)
             prompts.put(part, [Unasked(f"{refused.status}: {refused.said}")])
 
-    def _let_go(self, peer: Peer, error: ModelError) -> None:
+    def let_go(self, peer: Peer, error: ModelError) -> None:
         """Go on without a server; raises `error` where it is the last."""
         if peer.left:  # another of its requests failed before
             return
