@@ -16,7 +16,16 @@ from explorer.tables.number_format import NumberFormat
 from explorer.tables.table import AddedColumn, TokenColumns, ranked, select
 from explorer.tui.panes.tokens.table import TokenTable
 from explorer.tui.panes.tokens.table_drawing import TableDrawing, read_palette
-from explorer.tui.panes.tokens.table_layout import RAMP_EDGES, Column, Sort, fit, flag_letters, lay_out, ramp_step
+from explorer.tui.panes.tokens.table_layout import (
+    RAMP_EDGES,
+    Column,
+    Layout,
+    Sort,
+    fit,
+    flag_letters,
+    lay_out,
+    ramp_step,
+)
 from explorer.tui.panes.tokens.table_rows import LoadedRows, ReplayedRows
 from tests.tui.token_samples import HOSTILE, SIZES, ThemedApp, assert_harmless, ordinary, row, screen_lines, vocabulary
 
@@ -164,6 +173,13 @@ def test_no_number_is_cut_through_the_middle_however_wide_the_table_and_wherever
                 seen = line.text[drawing.painter.layout.fixed_width :].split()  # type: ignore[union-attr]
                 cut_words = {word for word in seen if word not in whole and not word.isalpha()}
                 assert not [word for word in cut_words if "…" not in word], (width, left, line.text)
+
+
+def test_a_column_of_which_the_edge_leaves_a_sliver_is_left_out() -> None:
+    layout = Layout(fixed=(), moving=(Column("indicator", "a", "a", 6), Column("indicator", "b", "b", 6)))
+    seen = {room: [column.width for column in layout.within(0, room)] for room in (6, 8, 9, 10, 13, 20)}
+    assert seen == {6: [6], 8: [6], 9: [6], 10: [6, 3], 13: [6, 6], 20: [6, 6]}
+    assert [column.width for column in layout.within(5, 12)] == [1, 6], "at the left nothing may move"
 
 
 async def test_an_empty_view_says_so(columns: TokenColumns) -> None:

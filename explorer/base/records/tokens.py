@@ -24,10 +24,10 @@ INDICATORS: dict[str, str] = {
     "output_norm": "L2 norm of the token's column of W_U",
     "output_centroid_distance": "Euclidean distance of the column of W_U to the mean column",
     "output_centroid_cosine": "cosine of the column of W_U and the mean column",
-    "output_centroid_cosine_distance": "1 - that cosine",
+    "output_centroid_cosine_distance": "1 - the cosine of the column of W_U and the mean column",
     "unused_cosine_distance": "cosine distance of the column of W_U to the centre of the reference tokens",
-    "unused_cosine_distance_centred": "the same after subtracting the mean column of W_U",
-    "unused_cosine_distance_no_pc1": "cosine distance to that centre, without the first principal component",
+    "unused_cosine_distance_centred": "cosine distance to the reference tokens' centre, both less the mean column of W_U",
+    "unused_cosine_distance_no_pc1": "cosine distance to the reference tokens' centre, without the first component",
     "unused_l2_distance": "Euclidean distance of the column of W_U to the centre of the reference tokens",
     "output_bias": "the head's bias for the token",
 }

@@ -32,6 +32,7 @@ _ADDED_MIN, _ADDED_MAX = 9, 16
 """Cells of an added column: a verdict with its number, `V 8.1e-10`, takes nine."""
 _CATEGORY = max(map(len, CATEGORIES))
 _MARKER = 3
+_SLIVER = 3
 
 Kind = Literal["marker", "id", "token", "category", "indicator", "percentile", "added"]
 
@@ -72,11 +73,13 @@ class Layout:
         return starts[:-1]
 
     def within(self, x: int, room: int) -> tuple[Column, ...]:
-        """The moving columns that show in `room` cells from `x` on, as narrow as the part of them that does."""
+        """The moving columns that show in `room` cells from `x` on, as narrow as the part of them that does; none of
+        which the right edge leaves a sliver: its dots would look like the end of the number before."""
         seen = []
         for column, start in zip(self.moving, self.starts(), strict=True):
             first, last = max(start, x), min(start + column.width, x + room)
-            if start < x + room and start + column.width + GAP > x:
+            is_sliver = last < start + column.width and last - first < _SLIVER
+            if start < x + room and start + column.width + GAP > x and not is_sliver:
                 seen.append(replace(column, width=max(0, last - first)))
         return tuple(seen)
 
