@@ -26,7 +26,7 @@ INDICATORS: dict[str, str] = {
     "output_centroid_cosine": "cosine of the column of W_U and the mean column",
     "output_centroid_cosine_distance": "1 - the cosine of the column of W_U and the mean column",
     "unused_cosine_distance": "cosine distance of the column of W_U to the centre of the reference tokens",
-    "unused_cosine_distance_centred": "cosine distance to the reference tokens' centre, both less the mean column of W_U",
+    "unused_cosine_distance_centred": "cosine distance to the reference tokens' centre, both less W_U's mean column",
     "unused_cosine_distance_no_pc1": "cosine distance to the reference tokens' centre, without the first component",
     "unused_l2_distance": "Euclidean distance of the column of W_U to the centre of the reference tokens",
     "output_bias": "the head's bias for the token",
