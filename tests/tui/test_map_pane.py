@@ -247,6 +247,7 @@ async def test_a_selection_is_marked_and_escape_gives_it_up() -> None:
         await pilot.press("x", "escape")
         assert canvas.aim.shape is None
         await pilot.press("shift+right", "x", "x", "x", "X")
+        await until(pilot, lambda: len(app.asked) >= 19)
         marked = [asked.token_id for asked in app.asked if isinstance(asked, MarkToken)]
         assert sorted(marked) == [token_id for token_id in range(20) if token_id != 7], "7 was marked before"
 

@@ -81,7 +81,7 @@ class MapBody(Guarded, Vertical):
 
     def say(self, text: str, *, problem: bool = False) -> None:
         """In place of the axes: what is under way, or what went wrong."""
-        self._heading.say(text, problem=problem)
+        self._heading.say(text, problem=problem, layout=False)
         if self.canvas.scene is None:
             self._status.update(Content(""))
 
