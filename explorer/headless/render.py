@@ -21,7 +21,9 @@ def print_blocks(blocks: Iterable[Block]) -> None:
     console = Console(highlight=False, width=None if sys.stdout.isatty() else UNCUT)
     for block in blocks:
         for thing in _rendered(block):
-            console.print(thing)
+            with console.capture() as captured:
+                console.print(thing)
+            print("\n".join(line.rstrip(" ") for line in captured.get().split("\n")), end="")
 
 
 def _rendered(block: Block) -> Iterator[RenderableType]:

@@ -36,8 +36,8 @@ def summarise_ranking(outcome: RankedTokens) -> str:
 
 
 def ranking_blocks(request: RankTokens, outcome: RankedTokens) -> Iterable[Block]:
-    """The rule for the default indicator, the rows, and remarks on the vocabulary."""
-    if outcome.default_rule:
+    """The rule for the default indicator where nobody chose one, the rows, and remarks on the vocabulary."""
+    if outcome.default_rule and not request.sort:
         yield Words(prose(outcome.default_rule))
     names = shown_indicators(outcome)
     place = (f"percentile of {names[0]}",) if names else ()

@@ -41,7 +41,7 @@ def test_the_percentile_is_told_of_the_sorted_indicator_or_of_the_first(run: Run
         words = ("tokens", "zoo:mynah", "--sort", sort, "--top", "1")
         _, (row,), _ = run(*words)
         _, (shown,), _ = run(*words, as_json=False)
-        _, _, heading, line = shown["text"].splitlines()
+        _, heading, line = shown["text"].splitlines()
         assert heading.split()[4] == heading.split()[-1] == name
         assert heading.rstrip().endswith(f"percentile of {name}")
         assert line.split()[-1] == f"{row['percentiles'][name]:.1f}"
@@ -156,6 +156,12 @@ def test_neighbours_come_nearest_first(run: Run) -> None:
     assert {"token_id", "text", "distance"} <= set(rows[0])
 
 
+def test_the_rule_of_the_default_indicator_is_told_where_none_was_chosen(run: Run) -> None:
+    words = ("tokens", "zoo:mynah", "--top", "1")
+    told = [run(*words, *more, as_json=False)[1][0]["text"] for more in ((), ("--sort", "output_norm"))]
+    assert ["Untied: norm of the input" in text for text in told] == [True, False]
+
+
 def test_models_names_the_zoo(run: Run) -> None:
     status, rows, _ = run("models")
     assert status == 0
@@ -173,6 +179,7 @@ def test_tables_are_readable_without_json(run: Run, verb: str) -> None:
     assert status == 0
     assert "mynah" in shown["text"]
     assert "\x1b" not in shown["text"]
+    assert not any(line.endswith(" ") for line in shown["text"].splitlines())
 
 
 @pytest.mark.parametrize(
