@@ -50,6 +50,8 @@ def describe(request: Verify) -> str:
         tokens = f"the {request.top_percent:g} % lowest by {prose(request.indicator) or 'the default indicator'}"
     else:
         tokens = "the whole vocabulary"
+    if request.random and request.token_ids is None:
+        tokens = f"{count(request.random, 'token')} drawn at random from {tokens}"
     if request.where and request.token_ids is None:
         tokens += f" (filter {prose(request.where)})"
     by = ", ".join(prose(name) for name in request.definitions) or "the usual definitions"
@@ -127,6 +129,7 @@ def _arguments(parser: ArgumentParser) -> None:
     which.add_argument("--top-percent", type=percent, metavar="P", help="the P %% of ok tokens lowest by the indicator")
     which.add_argument("--token-ids", type=ids, metavar="IDS", help="these ids and ranges: 5,9-12")
     add_tokens_from(which, "token_ids")
+    parser.add_argument("--random", type=positive, default=0, metavar="K", help="K of these, drawn at random (--seed)")
     parser.add_argument("--where", default="", metavar="FILTER", help="only tokens that pass: 'len:>3 -cat:special'")
     add_lists(parser)
     parser.add_argument(
@@ -143,7 +146,7 @@ def _arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--samples", type=positive, default=8, metavar="K", help="replies of the sampled definition (default 8)"
     )
-    parser.add_argument("--seed", type=int, metavar="S", help="of the sampled definition")
+    parser.add_argument("--seed", type=int, metavar="S", help="of the sampled definition and of --random")
     parser.add_argument("--plain", action="store_true", help="no chat template, also for instruct models")
     parser.add_argument(
         "--controls", type=int, default=CONTROLS, metavar="K",
@@ -185,6 +188,7 @@ def _requests(asked: Asked) -> Iterable[Verify | ReadVerdicts]:
             token_ids=given.token_ids,
             top_percent=given.top_percent,
             where=given.where,
+            random=given.random,
             indicator=given.indicator,
             definitions=given.definitions,
             samples=given.samples,

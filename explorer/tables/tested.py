@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +36,12 @@ class TokenVerdicts:
         """Which tokens have a verdict, bool [vocab]."""
         decided: npt.NDArray[np.bool_] = self.verdicts < UNDECIDED
         return decided
+
+    def only(self, token_ids: Collection[int]) -> TokenVerdicts:
+        """As if no other token had been asked."""
+        verdicts, ids = np.full_like(self.verdicts, _NOT_ASKED), np.fromiter(token_ids, np.int64)
+        verdicts[ids] = self.verdicts[ids]
+        return replace(self, verdicts=verdicts)
 
     @property
     def has_probabilities(self) -> bool:

@@ -273,6 +273,21 @@ def test_a_share_is_of_ordinary_tokens_and_a_filter_narrows_it(mynah: HasHidden,
         ids(where="cat:special")
 
 
+def test_tokens_are_drawn_at_random_the_same_with_the_same_seed(mynah: HasHidden, read: Read, cache: Path) -> None:
+    def ids(**chosen: Any) -> list[int]:
+        request = Verify(model="mynah", definitions=("geometric",), **chosen)
+        found: list[int] = matrix_of(mynah, read, cache, request).token_ids.tolist()
+        return found
+
+    every, drawn = ids(), ids(random=50, seed=3)
+    assert len(set(drawn)) == 50
+    assert set(drawn) < set(every)
+    assert drawn == [token_id for token_id in every if token_id in set(drawn)], "in the order of the others"
+    assert ids(random=50, seed=3) == drawn != ids(random=50, seed=4)
+    assert ids(random=100_000) == every
+    assert ids(random=5, token_ids=(907, 400)) == [907, 400]
+
+
 def test_a_cell_opens_its_evidence(mynah: HasHidden, read: Read, cache: Path) -> None:
     request = Verify(model="mynah", definitions=("glitchminer-strict",), token_ids=(907, 400))
     outcome_of(verify(mynah, read, request, CONTROL, cache))

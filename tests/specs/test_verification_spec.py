@@ -18,10 +18,19 @@ from explorer.engine.answers.verification.plan import SLOW
 from explorer.specs.blocks import Block, Plot, Quote, Table, Words
 from explorer.specs.comparing.agreement import Comparison
 from explorer.specs.registry import REGISTRY, models_of, spec_of
-from explorer.specs.verification import LEFT_OUT, NAMED_DEFINITIONS, needs
+from explorer.specs.verification import LEFT_OUT, NAMED_DEFINITIONS, describe, needs
 from tests.sessions.example_sessions import HOSTILE, exchanges, ref, verification_exchanges
 
 SWEEP = Verify(model="mynah", top_percent=2.0)
+
+
+def test_tokens_drawn_at_random_are_said_and_only_those_of_all_are_a_sample() -> None:
+    drawn = Verify(model="mynah", random=300, definitions=("magikarp",))
+    assert describe(drawn) == "verify 300 tokens drawn at random from the whole vocabulary of mynah by magikarp"
+    assert drawn.is_sample
+    for other in ({"top_percent": 2.0}, {"where": "len:>3"}, {"token_ids": (1,)}, {"random": 0}):
+        assert not msgspec.structs.replace(drawn, **other).is_sample
+    assert "cannot be drawn" in msgspec.structs.replace(drawn, random=-1).problem()
 
 
 def words_of(blocks: Iterable[Block]) -> str:

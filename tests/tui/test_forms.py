@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
+import msgspec
 import pytest
 from textual.app import App, ComposeResult
 from textual.widgets import Input
@@ -139,3 +140,28 @@ async def test_an_open_list_without_room_hears_no_key() -> None:
         await pilot.press("pageup", "pagedown", "end", "home")
         await pilot.press("escape")
         assert not choice.expanded
+
+
+async def test_random_offers_a_number_of_tokens_in_place_of_a_share() -> None:
+    app = Harness(pane_of("verdicts"))
+    async with app.run_test(size=(120, 40)) as pilot:
+        number = app.pane.query_one("#percent", Field)
+        app.pane.query_one("#which", Choice).value = "random"
+        await pilot.pause()
+        assert number.value == "300"
+        app.pane.run_default()
+        await pilot.pause()
+        (asked,) = [request for request in app.asked if isinstance(request, Verify)]
+        assert (asked.random, asked.top_percent, asked.token_ids) == (300, None, None)
+        number.value = "0.5"
+        app.pane.run_default()
+        await pilot.pause()
+        assert "whole number" in "\n".join(app.screen_lines())
+        again = msgspec.structs.replace(asked, random=2)
+        app.pane.query_one(VerdictForm).set_form(again)
+        await pilot.pause()
+        assert (number.value, app.pane.query_one("#which", Choice).chosen) == ("2", "random")
+        number.value = "300"
+        app.pane.query_one("#which", Choice).value = "suspicious %"
+        await pilot.pause()
+        assert number.value == "2"

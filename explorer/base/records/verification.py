@@ -33,6 +33,9 @@ class Verify(Request, kw_only=True):
     where: str = ""
     """A filter as in the token table (`explorer.tables.filters`): only tokens that pass it, special and reference
     tokens too where it names categories or the reference tokens. Nothing where `token_ids` are named."""
+    random: int = 0
+    """So many of those tokens, drawn at random with `seed`: what is found of them holds for all, within its interval.
+    0: all of them. Nothing where `token_ids` are named."""
     indicator: str = ""
     """Empty: the model's default indicator."""
     definitions: tuple[str, ...] = ()
@@ -52,6 +55,14 @@ class Verify(Request, kw_only=True):
     verdicts are the same; a value is then that of the prompts asked, so P(token) of a rejected token may be higher."""
     rows: int = 100
     """Tokens listed in the result."""
+
+    @property
+    def is_sample(self) -> bool:
+        """Whether the tokens are drawn at random from the whole vocabulary (but for what is set aside)."""
+        return self.random > 0 and self.token_ids is None and self.top_percent is None and not self.where
+
+    def problem(self) -> str:
+        return "" if self.random >= 0 else f"{self.random} tokens cannot be drawn"
 
 
 class VerdictPart(Record, kw_only=True, tag_field="kind", tag=True):

@@ -12,7 +12,7 @@ import pytest
 
 from explorer.base.records.maps import MapPoint
 from explorer.base.records.tokens import CATEGORIES
-from explorer.base.records.verification import VERDICTS
+from explorer.base.records.verification import VERDICTS, ReadVerdicts, Verify
 from explorer.base.shares import wilson_interval
 from explorer.specs.chart_svg import chart_picture
 from explorer.tables.filters import parse_filter
@@ -160,6 +160,29 @@ def test_the_words_say_how_sure_and_of_whom(parted: Parted) -> None:
     )
     assert f"Among the 297 measured. {untested:,} ordinary tokens are not: recall there is unknown." == lines[2]
     assert all(len(line) <= 80 for line in lines)
+
+
+def test_a_random_sample_tells_of_the_vocabulary_what_the_lowest_tokens_cannot(parted: Parted) -> None:
+    assert parted.measured is not None
+    sample = frozenset(parted.measured.scores.token_ids[::3].tolist())
+    parted = replace(parted.knowing(parted.definitions, sample), line=0.2)
+    assert parted.measured is not None
+    assert len(parted.measured.scores.token_ids) == samples.MEASURED - 3, "the others are measured too"
+    ids = np.array(sorted(sample))
+    called = parted.definitions["magikarp"].is_called
+    suspected = ids[VALUES[ids] <= 0.2]
+    hits, calls = int(called[suspected].sum()), int(called[ids].sum())
+    low, high = wilson_interval(hits, calls)
+    said = f"Estimated for all: precision {hits}/{len(suspected)} ["
+    assert Plotted(parted).lines()[2].startswith(said)
+    assert Plotted(parted).lines()[2].endswith(f"recall {hits}/{calls} [{low:.2f}, {high:.2f}]")
+
+
+def test_only_a_verification_of_the_whole_vocabulary_is_a_sample_of_it() -> None:
+    for request, expected in ((Verify(model="mynah", random=9), samples.MEASURED), (samples.VERIFY, 0)):
+        found = Verdicts()
+        found.hear(samples.step(ReadVerdicts(of=request), samples.verdicts()))
+        assert len(found.sample("mynah")) == expected
 
 
 def test_a_whole_vocabulary_is_said_to_be_one() -> None:

@@ -249,6 +249,8 @@ def _tokens(read: Read, request: Verify, indicator: str) -> Int[np.ndarray, " n"
     ids = np.flatnonzero(_chosen(read, request, values))
     if len(ids) == 0:
         raise ExplorerError("there is no token to test", hint=_NONE_LEFT)
+    if request.random:
+        ids = np.sort(np.random.default_rng(request.seed).choice(ids, min(request.random, len(ids)), replace=False))
     return ids[np.argsort(values[ids], kind="stable")].astype(np.int64)  # NaN last
 
 

@@ -44,6 +44,9 @@ def scope_words(parted: Parted) -> str:
     if measured is None:
         return ""
     total = len(measured.scores.token_ids)
+    if measured.untested and measured.sample is not None and len(measured.sample.token_ids):
+        cut = measured.sample.cut(parted.line)
+        return f"Estimated for all: precision {_share(cut.precision)} · recall {_share(cut.recall)}"
     if not measured.untested:
         return f"In the vocabulary: every ordinary token is measured, {count(total, 'token')} in all."
     return f"Among the {total:,} measured. {measured.untested:,} ordinary tokens are not: recall there is unknown."

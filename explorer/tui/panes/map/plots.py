@@ -32,11 +32,15 @@ class Verdicts:
         self._news: dict[str, list[VerdictMatrix]] = {}
         self._known: dict[str, dict[str, TokenVerdicts]] = {}
         self._results: dict[str, VerificationResult] = {}
+        self._samples: dict[str, set[int]] = {}
+        """Tokens that were drawn at random, by model."""
 
     def hear(self, step: Step) -> bool:
         """Take a step of a verification; whether it was one."""
         match step.request, step.outcome:
-            case ReadVerdicts(), VerdictColumns() as columns:
+            case ReadVerdicts(of=request), VerdictColumns() as columns:
+                if request.is_sample:
+                    self._samples[columns.model] = set(columns.token_ids.numpy().tolist())
                 self._news.setdefault(columns.model, []).append(VerdictMatrix(columns))
             case Verify(), VerificationResult() as result:
                 self._results[result.model] = result
@@ -55,6 +59,10 @@ class Verdicts:
         self._known[model] = known
         return {name: found for name, found in known.items() if found.is_decided.any()}
 
+    def sample(self, model: str) -> frozenset[int]:
+        """The tokens that were drawn at random last."""
+        return frozenset(self._samples.get(model, ()))
+
     def recorded(self, model: str, indicator: str, *, or_any: bool = False) -> RecordedCurves | None:
         """The last result, with curves of the indicator; `or_any`: or of another where it has none of that."""
         result = self._results.get(model)
@@ -65,12 +73,12 @@ class Verdicts:
 
     def forget(self, model: str) -> None:
         """Another model has taken the name."""
-        for known in (self._news, self._known, self._results):
+        for known in (self._news, self._known, self._results, self._samples):
             known.pop(model, None)
 
     def clear(self) -> None:
         """Nothing was measured."""
-        for known in (self._news, self._known, self._results):
+        for known in (self._news, self._known, self._results, self._samples):
             known.clear()
 
 
@@ -119,10 +127,11 @@ class MapPlots:
     def _parted(self, made: Made, name: str, columns: int) -> Parted:
         numbers = numbers_of(made, name)
         _ = numbers.categories
-        return begin(numbers, columns).knowing(self._tested(made))
+        return begin(numbers, columns).knowing(*self._tested(made))
 
-    def _tested(self, made: Made) -> dict[str, TokenVerdicts]:
-        return self._verdicts.of(made.found.model, made.columns.vocab_size)
+    def _tested(self, made: Made) -> tuple[dict[str, TokenVerdicts], frozenset[int]]:
+        model = made.found.model
+        return self._verdicts.of(model, made.columns.vocab_size), self._verdicts.sample(model)
 
     def _show(self, made: Made, parted: Parted) -> None:
         self._view.show(Plotted(parted, self._verdicts.recorded(made.found.model, parted.numbers.name)))
@@ -140,7 +149,7 @@ class MapPlots:
         tested = await asyncio.to_thread(self._tested, made)
         parted = self._view.parted
         if parted is not None and parted.numbers.columns is made.columns:
-            known = await asyncio.to_thread(parted.knowing, tested)
+            known = await asyncio.to_thread(parted.knowing, *tested)
             if (shown := self._view.parted) is not None:  # the line may have been moved meanwhile
                 self._show(made, replace(known, line=shown.line, points=shown.points))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -44,8 +45,13 @@ class Numbers:
 class Measured:
     """The column against the verdicts of one definition."""
 
-    def __init__(self, definition: str, numbers: Numbers, tested: TokenVerdicts, side: Side) -> None:
+    def __init__(
+        self, definition: str, numbers: Numbers, tested: TokenVerdicts, side: Side, sample: Collection[int] = ()
+    ) -> None:
+        """`sample`: tokens that were drawn at random from the whole vocabulary."""
         self.definition, self.tested = definition, tested
+        self.sample = MeasuredScores(numbers.values, tested.only(sample), side) if sample else None
+        """Those of the sample alone: what they say holds for the vocabulary."""
         self.scores = MeasuredScores(numbers.values, tested, side)
         known = np.isfinite(numbers.values)
         has_number = known & np.isfinite(tested.values) if tested.has_probabilities else np.zeros_like(known)
@@ -78,6 +84,8 @@ class Parted:
     measured: Measured | None = None
     definitions: dict[str, TokenVerdicts] = field(default_factory=dict)
     """What was measured, by definition."""
+    sample: frozenset[int] = frozenset()
+    """Tokens that were drawn at random from the whole vocabulary and measured."""
     span: tuple[float, float] | None = None
     """Least and greatest number that are plotted; None: of all."""
 
@@ -145,7 +153,7 @@ class Parted:
         """Against the verdicts of another definition; `side` None: the one that foretells them better."""
         tested = self.definitions[definition]
         chosen = side or suspicious_side(self.numbers.values, tested)
-        return replace(self, side=chosen, measured=Measured(definition, self.numbers, tested, chosen))
+        return replace(self, side=chosen, measured=Measured(definition, self.numbers, tested, chosen, self.sample))
 
     def on_other_side(self) -> Parted:
         """With the tokens beyond the line suspected."""
@@ -164,9 +172,9 @@ class Parted:
         shown = other.measured.definition if other.measured is not None else ""
         return self.by(shown) if shown in self.definitions else self
 
-    def knowing(self, definitions: dict[str, TokenVerdicts]) -> Parted:
+    def knowing(self, definitions: dict[str, TokenVerdicts], sample: frozenset[int] = frozenset()) -> Parted:
         """With what was measured by now; the definition stays where it can, and so does the side."""
-        known = replace(self, definitions=definitions, measured=None)
+        known = replace(self, definitions=definitions, sample=sample, measured=None)
         if not definitions:
             return known
         shown = self.measured.definition if self.measured is not None else ""

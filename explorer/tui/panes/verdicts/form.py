@@ -20,7 +20,7 @@ from explorer.tui.shell.guarded import Guarded
 from explorer.tui.shell.messages import Selection
 from explorer.tui.widgets.option_line import Choice, Field, FormError
 
-WHICH = ("suspicious %", "marked", "selected", "all tokens")
+WHICH = ("suspicious %", "marked", "selected", "all tokens", "random")
 SETS: dict[str, tuple[str, ...]] = {
     "usual ones": (),
     "quick ones": ("glitchminer", "substring", "geometric"),
@@ -37,6 +37,8 @@ OTHER = "as asked"
 CHATS = ("chat template", "plain")
 """Whether prompts are put into the model's chat template, where it has one."""
 VIEWS = ("matrix", "definitions", "curves")
+_SHARE, _SAMPLE = "2", "300"
+"""Percent, and tokens drawn at random, that are offered first."""
 ROWS = 200
 """Tokens that a recorded result lists."""
 
@@ -66,7 +68,7 @@ class VerdictForm(Guarded, Widget):
         with Horizontal(classes="options"):
             yield Label("test")
             yield Choice(WHICH, value=WHICH[0], id="which")
-            yield Field("2", restrict=r"[0-9.]{0,5}", id="percent")
+            yield Field(_SHARE, restrict=r"[0-9.]{0,5}", id="percent")
             yield Label("by")
             yield Choice((*SETS, OTHER), value="usual ones", id="definitions")
         with Horizontal(classes="options"):
@@ -99,6 +101,15 @@ class VerdictForm(Guarded, Widget):
         names = tuple(dict.fromkeys(score.indicator for score in result.indicators))
         self.query_one("#indicator", Choice).set_names(names or ("none",))
 
+    @on(Select.Changed, "#which")
+    def _offer_number(self) -> None:
+        """A share is no number of tokens: what another choice left is not kept."""
+        which, field = self.query_one("#which", Choice).chosen, self.query_one("#percent", Field)
+        if which == "random" and field.value == _SHARE:
+            field.value = _SAMPLE
+        elif which == WHICH[0] and field.value == _SAMPLE:
+            field.value = _SHARE
+
     @on(Select.Changed, "#view")
     def _offer_what_serves(self) -> None:
         self.set_class(self.shown == "curves", "-curves")
@@ -116,12 +127,15 @@ class VerdictForm(Guarded, Widget):
             raise FormError("No token is marked: mark some with space.")
         if which == WHICH[0] and not _is_percent(percent):
             raise FormError("The share must be a number above 0 and at most 100.")
+        if which == "random" and not (percent.isdecimal() and int(percent) > 0):
+            raise FormError("How many tokens are drawn at random must be a whole number above 0.")
         named = {"selected": (token.token_id,), "marked": tuple(sorted(selection.marked))}.get(which)
         return Verify(
             model=model.name,
             token_ids=named,
             top_percent=float(percent) if which == WHICH[0] else None,
             where="" if named is not None else self._where(token),
+            random=int(percent) if which == "random" else 0,
             definitions=SETS.get(self.query_one("#definitions", Choice).chosen, as_asked),
             chat="never" if self.query_one("#chat", Choice).chosen == "plain" else "auto",
             rows=ROWS,
@@ -140,12 +154,15 @@ class VerdictForm(Guarded, Widget):
 
     def set_form(self, request: Verify) -> None:
         """Show in the options how `request` was asked."""
-        which = WHICH[0] if request.top_percent is not None else "all tokens"
+        which = WHICH[0] if request.top_percent is not None else "random" if request.random else "all tokens"
         if request.token_ids is not None:
             which = "selected" if len(request.token_ids) == 1 else "marked"
-        self.query_one("#which", Choice).choose(which)
+        with self.prevent(Select.Changed):
+            self.query_one("#which", Choice).choose(which)
         if request.top_percent is not None:
             self.query_one("#percent", Field).value = f"{request.top_percent:g}"
+        elif request.random:
+            self.query_one("#percent", Field).value = str(request.random)
         if request.token_ids is None:
             self.query_one("#where", Field).value = request.where
         self.query_one("#chat", Choice).choose("plain" if request.chat == "never" else CHATS[0])
