@@ -89,7 +89,7 @@ def test_names_give_way_to_labels_and_glyphs_and_stay_on_the_screen() -> None:
         region("\x1b[2J", 1.0, 0.0),
     ]
     labels = label_regions(regions, unit, screen, [(20, 4)], [Placement(0, 22, 5, "label", 5)], GREY)
-    assert [(label.text, label.row) for label in labels] == [
+    assert [(label.text.strip(), label.row) for label in labels] == [
         ("Latin 50.0 %", 3), ("Latin 50.0 %", 0), ("\\u{1b}[2J 50.0 %", 7)
     ]  # fmt: skip
     assert all(label.column >= 0 and label.column + len(label.text) <= 40 for label in labels)

@@ -23,6 +23,7 @@ from explorer.base.records.maps import (
     MapRequest,
     MapView,
     PlacePoints,
+    PointsRequest,
     ReadMap,
     ViewMap,
     VocabularyMap,
@@ -184,6 +185,8 @@ def _export(given: Namespace, request: Any, outcome: Any) -> None:
 
 def is_slow(request: MapRequest) -> bool:
     """Whether rows are compared each with each, or laid out, for it: minutes where the vocabulary is large."""
+    if isinstance(request, PointsRequest) and request.twin_in:
+        return True
     axes = (request.plane, request.colour, *request.plane.split(","))
     return any(axis.strip() in (*LAYOUTS, *PAIR_AXES, NEAREST_AXIS, "nearest") for axis in axes)
 

@@ -12,7 +12,7 @@ import torch
 from platformdirs import user_cache_path
 
 from explorer.base.errors import ExplorerError, UsageError
-from explorer.base.records.maps import PLANES, MapView, ReadMap, ViewMap, VocabularyMap
+from explorer.base.records.maps import PLANES, MapView, PlacePoints, ReadMap, ViewMap, VocabularyMap
 from explorer.base.records.plain import dump_json, load_json
 from explorer.base.records.unions import Cancelled
 from explorer.base.records.vocabulary import ReadVocabulary, VocabularyColumns
@@ -236,12 +236,14 @@ def test_the_nearest_row_is_that_of_brute_force(engine: Engine) -> None:
         (ReadMap(model="m"), False),
         (ReadMap(model="m", plane="pca", colour="input_norm"), False),
         (ReadMap(model="m", plane="landmarks"), True),
+        (PlacePoints(model="m", plane="pca", centroid=True), False),
+        (PlacePoints(model="m", plane="pca", twin_in="n"), True),
         (ViewMap(model="m", plane="nearest"), True),
         (ViewMap(model="m", plane="pc1, nearest_distance"), True),
         (ViewMap(model="m", colour="nearest_distance"), True),
     ],
 )
-def test_what_takes_long_lets_quick_requests_pass(request_: ReadMap | ViewMap, slow: bool) -> None:
+def test_what_takes_long_lets_quick_requests_pass(request_: ReadMap | ViewMap | PlacePoints, slow: bool) -> None:
     assert spec_of(request_).background(request_) is slow
 
 

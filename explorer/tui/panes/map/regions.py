@@ -36,7 +36,7 @@ def label_regions(
         cell = cell_of(region.x, region.y, window, columns, rows)
         if cell is None:
             continue
-        text = region_words(region)
+        text = f" {region_words(region)} "  # blanks, so that it is read amid dots without colours too
         found = next(_free_places(cell, cell_len(text), screen, taken), None)
         if found is not None:
             labels.append(Label(*found, text, colour))
