@@ -22,7 +22,7 @@ from explorer.base.errors import ExplorerError
 from explorer.base.records.inspect import InspectToken
 from explorer.base.records.lineage import FindLineage
 from explorer.base.records.logprobs import ReadLogprobs
-from explorer.base.records.maps import PLANES, ReadMap, ViewMap
+from explorer.base.records.maps import PLANES, PlacePoints, ReadMap, ViewMap
 from explorer.base.records.models import LoadModel, ModelLoaded
 from explorer.base.records.neighbours import FindNeighbours
 from explorer.base.records.record import Failure
@@ -64,6 +64,7 @@ def requests_of(model: str, base: str, *, can_run: bool) -> Iterator[AnyRequest]
     yield FindNeighbours(model=model, token_id=40, k=5)
     for plane in PLANES:
         yield ReadMap(model=model, plane=plane, token_id=40)
+        yield PlacePoints(model=model, plane=plane, token_id=40, neighbours=3, centroid=True, twin_in=base)
     yield ReadMap(model=model, plane="input_norm", other=base)
     yield ViewMap(model=model, token_id=40, named=(41, 42), suspects=3, references=3)
     if not can_run:

@@ -49,6 +49,8 @@ def place_vectors(source: Source, found: VocabularyMap, request: MapRequest, vec
     Raises `NoPlace` for a plane that is no function of a vector."""
     if request.other:
         raise NoPlace("this plane compares numbers of two models")
+    if not source.counted.any():
+        raise NoPlace("no token has a place here either")
     if found.plane in LAYOUTS:
         return _place_between(source, found, vectors)
     axes = axes_of_plane(found.plane, source.space)
