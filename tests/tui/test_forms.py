@@ -161,7 +161,12 @@ async def test_random_offers_a_number_of_tokens_in_place_of_a_share() -> None:
         app.pane.query_one(VerdictForm).set_form(again)
         await pilot.pause()
         assert (number.value, app.pane.query_one("#which", Choice).chosen) == ("2", "random")
-        number.value = "300"
         app.pane.query_one("#which", Choice).value = "suspicious %"
         await pilot.pause()
-        assert number.value == "2"
+        number.value = "0.6"
+        app.pane.query_one("#which", Choice).value = "random"
+        await pilot.pause()
+        assert number.value == "2", "each choice has its own number"
+        app.pane.query_one("#which", Choice).value = "suspicious %"
+        await pilot.pause()
+        assert number.value == "0.6"

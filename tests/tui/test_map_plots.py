@@ -92,6 +92,14 @@ async def test_up_and_down_choose_the_plot_and_all_are_one_of_them_where_there_i
         assert view.plotted.chosen == CATEGORIES
 
 
+async def test_words_are_not_cut_beside_the_token_table() -> None:
+    app = PlotsHarness()
+    async with app.run_test(size=(60, 30)) as pilot:
+        view = await app.open(pilot)
+        text = " ".join(" ".join(line.split()) for line in app.screen_lines())
+        assert all(" ".join(words.split()) in text for words in view.plotted.lines())
+
+
 async def test_one_line_goes_through_all_plots_in_time() -> None:
     app = PlotsHarness(plot=ALL)
     async with app.run_test(size=SIZE) as pilot:

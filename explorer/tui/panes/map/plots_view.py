@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from textwrap import wrap
 from typing import ClassVar
 
 from rich.style import Style
@@ -18,8 +19,10 @@ from explorer.tui.panes.map.sheet import Ink
 from explorer.tui.panes.map.threshold import Parted
 from explorer.tui.shell.guarded import Guarded
 
-_ABOVE, _BELOW = 1, 4
-"""Rows for the names of the plots, and for words."""
+_ABOVE = 1
+"""Rows for the names of the plots."""
+_WIDE = 76
+"""Columns from which each line of words has one row; the first has one always, the others two in less room."""
 _FAST = 8
 _COLOURS: dict[Ink, str] = {
     "plain": "$foreground",
@@ -78,7 +81,13 @@ class PlotsView(Guarded, Widget, can_focus=True):
     @property
     def room(self) -> tuple[int, int]:
         """Columns and rows for plots."""
-        return max(0, self.size.width), max(0, self.size.height - _ABOVE - _BELOW)
+        return max(0, self.size.width), max(0, self.size.height - _ABOVE - len(self._places_of_words))
+
+    @property
+    def _places_of_words(self) -> tuple[tuple[int, int], ...]:
+        """For each row below the plots the line of words that stands there, and which of its rows."""
+        tall = 1 if self.size.width >= _WIDE else 2
+        return ((0, 0), *((line, row) for line in (1, 2, 3) for row in range(tall)))
 
     def show(self, plotted: Plotted) -> None:
         """Draw something else; the chosen plot stays."""
@@ -162,9 +171,16 @@ class PlotsView(Guarded, Widget, can_focus=True):
         elif y < _ABOVE + rows:
             line = self._drawn()[y - _ABOVE]
         else:
-            words = Content(self.plotted.lines()[min(3, y - _ABOVE - rows)]).truncate(width, ellipsis=True)
-            line = Strip(words.render_segments(base))
+            line = Strip(self._words(y - _ABOVE - rows).render_segments(base))
         return line.apply_style(base.rich_style).crop_extend(0, width, base.rich_style)
+
+    def _words(self, row: int) -> Content:
+        places, width = self._places_of_words, max(1, self.size.width)
+        line, part = places[min(row, len(places) - 1)]
+        text = self.plotted.lines()[line]
+        parts = wrap(text, width) if (line, 1) in places else [text]
+        rest = " ".join(parts[part:]) if (line, part + 1) not in places else "".join(parts[part : part + 1])
+        return Content(rest).truncate(width, ellipsis=True)
 
     def _drawn(self) -> list[Strip]:
         """The plots, made when something changed."""

@@ -37,8 +37,8 @@ OTHER = "as asked"
 CHATS = ("chat template", "plain")
 """Whether prompts are put into the model's chat template, where it has one."""
 VIEWS = ("matrix", "definitions", "curves")
-_SHARE, _SAMPLE = "2", "300"
-"""Percent, and tokens drawn at random, that are offered first."""
+NUMBERS = {"suspicious %": "2", "random": "300"}
+"""The number that a choice needs, as it is offered first."""
 ROWS = 200
 """Tokens that a recorded result lists."""
 
@@ -64,11 +64,15 @@ class VerdictForm(Guarded, Widget):
     }
     """
 
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._numbers, self._numbered = dict(NUMBERS), WHICH[0]
+
     def compose(self) -> ComposeResult:
         with Horizontal(classes="options"):
             yield Label("test")
             yield Choice(WHICH, value=WHICH[0], id="which")
-            yield Field(_SHARE, restrict=r"[0-9.]{0,5}", id="percent")
+            yield Field(NUMBERS[WHICH[0]], restrict=r"[0-9.]{0,5}", id="percent")
             yield Label("by")
             yield Choice((*SETS, OTHER), value="usual ones", id="definitions")
         with Horizontal(classes="options"):
@@ -103,12 +107,11 @@ class VerdictForm(Guarded, Widget):
 
     @on(Select.Changed, "#which")
     def _offer_number(self) -> None:
-        """A share is no number of tokens: what another choice left is not kept."""
+        """A share is no number of tokens: each choice has its own."""
         which, field = self.query_one("#which", Choice).chosen, self.query_one("#percent", Field)
-        if which == "random" and field.value == _SHARE:
-            field.value = _SAMPLE
-        elif which == WHICH[0] and field.value == _SAMPLE:
-            field.value = _SHARE
+        if which in self._numbers and which != self._numbered:
+            self._numbers[self._numbered] = field.value
+            self._numbered, field.value = which, self._numbers[which]
 
     @on(Select.Changed, "#view")
     def _offer_what_serves(self) -> None:
@@ -159,6 +162,7 @@ class VerdictForm(Guarded, Widget):
             which = "selected" if len(request.token_ids) == 1 else "marked"
         with self.prevent(Select.Changed):
             self.query_one("#which", Choice).choose(which)
+        self._numbered = which if which in self._numbers else self._numbered
         if request.top_percent is not None:
             self.query_one("#percent", Field).value = f"{request.top_percent:g}"
         elif request.random:
