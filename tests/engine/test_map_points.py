@@ -66,8 +66,8 @@ def points(engine: Engine, plane: str, **more: Any) -> MapPoints:
     return found
 
 
-def whole(engine: Engine, plane: str, **more: Any) -> VocabularyMap:
-    found = answer(engine, ReadMap(model="mynah", plane=plane, **more))
+def whole(engine: Engine, plane: str, model: str = "mynah", **more: Any) -> VocabularyMap:
+    found = answer(engine, ReadMap(model=model, plane=plane, **more))
     assert isinstance(found, VocabularyMap)
     return found
 
@@ -161,9 +161,13 @@ def test_a_twin_in_a_child_stands_beside_the_token_and_says_its_fit(engine: Engi
     assert twin.by_chance is not None
     assert (twin.fit > 0.95, twin.by_chance < 0.25, twin.kept) == (True, True, 1.0)
     assert placing_words(twin).startswith("exact, once turned by the shared tokens: r 0.9")
-    (stranger,) = points(engine, "pca", token_id=300, twin_in="starling").vectors
+    (stranger,) = points(engine, "distance", token_id=300, twin_in="starling").vectors
     assert stranger.fit is not None
     assert stranger.fit < 0.7
+    own = whole(engine, "distance", model="starling").x.numpy()[300]
+    spread = [float(np.nanmean(whole(engine, "distance", model=name).x.numpy() ** 2)) for name in ("mynah", "starling")]
+    wanted = float(own) * (spread[0] / spread[1]) ** 0.5
+    assert stranger.x == pytest.approx(wanted, rel=0.05), "as far from the centroid as in its own model"
 
 
 def test_a_twin_has_no_place_without_a_token_or_a_namesake(engine: Engine) -> None:

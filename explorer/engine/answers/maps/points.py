@@ -103,7 +103,9 @@ def _place_twin(source: Source, found: VocabularyMap, request: PointsRequest, ot
     except NoPlace as reason:
         return PlacedVector(role="twin", label=label, placing="none", why=str(reason))
     row = other.matrix[int(shared.theirs[place])].double().cpu()
-    turned = (row - _tensor(kept.their_middle)) @ _tensor(kept.turn)
+    # The scale that fits best is smaller by r: it would draw the twins of all tokens towards the centroid, where
+    # under-trained tokens lie. With the spreads made equal, a twin is as far from it as it is in its own model.
+    turned = (row - _tensor(kept.their_middle)) @ _tensor(kept.turn) / max(kept.fit, 1e-6)
     width = source.matrix.shape[1]
     laid = turned[:width] + _tensor(kept.our_middle)
     (placed,) = yield from _place(source, found, request, "twin", [label], laid[None])
