@@ -28,6 +28,7 @@ from benchmarks.harness import write_section
 from explorer.base.records.record import Array
 from explorer.base.records.tokens import CATEGORIES
 from explorer.base.records.vocabulary import RankTokens, VocabularyColumns
+from explorer.tables.portions import finish
 from explorer.tables.table import TokenColumns
 from explorer.tui.panes.tokens.table import TokenTable
 from explorer.tui.panes.tokens.views import ViewMaker
@@ -139,7 +140,7 @@ async def time_token_table(source: VocabularyColumns, repeats: int) -> Timings:
 
             await _timed(timings["open"], app, open_())
             assert maker is not None
-            await asyncio.to_thread(maker.warm)
+            await asyncio.to_thread(finish, maker.columns.warm())
             await _timed(timings["sort"], app, show(maker, RankTokens(model="bench", sort=INDICATORS[1])))
             for _ in range(PAGES):
                 await _timed(timings["page"], app, page())

@@ -17,6 +17,7 @@ from explorer.base.records.tokens import CATEGORIES, LABELS
 from explorer.base.records.vocabulary import RankTokens, UnusedReference, VocabularyColumns
 from explorer.tables import filter_terms
 from explorer.tables.filter_terms import HasText
+from explorer.tables.portions import finish
 from explorer.tables.table import FilterError, TableError, TokenColumns, parse_filter, ranked, select
 
 NAN, INF = float("nan"), float("inf")
@@ -385,7 +386,7 @@ def test_columns_of_different_sizes_are_refused() -> None:
 
 def test_warming_changes_no_answer() -> None:
     cold, warm = columns_of(), columns_of()
-    warm.warm()
+    finish(warm.warm())
     for sort in ("token", "input_norm"):
         assert order(cold, sort) == order(warm, sort)
     assert cold.row(1) == warm.row(1)

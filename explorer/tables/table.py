@@ -7,10 +7,10 @@ ids; `ranked` makes the Outcome of it. The filter's language stands in `explorer
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Generator, Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain, pairwise
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from explorer.base.text import decode, visible_bytes
 from explorer.tables.filter_terms import Filter, FilterError, TableError
 from explorer.tables.filters import parse_filter
 from explorer.tables.number_format import NumberFormat
+from explorer.tables.portions import finish, rank_strings
 from explorer.tables.standing import midrank_percentiles, robust_z_scores
 
 __all__ = ["Filter", "FilterError", "TableError", "TokenColumns", "parse_filter", "ranked", "select"]
@@ -120,22 +121,19 @@ class TokenColumns:
     @cached_property
     def text_ranks(self) -> Key:
         """uint32 [vocab]: each token's place in the dictionary order of the bytes; equal bytes share one."""
-        # Sorted by the first four bytes and then each heap alone: one sort of all would hold the interpreter,
-        # and with it the event loop, for 100 ms at 262,144 tokens.
-        heaps: dict[str, set[str]] = {}
-        for string in self.byte_strings:
-            heaps.setdefault(string[:4], set()).add(string)
-        ordered = chain.from_iterable(sorted(heaps[start]) for start in sorted(heaps))
-        places = {string: place for place, string in enumerate(ordered)}
-        return np.array([places[string] for string in self.byte_strings], dtype=np.uint32)
+        return finish(rank_strings(self.byte_strings))
 
-    def warm(self) -> TokenColumns:
-        """Make ahead what the first filter, sort or row waits for: 0.8 s at 262,144 tokens, in a thread."""
-        for name in self.indicators:  # first: a key that speaks of a token waits for them
-            self.percentiles(name)
-            self.robust_z(name)
-        _ = self.folded_texts, self.text_ranks, self.indicators_digest
-        return self
+    def warm(self) -> Generator[None, None, None]:
+        """Make ahead, in portions, what the first row, filter or sort waits for: 0.8 s at 262,144 tokens."""
+        for name in self.indicators:
+            for column_of in (self.percentiles, self.robust_z):
+                column_of(name)
+                yield
+        for name in ("byte_strings", "texts", "folded_texts", "indicators_digest"):
+            getattr(self, name)
+            yield
+        if "text_ranks" not in vars(self):
+            self.text_ranks = yield from rank_strings(self.byte_strings)
 
     @property
     def comparable(self) -> tuple[str, ...]:
@@ -238,7 +236,7 @@ def select(columns: TokenColumns, query: RankTokens, marked: Collection[int] = (
     padding. Raises `FilterError` for a filter that
     cannot be read or applied, `TableError` for an unknown sort.
 
-    At 262,144 rows a sort takes about 15 ms and a text filter about 25 (after `columns.warm()`); a regex
+    At 262,144 rows a sort takes about 15 ms and a text filter about 25 (after `warm`); a regex
     takes 0.6 s and is given up after `filter_terms.REGEX_SECONDS`: call it off the event loop.
     """
     keys = _sort_keys(columns, query.sort or columns.default_indicator or "id", query.descending)

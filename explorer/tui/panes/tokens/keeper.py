@@ -172,7 +172,7 @@ class ViewKeeper:
             table.go_to(self.sought.token_id)
         self.sought = None
         self.face.show_problem(problem)
-        self.run_latest("warm", partial(asyncio.to_thread, maker.warm))
+        self.run_latest("warm", partial(_warm, maker))
 
     async def _arrange(
         self,
@@ -228,3 +228,11 @@ class ViewKeeper:
 
     def _is_news(self, maker: ViewMaker, view: View) -> bool:
         return self._recorded.lacks(maker, view, self.face.table.token_id)
+
+
+async def _warm(maker: ViewMaker) -> None:
+    """Make what the first text filter and the first selected row would wait for. The loop begins each portion: while it
+    draws, one at most takes the interpreter from it."""
+    portions, is_done = maker.columns.warm(), object()
+    while await asyncio.to_thread(next, portions, is_done) is not is_done:
+        pass

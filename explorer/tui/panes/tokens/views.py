@@ -103,10 +103,6 @@ class ViewMaker:
 
         return key(one) == key(other)
 
-    def warm(self) -> None:
-        """Make what the first text filter and the first selected row would wait for."""
-        self.columns.warm()
-
 
 def replayed(request: RankTokens, outcome: RankedTokens) -> View:
     """The view that a session file holds."""
