@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 import pytest
 from textual import on
+from textual.geometry import Size
 from textual.pilot import Pilot
 
 from explorer.base.records.map_colours import MapClass, MapClasses
@@ -98,6 +99,16 @@ async def test_words_are_not_cut_beside_the_token_table() -> None:
         view = await app.open(pilot)
         text = " ".join(" ".join(line.split()) for line in app.screen_lines())
         assert all(" ".join(words.split()) in text for words in view.plotted.lines())
+
+
+async def test_a_line_that_is_wanted_before_the_news_of_another_size_is_drawn() -> None:
+    app = PlotsHarness(plot=ALL)
+    async with app.run_test(size=(110, 30)) as pilot:
+        view = await app.open(pilot)
+        view._drawn()
+        view._size = Size(118, 60)  # as Textual does before it posts the event
+        assert len(view._drawn()) == view.room[1]
+        assert view.render_line(view.room[1]).cell_length == 118
 
 
 async def test_one_line_goes_through_all_plots_in_time() -> None:

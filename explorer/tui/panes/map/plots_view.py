@@ -72,6 +72,7 @@ class PlotsView(Guarded, Widget, can_focus=True):
         super().__init__(id=id)
         self.plotted = Plotted()
         self._strips: list[Strip] | None = None
+        self._drawn_in = (0, 0)
 
     @property
     def parted(self) -> Parted | None:
@@ -183,10 +184,11 @@ class PlotsView(Guarded, Widget, can_focus=True):
         return Content(rest).truncate(width, ellipsis=True)
 
     def _drawn(self) -> list[Strip]:
-        """The plots, made when something changed."""
-        if self._strips is None:
+        """The plots, made when something changed: a line may be wanted before the news of another size comes."""
+        if self._strips is None or self._drawn_in != self.room:
             styles = {ink: self._style(colour) for ink, colour in _COLOURS.items()}
             sheet = draw_plots(self.plotted, *self.room)
+            self._drawn_in = self.room
             self._strips = [sheet.strip(row, styles) for row in range(self.room[1])]
         return self._strips
 
