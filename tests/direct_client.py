@@ -31,6 +31,7 @@ class DirectClient:
         self.state: EngineState = "starting"
         self.hello: Hello | None = None
         self._numbers = count(1)
+        self._telling = threading.Lock()
         self._pending: dict[int, Pending] = {}
         self._queue = WorkQueue(self.engine.begin, Report(part=self._part, answer=self._answer))
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -86,7 +87,10 @@ class DirectClient:
 
     def _answer(self, number: int, outcome: AnyOutcome, seconds: float) -> None:
         if isinstance(outcome, ModelLoaded | ModelUnloaded):
-            self._on_loop(self.listeners.roster, self.engine.roster_state())
+            with (
+                self._telling
+            ):  # of two at the same time the later state is told last, as by the engine's `RosterTeller`
+                self._on_loop(self.listeners.roster, self.engine.roster_state())
         self._on_loop(self._settle, number, Answered(outcome, seconds))
 
     def _settle(self, number: int, answered: Answered) -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from explorer.base.records.logprobs import LogprobTable, ReadLogprobs
 from explorer.base.records.models import LoadModel
 from explorer.base.records.repeat_back import RepeatBack, RepeatBackResult
 from explorer.base.servers import ServerEntry
 from explorer.engine.handlers import Engine
 from explorer.engine.models.local import LocalModel
+from explorer.engine.models.remote import waiting
 from explorer.sessions.file.store import SessionWriter, read_session
 from explorer.settings import Settings, read_settings
 from explorer.tui.live.app import ExplorerApp
@@ -76,8 +79,8 @@ async def test_a_server_is_added_on_the_screen_kept_in_the_settings_and_loaded(v
     assert (server.name, server.url, server.kind, server.tokenizer) == ("lab", vllm.url, "vllm", "zoo:starling")
 
 
-async def test_two_entries_of_one_model_are_told_how_to_share(
-    vllm: FakeVllm, starling: LocalModel, tmp_path: Path
+async def test_two_entries_of_one_model_are_told_how_to_share_and_a_wait_is_shown(
+    vllm: FakeVllm, starling: LocalModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     second = FakeVllm(starling)
     servers = tuple(
@@ -86,10 +89,21 @@ async def test_two_entries_of_one_model_are_told_how_to_share(
     )
     settings = Settings(models=("server:lab", "server:lab2"), servers=servers)
     app = ExplorerApp(DirectClient(Engine()), SessionWriter(tmp_path / "s.jsonl"), settings)  # type: ignore[arg-type]
-    async with on_screen(app, (80, 24)) as pilot:
-        await until(pilot, lambda: len(app.selection.roster.models) == 2 and not app.runs.running)
-        told = [note.message for note in app._notifications if "same model as" in note.message]
-        assert len(told) == 1
+    async with on_screen(app, (120, 24)) as pilot:
+
+        def told() -> int:
+            return sum("same model as" in note.message for note in app._notifications)
+
+        await until(pilot, lambda: told() == 1 and len(app.selection.roster.models) == 2 and not app.runs.running)
         await pilot.press("m")
         await until(pilot, lambda: "to share work, add its URL to" in screen_text(app))
+        await pilot.press("escape")
+        monkeypatch.setattr(waiting, "TELLS_FROM", 0.2)
+        for server in (vllm, second):
+            server.faults.extend(["hang"] * 9)
+        await pilot.press("r")
+        await until(pilot, lambda: "waiting 0 of 60 s for lab" in screen_text(app))
+        assert "esc cancels" in screen_text(app).splitlines()[0]
+        await pilot.press("escape")
+        await until(pilot, lambda: not app.runs.running)
     second.close()

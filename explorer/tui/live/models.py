@@ -95,6 +95,8 @@ class Models:
         """Published lists, matched with each vocabulary before it is read."""
         self.awaited = ""
         """The model of a resumed session whose vocabulary is to be in the table."""
+        self._behind: dict[str, ModelInfo] = {}
+        """The models behind servers, by name."""
         self._digests: dict[str, tuple[str, str]] = {}
         """Of weights and tokenizer, by the name of each model that was loaded."""
 
@@ -203,9 +205,9 @@ class Models:
             return
         from explorer.specs.models import say_how_to_join  # not before the first paint
 
-        before = [each for each in self._front.selection.roster.models if each.name in self.reloads]
-        if said := say_how_to_join(info, before):
+        if said := say_how_to_join(info, self._behind.values()):
             self._front.remark(f"{info.name}: {said}")
+        self._behind[info.name] = info
 
     def note_identity(self, info: ModelInfo) -> None:
         """Forget what was known of a name that now stands for another checkpoint (another folder, or trained on)."""
@@ -220,6 +222,7 @@ class Models:
         """Nothing of it stays but the session's steps."""
         self.vocabularies.pop(name, None)
         self.reloads.pop(name, None)
+        self._behind.pop(name, None)
         selection = self._front.selection
         if selection.model is not None and selection.model.name == name:
             left = [info for info in selection.roster.models if info.name != name]

@@ -52,6 +52,15 @@ def test_the_bar_is_always_exactly_as_wide_as_the_screen(width: int, names: list
     assert drawn.plain.isprintable()
 
 
+def test_the_memory_of_each_gpu_is_shown() -> None:
+    gpus = tuple(
+        DeviceMemory(device=f"cuda:{n}", used=n * 10 * GIB, free=(80 - n * 10) * GIB, total=80 * GIB) for n in range(4)
+    )
+    said = bar(BarState(models=(("big", "loaded"),), selected="big", memory=(CPU, *gpus), engine="ready"), 160).plain
+    for part in ("cpu 0.4/23 GiB", *(f"cuda:{n} {n * 10:.1f}/80 GiB" for n in range(4))):
+        assert part in said
+
+
 def test_a_wide_bar_says_everything() -> None:
     said = bar(BUSY, 140).plain
     for part in ("glitch-explore", "[mynah]", "● mynah-instruct", "◐ starling", "cpu 0.4/23 GiB"):
