@@ -13,7 +13,7 @@ from explorer.base.errors import ExplorerError
 from explorer.settings import Settings, settings_file
 from explorer.settings_file import remember_theme
 from explorer.tui.shell.restyling import marking_once
-from explorer.tui.shell.themes import RAMP, ThemeError, load_themes, read_theme, themes_dir
+from explorer.tui.shell.themes import RAMP, ThemeError, class_colours, load_themes, read_theme, themes_dir
 
 PLAIN_RAMP = ("#5f5fd7", "#5f87d7", "#5fafd7", "#5fd7af", "#afd75f", "#ffd75f", "#ffffaf")
 Tell = Callable[..., None]
@@ -21,8 +21,8 @@ Tell = Callable[..., None]
 
 
 def ramp_defaults() -> dict[str, str]:
-    """The ramp for the moment before a theme of ours is in use, and under Textual's own themes."""
-    return dict(zip(RAMP, PLAIN_RAMP, strict=True))
+    """The ramp and the classes for the moment before a theme of ours is in use, and under Textual's own themes."""
+    return dict(zip(RAMP, PLAIN_RAMP, strict=True)) | class_colours(dark=True)
 
 
 class Looks:

@@ -16,6 +16,13 @@ _log = logging.getLogger(__name__)
 RAMP: tuple[str, ...] = tuple(f"ramp-{step}" for step in range(7))
 """Theme variables of the sequential ramp, low to high; every theme defines them."""
 
+CLASSES: tuple[str, ...] = tuple(f"class-{step}" for step in range(7))
+"""Theme variables of the colours of classes; a theme that has none takes those for its kind of ground."""
+ON_DARK = ("#d75fff", "#afff87", "#5f8700", "#d7af00", "#af5f5f", "#5fd7ff", "#0087af")
+ON_LIGHT = ("#00005f", "#0087ff", "#005f00", "#5f00af", "#00875f", "#ff00af", "#878700")
+"""Of the 6 x 6 x 6 cube of 256 colours, so chosen that any two are told apart by people who see colours otherwise, and
+each from the muted text of our themes; the first ones the best."""
+
 _REQUIRED_COLOURS = ("primary", "accent", "warning", "error", "success", "foreground", "background")
 _OPTIONAL_COLOURS = ("secondary", "surface", "panel", "boost")
 _NUMBERS = ("luminosity_spread", "text_alpha")
@@ -71,7 +78,13 @@ def read_theme(path: Path) -> Theme:
     colours = {key: _colour(path, table, key) for key in _REQUIRED_COLOURS}
     colours |= {key: _colour(path, table, key) for key in _OPTIONAL_COLOURS if key in table}
     numbers = {key: _share(path, table, key) for key in _NUMBERS if key in table}
-    return Theme(name=name, dark=dark, variables=_variables(path, table), **colours, **numbers)
+    variables = class_colours(dark=dark) | _variables(path, table)
+    return Theme(name=name, dark=dark, variables=variables, **colours, **numbers)
+
+
+def class_colours(*, dark: bool) -> dict[str, str]:
+    """The colours of classes on a dark or a light ground."""
+    return dict(zip(CLASSES, ON_DARK if dark else ON_LIGHT, strict=True))
 
 
 def _colour(path: Path, table: dict[str, Any], key: str) -> Any:
@@ -102,6 +115,9 @@ def _variables(path: Path, table: dict[str, Any]) -> dict[str, str]:
         if key not in variables:
             raise ThemeError(f"{path.name}: variables.{key}: missing; the ramp needs {RAMP[0]} to {RAMP[-1]}")
         if not _is_colour(variables[key]):
+            raise ThemeError(f'{path.name}: variables.{key}: {variables[key]!r} is not a colour such as "#87afd7"')
+    for key in CLASSES:
+        if key in variables and not _is_colour(variables[key]):
             raise ThemeError(f'{path.name}: variables.{key}: {variables[key]!r} is not a colour such as "#87afd7"')
     return dict(variables)
 

@@ -28,7 +28,7 @@ from textual.widget import Widget
 
 from explorer.base.text import visible
 from explorer.tui.shell.guarded import Guarded, run_guarded
-from explorer.tui.shell.themes import RAMP
+from explorer.tui.shell.themes import CLASSES, RAMP
 
 Rgb = tuple[int, int, int]
 
@@ -49,6 +49,8 @@ class Palette:
     accent: Rgb
     ramp: tuple[Rgb, ...]
     """Low to high."""
+    classes: tuple[Rgb, ...] = ()
+    muted: Rgb = (128, 128, 128)
 
     @classmethod
     def of(cls, variables: Mapping[str, str]) -> Palette:
@@ -59,6 +61,8 @@ class Palette:
             frame=_rgb(variables, "border-blurred", foreground),
             accent=_rgb(variables, "accent", foreground),
             ramp=tuple(_rgb(variables, key, foreground) for key in RAMP),
+            classes=tuple(_rgb(variables, key, foreground) for key in CLASSES),
+            muted=_rgb(variables, "foreground-muted", foreground),
         )
 
 

@@ -14,6 +14,7 @@ from textual.widgets import ContentSwitcher, Static
 
 from explorer.tui.panes.map import telling
 from explorer.tui.panes.map.canvas import ActWanted, MapCanvas
+from explorer.tui.panes.map.classes import ClassLegend
 from explorer.tui.panes.map.making import Made
 from explorer.tui.panes.map.plots_sheet import Plotted
 from explorer.tui.panes.map.plots_view import PlotsView
@@ -37,6 +38,7 @@ class MapBody(Guarded, Vertical):
         & Static { height: 1; text-wrap: nowrap; text-overflow: ellipsis; }
         & #map-heading { height: 1; }
         & ContentSwitcher { height: 1fr; }
+        & #map-classes { display: none; }
     }
     """
 
@@ -49,6 +51,7 @@ class MapBody(Guarded, Vertical):
         self.plots = PlotsView(id="map-plots")
         self._status = Static(Content(""), id="map-status")
         self._legend = Static(Content(""), id="map-legend")
+        self._class_legend = ClassLegend(id="map-classes")
 
     def compose(self) -> ComposeResult:
         yield self._heading
@@ -56,6 +59,7 @@ class MapBody(Guarded, Vertical):
             yield self.canvas
             yield self.plots
         yield self._status
+        yield self._class_legend
         yield self._legend
 
     def on_mount(self) -> None:
@@ -102,6 +106,7 @@ class MapBody(Guarded, Vertical):
         self._heading.say("")
         self._say_how()
         self._legend.update(Content(""))
+        self._class_legend.show("", None)
 
     def tell(self, made: Made | None, subject: int | None) -> None:
         """Bring the words up to date; `made` is the whole map, where that is here, `subject` the selected token."""
@@ -111,3 +116,4 @@ class MapBody(Guarded, Vertical):
             self._heading.update(heading(scene), layout=False)  # lines of one row: to lay out the screen takes 10 ms
             self._legend.update(legend(scene, self.canvas.drawn, self._legend.size.width), layout=False)
             self._status.update(status, layout=False)
+            self._class_legend.show(scene.colour, self.canvas.drawn.classes)

@@ -47,6 +47,7 @@ _KEYS: list[BindingType] = [
     Binding("x", "select", "select", tooltip="Select a box from here on; again: what lies beyond a line"),
     Binding("o", "tell('twin')", "other", show=False, tooltip="Show the token of the next other model on this map"),
     Binding("h", "tell('plots')", "plots", tooltip="Plots of the colour: histogram, P(token), ROC, with a line"),
+    Binding("C", "tell('colour')", "colour", tooltip="Colour by the next kind of class: category, script, verdict…"),
     Binding("X", "tell('mark')", "mark", show=False, tooltip="Mark the tokens of the selection"),
     Binding("escape", "drop", "drop", show=False, tooltip="Give the selection up"),
 ]

@@ -11,6 +11,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.widgets import Label, Select
 
+from explorer.base.records.map_colours import CLASSINGS
 from explorer.base.records.maps import COMPONENT_AXES, PAIR_AXES, PLANES, ReadMap, ViewMap
 from explorer.base.records.neighbours import Space
 from explorer.tui.shell.guarded import Guarded
@@ -58,7 +59,7 @@ class MapForm(Guarded, Horizontal):
 
     def _offer_axes(self, indicators: Sequence[str]) -> None:
         axes = (*indicators, *COMPONENT_AXES)
-        for name, names in (("#x-axis", axes), ("#y-axis", axes), ("#colour", (NO_COLOUR, *axes))):
+        for name, names in (("#x-axis", axes), ("#y-axis", axes), ("#colour", (NO_COLOUR, *CLASSINGS, *axes))):
             self.query_one(name, Choice).set_names(names)
 
     def request(self, selection: Selection) -> ReadMap:
@@ -95,6 +96,12 @@ class MapForm(Guarded, Horizontal):
         is_start = asked.plane == "neighbours" and answered == self.first_request(selection)
         return asked if is_start else None
 
+    def turn_colour(self) -> None:
+        """Choose the next of the default colour and the classes."""
+        colour = self.query_one("#colour", Choice)
+        turn = (NO_COLOUR, *CLASSINGS)
+        colour.value = turn[(turn.index(colour.chosen) + 1) % len(turn)] if colour.chosen in turn else turn[1]
+
     def show_request(self, request: ViewMap) -> None:
         """Hold what `request` asked with."""
         plane, axes = self.query_one("#plane", Choice), request.plane.split(",")
@@ -103,6 +110,8 @@ class MapForm(Guarded, Horizontal):
                 self._choose(name, axis)
         plane.choose(TWO_AXES if len(axes) == 2 else request.plane if request.plane in plane.names else PROPOSED)
         self.query_one("#space", Choice).choose(request.space)
+        if request.colour:
+            self._choose("#colour", request.colour)
         if request.other:
             self._choose("#other", request.other)
             self._choose("#x-axis", request.plane)

@@ -142,6 +142,8 @@ class MapPane(Pane):
         made = self._keeper.made
         if event.what == "plots":
             self._plots.open()
+        elif made is not None and event.what == "colour":
+            self._form.turn_colour()
         elif made is not None:
             for message in act_on(event.what, made, self.canvas, self.selection, self._keeper.walked):
                 self.post_message(message)

@@ -17,7 +17,7 @@ from textual.color import Color
 from textual.strip import Strip
 
 from explorer.base.records.maps import COLOUR_STEPS, NO_COLOUR, MapView, Window
-from explorer.tables.map_cells import Cloud, unpack_cells, unpack_classes
+from explorer.tables.map_cells import Cells, Cloud, unpack_cells, unpack_classes
 from explorer.tui.widgets.plot import Label, Palette, Point, Rgb
 
 Number = TypeVar("Number", np.int64, np.float64)
@@ -52,28 +52,41 @@ class Raster:
     dots: npt.NDArray[np.uint8]
     """[rows, columns], the lit dots as a braille pattern's lower byte; at least one wherever a token is."""
     colours: npt.NDArray[np.int8]
-    """[rows, columns], 0 to 6: mean percentile rank of the tokens in sevenths; `NO_COLOUR`; `EMPTY`."""
+    """[rows, columns], 0 to 6: mean percentile rank of the tokens in sevenths, or a class; `NO_COLOUR`; `EMPTY`."""
     counts: npt.NDArray[np.int64]
     """[rows, columns], tokens in the cell."""
     is_dithered: bool
     """Whether dots stand for density, and not each for one or more tokens."""
+    is_classed: bool = False
+    """Whether the colours are classes."""
+
+    def inks(self, palette: Palette) -> tuple[Rgb, ...]:
+        """By colour: the ramp's or the classes', then that of what has no number, or of the ground."""
+        return (*palette.classes, palette.muted) if self.is_classed else (*palette.ramp, palette.foreground)
 
 
 def raster(cloud: Cloud, window: Window, columns: int, rows: int) -> Raster:
     """The part of the cloud in `window`, on `columns` x `rows` cells."""
     found = cloud.cells(window, columns * ACROSS, rows * DOWN)
     counts: npt.NDArray[np.int64] = _of_cells(found.counts, rows, columns)
-    ranked = np.where(np.isnan(found.ranks), 0, found.counts)
-    known = _of_cells(ranked, rows, columns)
-    sums = _of_cells(ranked * np.nan_to_num(found.ranks), rows, columns)
-    steps = np.minimum(COLOUR_STEPS - 1, sums / np.maximum(known, 1) * COLOUR_STEPS).astype(np.int8)
-    colours = np.where(counts == 0, EMPTY, np.where(known == 0, NO_COLOUR, steps)).astype(np.int8)
+    colours = np.where(counts == 0, EMPTY, _colours(cloud, found, window, rows, columns)).astype(np.int8)
     lit = found.counts > 0
     crowded = lit.sum() > _CROWDED * ACROSS * DOWN * max(1, (counts > 0).sum())
     if crowded:
         lit = _dithered(found.counts, counts, rows, columns)
     patterns = patterns_of(lit.reshape(rows, DOWN, columns, ACROSS))
-    return Raster(patterns, colours, counts, bool(crowded))
+    return Raster(patterns, colours, counts, bool(crowded), cloud.classes is not None)
+
+
+def _colours(cloud: Cloud, dots: Cells, window: Window, rows: int, columns: int) -> npt.NDArray[np.generic]:
+    """The class of each cell, or the step of its tokens' mean rank."""
+    if cloud.classes is not None:
+        return cloud.class_cells(window, columns, rows)
+    ranked = np.where(np.isnan(dots.ranks), 0, dots.counts)
+    known = _of_cells(ranked, rows, columns)
+    sums = _of_cells(ranked * np.nan_to_num(dots.ranks), rows, columns)
+    steps = np.minimum(COLOUR_STEPS - 1, sums / np.maximum(known, 1) * COLOUR_STEPS).astype(np.int8)
+    return np.where(known == 0, NO_COLOUR, steps)
 
 
 def patterns_of(lit: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:
@@ -130,7 +143,8 @@ def raster_strips(
 
     Blanks take the colour before them, so that a row has few segments; the ground is the widget's.
     """
-    strips = [_row_strip(drawn, row, palette) for row in range(len(drawn.dots))]
+    inks = drawn.inks(palette)
+    strips = [_row_strip(drawn, row, inks) for row in range(len(drawn.dots))]
     width = drawn.dots.shape[1]
     marks = [Label(point.column, point.row, point.glyph, point.colour, bold=True) for point in points]
     for label in (*marks, *labels):
@@ -138,7 +152,7 @@ def raster_strips(
     return strips
 
 
-def _row_strip(drawn: Raster, row: int, palette: Palette) -> Strip:
+def _row_strip(drawn: Raster, row: int, by_colour: tuple[Rgb, ...]) -> Strip:
     colours = drawn.colours[row]
     text = "".join(map(chr, (drawn.dots[row].astype(np.int32) + BLANK).tolist())).replace(chr(BLANK), " ")
     inked = np.flatnonzero(colours != EMPTY)
@@ -148,14 +162,10 @@ def _row_strip(drawn: Raster, row: int, palette: Palette) -> Strip:
     starts = [0, *changes.tolist(), len(text)]
     inks = [colours[inked[0]], *colours[changes]]
     segments = [
-        Segment(text[start:end], _ink(_colour(int(ink), palette)))
+        Segment(text[start:end], _ink(by_colour[int(ink)]))
         for start, end, ink in zip(starts, starts[1:], inks, strict=False)
     ]
     return Strip(segments, len(text))
-
-
-def _colour(step: int, palette: Palette) -> Rgb:
-    return palette.ramp[step] if step < COLOUR_STEPS else palette.foreground
 
 
 @lru_cache(maxsize=64)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from textual.content import Content
 from textual.strip import Strip
 
+from explorer.base.records.map_colours import MapClasses
 from explorer.base.records.map_regions import MapRegion
 from explorer.base.records.map_vectors import PlacedVector
 from explorer.base.records.maps import MapAxis, MapPoint, MapQuality, Window
@@ -15,6 +16,7 @@ from explorer.base.records.tokens import LABELS
 from explorer.base.text import visible
 from explorer.specs.blocks import count
 from explorer.tables.map_cells import Cloud
+from explorer.tables.maps import count_classes
 from explorer.tui.panes.map.raster import Raster, raster, raster_strips
 from explorer.tui.panes.map.regions import label_regions
 from explorer.tui.panes.map.spots import GLYPHS, STRONG, WORDS, Seen, find_seen, label_seen, spots_of, vector_words
@@ -66,6 +68,8 @@ class Drawn:
     raster: Raster | None = None
     unlabelled: int = 0
     """Named tokens in the window without a label."""
+    classes: MapClasses | None = None
+    """The classes that the colours stand for, with what is in the window."""
 
 
 def draw(scene: Scene, columns: int, rows: int, palette: Palette, shows_regions: bool = True) -> Drawn:
@@ -80,7 +84,15 @@ def draw(scene: Scene, columns: int, rows: int, palette: Palette, shows_regions:
     labels += label_regions(regions, scene.window, (columns, rows), cells, placed, _dim(palette))
     shown = {cells[each.index] for each in placed}
     bare = sum(each.cell not in shown for each in seen)
-    return Drawn(raster_strips(found, palette, _glyphs(seen, palette), labels), found, bare)
+    return Drawn(raster_strips(found, palette, _glyphs(seen, palette), labels), found, bare, _classes(scene))
+
+
+def _classes(scene: Scene) -> MapClasses | None:
+    """Of a recorded map as the session has them: its cells know about how many tokens they hold."""
+    classes = scene.cloud.classes
+    if classes is None or scene.is_recorded:
+        return classes
+    return count_classes(classes, scene.cloud, scene.window)
 
 
 def _dim(palette: Palette) -> Rgb:

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from explorer.base.numbers import format_percent
 from explorer.base.records.maps import Window
 from explorer.base.records.tokens import LABELS
-from explorer.base.text import visible_bytes
+from explorer.base.text import visible, visible_bytes
 from explorer.specs.blocks import count
 from explorer.tui.panes.map.aim import Shape
 from explorer.tui.panes.map.canvas import MapCanvas
@@ -39,7 +39,9 @@ def status(canvas: MapCanvas, made: Made | None, subject: int | None) -> str:
         here = int(raster.counts[row, column])
     text = visible_bytes(made.columns.token_bytes(token_id)) or f"⟨{token_id}⟩"
     value = ""
-    if scene.colour and (number := float(made.values[token_id])) == number:
+    if made.class_of is not None and made.found.classes is not None:
+        value = f"  {visible(made.found.classes.name_of(int(made.class_of[token_id])), spaces=False)}"
+    elif scene.colour and (number := float(made.values[token_id])) == number:
         value = f"  {LABELS.get(scene.colour, scene.colour)} {number:.4g}"
     what = "selected" if is_there else "nearest"
     return f"{what} {token_id} {text}{value} · {here:,} in this cell · x {x:.4g} y {y:.4g}"
