@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import io
 import re
+from functools import partial
 
+import msgspec
 import pytest
 from rich.console import Console
+from textual.geometry import Region
 from textual.pilot import Pilot
 
+from explorer.base.records.map_colours import MapClass, MapClasses
+from explorer.base.records.maps import MapView, ViewMap
 from explorer.tui.panes.map.canvas import MapCanvas
+from explorer.tui.panes.map.classes import ClassLegend, class_legend
 from explorer.tui.panes.map.spots import GLYPHS
 from tests.app_driver import settled
-from tests.tui.snapshot_samples import SAMPLES, show_sample
+from tests.hostile import HOSTILE
+from tests.tui.snapshot_samples import SAMPLES, Sample, map_view, show_sample
 from tests.tui.test_pane_snapshots import SIZES, Snap, ThemedHarness, pane_of
 from tests.tui.token_samples import screen_lines
 
@@ -21,15 +28,31 @@ SAMPLE = SAMPLES["map"]["full"]
 _COLOURS = re.compile(r"\x1b\[([\d;]*)m")
 
 
-def harness(theme: str) -> ThemedHarness:
-    return ThemedHarness(pane_of("map"), theme, SAMPLE)
+def classed_sample() -> Sample:
+    """The same map, its seven colours as verdicts."""
+    names = ("verified", "weak", "controls fail too", "inconclusive", "rejected", "not asked", "unreachable")
+    named = tuple(MapClass(name=name, tokens=3 ** (place + 1), in_view=place) for place, name in enumerate(names))
+    found = MapClasses(
+        rule="rarest", named=named,
+        rest=MapClass(name="rejected by all", tokens=2_345, in_view=2_300), notes=("Told by what is on this disk.",),
+    )  # fmt: skip
+    points = tuple(msgspec.structs.replace(point, in_class=2, value=None) for point in map_view().points)
+    view = msgspec.structs.replace(map_view(), colour="verdict", colour_edges=(), classes=found, points=points)
+    return Sample(steps=((ViewMap(model="mynah", colour="verdict"), view),))
 
 
-async def show(pilot: Pilot[None]) -> None:
+CLASSED = classed_sample()
+
+
+def harness(theme: str, sample: Sample = SAMPLE) -> ThemedHarness:
+    return ThemedHarness(pane_of("map"), theme, sample)
+
+
+async def show(pilot: Pilot[None], sample: Sample = SAMPLE) -> None:
     await pilot.pause()
     app = pilot.app
     assert isinstance(app, ThemedHarness)
-    show_sample(app.pane, SAMPLE, "full")
+    show_sample(app.pane, sample, "full")
     app.pane.focus_content()
     await settled(pilot)
 
@@ -63,3 +86,51 @@ async def test_sixteen_colours_tell_density_and_roles_by_glyphs(theme: str) -> N
         assert roles
         assert all(GLYPHS[role] in screen for role in roles)
         assert len(set(GLYPHS.values())) == len(GLYPHS)
+
+
+@pytest.mark.parametrize("theme", [DARK, LIGHT, HIGH_CONTRAST])
+def test_classes_look_as_they_did(snap_compare: Snap, theme: str) -> None:
+    assert snap_compare(harness(theme, CLASSED), terminal_size=SIZES[1], run_before=partial(show, sample=CLASSED))
+
+
+def test_classes_without_colours_look_as_they_did(snap_compare: Snap, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert snap_compare(harness(DARK, CLASSED), terminal_size=SIZES[0], run_before=partial(show, sample=CLASSED))
+
+
+@pytest.mark.parametrize("size", SIZES, ids=[f"{width}x{height}" for width, height in SIZES])
+async def test_every_class_is_named_and_counted_at_every_size(size: tuple[int, int]) -> None:
+    app = harness(DARK, CLASSED)
+    async with app.run_test(size=size) as pilot:
+        await show(pilot, CLASSED)
+        screen = "\n".join(screen_lines(app))
+        ((_, view),) = CLASSED.steps
+        assert isinstance(view, MapView)
+        assert view.classes is not None
+        for _, found in view.classes.present:
+            assert f"⣿ {found.name} {found.in_view:,} of {found.tokens:,}" in screen
+        assert "a cell shows its rarest class" in screen
+        assert "…" not in "\n".join(line.plain for line in class_legend("verdict", view.classes, 76))
+
+
+async def test_sixteen_colours_tell_most_classes_apart() -> None:
+    app = harness(DARK, CLASSED)
+    async with app.run_test(size=SIZES[1]) as pilot:
+        await show(pilot, CLASSED)
+        out = io.StringIO()
+        console = Console(file=out, color_system="standard", force_terminal=True, width=400)
+        legend = app.query_one(ClassLegend)
+        out.write("".join(strip.render(console) for strip in legend.render_lines(Region(0, 0, *legend.size))))
+        codes = {code for found in _COLOURS.findall(out.getvalue()) for code in found.split(";")}
+        assert codes <= {"", "0", "1", *map(str, range(30, 38)), *map(str, range(40, 48)), *map(str, range(90, 108))}
+        assert len({code for code in codes if code[:1] in ("3", "9")}) >= 5
+
+
+@pytest.mark.parametrize("width", [20, 40, 76, 120])
+def test_a_legend_is_never_wider_than_its_lines_and_safe(width: int) -> None:
+    named = tuple(MapClass(name=text, tokens=1) for text in HOSTILE[:7])
+    found = MapClasses(rule="most above average", named=named, rest=MapClass(name="x" * 300, tokens=1))
+    lines = class_legend("script", found, width)
+    assert all(line.cell_length <= width for line in lines)
+    assert not any(character in line.plain for line in lines for character in "\x1b\x07\u202e\x9b\n")
+    assert len([line for line in lines if "⣿" in line.plain]) > 0

@@ -13,6 +13,7 @@ import pytest
 from textual import on
 from textual.pilot import Pilot
 
+from explorer.base.records.map_colours import REST
 from explorer.base.records.maps import MapAxis, MapView, ReadMap, ViewMap, VocabularyMap
 from explorer.base.records.notes import MarkToken
 from explorer.base.records.record import Array, Failure
@@ -22,6 +23,7 @@ from explorer.specs.plot_svg import plot_picture
 from explorer.tables import map_cells
 from explorer.tables.filters import parse_filter
 from explorer.tables.map_cells import Cloud
+from explorer.tables.map_classes import TokenClasses
 from explorer.tables.maps import PlacedMap
 from explorer.tables.table import TokenColumns
 from explorer.tui.panes.map import pane as panes
@@ -243,7 +245,7 @@ async def test_a_selection_is_marked_and_escape_gives_it_up() -> None:
     async with app.run_test(size=SIZES[1]) as pilot:
         canvas = await shown(app, pilot)
         await pilot.press("X")
-        assert app.asked == [], "nothing is selected"
+        assert not any(isinstance(asked, MarkToken) for asked in app.asked), "nothing is selected"
         await pilot.press("x", "escape")
         assert canvas.aim.shape is None
         await pilot.press("shift+right", "x", "x", "x", "X")
@@ -453,3 +455,38 @@ async def test_every_tokens_neighbours_are_asked_for_once_their_landmarks_are_a_
         pane.show(step(first, msgspec.structs.replace(FOUND, plane="landmarks")))
         await pilot.pause(0)
         assert "neighbours" not in {request.plane for request in app.asked[2:] if isinstance(request, ReadMap)}
+
+
+def classed_map() -> VocabularyMap:
+    """The same map with the clump as one class and another token as one by itself."""
+    codes = np.full(len(WORDS), REST, dtype=np.uint8)
+    codes[:20], codes[25] = 0, 1
+    placed = np.isfinite(FOUND.x.numpy())
+    made = TokenClasses("rarest", ("clump", "lone"), "others", codes)
+    return msgspec.structs.replace(
+        FOUND, colour="flag", values=None, classes=made.counted(placed), class_of=Array.of(codes)
+    )
+
+
+async def test_c_goes_through_the_classes_and_the_legend_counts_what_is_in_view() -> None:
+    app = MapHarness()
+    async with app.run_test(size=SIZES[1]) as pilot:
+        await shown(app, pilot)
+        app.asked.clear()
+        await pilot.press("C")
+        await until(pilot, lambda: any(isinstance(one, ReadMap) for one in app.asked))
+        asked = next(one for one in app.asked if isinstance(one, ReadMap))
+        assert asked == ReadMap(model="mynah", colour="category")
+        app.pane.show(step(asked, classed_map()))
+        await until(pilot, lambda: "⣿ clump 20" in "\n".join(app.screen_lines()))
+        text = "\n".join(app.screen_lines())
+        assert "⣿ lone 1" in text
+        assert "a cell shows its rarest class" in text
+        assert "clump · 20 in this cell" in text, "the class of the token under the cross"
+        app.canvas.look_through((-7.0, -5.0, 1.0, 3.0))
+        await until(pilot, lambda: "⣿ lone 0 of 1" in "\n".join(app.screen_lines()))
+        raster = app.canvas.drawn.raster
+        assert raster is not None
+        assert set(raster.colours[raster.counts > 0].tolist()) == {0}
+        app.pane.show(step(REQUEST, FOUND))
+        await until(pilot, lambda: "clump" not in "\n".join(app.screen_lines()))

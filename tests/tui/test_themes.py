@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import combinations, pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 from rich.color import Color as RichColor
 from rich.color import ColorSystem
 from textual.app import App
-from textual.color import Color
+from textual.color import Color, rgb_to_lab
 from textual.theme import Theme
 
-from explorer.tui.shell.themes import RAMP, ThemeError, load_themes, read_theme, themes_dir
+from explorer.specs import picture
+from explorer.tui.shell.themes import CLASSES, ON_DARK, RAMP, ThemeError, load_themes, read_theme, themes_dir
 
 SHIPPED = load_themes(themes_dir())
+SEEING = {
+    "usual": np.eye(3),
+    "protanopia": np.array([[0.152, 1.053, -0.205], [0.115, 0.786, 0.099], [-0.004, -0.048, 1.052]]),
+    "deuteranopia": np.array([[0.367, 0.861, -0.228], [0.280, 0.673, 0.047], [-0.012, 0.043, 0.969]]),
+    "tritanopia": np.array([[1.256, -0.077, -0.179], [-0.078, 0.931, 0.148], [0.005, 0.691, 0.304]]),
+}
+"""What of linear red, green and blue is seen: Machado, Oliveira and Fernandes (2009), severity 1."""
 
 
 def luminance(colour: str) -> float:
@@ -31,6 +40,22 @@ def contrast(one: str, other: str) -> float:
     """WCAG 2 contrast ratio, 1 to 21."""
     low, high = sorted((luminance(one), luminance(other)))
     return (high + 0.05) / (low + 0.05)
+
+
+def seen_lab(colour: str, seeing: str) -> np.ndarray:
+    """CIELAB of a colour as such people see it."""
+    encoded = np.array(Color.parse(colour).rgb) / 255
+    linear = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
+    seen = np.clip(SEEING[seeing] @ linear, 0, 1)
+    back = np.where(seen <= 0.0031308, 12.92 * seen, 1.055 * seen ** (1 / 2.4) - 0.055)
+    lab = rgb_to_lab(Color(*np.rint(255 * back).astype(int).tolist()))
+    return np.array([lab.L, lab.a, lab.b])
+
+
+def least_difference(colours: list[str], seeing: str) -> float:
+    """CIE 1976 colour difference of the two colours that are most alike."""
+    labs = [seen_lab(colour, seeing) for colour in colours]
+    return min(float(np.linalg.norm(one - other)) for one, other in combinations(labs, 2))
 
 
 def colour_of(theme: Theme, key: str) -> str:
@@ -66,6 +91,18 @@ class TestEveryShippedTheme:
             for ground in ("background", "surface"):
                 assert contrast(theme.variables[key], colour_of(theme, ground)) >= 3, (key, ground)
 
+    @pytest.mark.parametrize("seeing", SEEING)
+    def test_classes_and_the_ground_are_told_apart_however_one_sees_colours(self, theme: Theme, seeing: str) -> None:
+        colours = [theme.variables[key] for key in (*CLASSES, "foreground-muted")]
+        assert least_difference(colours, seeing) >= 16
+        assert least_difference(colours[:3], seeing) >= 25, "few classes are told apart better"
+
+    def test_classes_stand_out_and_survive_256_colours(self, theme: Theme) -> None:
+        assert len({xterm_index(theme.variables[key]) for key in CLASSES}) == len(CLASSES)
+        for key in CLASSES:
+            for ground in ("background", "surface"):
+                assert contrast(theme.variables[key], colour_of(theme, ground)) >= 3, (key, ground)
+
     def test_text_is_readable_on_every_ground(self, theme: Theme) -> None:
         for ground in ("background", "surface", "panel"):
             assert contrast(colour_of(theme, "foreground"), colour_of(theme, ground)) >= 4.5
@@ -95,6 +132,20 @@ class TestEveryShippedTheme:
             app.theme = theme.name
             await pilot.pause()
             assert app.theme_variables["ramp-6"] == theme.variables["ramp-6"]
+
+
+@pytest.mark.parametrize("seeing", SEEING)
+def test_classes_in_pictures_are_told_apart_however_one_sees_colours(seeing: str) -> None:
+    assert least_difference([*picture.CLASSES, picture.NO_VALUE], seeing) >= 11
+
+
+def test_a_theme_without_classes_takes_those_for_its_ground(tmp_path: Path) -> None:
+    plain = read_theme(write(tmp_path, "heron.toml", good_text()))
+    assert [plain.variables[key] for key in CLASSES] == list(ON_DARK)
+    own = good_text() + f'"{CLASSES[2]}" = "#123456"\n'
+    assert read_theme(write(tmp_path, "own.toml", own)).variables[CLASSES[2]] == "#123456"
+    with pytest.raises(ThemeError, match="class-2: 'red-ish' is not a colour"):
+        read_theme(write(tmp_path, "wrong.toml", own.replace("#123456", "red-ish")))
 
 
 def write(folder: Path, name: str, text: str) -> Path:
