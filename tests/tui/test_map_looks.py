@@ -129,8 +129,10 @@ async def test_sixteen_colours_tell_most_classes_apart() -> None:
 @pytest.mark.parametrize("width", [20, 40, 76, 120])
 def test_a_legend_is_never_wider_than_its_lines_and_safe(width: int) -> None:
     named = tuple(MapClass(name=text, tokens=1) for text in HOSTILE[:7])
-    found = MapClasses(rule="most above average", named=named, rest=MapClass(name="x" * 300, tokens=1))
+    found = MapClasses(rule="most above average", named=named, rest=MapClass(name="x" * 300, tokens=1),
+                       notes=("5 groups on this plane (HDBSCAN); 3.4 % of the tokens are in none",))  # fmt: skip
     lines = class_legend("script", found, width)
     assert all(line.cell_length <= width for line in lines)
     assert not any(character in line.plain for line in lines for character in "\x1b\x07\u202e\x9b\n")
     assert len([line for line in lines if "⣿" in line.plain]) > 0
+    assert "3.4 % of the tokens are in none" in " ".join(line.plain for line in lines), "notes are never cut"

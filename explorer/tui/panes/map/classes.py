@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import wrap
 
 from textual import events
 from textual.content import Content
@@ -50,7 +51,8 @@ def class_legend(colour: str, classes: MapClasses, width: int) -> list[Content]:
     entries = [_entry(place, class_words(found)) for place, found in classes.present]
     rule = Content.styled(rule_words(classes.rule), "$foreground-muted")
     lines = _lines([Content.styled(f"{visible(colour, spaces=False)}:", "bold"), *entries, rule], width)
-    return lines + [Content.styled(visible(note, spaces=False), "$foreground-muted") for note in classes.notes]
+    told = (line for note in classes.notes for line in wrap(visible(note, spaces=False), max(1, width)))
+    return lines + [Content.styled(line, "$foreground-muted") for line in told]
 
 
 def _entry(place: int, words: str) -> Content:
