@@ -248,6 +248,14 @@ async def test_where_all_values_stand_is_worked_out_beside_the_loop(
     assert threading.get_ident() not in workers
 
 
+async def test_esc_in_a_field_of_a_box_leaves_the_box(tmp_path: Path) -> None:
+    async with running(Engine(), tmp_path, models=()) as (app, pilot):
+        await pilot.press("m", "tab")
+        await until(pilot, lambda: app.focused is not None and app.focused.id == "model-source")
+        await pilot.press("escape")
+        await until(pilot, lambda: len(app.screen_stack) == 1)
+
+
 async def test_with_no_row_in_the_table_nothing_is_asked(engine: Engine, tmp_path: Path) -> None:
     async with running(engine, tmp_path) as (app, pilot):
         await pilot.press("slash", *"qqqq", "enter")

@@ -99,7 +99,11 @@ class Dispatcher:
 
     def is_ready(self, action: str, parameters: tuple[object, ...], *, is_open: bool) -> bool:
         """Whether an action can be carried out; until the panes are open there is nothing to act on."""
-        return is_open or action != "command" or parameters[0] in NEED_NO_PANES
+        if action != "command":
+            return True
+        if parameters[0] == "cancel" and len(self._app.screen_stack) > 1:
+            return False  # a field's esc leaves the box that it stands in
+        return is_open or parameters[0] in NEED_NO_PANES
 
     def palette(self) -> Iterator[SystemCommand]:
         """Every command, as the palette lists it: with its key."""
