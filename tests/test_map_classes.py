@@ -10,13 +10,13 @@ from explorer.base.records.maps import Window
 from explorer.tables.map_cells import Cells, Cloud, pack_cells, pack_window, unpack_classes
 from explorer.tables.map_classes import (
     NO_FLAG,
-    NO_LETTER,
     OTHERS,
     TokenClasses,
     classes_of_columns,
     ground_commonest,
     ground_smallest,
 )
+from explorer.tables.scripts import NO_LETTER
 from explorer.tables.table import TokenColumns
 from tests.tui.token_samples import vocabulary
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from explorer.base.ticks import axis_ticks, tick_texts
 from explorer.specs.blocks import Density, Point
-from explorer.specs.picture import CLASSES, HEIGHT, MARGIN, NO_VALUE, RAMP, WIDTH
+from explorer.specs.picture import CLASS_INKS, HEIGHT, MARGIN, NO_VALUE, RAMP, WIDTH
 
 _OPACITY = (0.35, 0.5, 0.65, 0.8, 1.0)
 """Of a cell with 1 token, and of those with ever more: each step is `_DENSITY_STEP` times as many."""
@@ -73,7 +73,7 @@ class Frame:
 def density_svg(density: Density, frame: Frame) -> str:
     """The cells: a path for each colour and opacity, in which cells side by side are one rectangle."""
     across, down = frame.width / density.columns, frame.height / density.rows
-    inks, paths = (*(CLASSES if density.is_classed else RAMP), NO_VALUE), []
+    inks, paths = CLASS_INKS if density.is_classed else (*RAMP, NO_VALUE), []
     for (colour, opacity), runs in sorted(_runs(density).items()):
         drawn = "".join(
             f"M{frame.left + first * across:.1f} {frame.top + row * down:.1f}{_box(number * across, down)}"

@@ -31,10 +31,7 @@ def compare_views(request: ViewMap, recorded: MapView, live: MapView, comparison
     if recorded.quality is not None and live.quality is not None:
         return _compare_layouts(recorded, live, comparison)
     apart = _parts_apart(recorded, live)
-    alike = msgspec.structs.replace(
-        recorded, cells=live.cells, digest=live.digest, in_view=live.in_view, window=live.window, points=live.points,
-        unnamed=live.unnamed, vectors=live.vectors, classes=_classes_alike(recorded, live),
-    )  # fmt: skip
+    alike = _with_places_of(live, recorded)
     how = "by what was asked before on this machine" if live.colour.partition(":")[0] in FROM_DISK else ""
     return Agreement(comparison.difference(alike, live) or apart, how)
 
@@ -48,12 +45,16 @@ def _compare_layouts(recorded: MapView, live: MapView, comparison: Comparison) -
         was, came = getattr(recorded.quality, name), getattr(live.quality, name)
         if not abs(was - came) <= SAME_QUALITY and not (was != was and came != came):
             return Agreement(f"{name}: {was:.3f} was recorded, {came:.3f} came", how)
-    alike = msgspec.structs.replace(
-        recorded, cells=live.cells, digest=live.digest, in_view=live.in_view, window=live.window, points=live.points,
-        unnamed=live.unnamed, vectors=live.vectors, regions=live.regions, quality=live.quality,
-        classes=_classes_alike(recorded, live),
-    )  # fmt: skip
+    alike = msgspec.structs.replace(_with_places_of(live, recorded), regions=live.regions, quality=live.quality)
     return Agreement(comparison.difference(alike, live), how)
+
+
+def _with_places_of(live: MapView, recorded: MapView) -> MapView:
+    """`recorded` with all of `live` that follows from where tokens lie."""
+    return msgspec.structs.replace(
+        recorded, cells=live.cells, digest=live.digest, in_view=live.in_view, window=live.window, points=live.points,
+        unnamed=live.unnamed, vectors=live.vectors, classes=_classes_alike(recorded, live),
+    )  # fmt: skip
 
 
 def _classes_alike(recorded: MapView, live: MapView) -> MapClasses | None:

@@ -8,3 +8,5 @@ RAMP = ("#440154", "#443983", "#31688e", "#21918c", "#35b779", "#90d743", "#fde7
 NO_VALUE = "#8a8a8a"
 CLASSES = ("#0087ff", "#5f00af", "#878700", "#ff00af", "#00005f", "#005f00", "#00875f")
 """Of classes, on white: any two, and `NO_VALUE`, are told apart by people who see colours otherwise."""
+CLASS_INKS = (*CLASSES, NO_VALUE)
+"""By the number of a colour, the ground's last."""

@@ -9,7 +9,7 @@ from string import Template
 
 from explorer.specs.blocks import Density, Plot, Point, ramp_step
 from explorer.specs.density_svg import Frame, density_svg
-from explorer.specs.picture import CLASSES, HEIGHT, MARGIN, NO_VALUE, RAMP, WIDTH
+from explorer.specs.picture import CLASS_INKS, HEIGHT, MARGIN, NO_VALUE, RAMP, WIDTH
 
 CHARACTER = 7.0
 """Width of a letter of a label, in units of the picture."""
@@ -80,7 +80,7 @@ def _swatches(swatches: Sequence[tuple[int, str]]) -> Iterator[str]:
         width = 18 + SMALL * len(words)
         if x > 12 and x + width > WIDTH - 12:
             x, y = 12.0, y + 14
-        yield f'<rect x="{x:.0f}" y="{y - 8:.0f}" width="9" height="9" fill="{(*CLASSES, NO_VALUE)[colour]}"/>'
+        yield f'<rect x="{x:.0f}" y="{y - 8:.0f}" width="9" height="9" fill="{CLASS_INKS[colour]}"/>'
         yield f'<text class="axis" x="{x + 12:.0f}" y="{y:.0f}">{escape(words)}</text>'
         x += width + 10
 
@@ -106,7 +106,7 @@ def _scale(values: Sequence[float], room: float) -> float:
 
 def _colour(point: Point, ends: tuple[float, float, float] | None) -> str:
     if point.in_class is not None:
-        return (*CLASSES, NO_VALUE)[point.in_class]
+        return CLASS_INKS[point.in_class]
     step = ramp_step(point.value, ends)
     return NO_VALUE if step is None else RAMP[step]
 

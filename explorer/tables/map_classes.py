@@ -10,13 +10,13 @@ import numpy.typing as npt
 
 from explorer.base.records.map_colours import MOST_CLASSES, REST, ClassRule, MapClass, MapClasses
 from explorer.base.records.tokens import CATEGORIES
-from explorer.tables.scripts import scripts_of
+from explorer.tables.scripts import NO_LETTER, scripts_of
 from explorer.tables.table import TokenColumns
 
 Codes = npt.NDArray[np.uint8]
 Flag = npt.NDArray[np.bool_]
 
-NO_LETTER, OTHERS, NO_FLAG = "no letter", "others", "no flag"
+OTHERS, NO_FLAG = "others", "no flag"
 
 
 @dataclass(frozen=True)

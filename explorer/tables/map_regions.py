@@ -14,7 +14,7 @@ from explorer.base.records.map_regions import MOST_REGIONS, MapRegion
 from explorer.base.records.maps import Window
 from explorer.base.records.tokens import CATEGORIES
 from explorer.tables.map_cells import Cloud
-from explorer.tables.scripts import scripts_of
+from explorer.tables.scripts import NO_LETTER, scripts_of
 from explorer.tables.table import TokenColumns
 
 TILES = (10, 6)
@@ -28,7 +28,6 @@ FEWEST = 8
 _COUNTED = 1 << 13
 """Tokens of a window that are counted, at most; of more every second, third and so on."""
 _OK = CATEGORIES.index("ok")
-_NO_LETTER = "no letter"
 _REFERENCE = "reference tokens"
 _CATEGORY_NAMES = {"special": "special tokens", "byte": "bytes", "fragment": "fragments", "unreachable": "unreachable"}
 
@@ -43,7 +42,7 @@ def region_classes(columns: TokenColumns) -> tuple[tuple[str, ...], Codes]:
     found = _KEPT.get(columns)
     if found is None:
         names, codes = scripts_of(columns.texts)
-        names = tuple(name or _NO_LETTER for name in names)
+        names = tuple(name or NO_LETTER for name in names)
         for place, category in enumerate(CATEGORIES):
             if place != _OK:
                 codes = np.where(columns.categories == place, len(names), codes)

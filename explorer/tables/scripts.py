@@ -9,6 +9,8 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
+NO_LETTER = "no letter"
+"""What is said of texts without a writing system."""
 _TWO_WORDS = frozenset((
     "BASSA", "CAUCASIAN", "DIVES", "GUNJALA", "HANIFI", "IMPERIAL", "INSCRIPTIONAL", "KAYAH", "LINEAR",
     "MASARAM", "MEETEI", "MENDE", "MEROITIC", "NEW", "NYIAKENG", "OL", "OLD", "PAHAWH", "PAU", "PSALTER",

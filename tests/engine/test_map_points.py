@@ -18,9 +18,7 @@ from explorer.base.records.map_vectors import PlacedVector
 from explorer.base.records.maps import PLANES, MapPoints, MapView, PlacePoints, ReadMap, ViewMap, VocabularyMap
 from explorer.engine.answers.maps import vector_files
 from explorer.engine.answers.maps.vector_files import read_vectors
-from explorer.engine.core import layout
 from explorer.engine.core.alignment import align_rows
-from explorer.engine.core.layout import Phase
 from explorer.engine.handlers import Engine
 from explorer.engine.models.abilities import weights_of
 from explorer.specs.comparing.agreement import Comparison
@@ -32,11 +30,7 @@ TOKENS = (0, 300, 1000, 3071)
 WIDTH = 96
 
 
-@pytest.fixture(autouse=True)
-def few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A layout that is good enough to be told from none."""
-    monkeypatch.setattr(layout, "FORMING", (Phase(20, 12.0, 0.5), Phase(40, 1.0, 0.8)))
-    monkeypatch.setattr(layout, "SETTLING", (Phase(40, 1.0, 0.8),))
+pytestmark = pytest.mark.usefixtures("few_steps")
 
 
 @pytest.fixture(scope="module")

@@ -17,8 +17,6 @@ from explorer.base.records.plain import dump_json, load_json
 from explorer.base.records.unions import Cancelled
 from explorer.base.records.vocabulary import ReadVocabulary, VocabularyColumns
 from explorer.engine.control import Control
-from explorer.engine.core import layout
-from explorer.engine.core.layout import Phase
 from explorer.engine.handlers import Engine
 from explorer.engine.models.abilities import weights_of
 from explorer.engine.models.local import Held
@@ -35,11 +33,7 @@ BYTES = 20_000
 """A view in a session, at most."""
 
 
-@pytest.fixture(autouse=True)
-def few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A layout that is good enough to be told from none."""
-    monkeypatch.setattr(layout, "FORMING", (Phase(20, 12.0, 0.5), Phase(40, 1.0, 0.8)))
-    monkeypatch.setattr(layout, "SETTLING", (Phase(40, 1.0, 0.8),))
+pytestmark = pytest.mark.usefixtures("few_steps")
 
 
 @pytest.fixture(scope="module")

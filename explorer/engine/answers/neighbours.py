@@ -8,10 +8,10 @@ import numpy as np
 import torch
 
 from explorer.base.errors import ExplorerError
-from explorer.base.records.neighbours import FindNeighbours, Neighbour, Neighbourhood, Space
+from explorer.base.records.neighbours import FindNeighbours, Neighbour, Neighbourhood
 from explorer.base.records.tokens import CATEGORIES
 from explorer.engine.answers.holdings import Holdings
-from explorer.engine.answers.maps.axes import Source
+from explorer.engine.answers.maps.axes import read_source
 from explorer.engine.answers.maps.kept import Telling
 from explorer.engine.answers.meaning import read_encoder
 from explorer.engine.answers.neighbours_there import add_neighbours_there
@@ -19,7 +19,7 @@ from explorer.engine.answers.vocabulary import Read
 from explorer.engine.control import Control
 from explorer.engine.core.neighbours import nearest
 from explorer.engine.core.projection import pca_plane
-from explorer.engine.models.abilities import HasWeights, weights_of
+from explorer.engine.models.abilities import HasWeights
 from explorer.engine.queue import Work, until_cancelled
 
 
@@ -29,17 +29,12 @@ def answer(engine: Holdings, request: FindNeighbours, control: Control) -> Work:
 
 
 def _find_both(engine: Holdings, request: FindNeighbours) -> Telling[Neighbourhood]:
-    source = yield from _source(engine, request.model, request.space)
+    source = yield from read_source(engine, request.model, request.space)
     found = find_neighbours(source.model, source.read, request)
     if not request.other:
         return found
-    other = yield from _source(engine, request.other, request.space)
+    other = yield from read_source(engine, request.other, request.space)
     return (yield from add_neighbours_there(source, other, found, request))
-
-
-def _source(engine: Holdings, name: str, space: Space) -> Telling[Source]:
-    model = weights_of(engine.models.get(name))
-    return Source(model, (yield from engine.vocabularies.read(model, None)), space, engine.maps)
 
 
 def find_neighbours(model: HasWeights, read: Read, request: FindNeighbours) -> Neighbourhood:

@@ -32,6 +32,12 @@ class Selection:
     loading: str = ""
     """Which model is on its way, and how far: 'loading mynah … 32 %'. Empty: none is."""
 
+    @property
+    def others_with_weights(self) -> list[str]:
+        """The loaded models with weights, without the one whose vocabulary is shown."""
+        own = self.model.name if self.model is not None else ""
+        return [info.name for info in self.roster.models if info.name != own and "weights" in info.abilities]
+
 
 class Ask(Message):
     """A pane wants `request` answered; the App asks the engine and records the step.

@@ -7,10 +7,9 @@ import hashlib
 import numpy as np
 
 from explorer.base.records.maps import MapPoints, MapView, PlacePoints, PointsRequest, ReadMap, ViewMap, VocabularyMap
-from explorer.base.records.neighbours import Space
 from explorer.base.records.record import Array
 from explorer.engine.answers.holdings import Holdings
-from explorer.engine.answers.maps.axes import Column, Source
+from explorer.engine.answers.maps.axes import Column, Source, read_source
 from explorer.engine.answers.maps.colours import classes_of, numbers_of
 from explorer.engine.answers.maps.kept import Telling
 from explorer.engine.answers.maps.pairs import place_pair
@@ -43,8 +42,8 @@ def _find_both(engine: Holdings, request: PlacePoints) -> Telling[MapPoints]:
 
 
 def _find_points(engine: Holdings, request: PointsRequest, found: VocabularyMap) -> Telling[MapPoints]:
-    source = yield from _read(engine, request.model, request.unused_ids, found.space)
-    other = (yield from _read(engine, request.twin_in, None, found.space)) if request.twin_in else None
+    source = yield from read_source(engine, request.model, found.space, request.unused_ids)
+    other = (yield from read_source(engine, request.twin_in, found.space)) if request.twin_in else None
     return (yield from find_points(source, found, request, other))
 
 
@@ -64,7 +63,7 @@ def find_map(engine: Holdings, request: ReadMap) -> Telling[VocabularyMap]:
     space = "output" if plane == "reference" else request.space
     source = Source(model, read, space, engine.maps)
     if request.other:
-        other = yield from _read(engine, request.other, None, source.space)
+        other = yield from read_source(engine, request.other, source.space)
         x_axis, y_axis, x, y = yield from place_pair(source, other, plane)
         quality = None
     else:
@@ -89,11 +88,6 @@ def find_map(engine: Holdings, request: ReadMap) -> Telling[VocabularyMap]:
         class_of=None if classes is None else Array.of(classes.codes),
         notes=read.sent.notes,
     )
-
-
-def _read(engine: Holdings, name: str, unused_ids: tuple[int, ...] | None, space: Space) -> Telling[Source]:
-    model = weights_of(engine.models.get(name))
-    return Source(model, (yield from engine.vocabularies.read(model, unused_ids)), space, engine.maps)
 
 
 def _only_counted(source: Source, x: Column, y: Column) -> tuple[Column, Column]:

@@ -15,11 +15,12 @@ from explorer.base.records.maps import COMPONENT_AXES, MAP_AXES, NEAREST_AXIS, M
 from explorer.base.records.neighbours import Space
 from explorer.base.records.record import Array
 from explorer.base.records.tokens import INDICATORS
+from explorer.engine.answers.holdings import Holdings
 from explorer.engine.answers.maps.kept import MapKeeper, Telling, tell
 from explorer.engine.answers.vocabulary import Read
 from explorer.engine.core.nearest_rows import NearestRows, find_nearest, pairs_of_blocks, plain_rows
 from explorer.engine.core.principal import Components, counted_rows, find_components
-from explorer.engine.models.abilities import HasWeights
+from explorer.engine.models.abilities import HasWeights, weights_of
 from explorer.specs.neighbours import axis_title
 
 Column = npt.NDArray[np.float32]
@@ -74,6 +75,15 @@ class Source:
         if not self._counted:
             self._counted.append(counted_rows(self.matrix, self.model.vocabulary.tokenizer_size))
         return self._counted[0]
+
+
+def read_source(
+    engine: Holdings, name: str, space: Space, unused_ids: tuple[int, ...] | None = None
+) -> Telling[Source]:
+    """The matrix of a loaded model. Raises `ExplorerError` where it has none; `unused_ids`: reference tokens, None:
+    found automatically."""
+    model = weights_of(engine.models.get(name))
+    return Source(model, (yield from engine.vocabularies.read(model, unused_ids)), space, engine.maps)
 
 
 def components_of(source: Source) -> Telling[KeptComponents]:

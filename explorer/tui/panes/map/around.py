@@ -48,14 +48,8 @@ class Surroundings:
         self._body.post_message(Ask(wanted, record=False))
 
 
-def others_of(selection: Selection) -> list[str]:
-    """The loaded models with weights, without the one whose vocabulary is shown."""
-    own = selection.model.name if selection.model is not None else ""
-    return [info.name for info in selection.roster.models if info.name != own and "weights" in info.abilities]
-
-
 def next_twin(selection: Selection, shown: str) -> str:
     """The other model after `shown`; empty after the last."""
-    names = others_of(selection)
+    names = selection.others_with_weights
     following = names[names.index(shown) + 1 :] if shown in names else names
     return following[0] if following else ""

@@ -50,7 +50,7 @@ class MapForm(Guarded, Horizontal):
     def offer(self, old: Selection, new: Selection) -> None:
         """Offer what the selection has now: other models, and the indicators of the shown one."""
         if (new.roster, new.model) != (old.roster, old.model):
-            others = [info.name for info in new.roster.models if info != new.model and "weights" in info.abilities]
+            others = new.others_with_weights
             other = self.query_one("#other", Choice)
             other.set_names((ALONE, *others))
             other.display = bool(others)

@@ -10,7 +10,7 @@ from explorer.specs.blocks import prose
 from explorer.specs.map_words import placing_words
 from explorer.tables.table import TokenColumns
 from explorer.tui.panes.base import failure_text
-from explorer.tui.panes.map.around import NEIGHBOURS, Surroundings, next_twin, others_of
+from explorer.tui.panes.map.around import NEIGHBOURS, Surroundings, next_twin
 from explorer.tui.panes.map.body import MapBody
 from explorer.tui.panes.map.making import Made, make_scene, recorded_scene
 from explorer.tui.shell.messages import Remark, Selection
@@ -95,7 +95,7 @@ class MapKeeper:
         """Named tokens follow the selection; another vocabulary has no map yet."""
         self._selection = new
         self.leave_all_but(new.columns)
-        if self._twin_in not in others_of(new):
+        if self._twin_in not in new.others_with_weights:
             self._twin_in = ""
         if (new.token, new.marked) != (old.token, old.marked):
             self.name_anew(new)

@@ -63,8 +63,7 @@ class NeighbourForm(Guarded, Vertical):
             self.offer_colours([name for name in INDICATORS if name in new.token.indicators])
 
     def _offer_models(self, selection: Selection) -> None:
-        own = selection.model.name if selection.model is not None else ""
-        names = [info.name for info in selection.roster.models if "weights" in info.abilities and info.name != own]
+        names = selection.others_with_weights
         other = self.query_one("#other", Choice)
         other.set_names((ALONE, *names))
         self.query_one("#in-both").display = bool(names)
