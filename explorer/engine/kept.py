@@ -66,14 +66,15 @@ def recall(what: str, key: str, kind: type[Kind]) -> Kind | None:
         return None
 
 
-def remember(what: str, key: str, thing: msgspec.Struct, most: int = KEPT_FILES) -> None:
-    """Keep it under the key, in the place of what is there; of its kind `most` files."""
+def remember(what: str, key: str, thing: msgspec.Struct, most: int | None = None) -> None:
+    """Keep it under the key, in the place of what is there; of its kind `most` files, `KEPT_FILES` where none
+    is given."""
     packed = msgspec.msgpack.encode(thing)
     path = _path(what, key)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, [zlib.crc32(packed).to_bytes(_CRC_BYTES, "little"), packed])
-        _forget_oldest(path.parent, most)
+        _forget_oldest(path.parent, KEPT_FILES if most is None else most)
     except OSError as error:
         _log.warning("%s was not kept: %s", path, error)
 

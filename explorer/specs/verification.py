@@ -129,7 +129,9 @@ def _arguments(parser: ArgumentParser) -> None:
     which.add_argument("--top-percent", type=percent, metavar="P", help="the P %% of ok tokens lowest by the indicator")
     which.add_argument("--token-ids", type=ids, metavar="IDS", help="these ids and ranges: 5,9-12")
     add_tokens_from(which, "token_ids")
-    parser.add_argument("--random", type=positive, default=0, metavar="K", help="K of these, drawn at random (--seed)")
+    parser.add_argument(
+        "--random", type=positive, default=0, metavar="K", help="K of these, drawn at random by --seed (default 0: all)"
+    )
     parser.add_argument("--where", default="", metavar="FILTER", help="only tokens that pass: 'len:>3 -cat:special'")
     add_lists(parser)
     parser.add_argument(

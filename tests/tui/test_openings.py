@@ -154,6 +154,17 @@ async def test_the_palette_may_be_paged_before_its_list_has_room(engine: Engine,
         await until(pilot, lambda: len(app.screen_stack) == 1)
 
 
+async def test_the_palette_closes_itself_alone(engine: Engine, tmp_path: Path) -> None:
+    async with running(engine, tmp_path, models=()) as (app, pilot):
+        await pilot.press("ctrl+p")
+        await until(pilot, lambda: isinstance(app.screen, Palette))
+        palette = app.screen
+        palette.dismiss()
+        palette.dismiss()
+        await until(pilot, lambda: len(app.screen_stack) == 1)
+        assert not app.notices.defects.found
+
+
 async def test_a_box_may_be_closed_before_it_is_filled(engine: Engine, tmp_path: Path) -> None:
     async with running(engine, tmp_path, models=()) as (app, pilot):
         for key in ("question_mark", "m", "ctrl+o", "ctrl+l", "ctrl+s", "N"):

@@ -15,7 +15,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from explorer.tui.shell.guarded import Guarded, is_there
+from explorer.tui.shell.guarded import Guarded, is_on_top, is_there
 
 Result = TypeVar("Result")
 
@@ -60,9 +60,7 @@ class Dialog(Guarded, ModalScreen[Result], Generic[Result]):
     def dismiss(self, result: Result | None = None) -> AwaitComplete:
         """As Textual has it, but only where this box has the keys: of two keys pressed fast the second one would be
         taken for whatever has them by then, and close that."""
-        if self.app.screen_stack[-1:] != [self]:
-            return AwaitComplete()
-        return super().dismiss(result)
+        return super().dismiss(result) if is_on_top(self) else AwaitComplete()
 
     def action_leave(self) -> None:
         """Close without a result."""

@@ -19,6 +19,7 @@ from textual.css.query import NoMatches
 from textual.dom import DOMNode, NoScreen
 from textual.message import Message
 from textual.message_pump import MessagePump
+from textual.screen import Screen
 from textual.widget import Widget
 from textual.worker import Worker, WorkerFailed
 
@@ -47,6 +48,11 @@ def report_error(node: MessagePump, error: Exception) -> None:
 def is_there(node: MessagePump) -> bool:
     """Whether `node` is on the screen, and not about to be taken off it."""
     return node.is_attached and not (isinstance(node, Widget) and node._pruning)
+
+
+def is_on_top(screen: Screen[Any]) -> bool:
+    """Whether `screen` has the keys."""
+    return screen.app.screen_stack[-1:] == [screen]
 
 
 def run_guarded(node: DOMNode, work: Work, *, group: str = "default", exclusive: bool = False) -> Worker[None]:

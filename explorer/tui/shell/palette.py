@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from textual.app import App, SystemCommand
+from textual.await_complete import AwaitComplete
 from textual.command import CommandList, CommandPalette
 
 from explorer.base.errors import ExplorerError
@@ -15,6 +16,7 @@ from explorer.base.files import write_whole
 from explorer.base.records.tokens import INDICATORS, LABELS
 from explorer.base.text import visible
 from explorer.tui.shell.anchoring import isolate_scripts
+from explorer.tui.shell.guarded import is_on_top
 
 if TYPE_CHECKING:
     from explorer.tui.shell.stage import Stage
@@ -22,7 +24,10 @@ if TYPE_CHECKING:
 
 class Palette(CommandPalette):
     """Textual's palette, whose list hears no key before it has room: Textual's own pages then through lines that it
-    has not laid out (KeyError)."""
+    has not laid out (KeyError). It closes itself alone: a second key pressed fast would close what is below."""
+
+    def dismiss(self, result: None = None) -> AwaitComplete:
+        return super().dismiss(result) if is_on_top(self) else AwaitComplete()
 
     def _action_command_list(self, action: str) -> None:
         if self.query_one(CommandList).scrollable_content_region:

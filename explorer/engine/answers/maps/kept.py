@@ -11,7 +11,7 @@ import msgspec
 
 from explorer.base.records.neighbours import Space
 from explorer.base.records.record import Progress
-from explorer.engine.kept import KEPT_FILES, fingerprint, forget, recall, remember
+from explorer.engine.kept import fingerprint, forget, recall, remember
 from explorer.engine.models.abilities import HasWeights
 from explorer.engine.models.local import Held
 
@@ -64,9 +64,9 @@ class MapKeeper:
         space: Space,
         facts: Sequence[object],
         thing: msgspec.Struct,
-        most: int = KEPT_FILES,
+        most: int | None = None,
     ) -> None:
-        """Keep `thing`; on the disk, `most` of its kind."""
+        """Keep `thing`; on the disk, `most` of its kind, or as many as of other kinds."""
         if on_disk := _disk_key(model, space, facts):
             remember(_folder(type(thing)), on_disk, thing, most)
         self._hold(_key_of(model, space, type(thing), facts), thing)
