@@ -11,7 +11,7 @@ from collections.abc import Callable
 from itertools import count
 from typing import Any
 
-from explorer.base.records.models import ModelLoaded, ModelUnloaded
+from explorer.base.records.models import LoadModel, ModelLoaded, ModelUnloaded
 from explorer.base.records.unions import AnyOutcome, AnyPart, AnyRequest
 from explorer.engine.handlers import Engine
 from explorer.engine.queue import Report, WorkQueue
@@ -97,6 +97,26 @@ class DirectClient:
         pending = self._pending.pop(number)
         if not pending.answer.done():
             pending.answer.set_result(answered)
+
+
+class SlowClient(DirectClient):
+    """An engine that is at its first model for as long as the test wants."""
+
+    def __init__(self, engine: Engine | None = None) -> None:
+        super().__init__(engine)
+        self.loads: list[Pending] = []
+
+    def submit(self, request: AnyRequest, on_part: OnPart | None = None) -> Pending:
+        if not isinstance(request, LoadModel):
+            return super().submit(request, on_part)
+        pending = Pending(1000 + len(self.loads), request, asyncio.get_running_loop().create_future(), on_part)
+        self.loads.append(pending)
+        return pending
+
+    async def load(self) -> None:
+        """Load them now."""
+        for each in self.loads:
+            each.answer.set_result(await super().submit(each.request, each.on_part).answer)
 
 
 class Gate:

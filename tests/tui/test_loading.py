@@ -2,34 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
-from explorer.base.records.models import LoadModel
 from explorer.base.records.record import Failure, Progress
-from explorer.base.records.unions import AnyRequest
-from explorer.pipe.client import Answered, OnPart, Pending
+from explorer.pipe.client import Answered
 from explorer.sessions.file.store import SessionWriter
 from explorer.settings import Settings
 from explorer.tui.live.app import ExplorerApp
 from explorer.tui.live.front import say_loading
 from tests.app_driver import on_screen, screen_text, settled, until
-from tests.direct_client import DirectClient
-
-
-class SlowClient(DirectClient):
-    """An engine that is at its first model for as long as the test wants."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.loads: list[Pending] = []
-
-    def submit(self, request: AnyRequest, on_part: OnPart | None = None) -> Pending:
-        if not isinstance(request, LoadModel):
-            return super().submit(request, on_part)
-        pending = Pending(1000 + len(self.loads), request, asyncio.get_running_loop().create_future(), on_part)
-        self.loads.append(pending)
-        return pending
+from tests.direct_client import DirectClient, SlowClient
 
 
 async def test_empty_panes_say_what_is_loaded_and_how_far_it_is(tmp_path: Path) -> None:

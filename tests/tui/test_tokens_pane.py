@@ -97,13 +97,16 @@ async def test_an_empty_pane_says_which_key_fills_it(app: TokensApp) -> None:
     async with app.run_test(size=(80, 20)) as pilot:
         await pilot.pause()
         assert any("Press m" in line for line in screen_lines(app))
-        app.pane.commands.open_filter()
         app.pane.commands.sort_next()
         app.pane.commands.reverse()
+        app.pane.commands.open_jump()
+        app.pane.commands.open_filter()
         app.pane.commands.jump_to(3)
         app.pane.toggle_mark()
         await settled(pilot)
-        assert not app.said
+        assert app.said == app.heard(Remark), "nothing is asked"
+        assert len(app.said) == 4
+        assert all("m loads a model" in remark.text for remark in app.said if isinstance(remark, Remark))
 
 
 @pytest.mark.parametrize("size", SIZES)

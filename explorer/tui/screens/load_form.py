@@ -73,6 +73,13 @@ class LoadForm(Guarded, Vertical):
         """The source as typed."""
         return self.query_one("#model-source", Field).value.strip()
 
+    def type_source(self, typed: str) -> None:
+        """Continue the source by hand."""
+        field = self.query_one("#model-source", Field)
+        self.screen.set_focus(field)  # at once: the next letter is for it
+        field.cursor_position = len(field.value)
+        field.insert_text_at_cursor(typed)
+
     def request(self, source: str) -> LoadModel:
         """The request that loads `source` as the fields say, and in all else as the settings do."""
         return msgspec.structs.replace(

@@ -8,7 +8,6 @@ from typing import ClassVar, Literal
 
 from textual import events, on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widgets import Static
 
@@ -36,11 +35,10 @@ class ModelChoice:
 
 class ModelsScreen(Dialog[ModelChoice]):
     """Enter on a loaded model selects it, on another loads it (again, where that failed); `x` unloads a model, or
-    dismisses a failure; `a` adds a server to the settings; a source may be typed."""
+    dismisses a failure; `a` adds a server to the settings; any other letter begins a source."""
 
     dialog_title: ClassVar[str] = "Models"
     keys_line: ClassVar[str] = "enter select, load · x unload · a add server · tab options · esc close"
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("q", "leave", "close", show=False)]
     DEFAULT_CSS = """
     ModelsScreen {
         & #model-details { height: 5; color: $foreground; }
@@ -160,6 +158,12 @@ class ModelsScreen(Dialog[ModelChoice]):
     def key_a(self) -> None:
         """Describe a server, which is then kept in the settings."""
         self.dismiss(ModelChoice("add server"))
+
+    def on_key(self, event: events.Key) -> None:
+        """A letter that means nothing in the list begins a source (`x` and `a` are heard after this)."""
+        typed = event.character if event.is_printable and event.key not in ("x", "a", "space") else None
+        if typed is not None and self.query_one(RowList).has_focus:
+            self._form.type_source(typed)
 
     def _load(self, source: str) -> None:
         self.dismiss(ModelChoice("load", request=self._form.request(source)))

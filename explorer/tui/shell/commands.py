@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal
 
 import msgspec
 from textual.binding import Binding
@@ -27,14 +28,15 @@ class Command(msgspec.Struct, frozen=True):
     group: str
     """Heading in the help."""
     footer: bool = False
-    opens_box: bool = False
-    """Keys that follow at once are meant for what it opens, a box or a pane, and wait until that has the keys."""
+    opens: Literal["", "pane", "box"] = ""
+    """Keys that follow at once are meant for what it opens and wait until that has the keys; those for a box that does
+    not come are never commands."""
 
 
 def tab_commands(tabs: Iterable[Tab]) -> tuple[Command, ...]:
     """For each tab with a command: that command, which asks about the selected token."""
     return tuple(
-        Command(tab.command, tab.key, tab.command_title, tab.command_help, "Ask", footer=True, opens_box=True)
+        Command(tab.command, tab.key, tab.command_title, tab.command_help, "Ask", footer=True, opens="pane")
         for tab in tabs
         if tab.command
     )
@@ -59,12 +61,12 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         *("filter", "slash", "filter", "Filter the token table: text, /regex/, id:, bytes:, cat:, pct:.", "Tokens"),
         footer=True,
-        opens_box=True,
+        opens="box",
     ),
     Command("sort_next", "s", "sort", "Sort by the next column.", "Tokens", True),
     Command("sort_previous", "S", "sort back", "Sort by the previous column.", "Tokens"),
     Command("sort_reverse", "d", "reverse", "Reverse the sort order.", "Tokens"),
-    Command("jump", "g", "go to id", "Jump to a token by its id or text.", "Tokens", opens_box=True),
+    Command("jump", "g", "go to id", "Jump to a token by its id or text.", "Tokens", opens="box"),
     Command("next_token", "J", "next token", "Select the token below; the keys stay in their pane.", "Tokens"),
     Command("previous_token", "K", "token before", "Select the token above; the keys stay in their pane.", "Tokens"),
     Command("back", "backspace", "back", "Go back to the token before the last jump.", "Tokens"),
@@ -73,8 +75,15 @@ COMMANDS: tuple[Command, ...] = (
     Command("inspect", "i", "inspect", "Record everything known of the token (Enter does the same).", "Tokens"),
     *tab_commands(TABS),
     Command("prove_all", "A", "prove all", "Prove of every token whether it can be the argmax of the logits.", "Ask"),
-    Command("export", "e", "export", "Export what the pane with the keys shows to a file.", "Ask"),
-    Command("export_marked", "E", "export marked", "Export the marked tokens with their verdicts to a file.", "Ask"),
+    Command("export", "e", "export", "Export what the pane with the keys shows to a file.", "Ask", opens="box"),
+    Command(
+        "export_marked",
+        "E",
+        "export marked",
+        "Export the marked tokens with their verdicts to a file.",
+        "Ask",
+        opens="box",
+    ),
     Command(
         *("copy", "y", "copy", "Copy the text selected with the mouse, the row under the cursor, or all of the pane."),
         group="Ask",
@@ -85,16 +94,16 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command("pause", "p", "pause", "Pause a run over many tokens, or resume it.", "Ask"),
     Command("cancel", "escape", "cancel", "Cancel what is running; leave a box or a pane; clear the filter.", "Ask"),
-    Command("models", "m", "models", "Load, unload and choose models.", "Models", True),
+    Command("models", "m", "models", "Load, unload and choose models.", "Models", True, opens="box"),
     Command("next_model", "right_square_bracket", "next model", "Show the next model's vocabulary.", "Models"),
     Command(
         "previous_model", "left_square_bracket", "previous model", "Show the previous model's vocabulary.", "Models"
     ),
     Command("restart_engine", "ctrl+r", "restart engine", "Start the engine again after it stopped.", "Models"),
-    Command("reference", "u", "reference tokens", "Show and edit the reference tokens.", "Models"),
-    Command("save_as", "ctrl+s", "save as", "Continue the session in another file.", "Session"),
+    Command("reference", "u", "reference tokens", "Show and edit the reference tokens.", "Models", opens="box"),
+    Command("save_as", "ctrl+s", "save as", "Continue the session in another file.", "Session", opens="box"),
     Command("sessions", "ctrl+o", "sessions", "List the recent sessions; replay or resume one.", "Session"),
-    Command("note", "N", "note", "Write a note into the session; #words at its end are tags.", "Session"),
+    Command("note", "N", "note", "Write a note into the session; #words at its end are tags.", "Session", opens="box"),
     *show_commands(TABS),
     Command("zoom", "z", "zoom", "Give the pane with the keys the whole window, or share it again.", "View", True),
     Command("grow", "plus,equals_sign", "more room", "Give the pane with the keys more room.", "View"),
@@ -133,12 +142,18 @@ REPLAY_COMMANDS: tuple[Command, ...] = (
     ),
     Command("first_step", "less_than_sign", "first step", "The first step.", "Replay"),
     Command("last_step", "greater_than_sign", "last step", "The last step.", "Replay"),
-    Command("go_to_step", "g", "go to step", "Jump to a step by its number.", "Replay", True),
+    Command("go_to_step", "g", "go to step", "Jump to a step by its number.", "Replay", True, opens="box"),
     Command("play", "space", "play", "Play at the recorded pace, or stop playing.", "Replay", True),
     Command("faster", "plus,equals_sign", "faster", "Play twice as fast.", "Replay"),
     Command("slower", "minus", "slower", "Play half as fast.", "Replay"),
     Command(
-        "search", "slash", "search", "Search for the next step with these words, or with a note's #tag.", "Replay", True
+        "search",
+        "slash",
+        "search",
+        "Search for the next step with these words, or with a note's #tag.",
+        "Replay",
+        True,
+        opens="box",
     ),
     Command("search_next", "n", "search on", "Go to the next match of the search.", "Replay"),
     Command("search_previous", "N", "search back", "Go to the previous match of the search.", "Replay"),

@@ -36,7 +36,9 @@ TabAct = Callable[[str], None]
 Forward = Callable[[Event], Awaitable[None]]
 NEED_NO_PANES = {"quit", "help", "log", "theme", "cancel", "defect"}
 LONGEST_OPENING = 0.5
-"""Seconds after which keys are commands again where no box was opened."""
+"""Seconds after which keys are commands again where nothing was opened; for a box: after the last of them."""
+_LOOK = 0.02
+"""Seconds from one look whether a box is there to the next."""
 
 
 def show_acts(tabs: Sequence[Tab], show: TabAct) -> dict[str, Act]:
@@ -58,6 +60,7 @@ class Dispatcher:
         self._forward = forward
         self._chosen = without_aliases(keys)
         self._type_ahead = TypeAhead()
+        self._type_ahead.heed([app.COMMAND_PALETTE_BINDING])
         self.commands: list[Command] = []
         self.acts: dict[str, Act] = {"help": self.show_help}
         """What each command does, by its name."""
@@ -76,8 +79,9 @@ class Dispatcher:
         for binding in bindings(self.keys, commands):
             self._app._bindings.bind(binding.key, binding.action, binding.description, show=binding.show)
         for command in commands:
-            if command.opens_box:
-                self._type_ahead.heed(self.keys.get(command.name, command.key).split(","))
+            if command.opens:
+                keys = self.keys.get(command.name, command.key).split(",")
+                self._type_ahead.heed(keys, open_box=command.opens == "box")
 
     def add_tabs(self, tabs: Sequence[Tab], show: TabAct, ask: TabAct | None) -> None:
         """Commands for tabs of other packages; `ask` asks what their pane asks of the selected token."""
@@ -115,29 +119,58 @@ class Dispatcher:
             yield from map(_as_written, offer())
 
     async def carry_out(self, name: str) -> None:
-        """Do what a command does; keys that were typed ahead go to the box that it opened."""
+        """Do what a command does; keys that were typed ahead go to the box or pane that it opened."""
         try:
             done = self.acts[name]()
             if isawaitable(done):
                 await done
         finally:
-            await self._type_on()
+            await self._look(is_done=True)
 
     def keeps(self, event: Event, *, is_open: bool) -> bool:
         """Whether `event` is a key for a box that is being opened: it is forwarded when the box is there."""
         if not isinstance(event, Key) or event.is_forwarded:
             return False
-        app, was_waiting = self._app, self._type_ahead.is_waiting
-        is_free = is_open and len(app.screen_stack) == 1 and not _takes_letters(app.focused)
-        if self._type_ahead.keeps(event, is_free=is_free):
-            return True
-        if self._type_ahead.is_waiting and not was_waiting:
-            app.set_timer(LONGEST_OPENING, self._type_on)
-        return False
+        is_free = len(self._app.screen_stack) == 1 and not _takes_letters(self._app.focused)
+        was_waiting = self._type_ahead.is_waiting
+        is_kept = self._type_ahead.keeps(event, is_free=is_free, is_open=is_open)
+        if is_open and self._type_ahead.is_waiting and not was_waiting:
+            self._watch_box()
+        return is_kept
 
-    async def _type_on(self) -> None:
+    async def hear(self) -> None:
+        """Commands can be carried out from now on: of what was typed before, a key that opens a box, and what is
+        meant for the box."""
         for event in self._type_ahead.release():
-            await self._forward(event)
+            if not self.keeps(event, is_open=True):
+                await self._forward(event)
+
+    @property
+    def waits(self) -> bool:
+        """Whether keys are kept for what is being opened."""
+        return self._type_ahead.is_waiting
+
+    def _watch_box(self) -> None:
+        self._watch = self._app.set_interval(_LOOK, self._look)
+
+    async def _look(self, *, is_done: bool = False) -> None:
+        """Type on once a box has the keys, or a pane was told to take them (`is_done`). Where no box came, drop what
+        was meant for it: as commands those letters would do what nobody wants."""
+        ahead = self._type_ahead
+        if not ahead.is_waiting:
+            return
+        is_late = ahead.is_silent_for(LONGEST_OPENING)
+        if self._has_box() if ahead.is_for_box else is_done or is_late:
+            self._watch.stop()
+            for event in ahead.release():
+                await self._forward(event)
+        elif is_late:
+            self._watch.stop()
+            ahead.release()
+
+    def _has_box(self) -> bool:
+        app = self._app
+        return app.focused is not None if len(app.screen_stack) > 1 else _takes_letters(app.focused)
 
 
 def _as_written(offered: SystemCommand) -> SystemCommand:
@@ -149,4 +182,4 @@ def _as_written(offered: SystemCommand) -> SystemCommand:
 def _takes_letters(focused: Widget | None) -> bool:
     from textual.widgets import Input, TextArea  # come with the panes: not before the first paint
 
-    return isinstance(focused, Input | TextArea)
+    return isinstance(focused, Input) or (isinstance(focused, TextArea) and not focused.read_only)

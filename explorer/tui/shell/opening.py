@@ -66,5 +66,6 @@ def hear_commands(stage: Stage) -> None:
     stage.is_open = True
     stage.workspace.fit_window()
     stage.refresh_bindings()
+    stage.call_later(stage.dispatcher.hear)
     for problem in stage.dispatcher.key_problems():
         stage.remark(problem, problem=True)

@@ -3,36 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from time import monotonic
 
 from textual.events import Key
 
 
 class TypeAhead:
-    """Keeps keys from the moment a box is asked for until it has the focus."""
+    """Keeps keys from the moment a box, or a pane, is asked for until it has the focus."""
 
     def __init__(self) -> None:
-        self._opening_keys: set[str] = set()
+        self._opening_keys: dict[str, bool] = {}
+        """By key, whether it opens a box."""
         self._kept: list[Key] | None = None
+        self._heard = 0.0
+        """When the last key came."""
+        self.is_for_box = False
+        """Whether a box has been asked for, and not a pane."""
 
-    def heed(self, keys: Iterable[str]) -> None:
-        """These keys open a box."""
-        self._opening_keys.update(key.strip() for key in keys)
+    def heed(self, keys: Iterable[str], *, open_box: bool = True) -> None:
+        """These keys open a box, or else give a pane the keys."""
+        self._opening_keys.update((key.strip(), open_box) for key in keys)
 
-    def keeps(self, event: Key, *, is_free: bool) -> bool:
-        """Whether `event` has to wait. `is_free`: keys are commands now, no box has the focus."""
+    def keeps(self, event: Key, *, is_free: bool, is_open: bool = True) -> bool:
+        """Whether `event` has to wait. `is_free`: keys are commands now, no box has the focus. `is_open`: commands can
+        be carried out; before that a key that opens a box waits too."""
         if self._kept is not None:
             self._kept.append(event)
+            self._heard = monotonic()
             return True
-        if is_free and not self._opening_keys.isdisjoint((event.key, event.character, *event.aliases)):
-            self._kept = []
-        return False
+        opened = [self._opening_keys[key] for key in (event.key, event.character, *event.aliases) if self._knows(key)]
+        if not is_free or not opened or not (is_open or opened[0]):
+            return False
+        self._kept, self.is_for_box, self._heard = [] if is_open else [event], opened[0], monotonic()
+        return not is_open
+
+    def _knows(self, key: str | None) -> bool:
+        return key in self._opening_keys
 
     @property
     def is_waiting(self) -> bool:
         """Whether a box has been asked for and is not there yet."""
         return self._kept is not None
 
+    def is_silent_for(self, seconds: float) -> bool:
+        """Whether the last key came longer ago."""
+        return monotonic() - self._heard > seconds
+
     def release(self) -> list[Key]:
-        """The box is there: the keys that are meant for it, in order."""
+        """The keys that waited, in order; no more are kept."""
         kept, self._kept = self._kept or [], None
         return kept

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import ClassVar, Protocol
 
 from textual import on
@@ -11,14 +10,15 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 from textual.widgets import Input
 
-from explorer.tables.table import FilterError, parse_filter
 from explorer.tui.shell.guarded import Guarded
+from explorer.tui.shell.replayed import is_replayed
 from explorer.tui.widgets.line_input import LineInput
 
 FILTER_PAUSE = 0.08
 """Seconds without a keystroke before the filter is applied."""
 MOST_KEPT = 100
 """Earlier filters."""
+NO_ROWS = "There is no vocabulary yet: the cursor goes there when it is read."
 
 
 class Wishes(Protocol):
@@ -29,8 +29,11 @@ class Wishes(Protocol):
         """The filter in force, or on its way."""
 
     @property
-    def indicators(self) -> tuple[str, ...]:
-        """Indicators that a filter may compare."""
+    def has_rows(self) -> bool:
+        """Whether there are rows to go to."""
+
+    def can_read(self, text: str) -> bool:
+        """Whether `text` is a filter, as far as is known."""
 
     def want_filter(self, text: str, *, pause: float = 0.0, settle: bool = False) -> None:
         """Show the tokens that pass `text`."""
@@ -105,10 +108,16 @@ class ViewBoxes(Guarded, Widget):
             id="filter", placeholder="text  /regex/  id:1-99  bytes:c2a0  cat:byte  pct:input_norm<2"
         )
         self._jump = JumpBox(id="jump", placeholder='go to an id, or a token\'s text: 907  ·program  "12"')
+        self._is_sent = False
+        """Whether the user wants to go to what is written there as soon as there are rows."""
 
     def compose(self) -> ComposeResult:
         yield self._filter
         yield self._jump
+
+    def on_mount(self) -> None:
+        """In a replay the filter in force is shown, and cannot be changed."""
+        self._filter.can_focus = not is_replayed(self)
 
     def open_filter(self) -> None:
         """Type into the filter box."""
@@ -122,16 +131,17 @@ class ViewBoxes(Guarded, Widget):
         """Whoever typed is there."""
         self._jump.close()
 
-    def show_filter(self, text: str, *, can_type: bool) -> None:
-        """The filter in force stands above the table; without the vocabulary behind it nothing can be typed there."""
+    def jump_if_sent(self) -> None:
+        """There are rows now: go where the user wanted to go before."""
+        if self._is_sent:
+            self._is_sent = False
+            self._wishes.jump_as_written(self._jump.value)
+
+    def show_filter(self, text: str) -> None:
+        """The filter in force stands above the table."""
         with self._filter.prevent(Input.Changed):
             self._filter.value = text
         self._filter.set_class(bool(text), "-open")
-        self.let_type(can_type)
-
-    def let_type(self, can_type: bool) -> None:
-        """Whether the filter can be changed."""
-        self._filter.can_focus = can_type
 
     @on(Input.Changed, "#filter")
     def filter_while_typing(self, event: Input.Changed) -> None:
@@ -146,8 +156,7 @@ class ViewBoxes(Guarded, Widget):
         event.stop()
         if not event.value.strip():
             self._filter.close()
-        with suppress(FilterError):  # what is wrong with it is shown when it is applied
-            parse_filter(event.value, self._wishes.indicators)
+        if self._wishes.can_read(event.value):  # else what is wrong with it is shown when it is applied
             self._filter.keep(event.value)
             self._wishes.focus_table()
         self._wishes.want_filter(event.value, settle=True)
@@ -164,15 +173,19 @@ class ViewBoxes(Guarded, Widget):
     def jump(self, event: Input.Submitted) -> None:
         """Enter in the jump prompt, which stays open until there is a token to go to; an empty one closes."""
         event.stop()
-        if event.value.strip():
+        if not event.value.strip():
+            self._give_up_jump()
+        elif self._wishes.has_rows:
             self._wishes.jump_as_written(event.value)
         else:
-            self._give_up_jump()
+            self._is_sent = True
+            self._wishes.say_problem(NO_ROWS)
 
     @on(Input.Changed, "#jump")
     def forget_problem(self, event: Input.Changed) -> None:
         """What was wrong is being corrected."""
         event.stop()
+        self._is_sent = False
         self._wishes.say_problem("")
 
     @on(LineInput.Left, "#jump")
@@ -182,6 +195,7 @@ class ViewBoxes(Guarded, Widget):
         self._give_up_jump()
 
     def _give_up_jump(self) -> None:
+        self._is_sent = False
         self._jump.close()
         self._wishes.say_problem("")
         self._wishes.focus_table()

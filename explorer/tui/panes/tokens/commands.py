@@ -10,6 +10,7 @@ import msgspec
 
 from explorer.base.text import visible
 from explorer.tables.find_tokens import find_tokens, say_which
+from explorer.tables.table import FilterError, parse_filter
 from explorer.tui.panes.base import Pane
 from explorer.tui.panes.tokens.boxes import ViewBoxes
 from explorer.tui.panes.tokens.face import TokenFace
@@ -32,14 +33,16 @@ class ViewCommands:
     # ── keys and headings ──
 
     def open_filter(self) -> None:
-        """Type into the filter box."""
-        if self._is_loaded():
-            self.views.face.boxes.open_filter()
+        """Type into the filter box; without a vocabulary the filter is for the one that comes."""
+        self.views.face.boxes.open_filter()
+        if self.views.maker is None:
+            self._remark(f"{self._why_empty} The filter is for the next one.")
 
     def open_jump(self) -> None:
         """Type the id or text of the token to go to."""
-        if self.views.view is not None:
-            self.views.face.boxes.open_jump()
+        self.views.face.boxes.open_jump()
+        if not self.has_rows:
+            self._remark(self._why_empty)
 
     def sort_next(self, step: int = 1) -> None:
         """Sort by the next column, or with −1 by the one before."""
@@ -132,9 +135,17 @@ class ViewCommands:
         return "" if maker is None else maker.sort_of(self.views.wanted)
 
     def _is_loaded(self) -> bool:
-        if self.views.view is not None and self.views.maker is None:
-            self._remark("These rows are replayed: load the model (m) to sort and filter it.")
+        if self.views.maker is None:
+            self._remark(self._why_empty)
         return self.views.maker is not None
+
+    @property
+    def _why_empty(self) -> str:
+        """Why there is no vocabulary to sort and filter."""
+        loading = self._pane.selection.loading
+        if not loading and self.has_rows:
+            return "These rows are recorded: load the model (m) to sort and filter it."
+        return f"No vocabulary is read yet: {loading}" if loading else "No vocabulary is read: m loads a model."
 
     def _remark(self, problem: str) -> None:
         self._pane.post_message(Remark(problem, problem=True))
@@ -147,13 +158,23 @@ class ViewCommands:
         return self.views.wanted.filter
 
     @property
-    def indicators(self) -> tuple[str, ...]:
-        """Indicators that a filter may compare, and columns that runs gave."""
-        return tuple(self.views.maker.columns.comparable) if self.views.maker is not None else ()
+    def has_rows(self) -> bool:
+        """Whether there are rows to go to."""
+        return self.views.view is not None
+
+    def can_read(self, text: str) -> bool:
+        """Whether `text` is a filter; without a vocabulary nobody knows what it may compare."""
+        if self.views.maker is None:
+            return True
+        try:
+            parse_filter(text, tuple(self.views.maker.columns.comparable))
+        except FilterError:
+            return False
+        return True
 
     def show_part(self, text: str) -> None:
         """Show the tokens that pass `text`, with the filter in its box."""
-        self.views.face.boxes.show_filter(text, can_type=True)
+        self.views.face.boxes.show_filter(text)
         self.want_filter(text, settle=True)
 
     def want_filter(self, text: str, *, pause: float = 0.0, settle: bool = False) -> None:
@@ -169,7 +190,7 @@ class ViewCommands:
         wanted = self.views.wanted
         if self.views.maker is None or not (wanted.filter.strip() or wanted.category):
             return False
-        self.views.face.boxes.show_filter("", can_type=True)
+        self.views.face.boxes.show_filter("")
         self.want_all()
         return True
 

@@ -43,8 +43,8 @@ class TokenFace:
         yield from (self._title, self._rule, self.boxes, self._problem, self._message, self.table)
 
     def focus_table(self) -> None:
-        """Keys go to the table."""
-        self.table.screen.set_focus(self.table)
+        """Keys go to the table; where there is none, to nothing until it comes."""
+        self.table.screen.set_focus(self.table if self.table.display else None)
 
     def show_view(self, view: View) -> None:
         """Fill the table."""

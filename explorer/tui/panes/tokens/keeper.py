@@ -68,7 +68,7 @@ class ViewKeeper:
     def clear(self, text: str) -> None:
         """Forget what was wanted, and all that runs gave."""
         self.wanted, self.added = RankTokens(model=""), {}
-        self.face.boxes.show_filter("", can_type=self.maker is not None)
+        self.face.boxes.show_filter("")
         self.show_hint(text)
 
     def takeaway(self) -> Takeaway | None:
@@ -115,7 +115,7 @@ class ViewKeeper:
         """Sort and filter as in `request` the vocabulary that is opened next."""
         self.cancel("view")
         self.wanted = request
-        self.face.boxes.show_filter(request.filter, can_type=True)
+        self.face.boxes.show_filter(request.filter)
 
     def show_recorded(self, request: RankTokens, outcome: RankedTokens) -> None:
         """Apply a recorded view to the vocabulary, or show it alone."""
@@ -126,13 +126,13 @@ class ViewKeeper:
         cursor = outcome.rows[place].token_id if 0 <= place < len(outcome.rows) else None
         table = self.face.table
         if self.maker is not None and self.maker.columns.model == request.model:
-            self.face.boxes.show_filter(request.filter, can_type=True)
+            self.face.boxes.show_filter(request.filter)
             self.want(request, go_to=cursor, show_from=request.first)
             return
         for group in ("view", "rest"):
             self.cancel(group)
         self.maker, self.wanted = None, request
-        self.face.boxes.show_filter(request.filter, can_type=False)
+        self.face.boxes.show_filter(request.filter)
         table.forget_cursor()
         table.set_added(self.added.get(request.model, {}))
         self._show(replayed(request, outcome))
@@ -165,13 +165,13 @@ class ViewKeeper:
         table.set_added(maker.columns.added)
         self.maker, self.wanted = maker, wanted
         self._recorded.begin(view.request)
-        self.face.boxes.let_type(True)
         self._show(view)
         self._pane.post_message(VocabularyOpened(maker.columns))
         if self.sought is not None and self.sought.model == source.model:
             table.go_to(self.sought.token_id)
         self.sought = None
         self.face.show_problem(problem)
+        self.face.boxes.jump_if_sent()
         self.run_latest("warm", partial(_warm, maker))
 
     async def _arrange(
