@@ -73,6 +73,11 @@ class LoadForm(Guarded, Vertical):
         """The source as typed."""
         return self.query_one("#model-source", Field).value.strip()
 
+    @property
+    def is_typing(self) -> bool:
+        """Whether the source has the keys: a letter that comes elsewhere was typed before it had them."""
+        return self.screen.focused is self.query_one("#model-source")  # `has_focus` is told later
+
     def type_source(self, typed: str) -> None:
         """Continue the source by hand."""
         field = self.query_one("#model-source", Field)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar, Literal
 
 from textual import events, on
@@ -145,8 +146,15 @@ class ModelsScreen(Dialog[ModelChoice]):
         else:
             self._say("Type a source: zoo:mynah, a directory, a GGUF file, a hub id, or weights: and one of these.")
 
-    def key_x(self) -> None:
-        """Unload the model under the cursor, or dismiss what failed (in the source line, `x` is a letter)."""
+    def on_key(self, event: events.Key) -> None:
+        """In the list `x` and `a` act; any other letter begins a source, and those that follow at once continue it."""
+        letter = (event.character or "").strip() if event.is_printable else ""
+        if letter and (self.focused is self.query_one(RowList) or self._form.is_typing):
+            acts = {} if self._form.is_typing else {"x": self._drop, "a": self._add_server}
+            acts.get(letter, partial(self._form.type_source, letter))()
+
+    def _drop(self) -> None:
+        """Unload the model under the cursor, or dismiss what failed."""
         entry = self._highlighted()
         if isinstance(entry, ModelInfo):
             self.dismiss(ModelChoice("unload", source=entry.source, model=entry.name))
@@ -155,15 +163,9 @@ class ModelsScreen(Dialog[ModelChoice]):
         else:
             self._say("Only a loaded model (●) can be unloaded.")
 
-    def key_a(self) -> None:
+    def _add_server(self) -> None:
         """Describe a server, which is then kept in the settings."""
         self.dismiss(ModelChoice("add server"))
-
-    def on_key(self, event: events.Key) -> None:
-        """A letter that means nothing in the list begins a source (`x` and `a` are heard after this)."""
-        typed = event.character if event.is_printable and event.key not in ("x", "a", "space") else None
-        if typed is not None and self.query_one(RowList).has_focus:
-            self._form.type_source(typed)
 
     def _load(self, source: str) -> None:
         self.dismiss(ModelChoice("load", request=self._form.request(source)))
