@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 class GuardedScreen(Guarded, Screen[None]):
     """The screen with the panes: an error while it is handled does not end it."""
 
+    AUTO_FOCUS = ""  # the first widget that takes keys is a hidden box
+
     def action_copy_text(self) -> None:
         """Copy what is selected with the mouse (ctrl+c)."""
         if not cast("Stage", self.app).copying.copy_selected():
