@@ -133,4 +133,5 @@ async def test_what_is_typed_before_there_is_a_table_is_applied_when_it_comes(en
         assert table.has_focus
         view = app.workspace.token_pane.views.view
         assert view is not None
-        assert view.total == 10
+        assert view.request.filter == "id:40-49"
+        assert len(view.rows) == 10

@@ -31,14 +31,12 @@ class TypeAhead:
             self._kept.append(event)
             self._heard = monotonic()
             return True
-        opened = [self._opening_keys[key] for key in (event.key, event.character, *event.aliases) if self._knows(key)]
+        names = filter(None, (event.key, event.character, *event.aliases))
+        opened = [self._opening_keys[key] for key in names if key in self._opening_keys]
         if not is_free or not opened or not (is_open or opened[0]):
             return False
         self._kept, self.is_for_box, self._heard = [] if is_open else [event], opened[0], monotonic()
         return not is_open
-
-    def _knows(self, key: str | None) -> bool:
-        return key in self._opening_keys
 
     @property
     def is_waiting(self) -> bool:
