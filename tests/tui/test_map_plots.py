@@ -17,12 +17,13 @@ from textual.pilot import Pilot
 from explorer.base.records.map_colours import MapClass, MapClasses
 from explorer.base.records.maps import MapAxis, MapView, ViewMap
 from explorer.base.records.models import LoadModel, ModelLoaded
-from explorer.base.records.notes import MarkToken
+from explorer.base.records.notes import MarkToken, Noted, WriteNote
 from explorer.sessions.file.store import SessionWriter
 from explorer.tables.row_exports import write_rows
 from explorer.tui.panes.map.making import Made
 from explorer.tui.panes.map.pane import MapPane
 from explorer.tui.panes.map.plot_columns import numbers_of, plotted_names
+from explorer.tui.panes.map.plot_words import NO_MAP
 from explorer.tui.panes.map.plots_sheet import ALL, CATEGORIES, HISTOGRAM, MEASURED, PLOTS, PRECISION, ROC
 from explorer.tui.panes.map.plots_view import PlotsView
 from explorer.tui.panes.takeaway import takeaway_of
@@ -240,6 +241,16 @@ async def test_a_recorded_map_shows_the_curves_of_the_session() -> None:
         assert "Press M" in "\n".join(app.screen_lines())
 
 
+async def test_plots_of_a_vocabulary_that_is_left_are_closed() -> None:
+    app = PlotsHarness()
+    async with app.run_test(size=SIZE) as pilot:
+        view = await app.open(pilot)
+        app.pane.forget_model(FOUND.model)
+        await pilot.pause()
+        assert not view.display
+        assert "Press M" in "\n".join(app.screen_lines())
+
+
 LOOKS = [
     (HISTOGRAM, (80, 24), "nightjar"), (CATEGORIES, (120, 40), "gull"), (MEASURED, (80, 24), "magpie"),
     (MEASURED, (120, 40), "kingfisher"), (ROC, (80, 24), "gull"), (PRECISION, (120, 40), "nightjar"),
@@ -265,14 +276,19 @@ def test_what_is_missing_is_said(snap_compare: Snap, live: bool) -> None:
     assert snap_compare(app, terminal_size=(80, 24), run_before=app.open)
 
 
-async def test_a_replay_hears_of_the_verification_before_the_map(tmp_path: Path) -> None:
-    path = tmp_path / "plots.jsonl"
+def replayed(path: Path) -> Path:
+    """A session: a model, a verification of it, a map, and a note."""
     writer = SessionWriter(path, seed=7, title="plots")
     loaded = LoadModel(source="zoo:mynah"), ModelLoaded(info=MODELS[0])
-    for number, (request, outcome) in enumerate((loaded, (VERIFIED.request, VERIFIED.outcome), recorded()), 1):
+    note = WriteNote(text="seen"), Noted()
+    for number, (request, outcome) in enumerate((loaded, (VERIFIED.request, VERIFIED.outcome), recorded(), note), 1):
         assert writer.append(msgspec.structs.replace(step(request, outcome), number=number)), writer.trouble
     writer.close()
-    async with replaying(path) as (app, pilot):
+    return path
+
+
+async def test_a_replay_hears_of_the_verification_before_the_map(tmp_path: Path) -> None:
+    async with replaying(replayed(tmp_path / "plots.jsonl")) as (app, pilot):
         await at(app, pilot, 2)
         app.workspace.show_tab("map")
         await settled(pilot)
@@ -281,3 +297,19 @@ async def test_a_replay_hears_of_the_verification_before_the_map(tmp_path: Path)
         await pilot.press("h", *["down"] * PLOTS.index(ROC))
         await settled(pilot)
         assert "Recorded: unused-cos against magikarp on 300 tokens." in screen_text(app)
+
+
+async def test_plots_stay_open_while_a_replay_is_stepped_through(tmp_path: Path) -> None:
+    async with replaying(replayed(tmp_path / "plots.jsonl")) as (app, pilot):
+        await at(app, pilot, 2)
+        app.workspace.show_tab("map")
+        app.workspace.pane("map").focus_content()
+        await pilot.press("h", *["down"] * PLOTS.index(ROC))
+        for step_from_first, said in ((3, "against magikarp"), (1, NO_MAP), (2, "against magikarp")):
+            await at(app, pilot, step_from_first)
+            app.workspace.show_tab("map")
+            await settled(pilot)
+            view = app.workspace.pane("map").query_one(PlotsView)
+            assert view.display
+            assert view.plotted.chosen == ROC
+            assert said in screen_text(app)

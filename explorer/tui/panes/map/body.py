@@ -94,6 +94,10 @@ class MapBody(Guarded, Vertical):
         self._switch(plots=shown)
         (self.plots if shown else self.canvas).focus()
 
+    def leave_plots(self) -> None:
+        """The map's place in their place; the keys stay where they are."""
+        self._switch(plots=False)
+
     def _switch(self, *, plots: bool) -> None:
         self.query_one(ContentSwitcher).current = (self.plots if plots else self.canvas).id
         self._status.display = self._legend.display = not plots
@@ -102,7 +106,6 @@ class MapBody(Guarded, Vertical):
         """Show nothing."""
         self.canvas.show(None)
         self.plots.show(Plotted())
-        self._switch(plots=False)
         self._heading.say("")
         self._say_how()
         self._legend.update(Content(""))

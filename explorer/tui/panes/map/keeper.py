@@ -141,12 +141,16 @@ class MapKeeper:
     def forget(self, name: str) -> None:
         """A model of that name is no more."""
         if self.made is not None and self.made.found.model == name:
-            self.clear()
+            self._leave()
 
     def leave_all_but(self, columns: TokenColumns | None) -> None:
         """Another vocabulary is in the token table: it has no map yet."""
         if columns is not None and self.made is not None and self.made.columns is not columns:
-            self.clear()
+            self._leave()
+
+    def _leave(self) -> None:
+        self.clear()
+        self._body.leave_plots()
 
     def clear(self) -> None:
         """Show nothing."""

@@ -95,6 +95,7 @@ class MapPane(Pane):
                 self._keeper.take_points(request, outcome, self.selection)
             case ViewMap() as request, MapView() as found:
                 self._keeper.show_recorded(request, found)
+                self._plots.follow_replay()
             case _, Failure() as failure:
                 self._body.say(failure_text(failure), problem=True)
             case _, Cancelled():

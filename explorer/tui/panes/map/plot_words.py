@@ -16,6 +16,8 @@ from explorer.tui.panes.map.threshold import Measured, Parted
 NOTHING_MEASURED = "Nothing is measured here yet: press v to test tokens of this model."
 NOT_RECORDED = "A session holds no number of every token: load the model, press M and h."
 
+NO_MAP = "No map is recorded up to this step."
+
 
 def counts_words(parted: Parted) -> str:
     """Both sides of the line."""
@@ -87,10 +89,8 @@ def no_curve_words(parted: Parted | None, recorded: RecordedCurves | None) -> st
     return NOTHING_MEASURED if parted is not None else "No verification of this model is recorded up to this step."
 
 
-def no_probability_words(parted: Parted | None) -> str:
+def no_probability_words(parted: Parted) -> str:
     """Why there is no plot of probabilities."""
-    if parted is None:
-        return NOT_RECORDED
     if parted.measured is None:
         return NOTHING_MEASURED
     return f"{_by(parted.measured)} gives no probabilities: w chooses another definition."

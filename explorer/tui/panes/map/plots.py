@@ -11,6 +11,7 @@ from explorer.base.records.verification import ReadVerdicts, VerdictColumns, Ver
 from explorer.tables.tested import TokenVerdicts, learn
 from explorer.tables.verdicts import VerdictMatrix
 from explorer.tui.panes.base import Pane
+from explorer.tui.panes.map import plot_words as words
 from explorer.tui.panes.map.acts import act_on_line
 from explorer.tui.panes.map.body import MapBody
 from explorer.tui.panes.map.keeper import MapKeeper
@@ -92,17 +93,27 @@ class MapPlots:
 
     def open(self) -> None:
         """Plot the map's colour; of a recorded map what a session holds."""
-        made, scene = self._keeper.made, self._body.canvas.scene
-        if scene is None:
+        made = self._keeper.made
+        if self._body.canvas.scene is None:
             return
         if made is None:
-            self._view.show(Plotted(recorded=self._verdicts.recorded(scene.model, scene.colour, or_any=True)))
+            self._show_recorded()
         elif names := plotted_names(made):
             self._run(partial(self._begin, made, names[0]))
         else:
             self._pane.post_message(Remark("This map has no numbers to plot: choose an indicator as its colour."))
             return
         self._body.show_plots(shown=True)
+
+    def _show_recorded(self) -> None:
+        scene = self._body.canvas.scene
+        if scene is not None:
+            self._view.show(Plotted(recorded=self._verdicts.recorded(scene.model, scene.colour, or_any=True)))
+
+    def follow_replay(self) -> None:
+        """Another step of a session is shown: open plots stay open, and show what that step has."""
+        if self._view.display and self._keeper.made is None:
+            self._show_recorded()
 
     def act(self, what: str) -> None:
         """Obey a key of the view."""
@@ -142,8 +153,11 @@ class MapPlots:
     def hear(self, step: Step) -> None:
         """A step of another pane: a verification changes what is plotted of the map that is shown."""
         made = self._keeper.made
-        if self._verdicts.hear(step) and made is not None and self._view.parted is not None:
+        if not self._verdicts.hear(step):
+            return
+        if made is not None and self._view.parted is not None:
             self._run(partial(self._learn, made))
+        self.follow_replay()
 
     async def _learn(self, made: Made) -> None:
         tested = await asyncio.to_thread(self._tested, made)
@@ -173,4 +187,4 @@ class MapPlots:
     def clear(self) -> None:
         """Nothing is known."""
         self._verdicts.clear()
-        self._view.show(Plotted())
+        self._view.show(Plotted(missing=words.NO_MAP))

@@ -29,6 +29,8 @@ class Plotted:
     recorded: RecordedCurves | None = None
     """A recorded verification, used where nothing was measured in this run of the program."""
     chosen: str = HISTOGRAM
+    missing: str = words.NOT_RECORDED
+    """Why there is no column."""
 
     def plots(self, columns: int, rows: int) -> tuple[str, ...]:
         """Those that can be chosen in that much room."""
@@ -62,7 +64,7 @@ class Plotted:
         parted = self.parted
         recorded = words.recorded_words(self.recorded)
         if parted is None:
-            return words.NOT_RECORDED, *recorded, ""
+            return self.missing, *recorded, ""
         glyphs = words.glyph_words(parted, with_verdicts=self.chosen in (MEASURED, ALL))
         if parted.measured is None:
             return words.counts_words(parted), recorded[0] or words.NOTHING_MEASURED, recorded[1], glyphs
@@ -97,7 +99,7 @@ def draw_plot(sheet: Sheet, box: Box, plotted: Plotted, name: str) -> None:
     if name in (ROC, PRECISION):
         _curve(sheet, box, plotted, name)
     elif parted is None:
-        _say(sheet, box, name, words.NOT_RECORDED)
+        _say(sheet, box, name, plotted.missing)
     elif name == HISTOGRAM:
         sheet.write(box, words.histogram_title(parted), "strong")
         draw_histogram(sheet, below, parted)
