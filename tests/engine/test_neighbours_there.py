@@ -9,13 +9,14 @@ import torch
 from explorer.base.records.maps import ReadMap, VocabularyMap
 from explorer.base.records.neighbours import FindNeighbours, Neighbourhood
 from explorer.base.records.plain import dump_json, load_json
+from explorer.base.records.record import Progress
 from explorer.engine.handlers import Engine
 from explorer.engine.models.abilities import weights_of
 from explorer.specs.comparing.agreement import Comparison
 from explorer.specs.neighbours import compare
 from explorer.specs.neighbours_there import kept_words, marks_here, marks_there
 from explorer.specs.registry import REGISTRY
-from tests.engine_work import answer
+from tests.engine_work import CONTROL, answer
 
 TOKEN, K = 300, 10
 
@@ -32,6 +33,19 @@ def ask(engine: Engine, other: str, model: str = "mynah", token_id: int = TOKEN)
     found = answer(engine, FindNeighbours(model=model, token_id=token_id, k=K, other=other))
     assert isinstance(found, Neighbourhood)
     return found
+
+
+def test_the_first_turn_says_what_is_done_and_how_far() -> None:
+    engine = Engine()
+    for name in ("mynah", "mynah-instruct"):
+        engine.models.load(f"zoo:{name}")
+    request = FindNeighbours(model="mynah", token_id=TOKEN, k=K, other="mynah-instruct")
+    parts = [part for part in engine.begin(request, CONTROL) if isinstance(part, Progress)]
+    assert "matching the tokens of mynah and mynah-instruct" in [part.what for part in parts]
+    counts = [(part.done, part.total) for part in parts if part.what == "rows laid over the other model's"]
+    assert counts
+    assert counts == sorted(counts)
+    assert counts[-1][0] == counts[-1][1] > 0
 
 
 def nearest(engine: Engine, model: str) -> list[int]:

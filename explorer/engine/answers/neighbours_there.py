@@ -7,6 +7,7 @@ import numpy as np
 
 from explorer.base.errors import UsageError
 from explorer.base.records.neighbours import FindNeighbours, Neighbourhood, NeighboursThere, NeighbourThere
+from explorer.base.records.record import Progress
 from explorer.base.records.tokens import CATEGORIES, TokenRef
 from explorer.engine.answers.maps.axes import Source
 from explorer.engine.answers.maps.kept import Telling
@@ -18,6 +19,7 @@ def add_neighbours_there(
     source: Source, other: Source, found: Neighbourhood, request: FindNeighbours
 ) -> Telling[Neighbourhood]:
     """`found` with the neighbours that the token with the subject's bytes has in `other`."""
+    yield Progress(done=0, total=0, what=f"matching the tokens of {source.model.info.name} and {other.model.info.name}")
     shared = share_tokens(source, other)
     name, own = other.model.info.name, np.flatnonzero(shared.ours == request.token_id)
     if not len(own):

@@ -15,7 +15,7 @@ from textual.message import Message
 from explorer.base.numbers import even_decimals
 from explorer.base.records.models import ModelInfo
 from explorer.base.records.neighbours import FindNeighbours, Neighbour, Neighbourhood
-from explorer.base.records.record import Failure
+from explorer.base.records.record import Failure, Progress
 from explorer.base.records.tokens import TokenRef, TokenRow
 from explorer.base.records.unions import AnyOutcome, Cancelled, Step
 from explorer.specs.blocks import ramp_step
@@ -215,6 +215,20 @@ async def test_what_went_wrong_is_said_in_place_and_the_list_stays(outcome: AnyO
         lines = app.screen_lines()
         assert said in lines[1]
         assert "[/foo]" in "\n".join(lines)
+
+
+async def test_what_is_done_and_how_far_is_said_while_it_is_asked() -> None:
+    app = PaneApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        request = FindNeighbours(model="mynah", token_id=742, other="mynah-instruct")
+        app.pane.show_asked(request)
+        for part, said in (
+            (Progress(done=0, total=0, what="matching [/x]"), "matching [/x]; esc cancels"),
+            (Progress(done=8192, total=98304, what="rows laid over"), "8,192 of 98,304 rows laid over; esc cancels"),
+        ):
+            app.pane.show_part(request, part)
+            await pilot.pause()
+            assert said in app.screen_lines()[1]
 
 
 async def test_enter_on_a_neighbour_opens_it_and_the_cursor_marks_its_point() -> None:

@@ -10,22 +10,22 @@ from textual.app import ComposeResult
 from textual.timer import Timer
 from textual.widgets import Select
 
+from explorer.base.pace import count_words
 from explorer.base.records.neighbours import FindNeighbours, Neighbourhood
-from explorer.base.records.record import Failure
-from explorer.base.records.unions import AnyRequest, Cancelled, Step
+from explorer.base.records.record import Failure, Progress
+from explorer.base.records.unions import AnyPart, AnyRequest, Cancelled, Step
 from explorer.specs import neighbours
 from explorer.tui.panes.base import Pane, Showing, failure_text
 from explorer.tui.panes.neighbours import view
 from explorer.tui.panes.neighbours.body import HINT, NeighbourBody
 from explorer.tui.panes.neighbours.form import NeighbourForm
+from explorer.tui.panes.neighbours.seen import SeenNeighbourhoods
 from explorer.tui.panes.takeaway import Takeaway, of_outcomes
 from explorer.tui.shell.messages import Selection, ViewSettled
 from explorer.tui.shell.replayed import hint_at
 from explorer.tui.widgets.heading import Heading
 from explorer.tui.widgets.option_line import FormError, Submitted
 
-MOST_KEPT = 64
-"""Neighbourhoods."""
 SETTLE_PAUSE = 0.6
 """Seconds that a colour must stand before it is recorded."""
 
@@ -48,10 +48,7 @@ class NeighboursPane(Pane):
         self._record: Neighbourhood | None = None
         self._request: FindNeighbours | None = None
         """How `_record` was asked for, with the colour that the session knows of."""
-        self._known: dict[tuple[str, int], Step] = {}
-        """What was found, by model and token, the latest last: shown again when the token is selected again."""
-        self._rows: dict[tuple[str, int], int] = {}
-        """Where the cursor of the list was when another list took its place."""
+        self._seen = SeenNeighbourhoods()
         self._settling: Timer | None = None
         self._form = NeighbourForm(id="neighbour-options")
         self._heading = Heading(id="neighbour-heading")
@@ -85,41 +82,32 @@ class NeighboursPane(Pane):
         if isinstance(request, FindNeighbours):
             self._heading.say(f"asking for {request.k} neighbours of token {request.token_id}… esc cancels")
 
+    def show_part(self, request: AnyRequest, part: AnyPart) -> None:
+        if isinstance(part, Progress):
+            self._heading.say(f"{count_words(part)}; esc cancels")
+
     def show(self, step: Step) -> None:
         """The neighbourhood, or in its place what went wrong (an earlier one stays below)."""
         request, outcome = step.request, step.outcome
         if isinstance(outcome, Neighbourhood) and isinstance(request, FindNeighbours):
             if outcome is self._record and request == self._request:  # the session has the new colour of what is shown
                 return
-            self._leave()
+            self._seen.leave(self._request, self._body.cursor)
             self._record, self._request = outcome, request
-            self._keep(step, (request.model, request.token_id))
+            self._seen.keep(step, (request.model, request.token_id))
             self._form.offer_colours(neighbours.colours(outcome))
             self._form.choose_colour(neighbours.colour_of(request, outcome))
-            self._show_record(cursor=self._rows.get((request.model, request.token_id), 0))
+            self._show_record(cursor=self._seen.row_of(request))
         elif isinstance(outcome, Failure):
             self._heading.say(failure_text(outcome), problem=True)
         elif isinstance(outcome, Cancelled):
             self._heading.say("cancelled; n asks again")
 
-    def _leave(self) -> None:
-        """Remember where the cursor is."""
-        if self._request is not None:
-            self._rows[self._request.model, self._request.token_id] = self._body.cursor
-
-    def _keep(self, step: Step, place: tuple[str, int]) -> None:
-        self._known.pop(place, None)
-        self._known[place] = step
-        if len(self._known) > MOST_KEPT:
-            self._rows.pop(oldest := next(iter(self._known)), None)
-            del self._known[oldest]
-
     def forget_model(self, name: str) -> None:
-        self._known = {place: step for place, step in self._known.items() if place[0] != name}
+        self._seen.forget_model(name)
 
     def clear(self) -> None:
-        self._known.clear()
-        self._rows.clear()
+        self._seen.clear()
         self._record = self._request = None
         self._heading.say("")
         self._body.clear()
@@ -138,7 +126,7 @@ class NeighboursPane(Pane):
     def watch_selection(self, old: Selection, new: Selection) -> None:
         """Show again what is known of the token; before anything is shown, offer the indicators that it has."""
         if new.token is not None and new.model is not None and (new.model, new.token) != (old.model, old.token):
-            known = self._known.get((new.model.name, new.token.token_id))
+            known = self._seen.step_of(new.model.name, new.token.token_id)
             if known is not None and known.outcome is not self._record:
                 self.show(known)
         if self.is_mounted and new.loading != old.loading:
