@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from explorer.base.errors import ExplorerError
 from explorer.base.records.unions import AnyPart
 
 
@@ -20,8 +19,11 @@ class Control:
     """Say a part from inside a call that cannot yield (a download's progress)."""
 
 
-class Stopped(ExplorerError):
-    """The request was cancelled while its handler waited for something that cannot yield; answered as `Cancelled`."""
+class Stopped(BaseException):
+    """The request was cancelled while its handler waited for something that cannot yield; answered as `Cancelled`.
+
+    No `Exception`, as `asyncio.CancelledError` is none: libraries catch those, say that a tensor is broken and go on.
+    """
 
 
 _at_work = threading.local()

@@ -7,7 +7,7 @@ import sys
 
 LOAD = """
 import sys, threading
-from explorer.engine.models.first_import import importing_alone
+from explorer.engine.models.first_import import TRANSFORMERS, import_heard
 
 assert "transformers" not in sys.modules
 failed, together = [], threading.Barrier(4)
@@ -15,8 +15,8 @@ failed, together = [], threading.Barrier(4)
 def load():
     together.wait()
     try:
-        with importing_alone():
-            from transformers import AutoConfig
+        import_heard(TRANSFORMERS)
+        from transformers import AutoConfig
     except ImportError as error:
         failed.append(error)
 

@@ -13,7 +13,6 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from explorer.engine.control import Stopped
 from explorer.engine.models.activations import fuse_activations
 from explorer.engine.models.caches import has_plain_cache, join_layers
 from explorer.engine.models.errors import ModelError
@@ -140,7 +139,7 @@ class Runner:
         try:
             yield
         except Exception as error:  # a stranger's architecture and config raise anything
-            if isinstance(error, ModelError | Stopped) or is_out_of_memory(error) or "CUDA" in str(error):
+            if isinstance(error, ModelError) or is_out_of_memory(error) or "CUDA" in str(error):
                 raise  # after a CUDA error nothing on the device can be trusted
             raise ModelError(
                 f"{type(self.model).__name__} cannot read these tokens: {' '.join(str(error).split())[:200]}",

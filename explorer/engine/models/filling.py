@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from explorer.engine.models.checkpoints.architecture import Architecture
     from explorer.engine.models.checkpoints.weight_files import WeightFiles
 
+_PART = 1 << 24
+"""Numbers that are widened at once: a cancellation is heard between two parts."""
 ONE_BUILD_AT_A_TIME = threading.Lock()
 """transformers sets torch's default dtype, which is one for all threads, while it builds a model."""
 
@@ -29,6 +31,8 @@ def fill_model(architecture: Architecture, weights: WeightFiles, dtype: torch.dt
     """The model in `dtype` on the CPU, filled from a checkpoint; see `fill_with`."""
     beginning = architecture.skeleton.wrapper(weights.names)
     tensors = {stored.removeprefix(beginning): weights.tensor(stored) for stored in weights.names}
+    if dtype == torch.float32 and getattr(architecture.config, "quantization_config", None) is None:
+        tensors = {stored: _widen(tensor) for stored, tensor in tensors.items()}
     return fill_with(architecture, tensors, dtype, name)
 
 
@@ -87,6 +91,16 @@ def _build(
         raise ModelError(f"{name} cannot be loaded: {' '.join(str(error).split())[:300]}") from error
     model, loading = built
     return model, loading
+
+
+def _widen(tensor: torch.Tensor) -> torch.Tensor:
+    """A large matrix in half precision as float32, part by part: transformers would do it in one step of seconds."""
+    if tensor.dtype not in (torch.bfloat16, torch.float16) or tensor.numel() <= _PART:
+        return tensor
+    wide = torch.empty(tensor.shape, dtype=torch.float32)
+    for part, given in zip(torch.split(wide.view(-1), _PART), torch.split(tensor.reshape(-1), _PART), strict=True):
+        part.copy_(given)
+    return wide
 
 
 def _in_one_dtype(model: PreTrainedModel, dtype: torch.dtype) -> PreTrainedModel:

@@ -1,22 +1,38 @@
-"""transformers must be imported by one thread alone: at its end it puts another module in its own place, and a thread
-that waits for it meanwhile goes on with the empty one ("cannot import name 'AutoConfig'")."""
+"""The first import of transformers takes seconds, and must be made by one thread alone: at its end it puts another
+module in its own place, and a thread that waits for it meanwhile goes on with the empty one ("cannot import name
+'AutoConfig'"). So it has a thread of its own; whoever needs it waits for that one, and hears a cancellation."""
 
 from __future__ import annotations
 
-import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from types import ModuleType
+from contextlib import suppress
+from importlib import import_module
 
-_alone = threading.RLock()
+from explorer.engine.control import stop_if_cancelled
+
+TRANSFORMERS = ("transformers",)
+MODELLING = (*TRANSFORMERS, "transformers.models.auto.configuration_auto", "transformers.modeling_utils")
+"""What every model is built with: four fifths of the time."""
+_LOOK_SECONDS = 0.05
+_alone = threading.Lock()
+_imported: set[str] = set()
+"""In `sys.modules` a module stands from the beginning of its import on."""
 
 
-@contextmanager
-def importing_alone() -> Iterator[None]:
-    """Inside, no other thread that asks likewise imports transformers for the first time; free once it is imported."""
-    if type(sys.modules.get("transformers", ModuleType(""))) is not ModuleType:
-        yield
+def import_heard(names: tuple[str, ...]) -> None:
+    """Return once these modules are imported. Raises `Stopped` where the request at work is cancelled meanwhile; the
+    import, which cannot be cut, goes on to its end behind it."""
+    if _imported.issuperset(names):
         return
-    with _alone:
-        yield
+    thread = threading.Thread(target=_import, args=(names,), name="import", daemon=True)
+    thread.start()
+    while thread.is_alive():
+        thread.join(_LOOK_SECONDS)
+        stop_if_cancelled()
+
+
+def _import(names: tuple[str, ...]) -> None:
+    with _alone, suppress(Exception):  # what it raises is raised again where the module is used
+        for name in names:
+            import_module(name)
+            _imported.add(name)

@@ -16,6 +16,7 @@ from explorer.engine.models.abilities import Continuation, Embeddings, Prefix
 from explorer.engine.models.decoding import Batch, CachedPrefix, Decoding, GroupedBatches, Runner, join_batches
 from explorer.engine.models.describing import describe_running
 from explorer.engine.models.errors import ModelError
+from explorer.engine.models.hearing import fill_heard
 from explorer.engine.models.memory import free_memory, refuse_misfit, together
 from explorer.engine.models.out_of_memory import out_of_memory_as_failure
 from explorer.engine.models.placement import devices_of, put
@@ -102,18 +103,24 @@ class LocalModel(Held):
         """Itself, ready to run: filled with the weights and asked what it does rightly (see `probing.probe`).
 
         Raises `ModelError` where the weights do not fit the model or the memory, and for models that do not predict
-        the next token from those before it.
+        the next token from those before it; `Stopped`, and nothing is filled, where the request at work is cancelled.
         """
         with self._filling:
             if self._filled is None:
-                device, dtype = self.info.device, getattr(torch, self.info.dtype)
-                rooms = {each: free_memory(each) for each in devices_of(device)}
-                refuse_misfit(together(rooms.values()), self.info.memory_bytes, self.info.name, self.info.dtype, device)
-                with out_of_memory_as_failure(torch.device(next(iter(rooms))), f"the weights of {self.info.name}"):
-                    hf = put(self.files.fill(dtype), device, {each: room.free for each, room in rooms.items()}).eval()
-                self._filled = self._probed(hf)
-                self._info = describe_running(self.info, hf, dtype, device)
+                runner = fill_heard(self._fill)
+                self._info = describe_running(
+                    self.info, runner.model, getattr(torch, self.info.dtype), self.info.device
+                )
+                self._filled = runner
         return self
+
+    def _fill(self) -> Runner:
+        device, dtype = self.info.device, getattr(torch, self.info.dtype)
+        rooms = {each: free_memory(each) for each in devices_of(device)}
+        refuse_misfit(together(rooms.values()), self.info.memory_bytes, self.info.name, self.info.dtype, device)
+        with out_of_memory_as_failure(torch.device(next(iter(rooms))), f"the weights of {self.info.name}"):
+            hf = put(self.files.fill(dtype), device, {each: room.free for each, room in rooms.items()}).eval()
+        return self._probed(hf)
 
     def _probed(self, hf: PreTrainedModel) -> Runner:
         check_same(hf, self.embeddings())

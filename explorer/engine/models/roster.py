@@ -16,7 +16,7 @@ from explorer.base.servers import Server
 from explorer.engine.models.abilities import BehindServer, Closes, HasVocabulary, has_weights
 from explorer.engine.models.describing import spell_dtype
 from explorer.engine.models.errors import ModelError
-from explorer.engine.models.first_import import importing_alone
+from explorer.engine.models.hearing import fill_heard
 from explorer.engine.models.loading import DtypeChoice, choose_device, choose_dtype
 from explorer.engine.models.local import LocalModel
 from explorer.engine.models.locate import locate, locate_tokenizer
@@ -70,8 +70,7 @@ class Roster:
         Raises `ModelError` where it cannot be found or loaded, or would not fit the device's free memory (said
         with numbers before anything is loaded). A `weights:` source stays on the CPU in its own dtype.
         """
-        with importing_alone():
-            return self._load(source, dtype, device, allow_pickle, progress, tokenizer, chat_day)
+        return fill_heard(lambda: self._load(source, dtype, device, allow_pickle, progress, tokenizer, chat_day))
 
     def _load(
         self, source: str, dtype: DtypeChoice, device: str, allow_pickle: bool, progress: Progress | None,

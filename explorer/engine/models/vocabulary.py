@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from explorer.base.records.tokens import TokenRef
 from explorer.base.text import decode
+from explorer.engine.control import stop_if_cancelled
 from explorer.engine.models.chat import ChatTemplate
 from explorer.engine.models.checkpoints import tokenizer_files as files
 from explorer.engine.models.checkpoints.limits import MOST_TOKENS, refuse_more
@@ -62,7 +63,9 @@ class Vocabulary:
         self.size: int = self.tokenizer_size if rows is None else rows
         """Rows of the embedding matrix."""
         refuse_more(max(self.size, self.tokenizer_size), MOST_TOKENS, "the vocabulary has {} ids")
+        stop_if_cancelled()
         self._encoder = TextEncoder(tokenizer.backend_tokenizer)  # which counts up to the greatest id
+        stop_if_cancelled()
         backend, self._spelling = self._encoder.tokenizer, self._encoder.spelling
         self.notes: tuple[str, ...] = note_missing_rows(added, ids.values(), self.tokenizer_size, self.size)
         """What is missing, for the user."""
@@ -78,6 +81,7 @@ class Vocabulary:
         self.eos_ids: frozenset[int] = frozenset(token_id for token_id in eos_ids if 0 <= token_id < self.size)
         """Ids that end a reply."""
         self._chat = ChatTemplate(tokenizer, day) if tokenizer.chat_template else None
+        stop_if_cancelled()
         all_tokens = self._spelling.all_bytes(self._pieces, added, self.special_ids)
         self._digest = TokenBlob(all_tokens[: self.tokenizer_size]).digest()
         self._tokens, self._pieces = all_tokens[: self.size], self._pieces[: self.size]

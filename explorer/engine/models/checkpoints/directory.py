@@ -23,6 +23,7 @@ from explorer.engine.models.checkpoints.tokenizer_files import read_json
 from explorer.engine.models.checkpoints.typed_json import as_typed
 from explorer.engine.models.checkpoints.weight_files import WeightFiles
 from explorer.engine.models.errors import ModelError
+from explorer.engine.models.first_import import MODELLING, import_heard
 
 if TYPE_CHECKING:
     import torch
@@ -71,6 +72,7 @@ def read_config(directory: Path) -> PreTrainedConfig:
     if plain.text_config is not None:
         as_typed(plain.text_config, ConfigFile, directory / "config.json")
     refuse_many_parts(values, "config.json")
+    import_heard(MODELLING)
     from transformers import AutoConfig
 
     try:

@@ -15,6 +15,7 @@ import numpy as np
 from explorer.engine.models.checkpoints.gguf_files import INPUT, GgufFiles
 from explorer.engine.models.checkpoints.gguf_header import GgufHeader
 from explorer.engine.models.errors import ModelError
+from explorer.engine.models.first_import import MODELLING, import_heard
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig
@@ -50,6 +51,7 @@ def read_gguf_config(files: GgufFiles) -> PreTrainedConfig:
             f"{header.file.name} speaks of {blocks:,} blocks but holds {len(files.tensors):,} tensors",
             hint="Download it again.",
         )
+    import_heard(MODELLING)
     try:
         config = _new_config(files, rows) if is_new_style(header) else _legacy_config(files)
     except ModelError:

@@ -15,6 +15,7 @@ from gguf.constants import GGMLQuantizationType
 from explorer.engine.models.checkpoints.gguf_header import GgufHeader, read_gguf_header
 from explorer.engine.models.checkpoints.weight_files import Hashed, StoredTensor, digest_stored
 from explorer.engine.models.errors import ModelError
+from explorer.engine.models.first_import import TRANSFORMERS, import_heard
 
 if TYPE_CHECKING:
     import torch
@@ -115,6 +116,7 @@ def _dequantise(stored: StoredTensor) -> Tensor:
     """The numbers in float32, a few rows at a time, so that nothing else of their size is held."""
     import torch
 
+    import_heard(TRANSFORMERS)
     kind = GGMLQuantizationType[stored.dtype]
     rows, width = math.prod(stored.shape[:-1]), stored.shape[-1]
     row_bytes = (stored.end - stored.begin) // rows

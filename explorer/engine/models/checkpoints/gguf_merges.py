@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from explorer.engine.control import stop_if_cancelled
 from explorer.engine.models.checkpoints.gguf_header import GgufHeader
 
 Merges = list[tuple[str, str]]
@@ -14,6 +15,8 @@ _BY_ID = ("gemma", "gemma2", "gemma3")
 """Architectures whose scores do not follow the order of the merges; the order of the tokens does."""
 _LONGEST = 256
 """Characters of a token whose merges are looked for: the work grows with the square. No vocabulary has longer ones."""
+_LOOK_EACH = 1 << 12
+"""Tokens between two looks whether the request was cancelled."""
 
 
 def read_merges(header: GgufHeader, ids: Mapping[str, int]) -> tuple[Merges, str]:
@@ -41,6 +44,8 @@ def recover_merges(ids: Mapping[str, int], header: GgufHeader) -> Merges:
     wholes = list(ids)
     ranks, places, cuts = array("d"), array("q"), array("q")  # half a million: as tuples they take 100 MB
     for place, (whole, token_id) in enumerate(ids.items()):
+        if not place % _LOOK_EACH:
+            stop_if_cancelled()
         for cut in range(1, min(len(whole), _LONGEST)):
             if whole[:cut] in ids and whole[cut:] in ids:
                 ranks.append(token_id if by_id else -scores[token_id])

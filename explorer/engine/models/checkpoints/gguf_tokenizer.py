@@ -16,6 +16,7 @@ from explorer.engine.models.checkpoints.gguf_header import GgufHeader
 from explorer.engine.models.checkpoints.gguf_merges import read_merges, recover_merges
 from explorer.engine.models.checkpoints.tokenizer_files import chat_end_ids
 from explorer.engine.models.errors import ModelError
+from explorer.engine.models.first_import import TRANSFORMERS, import_heard
 from explorer.engine.models.token_bytes import METASPACE
 
 if TYPE_CHECKING:
@@ -94,6 +95,7 @@ def read_gguf_tokenizer(header: GgufHeader) -> GgufTokenizer:
             f"the tokenizer in {header.file.name} is of the kind {vocabulary.kind[:40]!r}, which is not supported",
             hint=f"Kinds that are: {_NAMES_SHOWN}. Or name a folder with the model's tokenizer: --tokenizer DIR.",
         )
+    import_heard(TRANSFORMERS)
     try:
         backend, notes = build(vocabulary)
         return _wrap(vocabulary, backend, notes)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from explorer.engine.control import stop_if_cancelled
 from explorer.engine.models.checkpoints.weight_files import Hashed, caption, dtype_name, read_weight_map
 from explorer.engine.models.errors import ModelError
 
@@ -55,6 +56,7 @@ class PickledFiles:
 
         content = hashlib.sha256()
         for name in sorted(self._tensors if names is None else names):
+            stop_if_cancelled()
             tensor = self._tensors[name].contiguous()
             content.update(caption(name, dtype_name(tensor.dtype), tuple(tensor.shape)))
             content.update(tensor.reshape(-1).view(torch.uint8).numpy().data)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from explorer.base.errors import one_line
 from explorer.engine.models.checkpoints.limits import check_file, check_folder, refuse_depth
 from explorer.engine.models.errors import ModelError
+from explorer.engine.models.first_import import TRANSFORMERS, import_heard
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -50,6 +51,7 @@ def load_tokenizer(directory: Path) -> PreTrainedTokenizerFast:
             f"the tokenizer in {directory.name} asks for code of its own (auto_map), which is never run",
             hint="Only tokenizers that the transformers library knows can be used.",
         )
+    import_heard(TRANSFORMERS)
     try:
         if has_own:
             return _own_tokenizer(directory, config)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Protocol
 import msgspec
 
 from explorer.base.errors import one_line
+from explorer.engine.control import stop_if_cancelled
 from explorer.engine.models.checkpoints.limits import MOST_TENSORS, check_file, refuse_more
 from explorer.engine.models.checkpoints.typed_json import read_typed
 from explorer.engine.models.errors import ModelError
@@ -216,6 +217,7 @@ def digest_stored(tensors: Mapping[str, StoredTensor], hashed: Hashed | None = N
         for chunk in _pieces(tensor):
             content.update(chunk)
             done += len(chunk)
+            stop_if_cancelled()
             if hashed is not None:
                 hashed(done, total)
     return content.hexdigest()[:32]

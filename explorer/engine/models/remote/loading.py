@@ -16,7 +16,7 @@ from explorer.base.servers import Server, at_url
 from explorer.engine.models.checkpoints.gguf_place import find_gguf, model_name
 from explorer.engine.models.checkpoints.tokenizer_files import read_json
 from explorer.engine.models.errors import ModelError
-from explorer.engine.models.first_import import importing_alone
+from explorer.engine.models.first_import import TRANSFORMERS, import_heard
 from explorer.engine.models.local import EmbeddingsOnly
 from explorer.engine.models.locate import locate, locate_tokenizer
 from explorer.engine.models.reading import Wish
@@ -72,8 +72,8 @@ def _connect(client: Client, wish: RemoteWish, progress: Progress | None, naming
     backend = make_backend(server, client)
     (about,) = client.run([backend.about()])
     (size,) = client.run([read_size(backend, about)])
-    with importing_alone():
-        held = _read_vocabulary(wish, size, progress)
+    import_heard(TRANSFORMERS)
+    held = _read_vocabulary(wish, size, progress)
     vocabulary = _vocabulary_of(held)
     backend.vocab_size = size or vocabulary.size
     backend.use_vocabulary(vocabulary)

@@ -8,7 +8,7 @@ import time
 from collections.abc import Coroutine, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
-from explorer.engine.control import Stopped, control_at_work
+from explorer.engine.control import stop_if_cancelled
 from explorer.engine.models.errors import ModelError
 
 T = TypeVar("T")
@@ -58,7 +58,7 @@ class Loop:
         soonest = time.monotonic() + MOMENT
         while not task.done() and not (news.is_set() and time.monotonic() >= soonest):
             await asyncio.wait([task], timeout=LOOK_SECONDS)
-            _look()
+            stop_if_cancelled()
         news.clear()
 
     async def _all(self, works: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
@@ -69,7 +69,7 @@ class Loop:
                 done, pending = await asyncio.wait(pending, timeout=LOOK_SECONDS, return_when=asyncio.FIRST_EXCEPTION)
                 for task in done:
                     task.result()
-                _look()
+                stop_if_cancelled()
             return [task.result() for task in tasks]
         finally:
             for task in pending:
@@ -99,9 +99,3 @@ async def _begin(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
 
 async def _settle(tasks: Sequence[asyncio.Future[Any]]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _look() -> None:
-    control = control_at_work()
-    if control is not None and control.cancelled():
-        raise Stopped("cancelled")
