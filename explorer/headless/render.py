@@ -11,6 +11,7 @@ from rich.text import Text
 
 from explorer.base.numbers import align_decimals
 from explorer.specs.blocks import Block, Plot, Quote, Table, Words
+from explorer.specs.charts import Chart
 
 UNCUT = 10_000
 """Cells: a pipe has no width, nothing is cut there."""
@@ -36,7 +37,7 @@ def _rendered(block: Block) -> Iterator[RenderableType]:
             if block.title:
                 yield Text(block.title, style="bold")
             yield _table(block)
-        case Plot():
+        case Plot() | Chart():
             return  # a picture belongs to the explorer and to reports; the table beside it has every number
 
 

@@ -11,6 +11,7 @@ import msgspec
 
 from explorer.base.records.tokens import TokenRef, TokenRow
 from explorer.base.text import visible, visible_bytes
+from explorer.specs.charts import Chart
 
 
 class Words(msgspec.Struct, frozen=True):
@@ -102,7 +103,7 @@ def ramp_step(value: float | None, ends: tuple[float, float, float] | None) -> i
     return min(RAMP_STEPS - 1, int(share * RAMP_STEPS))
 
 
-Block = Words | Quote | Table | Plot
+Block = Words | Quote | Table | Plot | Chart
 
 
 def prose(text: str) -> str:

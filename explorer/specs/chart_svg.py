@@ -2,89 +2,71 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from html import escape
-
-import msgspec
+from string import Template
 
 from explorer.base.ticks import axis_ticks, tick_texts
+from explorer.specs.charts import Bar, Chart, Dot, Panel
 from explorer.specs.density_svg import Frame
-from explorer.specs.picture import HEIGHT, RAMP, WIDTH
+from explorer.specs.picture import HEIGHT, ON_WHITE, RAMP, WIDTH
 
-INK, DIM, LINE, PAPER = "#1d2733", "#667585", "#d9e0e7", "#fff"
 STRONG, PLAIN = RAMP[1], RAMP[3]
 """What is called or suspected, and everything else: told apart by people who see colours otherwise, and by shape."""
+_ABOVE = 24
+"""For the title."""
 _LEFT, _TOP, _BOTTOM = 58.0, 26.0, 40.0
 _TICKS = 6
-_STYLE = (
-    f'text {{ font: 11.5px ui-monospace, "DejaVu Sans Mono", monospace; fill: {INK}; }} '
-    f".dim {{ font-size: 10.5px; fill: {DIM}; }} .frame {{ fill: none; stroke: {LINE}; }} "
-    f".curve {{ fill: none; stroke: {PLAIN}; stroke-width: 1.6; }} .chance {{ stroke: {DIM}; stroke-dasharray: 2 4; }} "
-    f".rule {{ stroke: {STRONG}; stroke-width: 1.4; }}"
-)
+_STYLE = Template("""
+.chart text { font: 11.5px ui-monospace, "DejaVu Sans Mono", monospace; fill: $ink; }
+.chart .dim { font-size: 10.5px; fill: $dim; } .chart .frame { fill: none; stroke: $line; }
+.chart .curve { fill: none; stroke: $plain; stroke-width: 1.6; }
+.chart .chance { stroke: $dim; stroke-dasharray: 2 4; } .chart .rule { stroke: $strong; stroke-width: 1.4; }
+""")
 
 
-class Bar(msgspec.Struct, frozen=True):
-    left: float
-    right: float
-    height: float
-    is_strong: bool = False
+def chart_style(colours: Mapping[str, str]) -> str:
+    """The rules of CSS that a chart needs, in the colours `ink`, `dim` and `line`."""
+    return _STYLE.substitute(colours, plain=PLAIN, strong=STRONG)
 
 
-class Dot(msgspec.Struct, frozen=True):
-    x: float
-    y: float
-    text: str = ""
-    """Beside it: a letter of a verdict in the dot's place, or a glyph. Empty: a small circle."""
-    is_strong: bool = False
-
-
-class Panel(msgspec.Struct, frozen=True):
-    """One chart."""
-
-    title: str
-    x_axis: str
-    window: tuple[float, float, float, float]
-    """Least and greatest x, least and greatest y."""
-    bars: tuple[Bar, ...] = ()
-    """From the lower edge upwards."""
-    curve: tuple[tuple[float, float], ...] = ()
-    dots: tuple[Dot, ...] = ()
-    rules: tuple[tuple[float, float, float, float], ...] = ()
-    """Lines: x and y of both ends."""
-    chance: bool = False
-    """With the diagonal of a guess."""
-    y_ticks: tuple[tuple[float, str], ...] = ()
-    """In place of numbers along y."""
-
-
-class Chart(msgspec.Struct, frozen=True):
-    """Panels one below the other, two beside each other where there are four, and what is said of them."""
-
-    title: str
-    panels: tuple[Panel, ...]
-    words: tuple[str, ...] = ()
+def chart_svg(chart: Chart) -> str:
+    """The picture as one `<svg>` element of a page; every text in it is escaped, and it holds no script and no link."""
+    size = f'viewBox="0 0 {WIDTH} {_height(chart):.0f}"'
+    return f'<svg class="chart" {size} role="img" aria-label="{escape(chart.title)}">{_drawn(chart)}</svg>'
 
 
 def chart_picture(chart: Chart) -> str:
-    """The picture as a file of its own."""
-    across = 2 if len(chart.panels) > 2 else 1
-    down = -(-len(chart.panels) // across)
-    below = 16.0 * len(chart.words) + 10
-    height = 24 + down * HEIGHT / across + below
-    parts = [
-        _panel(panel, place % across * WIDTH / across, 24 + place // across * HEIGHT / across, across)
+    """The picture as a file of its own: with its colours."""
+    height = f"{_height(chart):.0f}"
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="chart" width="{WIDTH}" height="{height}" '
+        f'viewBox="0 0 {WIDTH} {height}"><title>{escape(chart.title)}</title><style>{chart_style(ON_WHITE)}</style>'
+        f'<rect width="100%" height="100%" fill="{ON_WHITE["paper"]}"/>{_drawn(chart)}</svg>\n'
+    )
+
+
+def _height(chart: Chart) -> float:
+    return _ABOVE + -(-len(chart.panels) // chart.across) * HEIGHT / chart.across + _below(chart)
+
+
+def _below(chart: Chart) -> float:
+    return 16.0 * len(chart.words) + 10
+
+
+def _drawn(chart: Chart) -> str:
+    """The title, the panels and the words."""
+    across = chart.across
+    panels = (
+        _panel(panel, place % across * WIDTH / across, _ABOVE + place // across * HEIGHT / across, across)
         for place, panel in enumerate(chart.panels)
-    ]
-    words = "".join(
-        f'<text class="dim" x="12" y="{height - below + 12 + 16 * line:.0f}">{escape(text)}</text>'
+    )
+    first = _height(chart) - _below(chart) + 12
+    words = (
+        f'<text class="dim" x="12" y="{first + 16 * line:.0f}">{escape(text)}</text>'
         for line, text in enumerate(chart.words)
     )
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height:.0f}" '
-        f'viewBox="0 0 {WIDTH} {height:.0f}"><title>{escape(chart.title)}</title><style>{_STYLE}</style>'
-        f'<rect width="100%" height="100%" fill="{PAPER}"/><text x="12" y="17">{escape(chart.title)}</text>'
-        f"{''.join(parts)}{words}</svg>\n"
-    )
+    return f'<text x="12" y="17">{escape(chart.title)}</text>{"".join(panels)}{"".join(words)}'
 
 
 def _panel(panel: Panel, left: float, top: float, across: int) -> str:

@@ -9,7 +9,7 @@ from string import Template
 
 from explorer.specs.blocks import Density, Plot, Point, ramp_step
 from explorer.specs.density_svg import Frame, density_svg
-from explorer.specs.picture import CLASS_INKS, HEIGHT, MARGIN, NO_VALUE, RAMP, WIDTH
+from explorer.specs.picture import CLASS_INKS, HEIGHT, MARGIN, NO_VALUE, ON_WHITE, RAMP, WIDTH
 
 CHARACTER = 7.0
 """Width of a letter of a label, in units of the picture."""
@@ -24,7 +24,6 @@ svg text { font: 11.5px ui-monospace, "DejaVu Sans Mono", monospace; fill: $ink;
 svg .axis, svg .tick { font-size: 10.5px; fill: $dim; }
 svg circle { stroke: $paper; } svg .subject { stroke: $ink; stroke-width: 3; }
 """)
-ON_WHITE = {"wash": "#f5f7f9", "line": "#d9e0e7", "ink": "#1d2733", "dim": "#667585", "paper": "#fff"}
 
 Box = tuple[float, float, float, float]
 

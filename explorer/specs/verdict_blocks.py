@@ -16,6 +16,7 @@ from explorer.base.records.verification import (
 )
 from explorer.base.shares import format_said
 from explorer.specs.blocks import Block, Quote, Words, count, prose, token_text
+from explorer.specs.verdict_curves import curves_chart
 from explorer.specs.verdict_tables import (
     controls_called,
     definitions_table,
@@ -43,6 +44,8 @@ def blocks(request: Verify, outcome: VerificationResult) -> Iterable[Block]:
         yield truth_table(outcome.truths)
     if outcome.indicators:
         yield indicators_table(outcome)
+    if (chart := curves_chart(outcome)) is not None:
+        yield chart
     yield from verdict_tables(outcome.rows, "tokens that most definitions call")
 
 

@@ -48,6 +48,12 @@ class Curve(NamedTuple):
     x: Float[np.ndarray, " points"]
     y: Float[np.ndarray, " points"]
 
+    def along(self, number: int) -> Curve:
+        """So many points along the lines between its own, evenly: as many between any two that follow each other."""
+        places = np.arange(len(self.x))
+        at = np.linspace(0, len(self.x) - 1, number)
+        return Curve(np.interp(at, places, self.x), np.interp(at, places, self.y))
+
 
 def roc_points(scores: Num[np.ndarray, " n"], labels: Bool[np.ndarray, " n"], most: int = 101) -> Curve:
     """False-positive rate (x) against true-positive rate (y), from (0, 0) to (1, 1), a point for each distinct score.

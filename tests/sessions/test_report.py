@@ -16,12 +16,14 @@ from explorer.base.errors import ExplorerError
 from explorer.base.records.neighbours import FindNeighbours
 from explorer.base.records.notes import WriteNote
 from explorer.base.records.record import Failure
+from explorer.base.records.verification import CallCurve, IndicatorScore, VerificationResult, Verify
 from explorer.sessions.file.reader import SessionFile
-from explorer.sessions.report.markdown import markdown_paragraph, markdown_text
+from explorer.sessions.report.markdown import markdown_paragraph, markdown_report, markdown_text
 from explorer.sessions.report.page import html_report, write_report
 from explorer.specs.neighbours import plot
 from explorer.specs.picture import NO_VALUE, RAMP
 from explorer.specs.plot_svg import plot_svg
+from explorer.specs.verdict_curves import curves_chart
 from explorer.tui.panes.neighbours.view import GLYPHS, NO_VALUE_GLYPH, scatter
 from explorer.tui.widgets.plot import Palette
 from tests.sessions.example_sessions import HOSTILE, exchanges, neighbourhood, write_session
@@ -29,11 +31,12 @@ from tests.sessions.example_sessions import HOSTILE, exchanges, neighbourhood, w
 PLAIN_TAGS = {
     "html", "head", "meta", "title", "style", "body", "main", "header", "h1", "dl", "dt", "dd", "div", "table", "thead",
     "tbody", "tr", "th", "td", "nav", "ol", "li", "a", "section", "h2", "time", "p", "blockquote", "figure", "svg",
-    "rect", "path", "circle", "text", "span", "footer", "caption",
+    "rect", "path", "circle", "polyline", "line", "text", "span", "footer", "caption",
 }  # fmt: skip
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]")
 
 
+NORM = "input_norm"
 ASKED = FindNeighbours(model="mynah", token_id=742)
 
 
@@ -202,6 +205,45 @@ def test_labels_in_the_picture_do_not_overlap() -> None:
         for other_x, other_y, other_width in boxes[one + 1 :]:
             apart = x + width <= other_x or other_x + other_width <= x or abs(y - other_y) >= 13.9
             assert apart
+
+
+def swept(**curves: tuple[tuple[float, float], ...]) -> VerificationResult:
+    """A verification with curves of one definition."""
+    kept = {"roc": ((0.0, 0.0), (0.25, 0.5), (1.0, 1.0)), "precision_recall": ((0.0, 1.0), (1.0, 0.5))} | curves
+    name = "glitchminer-strict-and-more"
+    score = IndicatorScore(
+        indicator=NORM, definition=name, low_is_suspicious=True, roc_auc=0.625, average_precision=0.75
+    )
+    curve = CallCurve(indicator=NORM, definition=name, **kept)
+    return VerificationResult(model="mynah", tokens=9, definitions=(), pairs=(), indicators=(score,), curves=(curve,))
+
+
+def test_a_report_shows_the_curves_that_a_replay_shows(tmp_path: Path) -> None:
+    session = SessionFile(write_session(tmp_path / "s.jsonl", [(Verify(model="mynah"), swept())]))
+    source = "".join(html_report(session))
+    (chart,) = re.findall(r'<svg class="chart".*?</svg>', source)
+    assert f"how well {NORM} foretells what definitions call" in chart
+    assert {"glitchminer-strict-an… · ROC-AUC 0.625", "glitchminer-strict-an… · average precision 0.750"} <= set(
+        re.findall(r">([^<>]+)</text>", chart)
+    )
+    roc, precision = (
+        [tuple(map(float, place.split(","))) for place in points.split()]
+        for points in re.findall(r'points="([^"]+)"', chart)
+    )
+    (left, bottom), middle, (right, top) = roc
+    assert middle == pytest.approx((left + 0.25 * (right - left), (bottom + top) / 2))
+    assert precision[0][0] > right, "beside the other"
+    assert precision[0][1] == top
+    assert "svg" not in "".join(markdown_report(session))
+
+
+@pytest.mark.parametrize("far", [1e300, -1e300])
+def test_curves_stay_in_their_panels_and_one_without_points_leaves_its_panel_empty(far: float) -> None:
+    chart = curves_chart(swept(roc=((far, -far), (0.5, far)), precision_recall=((0.0, 1.0),)))
+    assert chart is not None
+    assert [len(panel.curve) for panel in chart.panels] == [2, 0]
+    assert all(0 <= number <= 1 for point in chart.panels[0].curve for number in point)
+    assert curves_chart(swept(roc=(), precision_recall=())) is None
 
 
 # ── in a browser ──────────────────────────────────────────────────────────────────────────────────────────

@@ -9,6 +9,7 @@ from html import escape
 from explorer.sessions.file.reader import SessionFile
 from explorer.sessions.report.section import Section, header_facts, models_of_session, section_of, title_of
 from explorer.specs.blocks import Plot, Quote, Table, Words
+from explorer.specs.charts import Chart
 from explorer.specs.models import models_table
 
 _ACTIVE = re.compile(r"[\\`*_\[\]|~$^@]|(?<=:)//|(?<=www)\.", re.IGNORECASE)
@@ -58,7 +59,7 @@ def _markdown_section(section: Section) -> Iterable[str]:
                 yield f"> {markdown_paragraph(text)}\n\n"
             case Table():
                 yield _markdown_table(block)
-            case Plot():
+            case Plot() | Chart():
                 pass
     if section.tags:
         yield " ".join(f"\\#{markdown_text(tag)}" for tag in section.tags) + "\n\n"

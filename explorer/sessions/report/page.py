@@ -21,8 +21,11 @@ from explorer.sessions.file.reader import SessionFile
 from explorer.sessions.report.markdown import markdown_report
 from explorer.sessions.report.section import header_facts, models_of_session, section_of, title_of
 from explorer.specs.blocks import Plot, Quote, Words
+from explorer.specs.chart_svg import chart_style, chart_svg
+from explorer.specs.charts import Chart
 from explorer.specs.models import models_table
-from explorer.specs.plot_svg import ON_WHITE, plot_svg, style_of
+from explorer.specs.picture import ON_WHITE
+from explorer.specs.plot_svg import plot_svg, style_of
 
 CONTENTS_UP_TO = 400
 """Steps; the list of contents of a longer session would be a page nobody reads."""
@@ -68,9 +71,11 @@ def _template() -> Template:
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=False
     )
-    kinds = {"words": Words, "quote": Quote, "plot": Plot}
+    kinds = {"words": Words, "quote": Quote, "plot": Plot, "chart": Chart}
     for name, kind in kinds.items():
         environment.tests[name] = lambda block, kind=kind: isinstance(block, kind)
-    environment.globals["svg_style"] = Markup(style_of({name: f"var(--{name})" for name in ON_WHITE}).lstrip())
+    colours = {name: f"var(--{name})" for name in ON_WHITE}
+    environment.globals["svg_style"] = Markup((style_of(colours) + chart_style(colours)).lstrip())
     environment.filters["svg"] = lambda plot: Markup(plot_svg(plot))
+    environment.filters["chart"] = lambda chart: Markup(chart_svg(chart))
     return environment.get_template("page.html.jinja")

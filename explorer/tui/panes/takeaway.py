@@ -11,7 +11,7 @@ from typing import Any, Protocol, runtime_checkable
 from explorer.base.records.unions import AnyOutcome, AnyRequest
 from explorer.base.text import visible
 from explorer.specs.blocks import Plot
-from explorer.specs.chart_svg import Chart
+from explorer.specs.charts import Chart
 from explorer.specs.registry import spec_of
 
 Row = dict[str, Any]

@@ -86,7 +86,8 @@ class Exports:
             self._stage.remark(f"{words}: written to {visible(str(path), spaces=False)}")
 
     async def _write_plot(self, found: Takeaway, path: Path) -> None:
-        from explorer.specs.chart_svg import Chart, chart_picture
+        from explorer.specs.chart_svg import chart_picture
+        from explorer.specs.charts import Chart
         from explorer.specs.plot_svg import plot_picture
         from explorer.tables.exports import write_content
 

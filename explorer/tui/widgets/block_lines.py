@@ -10,6 +10,7 @@ from textual.content import Content
 
 from explorer.base.numbers import align_decimals
 from explorer.specs.blocks import Block, Plot, Quote, Table, Words
+from explorer.specs.charts import Chart
 from explorer.tui.widgets.cutting import cut_numbers, padded
 from explorer.tui.widgets.selecting import BAR
 
@@ -23,7 +24,7 @@ def block_lines(blocks: Iterable[Block], width: int) -> list[Content]:
     """Every block in turn, an empty line between two, at most `width` cells wide; plots are left to their widget."""
     lines: list[Content] = []
     for block in blocks:
-        if isinstance(block, Plot):
+        if isinstance(block, Plot | Chart):
             continue
         lines += [Content("")] if lines else []
         lines += _lines_of(block, width)

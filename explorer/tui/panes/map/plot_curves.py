@@ -36,9 +36,7 @@ def draw_curve(sheet: Sheet, box: Box, curve: Curve, at: tuple[Share, Share] | N
 def _dots(curve: Curve, area: Box) -> npt.NDArray[np.bool_]:
     """The curve as dots, [4 · rows, 2 · columns]."""
     across, down = area.columns * ACROSS, area.rows * DOWN
-    places = np.arange(len(curve.x))
-    fine = np.linspace(0, max(0, len(curve.x) - 1), 8 * (across + down))
-    column, row = _cells(np.interp(fine, places, curve.x), np.interp(fine, places, curve.y), across, down)
+    column, row = _cells(*curve.along(8 * (across + down)), across, down)
     lit = np.zeros((down, across), dtype=np.bool_)
     lit[row, column] = True
     return lit

@@ -9,7 +9,7 @@ import numpy as np
 
 from explorer.base.records.tokens import CATEGORIES
 from explorer.base.records.verification import VERDICTS
-from explorer.specs.chart_svg import Bar, Chart, Dot, Panel
+from explorer.specs.charts import Bar, Chart, Dot, Panel
 from explorer.tables.agreement import Curve
 from explorer.tables.histograms import SortedColumn
 from explorer.tables.thresholds import Share

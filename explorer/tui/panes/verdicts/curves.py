@@ -16,6 +16,7 @@ from textual.widgets import Static
 from explorer.base.indicator_names import with_labels
 from explorer.base.records.verification import VerificationResult
 from explorer.base.text import visible
+from explorer.specs.verdict_curves import FEWEST, Points, curve_of, score_of
 from explorer.tables.agreement import Curve
 from explorer.tables.verdicts import VerdictMatrix
 from explorer.tui.shell.guarded import Guarded
@@ -74,8 +75,7 @@ def find_curves(
     """From the whole matrix where there is one, else as recorded (the default indicator's only)."""
     if result is None:
         return Curves(None, None, "Nothing is tested yet. Left and right in the matrix choose the definition.")
-    asked = (indicator, definition)
-    score = next((one for one in result.indicators if (one.indicator, one.definition) == asked), None)
+    score = score_of(result, indicator, definition)
     if score is None:
         return Curves(None, None, "no curve: the definition calls nothing, or everything")
     side = "low" if score.low_is_suspicious else "high"
@@ -88,14 +88,14 @@ def find_curves(
             matrix.precision_recall(indicator, definition, low_is_suspicious=low),
             legend,
         )
-    kept = next((one for one in result.curves if (one.indicator, one.definition) == asked), None)
+    kept = curve_of(result, indicator, definition)
     if kept is None:
         return Curves(None, None, f"{legend}; the session holds the curves of the default indicator only")
     return Curves(_curve(kept.roc), _curve(kept.precision_recall), legend)
 
 
-def _curve(points: tuple[tuple[float, float], ...]) -> Curve | None:
-    if len(points) < 2:
+def _curve(points: Points) -> Curve | None:
+    if len(points) < FEWEST:
         return None
     x, y = np.array(points, dtype=np.float64).T
     return Curve(x, y)
@@ -119,10 +119,8 @@ def _plot(curve: Curve, x_title: str, y_title: str, *, diagonal: bool) -> Draw:
         if diagonal:
             steps = np.linspace(0, 1, columns)
             points += [Point(*cell, "·", palette.frame) for cell in _cells(steps, steps, columns, rows)]
-        at = np.linspace(0, len(curve.x) - 1, max(2, 4 * (columns + rows)))
-        places = np.arange(len(curve.x))
-        x, y = np.interp(at, places, curve.x), np.interp(at, places, curve.y)
-        points += [Point(*cell, "●", palette.accent) for cell in _cells(x, y, columns, rows)]
+        line = curve.along(max(2, 4 * (columns + rows)))
+        points += [Point(*cell, "●", palette.accent) for cell in _cells(*line, columns, rows)]
         return Drawing(points, [], x_title, y_title)
 
     return draw
