@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import msgspec
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
 from explorer.base.records.map_regions import MOST_REGIONS, MapRegion
-from explorer.base.records.maps import Window
+from explorer.base.records.maps import MapAxis, MapView, ViewMap, VocabularyMap, Window
 from explorer.base.records.record import Array
+from explorer.specs.comparing.agreement import Comparison
+from explorer.specs.map_compare import compare_views
 from explorer.tables.map_cells import Cloud
 from explorer.tables.map_regions import RegionNamer, region_classes
+from explorer.tables.maps import PlacedMap
 from explorer.tables.table import TokenColumns
 from explorer.tui.panes.map.regions import label_regions
 from explorer.tui.widgets.labels import Placement
@@ -96,3 +101,60 @@ def test_names_give_way_to_labels_and_glyphs_and_stay_on_the_screen() -> None:
     assert label_regions(regions, unit, (5, 2), [], [], GREY) == ()
     crowded = [(column, row) for column in range(40) for row in range(8)]
     assert label_regions(regions, unit, screen, crowded, [], GREY) == ()
+
+
+def seen(x: np.ndarray, y: np.ndarray) -> MapView:
+    """A view, with its regions, of the plane where the tokens of `COLUMNS` are."""
+    axes = (MapAxis(name="pc1", title="PC1", share=0.1), MapAxis(name="pc2", title="PC2", share=0.1))
+    whole = VocabularyMap(
+        model="m", plane="pca", space="input", x=Array.of(x), y=Array.of(y), x_axis=axes[0], y_axis=axes[1],
+        digest=hashlib.sha256(x.tobytes() + y.tobytes()).hexdigest()[:32], left_out=0,
+    )  # fmt: skip
+    return PlacedMap(whole, COLUMNS).view(REGIONS_ASKED)
+
+
+REGIONS_ASKED = ViewMap(model="m", window=(0.0, 1.0, 0.0, 1.0), regions=True)
+
+
+def differs(recorded: MapView, live: MapView) -> str:
+    return compare_views(REGIONS_ASKED, recorded, live, Comparison()).difference
+
+
+def on_the_edge(digits_more: int) -> MapView:
+    """Ten tokens in the tile of the upper right, three or four of them digits: a share on the edge of 0.3."""
+    x, y = np.full((2, len(WORDS)), 0.5, dtype=np.float32)
+    x[LATIN : LATIN + HAN] = y[LATIN : LATIN + HAN] = 0.05
+    digits = 3 + digits_more
+    tile = [*range(10 - digits), *range(LATIN + HAN, LATIN + HAN + digits)]
+    x[tile] = y[tile] = 0.95
+    return seen(x, y)
+
+
+def test_a_region_on_the_edge_of_being_named_may_be_missing_on_another_machine() -> None:
+    without, named = on_the_edge(0), on_the_edge(1)
+    shares = {region.name: region.share for region in named.regions}
+    assert shares["no letter"] == 0.4
+    assert "no letter" not in {region.name for region in without.regions}
+    assert without.digest != named.digest
+    assert differs(named, without) == differs(without, named) == ""
+
+
+def test_a_region_that_is_one_for_sure_must_be_there_in_both_views() -> None:
+    places = cloud()
+    by_token = np.argsort(places.token_ids)
+    view = seen(places.x[by_token], places.y[by_token])
+    without = tuple(region for region in view.regions if region.name != "Han")
+    assert [region.share > 0.9 for region in view.regions if region.name == "Han"] == [True]
+    lost = msgspec.structs.replace(view, digest="0" * 32, regions=without)
+    assert differs(view, lost) == "a region of Han was recorded, none came"
+    assert differs(lost, view) == "no region of Han was recorded, one came"
+    renamed = msgspec.structs.replace(lost, regions=(*without, region("Tamil", 0.9, 0.9)))
+    assert differs(view, renamed) == "a region of Han was recorded, none came"
+
+
+def test_a_view_with_all_the_regions_that_it_may_have_may_lack_the_smallest() -> None:
+    view = seen(*np.full((2, len(WORDS)), 0.5, dtype=np.float32))
+    twelve = tuple(region(f"script {n}", 0.5, 0.5) for n in range(MOST_REGIONS + 1))
+    recorded = msgspec.structs.replace(view, digest="0" * 32, regions=(*twelve[: MOST_REGIONS - 1], twelve[-1]))
+    assert differs(recorded, msgspec.structs.replace(view, regions=twelve[:MOST_REGIONS])) == ""
+    assert "script 12" in differs(recorded, msgspec.structs.replace(view, regions=twelve[: MOST_REGIONS - 1]))

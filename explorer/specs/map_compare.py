@@ -6,6 +6,7 @@ import msgspec
 
 from explorer.base.numbers import format_percent
 from explorer.base.records.map_colours import FROM_DISK, MapClasses
+from explorer.base.records.map_regions import MOST_REGIONS
 from explorer.base.records.map_vectors import PlacedVector
 from explorer.base.records.maps import MapPoint, MapView, ViewMap, Window
 from explorer.specs.comparing.agreement import Agreement, Comparison
@@ -14,14 +15,8 @@ ELSEWHERE = 0.02
 """Share of a view's tokens that may be in another cell: sums in another order move some over an edge."""
 PICTURE = 1e-3
 """Share of the window by which a named token may be elsewhere."""
-
-
 SAME_QUALITY = 0.02
 """How far apart the qualities of two layouts of one matrix may be."""
-
-
-SURE_REGION = 0.5
-"""Share of its tokens from which on a region's name does not hang on a few of them."""
 
 
 def compare_views(request: ViewMap, recorded: MapView, live: MapView, comparison: Comparison) -> Agreement:
@@ -45,7 +40,7 @@ def _compare_layouts(recorded: MapView, live: MapView, comparison: Comparison) -
         was, came = getattr(recorded.quality, name), getattr(live.quality, name)
         if not abs(was - came) <= SAME_QUALITY and not (was != was and came != came):
             return Agreement(f"{name}: {was:.3f} was recorded, {came:.3f} came", how)
-    alike = msgspec.structs.replace(_with_places_of(live, recorded), regions=live.regions, quality=live.quality)
+    alike = msgspec.structs.replace(_with_places_of(live, recorded), quality=live.quality)
     return Agreement(comparison.difference(alike, live), how)
 
 
@@ -53,7 +48,7 @@ def _with_places_of(live: MapView, recorded: MapView) -> MapView:
     """`recorded` with all of `live` that follows from where tokens lie."""
     return msgspec.structs.replace(
         recorded, cells=live.cells, digest=live.digest, in_view=live.in_view, window=live.window, points=live.points,
-        unnamed=live.unnamed, vectors=live.vectors, classes=_classes_alike(recorded, live),
+        unnamed=live.unnamed, vectors=live.vectors, regions=live.regions, classes=_classes_alike(recorded, live),
     )  # fmt: skip
 
 
@@ -109,10 +104,25 @@ def _vectors_apart(recorded: MapView, live: MapView) -> str:
 
 
 def _regions_apart(recorded: MapView, live: MapView) -> str:
-    """A region that is one for sure must be there again; a tile on the edge of being named may not be."""
-    names = {region.name for region in live.regions}
-    lost = [region for region in recorded.regions if region.share > SURE_REGION and region.name not in names]
-    return f"a region of {lost[0].name} was recorded, none came" if lost else ""
+    """What one view names for sure must be named in the other too; which tiles have the name, and the share that they
+    hold together, hang on tokens at the edges of tiles."""
+    if lost := _unnamed_region(recorded, live):
+        return f"a region of {lost} was recorded, none came"
+    if new := _unnamed_region(live, recorded):
+        return f"no region of {new} was recorded, one came"
+    return ""
+
+
+def _unnamed_region(view: MapView, other: MapView) -> str:
+    """The name of the first region of `view` that `other` has nowhere though it is not on the edge of being named:
+    one token more or less in the smallest tile with a name does not take it away. Where `other` has all the regions
+    that it may have, the smallest of `view` may be the one that it had no room for."""
+    from explorer.tables.map_regions import FEWEST, LEAST_SHARE  # NumPy, only where something is compared
+
+    sure = LEAST_SHARE + 1 / FEWEST
+    names = {region.name for region in other.regions}
+    regions = view.regions if len(other.regions) < MOST_REGIONS else view.regions[:-1]
+    return next((region.name for region in regions if region.share > sure and region.name not in names), "")
 
 
 def _are_apart(was: tuple[float, float], came: tuple[float, float], window: Window) -> bool:

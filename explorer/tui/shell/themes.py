@@ -93,7 +93,7 @@ def _colour(path: Path, table: dict[str, Any], key: str) -> Any:
     if value is None:
         raise ThemeError(f'{path.name}: {key}: missing; write a colour such as {key} = "#87afd7"')
     if not isinstance(value, str) or not _is_colour(value):
-        raise ThemeError(f'{path.name}: {key}: {value!r} is not a colour such as "#87afd7"')
+        raise _no_colour(path, key, value)
     return value
 
 
@@ -114,12 +114,14 @@ def _variables(path: Path, table: dict[str, Any]) -> dict[str, str]:
     for key in RAMP:
         if key not in variables:
             raise ThemeError(f"{path.name}: variables.{key}: missing; the ramp needs {RAMP[0]} to {RAMP[-1]}")
-        if not _is_colour(variables[key]):
-            raise ThemeError(f'{path.name}: variables.{key}: {variables[key]!r} is not a colour such as "#87afd7"')
-    for key in CLASSES:
+    for key in (*RAMP, *CLASSES):
         if key in variables and not _is_colour(variables[key]):
-            raise ThemeError(f'{path.name}: variables.{key}: {variables[key]!r} is not a colour such as "#87afd7"')
+            raise _no_colour(path, f"variables.{key}", variables[key])
     return dict(variables)
+
+
+def _no_colour(path: Path, key: str, value: object) -> ThemeError:
+    return ThemeError(f'{path.name}: {key}: {value!r} is not a colour such as "#87afd7"')
 
 
 def _is_colour(value: str) -> bool:
