@@ -44,13 +44,14 @@ def proof_words(proof: SpeakabilityCertificate | None) -> str:
 
 def lost_words(result: SpeakabilityResult) -> tuple[str, ...]:
     """Who wins along the tokens' rows, as they are and less the mean row, a sentence each: 'Along their own rows 46,408
-    of 49,152 tokens lose to another; 94.0 % to ·strugg (18263).'"""
-    asked = (("their own rows", result.own_rows), ("their rows less the mean row", result.centred_rows))
-    return tuple(f"Along {what} {_lost(rows)}." for what, rows in asked if rows is not None)
+    of 49,152 tokens lose to another and are hard to speak; 94.0 % to ·strugg (18263).'"""
+    asked = (("their own rows", result.own_rows, True), ("their rows less the mean row", result.centred_rows, False))
+    return tuple(f"Along {what} {_lost(rows, hard)}." for what, rows, hard in asked if rows is not None)
 
 
-def _lost(rows: RowsLost) -> str:
-    told = f"{rows.lost:,} of {count(rows.tokens, 'token')} {'loses' if rows.lost == 1 else 'lose'} to another"
+def _lost(rows: RowsLost, hard: bool) -> str:
+    lose, are = ("loses", "is") if rows.lost == 1 else ("lose", "are")
+    told = f"{rows.lost:,} of {count(rows.tokens, 'token')} {lose} to another" + f" and {are} hard to speak" * hard
     shares = (f"{format_percent(won.beats / rows.lost)} to {token_text(won.token)} ({won.token.token_id})"
               for won in rows.winners[:NAMED])  # fmt: skip
     return "; ".join([told, ", ".join(shares)] if rows.winners else [told])

@@ -145,7 +145,9 @@ def test_the_tokens_that_win_along_most_rows_are_named_beside_the_count() -> Non
     own = RowsLost(tokens=49_152, lost=46_408, winners=(RowWinner(token=token, beats=43_624),))
     found = msgspec.structs.replace(result(), own_rows=own, centred_rows=RowsLost(tokens=49_152, lost=0, winners=()))
     first, second = lost_words(found)
-    assert first.startswith("Along their own rows 46,408 of 49,152 tokens lose to another; 94.0 % to ")
+    assert first.startswith(
+        "Along their own rows 46,408 of 49,152 tokens lose to another and are hard to speak; 94.0 % to "
+    )
     assert first.endswith(f" ({token.token_id}).")
     assert second == "Along their rows less the mean row 0 of 49,152 tokens lose to another."
     assert "(94.0 % lose to " in spec_of(ONE).summarise(found)

@@ -14,8 +14,9 @@ from explorer.base.records.tokens import TokenRow
 from explorer.base.records.unions import Cancelled
 from explorer.base.templates import TEMPLATES, Template
 from explorer.tui.panes.repeat_back import lines as lines_module
+from explorer.tui.panes.repeat_back.attempts import Attempt
 from explorer.tui.panes.repeat_back.form import RepeatOptions, escape, unescape
-from explorer.tui.panes.repeat_back.lines import SIGNS, Attempt, attempt_lines
+from explorer.tui.panes.repeat_back.lines import SIGNS, attempt_lines
 from explorer.tui.panes.repeat_back.pane import RepeatBackPane
 from explorer.tui.shell.messages import Selection
 from explorer.tui.widgets.lines_view import LinesView
@@ -125,6 +126,19 @@ class TestLines:
         assert token_line.index(".13") == control_line.index(".0123"), "decimal points stand below one another"
         assert token_line.index("rank") == control_line.index("rank")
         assert "controls exact 1/1" in lines[-1]
+
+    @pytest.mark.parametrize(
+        ("width", "heading"), [(38, "logprob"), (60, "logprob"), (97, "logprob / prob of the token")]
+    )
+    def test_the_numbers_have_a_heading_above_them_at_every_width(self, width: int, heading: str) -> None:
+        subject = probe(TOKEN, FORM, [reply(0, "x", logprob=-1.5)])
+        lines = plain(attempt_lines([Attempt(request(samples=1), TOKEN.token_bytes, result(subject))], width))
+        at = next(index for index, line in enumerate(lines) if line.startswith("    class"))
+        assert lines[at].rstrip().endswith(heading), lines[at]
+        assert lines[at].index(heading) <= lines[at + 1].index("-1.5") < lines[at].index(heading) + len(heading)
+        token = next(line for line in lines if line.startswith("  token"))
+        assert token.index("-1.5") == lines[at + 1].index("-1.5"), "the summary below has the same column"
+        assert max(map(len, lines)) <= width
 
     def test_greedy_decoding_keeps_one_row_free(self) -> None:
         greedy = msgspec.structs.replace(request(samples=8), temperature=0.0)

@@ -7,22 +7,25 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
 from explorer.base.records.models import UnloadModel
-from explorer.base.records.speakability import ProveSpeakability, SpeakabilityResult
+from explorer.base.records.speakability import ProveSpeakability, RowsLost, SpeakabilityResult
 from explorer.base.records.unions import Cancelled, Step
 from explorer.base.text import visible
 from explorer.engine.answers.speakability import answer as speaking
 from explorer.engine.core.speakability.prove import prove
 from explorer.engine.handlers import Engine
+from explorer.tui.panes.speakability.lines import summary_lines
 from explorer.tui.panes.speakability.pane import SpeakabilityPane
 from explorer.tui.widgets.option_line import Choice
 from explorer.zoo import zoo_dir
 from tests.app_driver import SIZES, asked, running, screen_text, until
 from tests.direct_client import Gate
 from tests.hostile import hostile_model
+from tests.specs.test_speakability_spec import result as proved
 
 MYNAH = ("zoo:mynah",)
 
@@ -177,3 +180,11 @@ def assert_recorded_alone(pane: SpeakabilityPane, steps: list[Step], live: str) 
     for step in steps:
         pane.show(step)
     assert lines(pane) == live
+
+
+@pytest.mark.parametrize("rows", [None, RowsLost(tokens=6, lost=2, winners=())])
+def test_the_tokens_that_are_hard_to_speak_are_counted_once(rows: RowsLost | None) -> None:
+    found = msgspec.structs.replace(proved(), tokens=6, hard=2, own_rows=rows, centred_rows=None)
+    text = " ".join(line.content.plain for line in summary_lines(found, 200))
+    assert text.count("hard to speak") == 1
+    assert text.count("2 of 6") == 1

@@ -298,6 +298,27 @@ async def test_earlier_filters_come_back(app: TokensApp, vocabulary: VocabularyC
         assert app.focused is app.pane.table
 
 
+async def test_a_filter_that_the_map_made_is_among_the_earlier_ones(
+    app: TokensApp, vocabulary: VocabularyColumns
+) -> None:
+    async with app.run_test(size=(80, 20)) as pilot:
+        app.pane.show(read(vocabulary))
+        await settled(pilot)
+        for text in ("n1", "id:3-9"):
+            app.pane.commands.show_part(text)
+            await settled(pilot)
+        assert app.pane.commands.clear_filter()
+        await settled(pilot)
+        app.pane.commands.open_filter()
+        box, seen = app.pane.query_one("#filter", Input), []
+        for _ in range(2):
+            await pilot.press("up")
+            seen.append(box.value)
+        await settled(pilot)
+        assert seen == ["id:3-9", "n1"]
+        assert app.pane.commands.filter == "n1"
+
+
 async def test_a_filter_that_cannot_be_read_keeps_the_rows_and_the_box(
     app: TokensApp, vocabulary: VocabularyColumns
 ) -> None:

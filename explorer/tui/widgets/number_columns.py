@@ -40,6 +40,8 @@ class GivenColumn:
     """What a model gave the tokens it was asked about, as a column of equally wide texts."""
 
     texts: dict[Given, str]
+    heading: str
+    """As wide as the texts."""
     cells: int
     """At least as wide as most numbers are, so that the column does not grow when the first comes."""
 
@@ -57,8 +59,9 @@ class GivenColumn:
                 f"{text}  rank {_rank(rank):>{places}}  at {_rank(position)}"
                 for text, (_, rank, position, _) in zip(texts, given, strict=True)
             ]
-        least = 38 if wide else 8
-        return cls(dict(zip(given, texts, strict=True)), max([least, *map(len, texts)]))
+        cells = max([38 if wide else 8, *map(len, texts)])
+        heading = "logprob / prob of the token" if wide else "logprob"
+        return cls(dict(zip(given, texts, strict=True)), heading.ljust(cells), cells)
 
     def text(self, reply: Reply | None) -> str:
         """The reply's numbers, empty where there are none yet."""

@@ -3,16 +3,61 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
-from explorer.base.records.repeat_back import RepeatBack, ReplyPart
-from explorer.base.records.tokens import TokenRow
-from explorer.base.records.unions import Step
-from explorer.tui.panes.repeat_back.lines import Attempt
+from explorer.base.records.repeat_back import RepeatBack, RepeatBackResult, Reply, ReplyPart
+from explorer.base.records.tokens import TokenRef, TokenRow
+from explorer.base.records.unions import AnyOutcome, Cancelled, Step
+from explorer.base.text import decode
 
 Key = tuple[str, int, str]
 """(model, token id, template name): the last attempt at each is kept."""
 Subject = tuple[int, str]
 """(token id, token bytes): ids alone would confuse models with different tokenizers."""
+
+
+@dataclass
+class Attempt:
+    """One model asked about one token: what is known of it so far."""
+
+    request: RepeatBack
+    token_bytes: str
+    """Of the token asked about, hexadecimal."""
+    outcome: AnyOutcome | None = None
+    """None while it runs."""
+    seconds: float = 0.0
+    live: dict[tuple[int, int], list[ReplyPart]] = field(default_factory=dict)
+    """(subject, sample) → tokens streamed so far."""
+
+    @property
+    def result(self) -> RepeatBackResult | None:
+        """The replies gathered, whether all or until it was stopped."""
+        found = self.outcome.partial if isinstance(self.outcome, Cancelled) else self.outcome
+        return found if isinstance(found, RepeatBackResult) else None
+
+    @property
+    def samples(self) -> int:
+        """Replies to expect about each token: greedy decoding gives one."""
+        return self.request.samples if self.request.temperature > 0 else 1
+
+    @property
+    def token(self) -> TokenRef:
+        """The token asked about."""
+        text = decode(bytes.fromhex(self.token_bytes))
+        return TokenRef(token_id=self.request.token_id, token_bytes=self.token_bytes, text=text)
+
+    def add(self, part: ReplyPart) -> None:
+        """Append a token to its reply."""
+        self.live.setdefault((part.subject, part.sample), []).append(part)
+
+    def replies(self) -> list[Reply]:
+        """All replies told so far: about the token, then about its controls."""
+        probes = (self.result.probe, *self.result.controls) if self.result else ()
+        return [reply for probe in probes for reply in probe.replies]
+
+    def live_controls(self) -> list[int]:
+        """Control tokens met so far, in order of their first reply."""
+        return [key for key in dict.fromkeys(subject for subject, _ in self.live) if key != self.request.token_id]
 
 
 class Attempts:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from textual.content import Content
 
 from explorer.base.lazy_sequence import Joined, Made
 from explorer.base.records.record import Failure
-from explorer.base.records.repeat_back import RepeatBack, RepeatBackResult, Reply, ReplyClass, ReplyPart, TokenReplies
-from explorer.base.records.tokens import TokenRef
-from explorer.base.records.unions import AnyOutcome, Cancelled
+from explorer.base.records.repeat_back import Reply, ReplyClass, ReplyPart, TokenReplies
+from explorer.base.records.unions import Cancelled
 from explorer.base.shares import count_said, format_said, format_share
-from explorer.base.text import decode, visible
+from explorer.base.text import visible
 from explorer.specs.repeat_back import finished_outcomes
 from explorer.tui.panes.asking import failure_lines
+from explorer.tui.panes.repeat_back.attempts import Attempt
 from explorer.tui.widgets.number_columns import GivenColumn
 from explorer.tui.widgets.prompt_lines import (
     MUTED,
@@ -49,53 +49,11 @@ _CLASS_CELLS = 10
 _FINISH_CELLS = 7
 _SUMMARY_CELLS = 37
 """Of a summary row, all but the token's name and the numbers."""
+_LEAST_REPLY = 10
+"""Cells that a control's reply is worth showing in."""
 _SOME = ("◐", "$warning")
 _WIDE = 84
 """From this many cells on, probabilities and ranks stand beside each reply."""
-
-
-@dataclass
-class Attempt:
-    """One model asked about one token: what is known of it so far."""
-
-    request: RepeatBack
-    token_bytes: str
-    """Of the token asked about, hexadecimal."""
-    outcome: AnyOutcome | None = None
-    """None while it runs."""
-    seconds: float = 0.0
-    live: dict[tuple[int, int], list[ReplyPart]] = field(default_factory=dict)
-    """(subject, sample) → tokens streamed so far."""
-
-    @property
-    def result(self) -> RepeatBackResult | None:
-        """The replies gathered, whether all or until it was stopped."""
-        found = self.outcome.partial if isinstance(self.outcome, Cancelled) else self.outcome
-        return found if isinstance(found, RepeatBackResult) else None
-
-    @property
-    def samples(self) -> int:
-        """Replies to expect about each token: greedy decoding gives one."""
-        return self.request.samples if self.request.temperature > 0 else 1
-
-    @property
-    def token(self) -> TokenRef:
-        """The token asked about."""
-        text = decode(bytes.fromhex(self.token_bytes))
-        return TokenRef(token_id=self.request.token_id, token_bytes=self.token_bytes, text=text)
-
-    def add(self, part: ReplyPart) -> None:
-        """Append a token to its reply."""
-        self.live.setdefault((part.subject, part.sample), []).append(part)
-
-    def replies(self) -> list[Reply]:
-        """All replies told so far: about the token, then about its controls."""
-        probes = (self.result.probe, *self.result.controls) if self.result else ()
-        return [reply for probe in probes for reply in probe.replies]
-
-    def live_controls(self) -> list[int]:
-        """Control tokens met so far, in order of their first reply."""
-        return [key for key in dict.fromkeys(subject for subject, _ in self.live) if key != self.request.token_id]
 
 
 @dataclass(frozen=True)
@@ -130,7 +88,7 @@ def attempt_lines(
             parts.append(failure_lines(attempt.outcome, width))
             continue
         look = Look(width, ids, whole, GivenColumn.of(attempt.replies(), wide=width >= _WIDE))
-        parts += [_reply_block(attempt, look), *_summary_block(attempt, look)]
+        parts += [[_headings(look)], _reply_block(attempt, look), *_summary_block(attempt, look)]
     return Joined(parts)
 
 
@@ -188,6 +146,13 @@ def _reply_block(attempt: Attempt, look: Look) -> Sequence[Content]:
     if look.whole or look.ids:
         return [row for sample in range(count) for row in rows(sample)]
     return Made(count, lambda sample: next(rows(sample)))
+
+
+def _headings(look: Look) -> Content:
+    """What stands in the columns of the rows below."""
+    before, after = f"    {'class':<{_CLASS_CELLS}} ", f" {'end':<{_FINISH_CELLS}} {look.given.heading}"
+    reply = f"{'reply':<{max(4, look.width - len(before) - len(after))}}"
+    return fit(Content.styled(before + reply + after, MUTED), look.width)
 
 
 def _reply_rows(reply: Reply, look: Look) -> Iterator[Content]:
@@ -262,11 +227,11 @@ def _summary(kind: str, name: Content, probe: TokenReplies | None, said: str, ce
     share = f"exact {probe.exact}/{finished} [{low:.2f}, {high:.2f}]"
     sign, style = share_sign(probe.exact, finished)
     best = max((reply for reply in probe.replies if reply.token_logprob is not None), key=_logprob, default=None)
-    numbers = fit(look.given.text(best), look.given.cells)
-    line = head + Content.assemble((f"{sign} ", style), f"{share:<22} ", numbers)
-    if probe.replies and kind == "control" and look.width - line.cell_length >= 12:
-        line += Content.styled(f"  {reply_text(probe.replies[0].reply)}", MUTED)
-    return fit(line, look.width)
+    line = head + Content.assemble((f"{sign} ", style), f"{share:<22} ")
+    room = look.width - look.given.cells
+    if probe.replies and kind == "control" and room - line.cell_length >= _LEAST_REPLY:
+        line = fit(line + Content.styled(f" {reply_text(probe.replies[0].reply)}", MUTED), room - 1)
+    return fit(fit(line, room) + Content(look.given.text(best)), look.width)
 
 
 def _said_share(probe: TokenReplies) -> str:

@@ -19,10 +19,10 @@ from explorer.base.templates import TEMPLATES, Template
 from explorer.settings import Settings
 from explorer.tui.panes.asking import NONE_TICKED, key_lines
 from explorer.tui.panes.base import Pane, Showing
-from explorer.tui.panes.repeat_back.attempts import Attempts
+from explorer.tui.panes.repeat_back.attempts import Attempt, Attempts
 from explorer.tui.panes.repeat_back.copying import replies_text, reply_clips
 from explorer.tui.panes.repeat_back.form import RepeatForm, RepeatOptions
-from explorer.tui.panes.repeat_back.lines import Attempt, attempt_lines
+from explorer.tui.panes.repeat_back.lines import attempt_lines
 from explorer.tui.panes.takeaway import Takeaway, of_outcomes
 from explorer.tui.shell.messages import Remark, Selection
 from explorer.tui.shell.replayed import is_replayed, nothing_recorded

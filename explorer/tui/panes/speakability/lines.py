@@ -152,9 +152,8 @@ def summary_lines(result: SpeakabilityResult, width: int) -> list[Line]:
     ):  # fmt: skip
         mark, colour = MARKS[verdict]  # type: ignore[index]
         lines.append(Line(Content.styled(f" {mark} {count:>7,} {verdict}", colour)))
-    told = f"{result.hard:,} of {result.tokens:,} are hard to speak: another token wins along their own row"
-    lines += prose(told, width, 1)
-    lines += [line for words in lost_words(result) for line in prose(words, width, 1)]
+    hard = f"{result.hard:,} of {result.tokens:,} are hard to speak: another token wins along their own row"
+    lines += [line for words in lost_words(result) or (hard,) for line in prose(words, width, 1)]
     rate = f"; {format_rate(result.tokens_per_second, 'tokens')}" if result.tokens_per_second else ""
     work = f"{result.reused:,} {'was' if result.reused == 1 else 'were'} on disk{rate}"
     lines += [*prose(work, width, 1), *(line for note in result.notes for line in prose(note, width, 1))]

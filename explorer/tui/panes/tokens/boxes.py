@@ -143,6 +143,11 @@ class ViewBoxes(Guarded, Widget):
             self._filter.value = text
         self._filter.set_class(bool(text), "-open")
 
+    def take_filter(self, text: str) -> None:
+        """A filter that was made elsewhere: it stands there as if it had been typed."""
+        self.show_filter(text)
+        self._filter.keep(text)
+
     @on(Input.Changed, "#filter")
     def filter_while_typing(self, event: Input.Changed) -> None:
         """Each pause in the typing filters."""

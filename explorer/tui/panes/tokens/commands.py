@@ -174,7 +174,7 @@ class ViewCommands:
 
     def show_part(self, text: str) -> None:
         """Show the tokens that pass `text`, with the filter in its box."""
-        self.views.face.boxes.show_filter(text)
+        self.views.face.boxes.take_filter(text)
         self.want_filter(text, settle=True)
 
     def want_filter(self, text: str, *, pause: float = 0.0, settle: bool = False) -> None:
