@@ -101,25 +101,30 @@ class Cloud:
         `REST` where nobody is."""
         assert self.classes is not None
         places, chosen = self._cells_of(window, columns, rows)
-        size, codes = columns * rows, self._class_of[chosen]
-        found, best = np.full(size, REST, dtype=np.uint8), np.full(size, -np.inf)
-        here = np.bincount(places, minlength=size)
-        total = max(1, len(self.token_ids))
-        for colour, known in self.classes.present:
-            counts = np.bincount(places[codes == colour], minlength=size)
-            if self.classes.rule == "rarest":
-                score = np.where(counts > 0, -float(known.tokens), -np.inf)
-            else:
-                expected = here * (known.tokens / total)
-                score = np.where(counts > 0, (counts - expected) / np.sqrt(np.maximum(expected, 1e-9)), -np.inf)
-            better = score > best
-            found[better], best[better] = colour, score[better]
+        size, colours = columns * rows, REST + 1
+        counts = np.bincount(places * colours + self._class_of[chosen], minlength=size * colours).reshape(size, colours)
+        present = np.array([colour for colour, _ in self.classes.present], dtype=np.intp)
+        tokens = np.array([known.tokens for _, known in self.classes.present], dtype=np.float64)
+        found = np.full(size, REST, dtype=np.uint8)
+        occupied = np.flatnonzero(counts[:, present].any(axis=1))
+        if len(occupied):
+            found[occupied] = present[self._class_scores(counts[occupied], present, tokens).argmax(axis=1)]
         return found.reshape(rows, columns)
+
+    def _class_scores(
+        self, counts: npt.NDArray[np.int64], present: npt.NDArray[np.intp], tokens: npt.NDArray[np.float64]
+    ) -> npt.NDArray[np.float64]:
+        """How much cells that hold `counts` of each colour are of each class that is `present`, [cells, classes]."""
+        assert self.classes is not None
+        here, own = counts.sum(axis=1, keepdims=True), counts[:, present]
+        if self.classes.rule == "rarest":
+            return np.where(own > 0, -tokens, -np.inf)
+        expected = here * (tokens / max(1, len(self.token_ids)))
+        return np.where(own > 0, (own - expected) / np.sqrt(np.maximum(expected, 1e-9)), -np.inf)
 
     def class_counts(self, window: Window) -> npt.NDArray[np.int64]:
         """How many tokens of each colour are inside a window, int64 [8], the ground last."""
-        _, chosen = self._cells_of(window, 1, 1)
-        return np.bincount(self._class_of[chosen], minlength=REST + 1).astype(np.int64)
+        return np.bincount(self._class_of[self._chosen(window)], minlength=REST + 1).astype(np.int64)
 
     def _places(
         self, window: Window, columns: int, rows: int
@@ -133,18 +138,21 @@ class Cloud:
     ) -> tuple[npt.NDArray[np.int64], slice | npt.NDArray[np.int64]]:
         """The cells of the tokens inside a window, and which of `token_ids` these are."""
         left, right, bottom, top = window
-        first = np.searchsorted(self.y, np.float32(bottom))
-        last = np.searchsorted(self.y, np.float32(top), side="right")
-        chosen: slice | npt.NDArray[np.int64] = slice(first, last)
+        chosen = self._chosen(window)
         x = self.x[chosen]
-        inside = (x >= np.float32(left)) & (x <= np.float32(right))
-        if not inside.all():
-            chosen = np.flatnonzero(inside) + first
-            x = self.x[chosen]
         across = (x - np.float32(left)) * np.float32(columns / (right - left))
         up = (np.float32(top) - self.y[chosen]) * np.float32(rows / (top - bottom))
         column, row = np.minimum(across.astype(np.int32), columns - 1), np.minimum(up.astype(np.int32), rows - 1)
         return (row * columns + column).astype(np.int64), chosen
+
+    def _chosen(self, window: Window) -> slice | npt.NDArray[np.int64]:
+        """Which of `token_ids` are inside a window, in their order."""
+        left, right, bottom, top = window
+        first = np.searchsorted(self.y, np.float32(bottom))
+        last = np.searchsorted(self.y, np.float32(top), side="right")
+        x = self.x[first:last]
+        inside = (x >= np.float32(left)) & (x <= np.float32(right))
+        return slice(first, last) if inside.all() else np.flatnonzero(inside) + first
 
     def nearest(self, x: float, y: float, window: Window, columns: float, rows: float) -> int | None:
         """The token nearest to a point, where `columns` x `rows` equal units of the screen show `window`; of equally

