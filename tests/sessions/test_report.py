@@ -188,7 +188,7 @@ def test_the_picture_has_the_colour_the_axes_and_the_ramp_of_the_screen() -> Non
     svg = plot_svg(plot(asked, record))
     assert "PC1 38.1 % · PC2 ↑ 20.3 % · colour: output_norm, ≤1 (dark) – 2 – ≥8 (light)" in svg
     assert re.findall(r'fill="([^"]+)"', svg) == [RAMP[0], RAMP[3], RAMP[6], NO_VALUE]
-    drawing = scatter(asked, record)(
+    drawing = scatter(plot(asked, record), record)(
         60, 20, Palette((0, 0, 0), (0, 0, 0), (0, 0, 0), tuple((n, n, n) for n in range(7)))
     )
     assert (drawing.x_title, drawing.y_title) == ("PC1 38.1 %", "PC2 ↑ 20.3 %")

@@ -34,7 +34,7 @@ def _find_both(engine: Holdings, request: FindNeighbours) -> Telling[Neighbourho
     if not request.other:
         return found
     other = yield from read_source(engine, request.other, request.space)
-    return (yield from add_neighbours_there(source, other, found, request))
+    return (yield from add_neighbours_there(source, other, found, request.k))
 
 
 def find_neighbours(model: HasWeights, read: Read, request: FindNeighbours) -> Neighbourhood:

@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 
 from explorer.base.errors import UsageError
-from explorer.base.records.neighbours import FindNeighbours, Neighbourhood, NeighboursThere, NeighbourThere
+from explorer.base.records.neighbours import Metric, Neighbourhood, NeighboursThere, NeighbourThere
 from explorer.base.records.record import Progress
 from explorer.base.records.tokens import CATEGORIES, TokenRef
 from explorer.engine.answers.maps.axes import Source
@@ -15,18 +15,17 @@ from explorer.engine.answers.maps.pairs import Shared, find_pair_axis, share_tok
 from explorer.engine.core.neighbours import nearest
 
 
-def add_neighbours_there(
-    source: Source, other: Source, found: Neighbourhood, request: FindNeighbours
-) -> Telling[Neighbourhood]:
-    """`found` with the neighbours that the token with the subject's bytes has in `other`."""
+def add_neighbours_there(source: Source, other: Source, found: Neighbourhood, count: int) -> Telling[Neighbourhood]:
+    """`found` with the `count` neighbours that the token with the subject's bytes has in `other`."""
     yield Progress(done=0, total=0, what=f"matching the tokens of {source.model.info.name} and {other.model.info.name}")
     shared = share_tokens(source, other)
-    name, own = other.model.info.name, np.flatnonzero(shared.ours == request.token_id)
+    token_id = found.subject.token.token_id
+    name, own = other.model.info.name, np.flatnonzero(shared.ours == token_id)
     if not len(own):
         return msgspec.structs.replace(found, there=NeighboursThere(model=name))
     twin = int(shared.theirs[own[0]])
-    neighbours = _nearest_there(other, twin, request)
-    moved, more_than = yield from _moved(source, other, shared, request.token_id)
+    neighbours = _nearest_there(other, twin, count, found.metric)
+    moved, more_than = yield from _moved(source, other, shared, token_id)
     there = NeighboursThere(
         model=name,
         token=other.model.vocabulary.ref(twin),
@@ -39,10 +38,10 @@ def add_neighbours_there(
     return msgspec.structs.replace(found, there=there)
 
 
-def _nearest_there(other: Source, twin: int, request: FindNeighbours) -> tuple[NeighbourThere, ...]:
+def _nearest_there(other: Source, twin: int, count: int, metric: Metric) -> tuple[NeighbourThere, ...]:
     vocabulary = other.model.vocabulary
     eligible = np.arange(vocabulary.size) < vocabulary.tokenizer_size
-    found = nearest(other.matrix, twin, request.k, request.metric, eligible)
+    found = nearest(other.matrix, twin, count, metric, eligible)
     return tuple(
         NeighbourThere(
             token=vocabulary.ref(token_id),

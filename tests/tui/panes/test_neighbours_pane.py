@@ -19,6 +19,7 @@ from explorer.base.records.record import Failure, Progress
 from explorer.base.records.tokens import TokenRef, TokenRow
 from explorer.base.records.unions import AnyOutcome, Cancelled, Step
 from explorer.specs.blocks import ramp_step
+from explorer.specs.neighbours import plot
 from explorer.tui.panes.neighbours import pane as neighbours_pane
 from explorer.tui.panes.neighbours.pane import NeighboursPane
 from explorer.tui.panes.neighbours.view import GLYPHS, SUBJECT_GLYPH, heading, legend, list_rows, scatter
@@ -346,7 +347,7 @@ def test_the_ramp_runs_from_the_5th_to_the_95th_percentile() -> None:
 
 def test_the_plot_shows_every_member_and_marks_subject_and_cursor() -> None:
     record = neighbourhood()
-    drawing = scatter(coloured("input_norm"), record, 4)(58, 20, PALETTE)
+    drawing = scatter(plot(coloured("input_norm"), record), record, 4)(58, 20, PALETTE)
     assert len(drawing.points) == len(record.neighbours) + 1
     glyphs = [point.glyph for point in drawing.points]
     assert glyphs.count("◆") == glyphs.count("◉") == 1
@@ -360,7 +361,7 @@ def test_the_plot_shows_every_member_and_marks_subject_and_cursor() -> None:
 
 def test_a_neighbourhood_without_extent_or_numbers_is_still_drawn() -> None:
     alone = neighbourhood(0)
-    drawing = scatter(coloured("absent"), alone, None)(20, 9, PALETTE)
+    drawing = scatter(plot(coloured("absent"), alone), alone, None)(20, 9, PALETTE)
     assert [(point.column, point.row) for point in drawing.points] == [(9, 4)]
     assert list_rows(alone, "absent", 60)[1] == []
     assert "subject" in legend(alone, "absent", 60).plain

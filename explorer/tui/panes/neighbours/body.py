@@ -101,7 +101,7 @@ class NeighbourBody(Guarded, Container):
         if self._record is not None and self._request is not None:
             cursor = self.query_one(RowList).cursor
             highlighted = cursor if cursor < len(self._record.neighbours) else None
-            self.query_one(PlotView).show(view.scatter(self._request, self._record, highlighted))
+            self.query_one(PlotView).show(view.scatter(self.plot(), self._record, highlighted))
 
     def on_resize(self, event: events.Resize) -> None:
         self.set_class(event.size.width >= _BESIDE_FROM, "-beside")

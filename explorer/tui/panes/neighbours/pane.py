@@ -92,12 +92,14 @@ class NeighboursPane(Pane):
         if isinstance(outcome, Neighbourhood) and isinstance(request, FindNeighbours):
             if outcome is self._record and request == self._request:  # the session has the new colour of what is shown
                 return
-            self._seen.leave(self._request, self._body.cursor)
+            if self._request is not None:
+                self._seen.leave((self._request.model, self._request.token_id), self._body.cursor)
+            place = request.model, request.token_id
             self._record, self._request = outcome, request
-            self._seen.keep(step, (request.model, request.token_id))
+            self._seen.keep(step, place)
             self._form.offer_colours(neighbours.colours(outcome))
             self._form.choose_colour(neighbours.colour_of(request, outcome))
-            self._show_record(cursor=self._seen.row_of(request))
+            self._show_record(cursor=self._seen.row_of(place))
         elif isinstance(outcome, Failure):
             self._heading.say(failure_text(outcome), problem=True)
         elif isinstance(outcome, Cancelled):
@@ -126,7 +128,7 @@ class NeighboursPane(Pane):
     def watch_selection(self, old: Selection, new: Selection) -> None:
         """Show again what is known of the token; before anything is shown, offer the indicators that it has."""
         if new.token is not None and new.model is not None and (new.model, new.token) != (old.model, old.token):
-            known = self._seen.step_of(new.model.name, new.token.token_id)
+            known = self._seen.step_of((new.model.name, new.token.token_id))
             if known is not None and known.outcome is not self._record:
                 self.show(known)
         if self.is_mounted and new.loading != old.loading:

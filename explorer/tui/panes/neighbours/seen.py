@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from explorer.base.records.neighbours import FindNeighbours
 from explorer.base.records.unions import Step
 
 MOST_KEPT = 64
 """Neighbourhoods."""
+
+Place = tuple[str, int]
+"""A model's name and a token id."""
 
 
 class SeenNeighbourhoods:
     """Shown again when their token is selected again."""
 
     def __init__(self) -> None:
-        self._steps: dict[tuple[str, int], Step] = {}
+        self._steps: dict[Place, Step] = {}
         """The latest last."""
-        self._rows: dict[tuple[str, int], int] = {}
+        self._rows: dict[Place, int] = {}
 
-    def keep(self, step: Step, place: tuple[str, int]) -> None:
+    def keep(self, step: Step, place: Place) -> None:
         """The latest of its token; the oldest of all is given up where there are too many."""
         self._steps.pop(place, None)
         self._steps[place] = step
@@ -25,18 +27,17 @@ class SeenNeighbourhoods:
             self._rows.pop(oldest := next(iter(self._steps)), None)
             del self._steps[oldest]
 
-    def leave(self, request: FindNeighbours | None, row: int) -> None:
-        """Another list takes the place of that of `request`, whose cursor is on `row`."""
-        if request is not None:
-            self._rows[request.model, request.token_id] = row
+    def leave(self, place: Place, row: int) -> None:
+        """Another list takes the place of this token's, whose cursor is on `row`."""
+        self._rows[place] = row
 
-    def step_of(self, model: str, token_id: int) -> Step | None:
+    def step_of(self, place: Place) -> Step | None:
         """What was found of a token."""
-        return self._steps.get((model, token_id))
+        return self._steps.get(place)
 
-    def row_of(self, request: FindNeighbours) -> int:
+    def row_of(self, place: Place) -> int:
         """Where the cursor was in the list of the token; 0 where there was none."""
-        return self._rows.get((request.model, request.token_id), 0)
+        return self._rows.get(place, 0)
 
     def forget_model(self, name: str) -> None:
         """Another model has taken the name."""

@@ -8,11 +8,11 @@ from rich.cells import cell_len
 from textual.content import Content
 
 from explorer.base.numbers import even_decimals
-from explorer.base.records.neighbours import FindNeighbours, Neighbourhood
+from explorer.base.records.neighbours import Neighbourhood
 from explorer.base.records.tokens import LABELS
 from explorer.base.text import visible
 from explorer.specs import neighbours
-from explorer.specs.blocks import ramp_step, token_text
+from explorer.specs.blocks import Plot, ramp_step, token_text
 from explorer.specs.neighbours_there import kept_words
 from explorer.tui.shell.themes import RAMP
 from explorer.tui.widgets.cutting import cut, padded
@@ -106,12 +106,11 @@ def heading(record: Neighbourhood) -> Content:
     )
 
 
-def scatter(request: FindNeighbours, record: Neighbourhood, highlighted: int | None = None) -> Draw:
-    """The neighbourhood in its PCA plane; `highlighted` is the index of the neighbour under the cursor.
+def scatter(plot: Plot, record: Neighbourhood, highlighted: int | None = None) -> Draw:
+    """`plot` is that of the neighbourhood; `highlighted` is the index of the neighbour under the cursor.
 
     Each axis is scaled to fill the canvas: the shares of variance in the titles say how far to trust them.
     """
-    plot = neighbours.plot(request, record)
     chosen = None if highlighted is None else record.neighbours[highlighted]
     shown = [(point, member is chosen) for point, member in zip(plot.points, neighbours.placed(record), strict=True)]
     # The order of the labels' claims: the one under the cursor, the subject, then nearest first.
