@@ -16,9 +16,11 @@ from explorer.base.records.record import Array
 from explorer.base.records.tokens import CATEGORIES, LABELS
 from explorer.base.records.vocabulary import RankTokens, UnusedReference, VocabularyColumns
 from explorer.tables import filter_terms
-from explorer.tables.filter_terms import HasText
+from explorer.tables.filter_terms import FilterError, HasText, TableError
+from explorer.tables.filters import parse_filter
 from explorer.tables.portions import finish
-from explorer.tables.table import FilterError, TableError, TokenColumns, parse_filter, ranked, select
+from explorer.tables.ranking import ranked, select
+from explorer.tables.table import TokenColumns
 
 NAN, INF = float("nan"), float("inf")
 

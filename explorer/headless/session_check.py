@@ -39,34 +39,43 @@ async def check_session(
         await client.start()
     except OSError as error:
         raise ExplorerError(f"the engine cannot be started: {error}", hint="Check --engine.") from error
+    checker = _checker_of(session, names, settings, client)
     checks: list[CheckedStep] = []
     try:
-
-        def same() -> bool:
-            return client.hello is not None and same_libraries(session.header.versions, client.hello.versions)
-
-        checker = SessionChecker(
-            client,
-            names,
-            allow_pickle=settings.allow_pickle,
-            same_libraries=same,
-            find_place=KnownPlaces(state_folder(settings)).find,
-            known_server=partial(known_server, settings=settings),
-        )
         async for check in checker.run(session):
             checks.append(check)
-            if sys.stderr.isatty():
-                print(f"\rstep {len(checks)}/{len(session)}\x1b[K", end="", file=sys.stderr, flush=True)
+            _show_progress(f"step {len(checks)}/{len(session)}")
         has_stopped = client.state == "stopped"
     finally:
         await client.stop()
-        if sys.stderr.isatty():
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+        _show_progress("")
     if has_stopped:
         say_last_words(client)
     _print_checks(checks, as_json=given.json)
     is_fine = bool(checks) and all(check.result in ("agree", "nothing to run") for check in checks)
     return 0 if is_fine and not damage else FAILED
+
+
+def _checker_of(
+    session: SessionFile, names: Mapping[str, str], settings: Settings, client: EngineClient
+) -> SessionChecker:
+    def same() -> bool:
+        return client.hello is not None and same_libraries(session.header.versions, client.hello.versions)
+
+    return SessionChecker(
+        client,
+        names,
+        allow_pickle=settings.allow_pickle,
+        same_libraries=same,
+        find_place=KnownPlaces(state_folder(settings)).find,
+        known_server=partial(known_server, settings=settings),
+    )
+
+
+def _show_progress(text: str) -> None:
+    """In place of what stood on the last line, where that is a terminal's."""
+    if sys.stderr.isatty():
+        print(f"\r{text}\x1b[K", end="", file=sys.stderr, flush=True)
 
 
 def _print_checks(checks: Sequence[CheckedStep], *, as_json: bool) -> None:

@@ -76,6 +76,16 @@ def _window(text: str) -> Window:
 
 
 def _arguments(parser: ArgumentParser) -> None:
+    _add_plane(parser)
+    _add_points(parser)
+    parser.add_argument("--unused-ids", type=ids, metavar="IDS", help="ids of the reference tokens: 5,9-12")
+    parser.add_argument(
+        "--export", metavar="FILE",
+        help="write the picture (.svg, .png), or every token with its place (.parquet, .csv, .jsonl)",
+    )  # fmt: skip
+
+
+def _add_plane(parser: ArgumentParser) -> None:
     planes = "; ".join(f"{name}: {meaning}" for name, meaning in PLANES.items())
     axes = f"indicators, {COMPONENT_AXES[0]} to {COMPONENT_AXES[-1]}" + "".join(
         f", {name}" for name in MAP_AXES if name not in COMPONENT_AXES
@@ -96,6 +106,10 @@ def _arguments(parser: ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--space", choices=("input", "output"), default="input", help="rows of W_E (default), or W_U")
     parser.add_argument("--window", type=_window, metavar="L,R,B,T", help="only this part: LEFT,RIGHT,BOTTOM,TOP")
+
+
+def _add_points(parser: ArgumentParser) -> None:
+    """What stands on the plane with a name."""
     parser.add_argument("--name", type=ids, default=(), metavar="IDS", help="tokens to name: 907, or 5,9-12")
     parser.add_argument(
         "--suspects", type=at_least_none, default=SUSPECTS, metavar="N",
@@ -112,11 +126,6 @@ def _arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--points", default="", metavar="FILE",
         help="also put vectors of this file (.safetensors, .npy) on the map: soft prompts, directions",
-    )  # fmt: skip
-    parser.add_argument("--unused-ids", type=ids, metavar="IDS", help="ids of the reference tokens: 5,9-12")
-    parser.add_argument(
-        "--export", metavar="FILE",
-        help="write the picture (.svg, .png), or every token with its place (.parquet, .csv, .jsonl)",
     )  # fmt: skip
 
 

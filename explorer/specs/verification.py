@@ -121,9 +121,13 @@ async def _ask_afresh(request: Verify, recorded: Verify, live: Live) -> Any:
 
 
 def _arguments(parser: ArgumentParser) -> None:
-    from explorer.tables.exports import FORMATS  # NumPy, which the first paint does not wait for
-    from explorer.tables.verdicts import AGREEMENTS
+    _add_tokens(parser)
+    _add_questions(parser)
+    _add_export(parser)
 
+
+def _add_tokens(parser: ArgumentParser) -> None:
+    """Which tokens, and in which order."""
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--all", action="store_true", help="all but padding, special, reference tokens (default)")
     which.add_argument("--top-percent", type=percent, metavar="P", help="the P %% of ok tokens lowest by the indicator")
@@ -140,6 +144,10 @@ def _arguments(parser: ArgumentParser) -> None:
         metavar="NAME",
         help=f"what orders the tokens (default: as in tokens): {INDICATOR_LIST}",
     )
+
+
+def _add_questions(parser: ArgumentParser) -> None:
+    """What they are asked."""
     parser.add_argument(
         "--definitions", type=names, default=(), metavar="NAMES",
         help=f"comma-separated: {', '.join(NAMED_DEFINITIONS)}, geometric:INDICATOR, all "
@@ -162,6 +170,12 @@ def _arguments(parser: ArgumentParser) -> None:
     again = parser.add_mutually_exclusive_group()
     again.add_argument("--resume", action="store_true", help="resume an earlier verification (this is always done)")
     again.add_argument("--fresh", action="store_true", help="ask again the prompts that were answered before")
+
+
+def _add_export(parser: ArgumentParser) -> None:
+    from explorer.tables.exports import FORMATS  # NumPy, which the first paint does not wait for
+    from explorer.tables.verdicts import AGREEMENTS
+
     parser.add_argument("--export", metavar="FILE", help="write the chosen tokens: .csv, .parquet, .md or .jsonl")
     parser.add_argument(
         "--format", choices=FORMATS, default="", help="of the export (default: by the ending of its name)"

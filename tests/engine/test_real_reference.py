@@ -21,7 +21,8 @@ from explorer.engine.answers.reference import LOOKS_TRAINED
 from explorer.engine.handlers import Engine
 from explorer.tables.agreement import roc_auc
 from explorer.tables.map_cells import Cloud
-from explorer.tables.table import TokenColumns, select
+from explorer.tables.ranking import select
+from explorer.tables.table import TokenColumns
 from explorer.tui.panes.map.windows import cell_of, window_of_cells
 from tests.engine_work import answer
 

@@ -20,7 +20,8 @@ from explorer.base.records.vocabulary import ReadVocabulary, VocabularyColumns
 from explorer.base.token_lists import read_token_list, spell_as_report
 from explorer.engine.answers.verification import definitions
 from explorer.engine.handlers import Engine
-from explorer.tables.table import TokenColumns, parse_filter
+from explorer.tables.filters import parse_filter
+from explorer.tables.table import TokenColumns
 from tests.engine_work import answer
 
 SPAN = "<span style='border: 1px solid rgb(169, 68, 66);'>"

@@ -25,7 +25,8 @@ from explorer.pipe.client import Answered, OnPart, Pending
 from explorer.sessions.checking.check import CheckedStep, SessionChecker, same_libraries, tally
 from explorer.sessions.checking.naming import parse_model_map, renamed
 from explorer.specs.registry import models_of
-from explorer.tables.table import TokenColumns, ranked, select
+from explorer.tables.ranking import ranked, select
+from explorer.tables.table import TokenColumns
 from tests.sessions.example_sessions import (
     Exchange,
     exchanges,

@@ -13,7 +13,8 @@ from textual.message import Message
 
 from explorer.base.records.vocabulary import RankedTokens, RankTokens
 from explorer.tables.number_format import NumberFormat
-from explorer.tables.table import AddedColumn, TokenColumns, ranked, select
+from explorer.tables.ranking import ranked, select
+from explorer.tables.table import AddedColumn, TokenColumns
 from explorer.tui.panes.tokens.table import TokenTable
 from explorer.tui.panes.tokens.table_drawing import TableDrawing, read_palette
 from explorer.tui.panes.tokens.table_layout import (

@@ -16,7 +16,8 @@ from explorer.base.records.notes import MarkToken
 from explorer.base.records.record import Failure, Progress
 from explorer.base.records.unions import Cancelled
 from explorer.base.records.vocabulary import RankedTokens, RankTokens, ReadVocabulary, VocabularyColumns
-from explorer.tables.table import AddedColumn, TokenColumns, select
+from explorer.tables.ranking import select
+from explorer.tables.table import AddedColumn, TokenColumns
 from explorer.tui.panes.tokens import keeper
 from explorer.tui.panes.tokens.pane import TokenPane
 from explorer.tui.panes.tokens.table import TokenTable

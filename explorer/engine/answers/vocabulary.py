@@ -37,7 +37,8 @@ from explorer.engine.models.local import Held
 from explorer.engine.models.out_of_memory import release_memory
 from explorer.engine.models.vocabulary import Vocabulary
 from explorer.engine.queue import Work
-from explorer.tables.table import TokenColumns, ranked, select, set_aside
+from explorer.tables.ranking import ranked, select
+from explorer.tables.table import TokenColumns, set_aside
 from explorer.zoo import ground_truth, zoo_names
 
 UNSUSPECTED = (20.0, 80.0)

@@ -26,9 +26,19 @@ from explorer.engine.models.token_blob import TokenBlob
 from explorer.engine.models.token_categories import CODE, categorise, known_unused, note_missing_rows
 
 if TYPE_CHECKING:
+    from tokenizers import Tokenizer
     from transformers import PreTrainedTokenizerFast
 
 _TEXTS_TRIED = 1_000
+
+
+def _read_pieces(tokenizer: Tokenizer, count: int, others: Mapping[int, str]) -> list[str | None]:
+    """What each id below `count` is to the tokenizer, but for `others`. Raises `Stopped` once cancelled."""
+    stop_if_cancelled()
+    pieces = [tokenizer.id_to_token(token_id) for token_id in range(count)]
+    for token_id, piece in others.items():
+        pieces[token_id] = piece
+    return pieces
 
 
 class Vocabulary:
@@ -37,6 +47,11 @@ class Vocabulary:
     Rows that the tokenizer has no token for have empty bytes and the category `padding`. A method given an
     id outside 0 … `size` - 1 raises `ModelError`.
     """
+
+    source: str = ""
+    """The folder or hub id of the tokenizer, where it is not the model's own."""
+    marked_unused: frozenset[int] = frozenset()
+    """Ids that the model's file says are not used."""
 
     def __init__(
         self,
@@ -56,8 +71,6 @@ class Vocabulary:
         """The transformers tokenizer that this was made from, for libraries that ask for one."""
         ids = tokenizer.backend_tokenizer.get_vocab(with_added_tokens=False)
         added = tokenizer.backend_tokenizer.get_added_tokens_decoder()
-        self.source: str = ""
-        """The folder or hub id of the tokenizer, where it is not the model's own."""
         self.tokenizer_size: int = max([*ids.values(), *added, *(pieces or ())], default=-1) + 1
         """One more than the tokenizer's greatest id."""
         self.size: int = self.tokenizer_size if rows is None else rows
@@ -65,16 +78,10 @@ class Vocabulary:
         refuse_more(max(self.size, self.tokenizer_size), MOST_TOKENS, "the vocabulary has {} ids")
         stop_if_cancelled()
         self._encoder = TextEncoder(tokenizer.backend_tokenizer)  # which counts up to the greatest id
-        stop_if_cancelled()
         backend, self._spelling = self._encoder.tokenizer, self._encoder.spelling
         self.notes: tuple[str, ...] = note_missing_rows(added, ids.values(), self.tokenizer_size, self.size)
         """What is missing, for the user."""
-        self.marked_unused: frozenset[int] = frozenset()
-        """Ids that the model's file says are not used."""
-        ids_and_rows = range(max(self.size, self.tokenizer_size))
-        self._pieces = [backend.id_to_token(token_id) for token_id in ids_and_rows]
-        for token_id, piece in (pieces or {}).items():
-            self._pieces[token_id] = piece
+        self._pieces = _read_pieces(backend, max(self.size, self.tokenizer_size), pieces or {})
         special = [token_id for token_id, entry in added.items() if entry.special]
         self.special_ids: frozenset[int] = frozenset([*special, *tokenizer.all_special_ids])
         """Ids that are control tokens (`<s>`, `<|endoftext|>`)."""

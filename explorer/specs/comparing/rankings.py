@@ -38,7 +38,8 @@ async def ask_ranking_again(request: RankTokens, recorded: RankTokens, live: Liv
     """A view that depends on marks, which the engine does not know, is made here from the columns."""
     if "marked" not in request.filter:
         return await live.ask(request)
-    from explorer.tables.table import TokenColumns, ranked, select
+    from explorer.tables.ranking import ranked, select
+    from explorer.tables.table import TokenColumns
 
     columns = await live.ask(ReadVocabulary(model=request.model, unused_ids=request.unused_ids))
     if not isinstance(columns, VocabularyColumns):

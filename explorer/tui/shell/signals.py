@@ -46,21 +46,30 @@ def end_on_signals(loop: asyncio.AbstractEventLoop, end: Callable[[str], None]) 
             continue
         before[number] = handler
 
-    usual = threading.excepthook
-
-    def lost(args: threading.ExceptHookArgs) -> None:
-        is_terminal = args.thread is not None and args.thread.name == TERMINAL_THREAD
-        if is_terminal and issubclass(args.exc_type, OSError) and hasattr(signal, "SIGHUP"):
-            loop.call_soon_threadsafe(hear, signal.SIGHUP)
-        else:
-            usual(args)
-
-    threading.excepthook = lost
+    unwatch = _watch_terminal(lambda: loop.call_soon_threadsafe(hear, signal.SIGHUP))
 
     def undo() -> None:
-        threading.excepthook = usual
+        unwatch()
         for number, handler in before.items():
             loop.remove_signal_handler(number)  # which leaves the default, even where the signal was ignored (nohup)
             signal.signal(number, handler)
 
     return undo
+
+
+def _watch_terminal(hear_loss: Callable[[], object]) -> Callable[[], None]:
+    """Call `hear_loss`, in another thread, when the terminal can no longer be written to; returns what undoes this."""
+    usual = threading.excepthook
+
+    def lost(args: threading.ExceptHookArgs) -> None:
+        is_terminal = args.thread is not None and args.thread.name == TERMINAL_THREAD
+        if is_terminal and issubclass(args.exc_type, OSError) and hasattr(signal, "SIGHUP"):
+            hear_loss()
+        else:
+            usual(args)
+
+    def unwatch() -> None:
+        threading.excepthook = usual
+
+    threading.excepthook = lost
+    return unwatch

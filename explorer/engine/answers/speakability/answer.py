@@ -6,6 +6,7 @@ import time
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -46,6 +47,9 @@ KEPT_EVERY = 0.5
 TOLD_EVERY = 0.1
 TOLD_AT_ONCE = 8192
 
+Lost = tuple[RowsLost | None, RowsLost | None]
+"""Who wins along the rows as they are, and less the mean row."""
+
 
 def answer_prove(engine: Holdings, request: ProveSpeakability, control: Control) -> Work:
     """Settle which tokens are speakable, and check the proofs of the tokens that the request names.
@@ -84,9 +88,33 @@ def prove_tokens(
     refuse_misfit(model, None if request.token_ids is None else len(request.token_ids))
     yield Progress(done=0, total=0, what=f"reading the unembedding of {model.info.name}")
     asked = ask(model, request.mode, bias=request.bias, folded=request.folded, kept=kept)
+    began = time.monotonic()
+    found = yield from _settled(asked, request, control, cache or cache_folder())
+    seconds = max(time.monotonic() - began, 1e-6)
+    pace = round(max(len(found.rows) - found.reused, 0) / seconds, 1)
+    result = summarise_run(asked, request, found.rows, found.notes, found.reused, pace, found.lost)
+    if request.token_ids is not None and asked.question is not None and found.rows and not control.cancelled():
+        check = yield from check_named(asked, found.rows, control)
+        result = msgspec.structs.replace(result, checked=check)
+    return Cancelled(partial=result) if control.cancelled() else result
+
+
+class _Found(NamedTuple):
+    """What a run settled, now or earlier."""
+
+    rows: list[SpeakabilityRow]
+    notes: tuple[str, ...]
+    reused: int
+    """Of the rows, those that were on disk."""
+    lost: Lost
+
+
+def _settled(
+    asked: Asked, request: ProveSpeakability, control: Control, folder: Path
+) -> Generator[AnyPart, None, _Found]:
+    """Settle the tokens that `request` names, with what is on disk in `folder`. Raises `ExplorerError`."""
     wanted = asked.found.token_ids.tolist() if request.token_ids is None else sorted(set(request.token_ids))
     asked.places(wanted)
-    began, folder = time.monotonic(), cache or cache_folder()
 
     def opened(mode: str) -> ProofStore:
         alone = request.token_ids is None  # a look at one token need not wait for a run over all
@@ -97,7 +125,7 @@ def prove_tokens(
         reused = len(own.rows.keys() & set(wanted)) if asked.question is None else 0
         yield from _settle(own, "own_direction", _own_rows(asked, own, wanted), wanted, control)
         store = own
-        lost: tuple[RowsLost | None, RowsLost | None] = None, None
+        lost: Lost = None, None
         if request.token_ids is None and not control.cancelled():
             lost = yield from _lost_rows(asked, own, opened(CENTRED), wanted, control)
         if request.hard:
@@ -110,18 +138,12 @@ def prove_tokens(
             yield from refine(asked.found, asked.question, request, store, named, control.cancelled)
         rows = [store.rows[one] for one in wanted if one in store.rows]
         notes = tuple(dict.fromkeys(note for note in (own.note, store.note) if note))
-    seconds = max(time.monotonic() - began, 1e-6)
-    result = summarise_run(asked, request, rows, notes, reused, round(max(len(rows) - reused, 0) / seconds, 1),
-                           lost)  # fmt: skip
-    if request.token_ids is not None and asked.question is not None and rows and not control.cancelled():
-        check = yield from check_named(asked, rows, control)
-        result = msgspec.structs.replace(result, checked=check)
-    return Cancelled(partial=result) if control.cancelled() else result
+    return _Found(rows, notes, reused, lost)
 
 
 def _lost_rows(
     asked: Asked, own: ProofStore, centred: ProofStore, wanted: Sequence[int], control: Control
-) -> Generator[AnyPart, None, tuple[RowsLost | None, RowsLost | None]]:
+) -> Generator[AnyPart, None, Lost]:
     """Who wins along the rows as they are, and less the mean row; nothing once cancelled."""
     for rows in _own_rows(asked, centred, wanted, centred=True):
         centred.append(rows)

@@ -61,14 +61,8 @@ def frame_of(rows: Rows, mean_zero: bool) -> Generator[None, None, Frame | None]
         apart = projected(apart)
         covariance += apart.T @ apart
         yield
-    covariance = basis.T @ covariance @ basis / count
-    try:
-        # Any whitening will do: how good it is, is measured below.
-        with np.errstate(all="ignore"):
-            whitening = np.linalg.solve(np.linalg.cholesky(covariance), basis.T)
-    except np.linalg.LinAlgError:
-        return None
-    if not np.abs(whitening).max(initial=0.0) <= LARGEST:  # nor where it is no number
+    whitening = _whitening_of(basis.T @ covariance @ basis / count, basis)
+    if whitening is None:
         return None
     size = float(np.linalg.norm(whitening)) * (1 + 1e-12) + LOST
     off = 2 * gamma(2 * width + 8) * size * farthest + LOST
@@ -84,6 +78,18 @@ def frame_of(rows: Rows, mean_zero: bool) -> Generator[None, None, Frame | None]
     defect += 2 * longest * off + gamma(count + 2) * float((away**2).mean()) + gamma(width + 2) * (defect + 1) + LOST
     offset = float(np.linalg.norm(total / count)) + off + gamma(count + 2) * longest + LOST
     return Frame(centre, whitening, away, longest, defect, offset, size) if defect < 1 else None
+
+
+def _whitening_of(
+    covariance: Float64[np.ndarray, "rank rank"], basis: Float64[np.ndarray, "d_model rank"]
+) -> Float64[np.ndarray, "rank d_model"] | None:
+    """A whitening along `basis`, None where there is none. Any will do: how good it is, is measured by its user."""
+    try:
+        with np.errstate(all="ignore"):
+            whitening = np.linalg.solve(np.linalg.cholesky(covariance), basis.T)
+    except np.linalg.LinAlgError:
+        return None
+    return whitening if np.abs(whitening).max(initial=0.0) <= LARGEST else None  # nor where it is no number
 
 
 def _mean_zero_basis(width: int) -> Float64[np.ndarray, "d_model d_model-1"]:

@@ -13,10 +13,11 @@ A search only proposes; what decides is `checker.Checker`, except in step 2, who
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import islice
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -26,6 +27,7 @@ from torch import Tensor
 
 from explorer.engine.core.speakability.biases import Biases
 from explorer.engine.core.speakability.bounded import BoundedSearch, Scaled
+from explorer.engine.core.speakability.checked import SettledTokens, check_proposals, check_weights, check_witnesses
 from explorer.engine.core.speakability.checker import Checker
 from explorer.engine.core.speakability.geometry import Geometry, Ground, prepared, twins
 from explorer.engine.core.speakability.hull import HullSearch, Whitened
@@ -40,12 +42,10 @@ POOL = 48
 CHECKED_TOGETHER = 32
 FEW = 16
 """Up to so many tokens are first tried along their own rows by the checker, which needs nothing prepared."""
-MOST_REFUSALS = 4
 WIDE = 2048
 """Up to this width one token's search is done on one thread: NumPy's threads and torch's would wait for each other,
 which doubles the time on two cores."""
 
-SettledTokens = list[Settled]
 T = TypeVar("T")
 
 
@@ -115,7 +115,7 @@ def _steps(
         yield from _own_rows_screened(checker, geometry, biases, list(left), table)
     tried = [(token_id, Witness(biases.extend(hints[token_id]))) for token_id in left if token_id in hints]
     for start in range(0, len(tried), CHECKED_TOGETHER):
-        yield _witnessed(checker, tried[start : start + CHECKED_TOGETHER])
+        yield check_witnesses(checker, tried[start : start + CHECKED_TOGETHER])
     yield from _searched(checker, geometry, biases, list(left), table)
 
 
@@ -148,7 +148,7 @@ def _without_differences(checker: Checker, biases: Biases, token_ids: Sequence[i
     for token_id in token_ids:
         rival = int(np.argmax(np.where(np.arange(len(level)) == token_id, -np.inf, level)))
         nowhere, shadow = Witness(np.zeros(checker.rows.shape[1])), Weights(np.array([rival]), np.ones(1))
-        won, bound = _witnessed(checker, [(token_id, nowhere)]), checker.bound(token_id, shadow)
+        won, bound = check_witnesses(checker, [(token_id, nowhere)]), checker.bound(token_id, shadow)
         lost = Settled(token_id, "unspeakable" if bound <= 0 else "undecided", bound, shadow if bound <= 0 else None)
         verdicts += won or [lost]
     return verdicts
@@ -173,7 +173,7 @@ def _searched(
         return
     begin, scale, shift = _searches(checker.question, geometry, biases)
     blas = ThreadpoolController().select(user_api="blas")
-    threads = 1 if geometry.rank <= WIDE else None
+    limit = partial(blas.limit, limits=1 if geometry.rank <= WIDE else None)
     waiting = iter(token_ids)
     program = _Program(checker, biases)
     pool: list[Search] = []
@@ -183,31 +183,35 @@ def _searched(
         if not pool and not held:
             return
         if pool:
-            going: list[Search] = []
-            directions = np.array([search.direction for search in pool]) / scale
-            scores = _scores(geometry, directions, table)
+            scores = _scores(geometry, np.array([search.direction for search in pool]) / scale, table)
             if shift is not None:
                 scores += shift
-            for search, row in zip(pool, scores, strict=True):
-                with blas.limit(limits=threads):
-                    made = search.advance(row)
-                if made is None:
-                    going.append(search)
-                else:
-                    held.append((search, made))
-                yield []
-            pool = going
+            made = yield from _advanced(pool, scores, limit)
+            held += [(search, proposal) for search, proposal in zip(pool, made, strict=True) if proposal is not None]
+            pool = [search for search, proposal in zip(pool, made, strict=True) if proposal is None]
         verdicts: SettledTokens = []
         if any(isinstance(claim, Weights) and claim.centre for _, made in held for claim in made.claims):
             yield from _waiting(checker.prepare())
         if len(held) >= CHECKED_TOGETHER or not pool:
-            verdicts, refused = _checked(checker, held)
+            verdicts, refused = check_proposals(checker, held)
             pool += refused
             held = []
         given_up = [verdict for verdict in verdicts if verdict.answer == "undecided"]
         yield [verdict for verdict in verdicts if verdict.answer != "undecided"]
         for verdict in given_up:
             yield from program.settle(verdict)
+
+
+def _advanced(
+    pool: Sequence[Search], scores: Float[np.ndarray, "n vocab"], limit: Callable[[], AbstractContextManager[Any]]
+) -> Generator[SettledTokens, None, list[Proposal | None]]:
+    """What each search makes of its scores: a proposal, or None where it goes on. `limit`: how many threads."""
+    made: list[Proposal | None] = []
+    for search, row in zip(pool, scores, strict=True):
+        with limit():
+            made.append(search.advance(row))
+        yield []
+    return made
 
 
 def _scores(
@@ -234,43 +238,6 @@ def _searches(
     return lambda token_id: BoundedSearch(scaled, token_id), scale, scaled.bias
 
 
-def _witnessed(checker: Checker, tried: Sequence[tuple[int, Witness]]) -> SettledTokens:
-    """SettledTokens for those of the tried points at which the token does win."""
-    leads = checker.margins([token_id for token_id, _ in tried], np.array([witness.x for _, witness in tried]))
-    return [
-        Settled(token_id, "speakable", float(lead), witness)
-        for (token_id, witness), lead in zip(tried, leads, strict=True)
-        if lead > 0
-    ]
-
-
-def _checked(checker: Checker, held: Sequence[tuple[Search, Proposal]]) -> tuple[SettledTokens, list[Search]]:
-    """What the checker makes of the proposals: verdicts, and the searches that must go on."""
-    points = [(made.token_id, claim) for _, made in held for claim in made.claims if isinstance(claim, Witness)]
-    verdicts = {verdict.token_id: verdict for verdict in _witnessed(checker, points)} if points else {}
-    refused: list[Search] = []
-    for search, made in held:
-        if made.token_id in verdicts:
-            continue
-        shadowed = _shadowed(checker, made.token_id, made.claims)
-        if shadowed.answer == "unspeakable" or made.final or search.refusals >= MOST_REFUSALS:
-            verdicts[made.token_id] = shadowed
-        else:
-            search.refusals += 1
-            refused.append(search)
-    return list(verdicts.values()), refused
-
-
-def _shadowed(checker: Checker, token_id: int, claims: Sequence[Witness | Weights]) -> Settled:
-    """What the best of the weights among the claims proves: unspeakable, or a gap."""
-    weights = [claim for claim in claims if isinstance(claim, Weights)]
-    bounds = [checker.bound(token_id, claim) for claim in weights]
-    best = min(range(len(bounds)), key=bounds.__getitem__, default=None)
-    if best is not None and bounds[best] <= 0:
-        return Settled(token_id, "unspeakable", bounds[best], weights[best])
-    return Settled(token_id, "undecided", min(bounds, default=np.inf), None)
-
-
 class _Program:
     """The last resort for tokens that their searches gave up; what all of them need is worked out once."""
 
@@ -288,11 +255,11 @@ class _Program:
         rivals = Rivals.of(checker.rows, self._biases.total, token_id, mean_zero=checker.question.mean_zero)
         claims = yield from _waiting(proposed(rivals, checker.question))
         points = [(token_id, claim) for claim in claims if isinstance(claim, Witness)]
-        if points and (won := _witnessed(checker, points)):
+        if points and (won := check_witnesses(checker, points)):
             yield won
             return
-        found = _shadowed(checker, token_id, claims)
+        found = check_weights(checker, token_id, claims)
         if np.isinf(found.margin) and checker.question.mode == "cone":
             # Weights whose sum does not quite vanish bound no lead in the cone, but they do near by.
-            found = replace(found, margin=_shadowed(self._near, token_id, claims).margin)
+            found = replace(found, margin=check_weights(self._near, token_id, claims).margin)
         yield [min(found, given_up, key=lambda verdict: verdict.margin)]

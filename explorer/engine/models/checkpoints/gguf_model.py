@@ -6,7 +6,7 @@ undone (rows of q and k in another order, one added to Gemma's norms), is left t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from explorer.engine.models.checkpoints.gguf_config import GEOMETRY
@@ -77,15 +77,19 @@ def convert_tensors(
             collected["tensors"][places[result.name]] = tensor
         else:
             collected["tensors"][places[result.name]] = torch.from_numpy(result.weights.copy()).to(dtype)
-    if left_over:
+    tensors: dict[str, Tensor] = collected["tensors"]
+    _refuse_left_over(files, architecture, left_over)
+    _check_shapes(files, architecture, tensors)
+    return tensors
+
+
+def _refuse_left_over(files: GgufFiles, architecture: Architecture, names: Sequence[str]) -> None:
+    if names:
         raise ModelError(
-            f"{files.header.file.name} cannot be run: {len(left_over)} of its tensors have no place in transformers'"
-            f" {architecture.name} ({left_over[0][:60]} …)",
+            f"{files.header.file.name} cannot be run: {len(names)} of its tensors have no place in transformers'"
+            f" {architecture.name} ({names[0][:60]} …)",
             hint=GEOMETRY,
         )
-    _check_shapes(files, architecture, collected["tensors"])
-    tensors: dict[str, Tensor] = collected["tensors"]
-    return tensors
 
 
 def load_by_transformers(files: GgufFiles, architecture: Architecture, dtype: torch.dtype) -> PreTrainedModel:

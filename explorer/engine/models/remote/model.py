@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float32, Int, Int64
+from jaxtyping import Float32, Int
 
 from explorer.base.records.models import ModelInfo, Reach
 from explorer.base.servers import Server
@@ -23,6 +23,7 @@ from explorer.engine.models.errors import ModelError
 from explorer.engine.models.local import EmbeddingsOnly
 from explorer.engine.models.prediction import UNKNOWN, Prediction, Wanted, predict
 from explorer.engine.models.remote.backend import Backend, Likeliest
+from explorer.engine.models.remote.bounds import bound_targets, first_named, no_names
 from explorer.engine.models.remote.client import NoAnswer, Refused
 from explorer.engine.models.remote.fingerprint import Fingerprint
 from explorer.engine.models.remote.shared import Peer, Prompts, Servers, refusal
@@ -251,8 +252,8 @@ def _told(model: RemoteModel, prompts: Sequence[Sequence[int]], wanted: Wanted) 
     asks_targets = model.reach.targets != "none" and 0 < targets.shape[1] <= FEW_TARGETS
     scored = model.score_targets(prompts, targets) if asks_targets else []
     top = wanted.top if scored and not wanted.ranks else max(wanted.top, model.reach.top * bool(targets.size), 1)
-    named = model.likeliest(prompts, top) if top else [_nothing()] * count
-    logprobs, exact, ranks = _bounded(targets, named)
+    named = model.likeliest(prompts, top) if top else [no_names()] * count
+    logprobs, exact, ranks = bound_targets(targets, named)
     if scored:
         logprobs = np.array([[each.logprobs[0] for each in row] for row in scored], dtype=np.float32)
         exact = np.array([[all(each.exact) for each in row] for row in scored], dtype=np.bool_)
@@ -265,26 +266,6 @@ def _told(model: RemoteModel, prompts: Sequence[Sequence[int]], wanted: Wanted) 
         chosen=None if chosen is None else np.array([each[0] for each in chosen], dtype=np.int64),
         chosen_logprobs=None if chosen is None else np.array([each[1] for each in chosen], dtype=np.float32),
     )  # fmt: skip
-
-
-def _nothing() -> Likeliest:
-    return Likeliest(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.float32))
-
-
-def _bounded(
-    targets: Int[np.ndarray, "rows targets"], named: Sequence[Likeliest]
-) -> tuple[Float32[np.ndarray, "rows targets"], Bool[np.ndarray, "rows targets"], Int64[np.ndarray, "rows targets"]]:
-    """Log-probabilities of the named targets; of the others the smaller of the least named and of what is left of 1."""
-    logprobs = np.zeros(targets.shape, dtype=np.float32)
-    exact, ranks = np.zeros(targets.shape, dtype=np.bool_), np.full(targets.shape, UNKNOWN, dtype=np.int64)
-    for row, told in enumerate(named):
-        logprobs[row] = told.at_most
-        for place, token_id in enumerate(told.ids.tolist()):
-            found = targets[row] == token_id
-            logprobs[row][found], exact[row][found] = told.logprobs[place], True
-            if place < told.sure:
-                ranks[row][found] = int((told.logprobs > told.logprobs[place]).sum())
-    return logprobs, exact, ranks
 
 
 def _choose(
@@ -300,20 +281,8 @@ def _choose(
     if wanted.choice.temperature > 0:
         return model.sample(prompts, wanted)
     if any(row.count or row.chosen >= 0 for row in named):
-        return [_first(row) for row in named]
+        return [first_named(row) for row in named]
     return [(row[0].ids[0], math.nan) for row in scored]
-
-
-def _first(told: Likeliest) -> tuple[int, float]:
-    """The likeliest id with its log-probability, NaN where that is not told."""
-    if told.sure:
-        return int(told.ids[0]), float(told.logprobs[0])
-    if told.chosen < 0:
-        raise ModelError(
-            "not available from this server: the token that it chose cannot be told from others by its text",
-            hint="Ask a server that names tokens by id: vLLM, SGLang or llama-server.",
-        )
-    return told.chosen, math.nan
 
 
 def _sent(told: Scored | Unasked) -> Scored:

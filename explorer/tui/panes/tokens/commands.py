@@ -9,8 +9,9 @@ from functools import partial
 import msgspec
 
 from explorer.base.text import visible
+from explorer.tables.filter_terms import FilterError
+from explorer.tables.filters import parse_filter
 from explorer.tables.find_tokens import find_tokens, say_which
-from explorer.tables.table import FilterError, parse_filter
 from explorer.tui.panes.base import Pane
 from explorer.tui.panes.tokens.boxes import ViewBoxes
 from explorer.tui.panes.tokens.face import TokenFace

@@ -14,7 +14,8 @@ import msgspec
 
 from explorer.base.records.vocabulary import RankedTokens, RankTokens, ReadVocabulary, VocabularyColumns
 from explorer.base.text import visible
-from explorer.tables.table import AddedColumn, TableError
+from explorer.tables.filter_terms import TableError
+from explorer.tables.table import AddedColumn
 from explorer.tui.panes.base import Pane
 from explorer.tui.panes.takeaway import Takeaway
 from explorer.tui.panes.tokens.exporting import takeaway_of

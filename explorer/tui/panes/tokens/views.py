@@ -15,7 +15,8 @@ from explorer.base.indicator_names import with_labels
 from explorer.base.records.tokens import LABELS
 from explorer.base.records.vocabulary import RankedTokens, RankTokens, VocabularyColumns
 from explorer.base.text import visible
-from explorer.tables.table import TokenColumns, ranked, select
+from explorer.tables.ranking import ranked, select
+from explorer.tables.table import TokenColumns
 from explorer.tui.panes.tokens.table_rows import LoadedRows, ReplayedRows
 from explorer.tui.widgets.cutting import cut
 

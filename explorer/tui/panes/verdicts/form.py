@@ -14,7 +14,8 @@ from explorer.base.indicator_names import with_labels
 from explorer.base.records.tokens import TokenRow
 from explorer.base.records.verification import VerificationResult, Verify
 from explorer.specs.verification import CONTROLS
-from explorer.tables.table import FilterError, parse_filter
+from explorer.tables.filter_terms import FilterError
+from explorer.tables.filters import parse_filter
 from explorer.tables.verdicts import AGREEMENTS, Agreement
 from explorer.tui.shell.guarded import Guarded
 from explorer.tui.shell.messages import Selection
