@@ -43,6 +43,13 @@ class TokenVerdicts:
         verdicts[ids] = self.verdicts[ids]
         return replace(self, verdicts=verdicts)
 
+    def of_twins(self, twins: npt.NDArray[np.int32]) -> TokenVerdicts:
+        """Those of other tokens in their places; `twins`: ids, int32 [n]; −1 is nobody."""
+        known = (twins >= 0) & (twins < len(self.verdicts))
+        verdicts, values = np.full(len(twins), _NOT_ASKED, np.uint8), np.full(len(twins), np.nan, np.float32)
+        verdicts[known], values[known] = self.verdicts[twins[known]], self.values[twins[known]]
+        return replace(self, verdicts=verdicts, values=values)
+
     @property
     def has_probabilities(self) -> bool:
         """Whether the numbers are a token's probabilities."""

@@ -264,6 +264,8 @@ def test_a_pair_of_models_is_aligned_by_the_bytes_of_their_tokens(engine: Engine
         other = by_bytes.get(mynah.token_bytes(token_id))
         place = found.x.numpy()[token_id], found.y.numpy()[token_id]
         assert np.isnan(place).all() if other is None else place == (ours[token_id], theirs[other])
+        assert found.twins is not None
+        assert found.twins.numpy()[token_id] == (-1 if other is None else other)
     same = ask(engine, "pc1", other="mynah")
     assert np.array_equal(same.x.numpy(), same.y.numpy(), equal_nan=True)
     with pytest.raises(UsageError, match="'pca' cannot be an axis"):

@@ -18,19 +18,25 @@ from explorer.base.records.map_colours import MapClass, MapClasses
 from explorer.base.records.maps import MapAxis, MapView, ViewMap
 from explorer.base.records.models import LoadModel, ModelLoaded
 from explorer.base.records.notes import MarkToken, Noted, WriteNote
+from explorer.base.records.record import Array
+from explorer.base.records.unions import Step
+from explorer.base.records.verification import ReadVerdicts, Verify
 from explorer.sessions.file.store import SessionWriter
 from explorer.tables.row_exports import write_rows
+from explorer.tables.tested import TokenVerdicts
+from explorer.tui.panes.map.heard_verdicts import HeardVerdicts
 from explorer.tui.panes.map.making import Made
 from explorer.tui.panes.map.pane import MapPane
 from explorer.tui.panes.map.plot_columns import numbers_of, plotted_names
 from explorer.tui.panes.map.plot_words import NO_MAP
 from explorer.tui.panes.map.plots_sheet import ALL, CATEGORIES, HISTOGRAM, MEASURED, PLOTS, PRECISION, ROC
 from explorer.tui.panes.map.plots_view import PlotsView
+from explorer.tui.panes.map.threshold import Measured
 from explorer.tui.panes.takeaway import takeaway_of
 from explorer.tui.shell.messages import ColumnsFound, FilterWanted, Selection
 from tests.app_driver import screen_text, settled, until
 from tests.replay_driver import at, replaying
-from tests.tui.map_samples import COLUMNS, FOUND, MAPPED, NAME, REQUEST, SELECTED, TESTED, VERIFIED, step
+from tests.tui.map_samples import COLUMNS, FOUND, MAPPED, NAME, REQUEST, SELECTED, TESTED, VERIFIED, step, verdicts
 from tests.tui.pane_samples import MODELS, Harness
 from tests.tui.test_pane_snapshots import Snap
 from tests.tui.token_samples import row
@@ -51,6 +57,7 @@ class PlotsHarness(Harness):
         super().__init__(MapPane(), SELECTED if live else Selection(roster=SELECTED.roster))
         self.theme, self._plot, self._is_measured, self._is_live = theme, plot, measured, live
         self.said: list[object] = []
+        self.mapped = MAPPED
 
     @on(FilterWanted)
     @on(ColumnsFound)
@@ -66,7 +73,7 @@ class PlotsHarness(Harness):
         await pilot.pause()
         if self._is_measured:
             self.pane.overhear(TESTED if self._is_live else VERIFIED)
-        self.pane.show(MAPPED if self._is_live else step(*recorded()))
+        self.pane.show(self.mapped if self._is_live else step(*recorded()))
         await until(pilot, lambda: self.pane.query_one("#map-canvas").scene is not None)  # type: ignore[attr-defined]
         self.pane.focus_content()
         await pilot.press("h")
@@ -219,6 +226,65 @@ def test_what_can_be_plotted_are_numbers_and_another_model_s_are_called_so() -> 
     made = Made(pair, layout, COLUMNS)
     assert plotted_names(made)[-1] == "map_y"
     assert numbers_of(made, "map_y").label == "input norm in lyrebird"
+
+
+TWINS = (np.arange(COLUMNS.vocab_size, dtype=np.int32) + 7) % COLUMNS.vocab_size
+"""The other model has the same tokens under other ids, but for one that it lacks."""
+TWINS[5] = -1
+
+
+def of_other() -> Step:
+    """The verdicts of `TESTED`, in the other model."""
+    columns = verdicts()
+    ids = TWINS[columns.token_ids.numpy()]
+    there = Array.of(np.where(ids < 0, COLUMNS.vocab_size, ids).astype(np.int32))
+    return step(
+        ReadVerdicts(of=Verify(model="lyrebird", random=9)),
+        msgspec.structs.replace(columns, model="lyrebird", token_ids=there),
+    )
+
+
+async def test_another_model_s_numbers_stand_against_its_own_verdicts() -> None:
+    y_axis = MapAxis(name="map_y", title="input norm in lyrebird")
+    pair = msgspec.structs.replace(FOUND, y_axis=y_axis, plane="input_norm", twins=Array.of(TWINS), colour="")
+    app = PlotsHarness()
+    app.mapped = step(msgspec.structs.replace(REQUEST, other="lyrebird", plane="input_norm"), pair)
+    async with app.run_test(size=SIZE) as pilot:
+        view = await app.open(pilot)
+        for name in ("input_norm", "map_y"):
+            await pilot.press("b")
+            await until(pilot, lambda name=name: view.parted is not None and view.parted.numbers.name == name, 9)  # type: ignore[misc]
+        assert view.parted is not None
+        assert view.parted.measured is None, "what is known of mynah says nothing of lyrebird"
+        assert "Nothing is measured of lyrebird yet" in "\n".join(app.screen_lines())
+        app.pane.overhear(of_other())
+        await until(pilot, lambda: view.parted is not None and view.parted.measured is not None)
+        await settled(pilot)
+        own = known_here()
+        measured = measured_in(view)
+        tested = np.setdiff1d(np.flatnonzero(own.is_decided), [5])
+        assert np.array_equal(np.flatnonzero(measured.tested.is_decided), tested)
+        assert np.array_equal(measured.tested.is_called[tested], own.is_called[tested])
+        assert measured.sample is not None
+        assert set(measured.sample.token_ids) <= set(tested)
+        said = "\n".join(app.screen_lines())
+        assert "magikarp on lyrebird: precision" in said
+        assert "Estimated for all shared tokens" in said
+        await pilot.press("b")
+        await until(pilot, lambda: view.parted is not None and view.parted.numbers.name != "map_y")
+        assert not measured_in(view).other
+
+
+def measured_in(view: PlotsView) -> Measured:
+    assert view.parted is not None
+    assert view.parted.measured is not None
+    return view.parted.measured
+
+
+def known_here() -> TokenVerdicts:
+    heard = HeardVerdicts()
+    heard.hear(TESTED)
+    return heard.of("mynah", COLUMNS.vocab_size)[0]["magikarp"]
 
 
 async def test_the_plot_with_the_keys_is_what_is_exported(tmp_path: Path) -> None:

@@ -142,6 +142,8 @@ class VocabularyMap(Outcome, kw_only=True):
     """What the colours mean where they are classes."""
     class_of: Array | None = None
     """uint8 [vocab], the colour of each token's class."""
+    twins: Array | None = None
+    """int32 [vocab], with another model: its token with the same bytes; −1 where none counts."""
     notes: tuple[str, ...] = ()
 
 

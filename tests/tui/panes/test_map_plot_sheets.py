@@ -18,9 +18,9 @@ from explorer.specs.chart_svg import chart_picture
 from explorer.tables.filters import parse_filter
 from explorer.tables.row_exports import write_rows
 from explorer.tables.tested import TokenVerdicts
+from explorer.tui.panes.map.heard_verdicts import HeardVerdicts
 from explorer.tui.panes.map.making import Made
 from explorer.tui.panes.map.plot_files import chart, rows, takeaway_of_plots
-from explorer.tui.panes.map.plots import Verdicts
 from explorer.tui.panes.map.plots_sheet import ALL, HISTOGRAM, MEASURED, PLOTS, PRECISION, ROC, Plotted, draw_plots
 from explorer.tui.panes.map.plots_sheet import CATEGORIES as BY_CATEGORY
 from explorer.tui.panes.map.recorded_curves import RecordedCurves
@@ -33,9 +33,9 @@ VALUES = COLUMNS.values(NAME)
 
 
 def known_verdicts() -> dict[str, TokenVerdicts]:
-    found = Verdicts()
+    found = HeardVerdicts()
     assert found.hear(samples.TESTED)
-    return found.of("mynah", COLUMNS.vocab_size)
+    return found.of("mynah", COLUMNS.vocab_size)[0]
 
 
 def points() -> tuple[MapPoint, ...]:
@@ -180,9 +180,9 @@ def test_a_random_sample_tells_of_the_vocabulary_what_the_lowest_tokens_cannot(p
 
 def test_only_a_verification_of_the_whole_vocabulary_is_a_sample_of_it() -> None:
     for request, expected in ((Verify(model="mynah", random=9), samples.MEASURED), (samples.VERIFY, 0)):
-        found = Verdicts()
+        found = HeardVerdicts()
         found.hear(samples.step(ReadVerdicts(of=request), samples.verdicts()))
-        assert len(found.sample("mynah")) == expected
+        assert len(found.of("mynah", 3_000)[1]) == expected
 
 
 def test_a_whole_vocabulary_is_said_to_be_one() -> None:

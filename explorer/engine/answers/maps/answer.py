@@ -62,10 +62,11 @@ def find_map(engine: Holdings, request: ReadMap) -> Telling[VocabularyMap]:
     plane = request.plane or (read.sent.default_indicator if request.other else proposed_plane(read))
     space = "output" if plane == "reference" else request.space
     source = Source(model, read, space, engine.maps)
+    quality = twins = None
     if request.other:
         other = yield from read_source(engine, request.other, source.space)
-        x_axis, y_axis, x, y = yield from place_pair(source, other, plane)
-        quality = None
+        pair = yield from place_pair(source, other, plane)
+        x_axis, y_axis, x, y, twins = pair.x_axis, pair.y_axis, pair.x, pair.y, Array.of(pair.twins)
     else:
         x_axis, y_axis, x, y, quality = yield from place_tokens(source, plane, request)
     x, y = _only_counted(source, x, y)
@@ -86,6 +87,7 @@ def find_map(engine: Holdings, request: ReadMap) -> Telling[VocabularyMap]:
         values=None if values is None else Array.of(values),
         classes=None if classes is None else classes.counted(np.isfinite(x)),
         class_of=None if classes is None else Array.of(classes.codes),
+        twins=twins,
         notes=read.sent.notes,
     )
 

@@ -38,7 +38,19 @@ class Shared:
     theirs: npt.NDArray[np.int64]
 
 
-def place_pair(source: Source, other: Source, name: str) -> Telling[tuple[MapAxis, MapAxis, Column, Column]]:
+@dataclass(frozen=True)
+class PlacedPair:
+    """Two models on one plane, an entry per token of the first."""
+
+    x_axis: MapAxis
+    y_axis: MapAxis
+    x: Column
+    y: Column
+    twins: npt.NDArray[np.int32]
+    """The other model's token with the same bytes; −1 where none counts."""
+
+
+def place_pair(source: Source, other: Source, name: str) -> Telling[PlacedPair]:
     """An axis's number in one model against that in the other; for one of `PAIR_AXES`, the first model's default
     indicator against it. Raises `UsageError` for a name that is no axis of both."""
     shared = share_tokens(source, other)
@@ -55,7 +67,9 @@ def place_pair(source: Source, other: Source, name: str) -> Telling[tuple[MapAxi
         y_axis = MapAxis(name=Y, title=f"{y_axis.title} in {names[1]}")
         y = np.full(len(x), np.nan, dtype=np.float32)
         y[shared.ours] = values[shared.theirs]
-    return msgspec.structs.replace(x_axis, title=f"{x_axis.title} in {names[0]}"), y_axis, x, y
+    twins = np.full(len(x), -1, dtype=np.int32)
+    twins[shared.ours] = shared.theirs
+    return PlacedPair(msgspec.structs.replace(x_axis, title=f"{x_axis.title} in {names[0]}"), y_axis, x, y, twins)
 
 
 def share_tokens(source: Source, other: Source) -> Shared:

@@ -19,6 +19,8 @@ def plotted_names(made: Made) -> tuple[str, ...]:
 def numbers_of(made: Made, name: str) -> Numbers:
     """A column by its name."""
     label, values = _columns(made)[name]
+    if name == Y and made.request.other:
+        return Numbers(name, label, values, made.columns, other=made.request.other, indicator=made.found.plane)
     return Numbers(name, label, values, made.columns)
 
 

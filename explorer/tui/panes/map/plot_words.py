@@ -16,6 +16,7 @@ from explorer.tui.panes.map.threshold import Measured, Parted
 NOTHING_MEASURED = "Nothing is measured here yet: press v to test tokens of this model."
 NOT_RECORDED = "A session holds no number of every token: load the model, press M and h."
 
+_NOTHING_THERE = "Nothing is measured of {} yet: choose it, press v, and come back to this map."
 NO_MAP = "No map is recorded up to this step."
 
 
@@ -33,7 +34,15 @@ def measured_words(parted: Parted) -> str:
 
 
 def _by(measured: Measured) -> str:
-    return visible(measured.definition, spaces=False)
+    """'magikarp'; with the model where that is another than the map's: 'magikarp on mynah'."""
+    model = f" on {measured.other}" if measured.other else ""
+    return visible(f"{measured.definition}{model}", spaces=False)
+
+
+def nothing_measured(parted: Parted) -> str:
+    """What to do for verdicts."""
+    other = parted.numbers.other
+    return _NOTHING_THERE.format(visible(other, spaces=False)) if other else NOTHING_MEASURED
 
 
 def _share(share: Share) -> str:
@@ -45,12 +54,13 @@ def scope_words(parted: Parted) -> str:
     measured = parted.measured
     if measured is None:
         return ""
-    total = len(measured.scores.token_ids)
+    total, shared = len(measured.scores.token_ids), " shared tokens" if measured.other else ""
     if measured.untested and measured.sample is not None and len(measured.sample.token_ids):
         cut = measured.sample.cut(parted.line)
-        return f"Estimated for all: precision {_share(cut.precision)} · recall {_share(cut.recall)}"
+        return f"Estimated for all{shared}: precision {_share(cut.precision)} · recall {_share(cut.recall)}"
     if not measured.untested:
-        return f"In the vocabulary: every ordinary token is measured, {count(total, 'token')} in all."
+        whole = "Of the shared tokens" if measured.other else "In the vocabulary"
+        return f"{whole}: every ordinary token is measured, {count(total, 'token')} in all."
     return f"Among the {total:,} measured. {measured.untested:,} ordinary tokens are not: recall there is unknown."
 
 
@@ -86,13 +96,15 @@ def no_curve_words(parted: Parted | None, recorded: RecordedCurves | None) -> st
         return f"{_by(parted.measured)} calls none of the tokens measured, or all: w chooses another definition."
     if recorded is not None:
         return "The recorded verification has curves of the default indicator alone: b chooses another column."
-    return NOTHING_MEASURED if parted is not None else "No verification of this model is recorded up to this step."
+    if parted is None:
+        return "No verification of this model is recorded up to this step."
+    return nothing_measured(parted)
 
 
 def no_probability_words(parted: Parted) -> str:
     """Why there is no plot of probabilities."""
     if parted.measured is None:
-        return NOTHING_MEASURED
+        return nothing_measured(parted)
     return f"{_by(parted.measured)} gives no probabilities: w chooses another definition."
 
 

@@ -6,81 +6,24 @@ import asyncio
 from dataclasses import replace
 from functools import partial
 
-from explorer.base.records.unions import Cancelled, Step
-from explorer.base.records.verification import ReadVerdicts, VerdictColumns, VerificationResult, Verify
-from explorer.tables.tested import TokenVerdicts, learn
-from explorer.tables.verdicts import VerdictMatrix
+import numpy as np
+
+from explorer.base.records.unions import Step
+from explorer.tables.tested import TokenVerdicts
 from explorer.tui.panes.base import Pane
 from explorer.tui.panes.map import plot_words as words
 from explorer.tui.panes.map.acts import act_on_line
 from explorer.tui.panes.map.body import MapBody
+from explorer.tui.panes.map.heard_verdicts import HeardVerdicts
 from explorer.tui.panes.map.keeper import MapKeeper
 from explorer.tui.panes.map.making import Made
 from explorer.tui.panes.map.plot_columns import numbers_of, plotted_names
 from explorer.tui.panes.map.plot_files import takeaway_of_plots
 from explorer.tui.panes.map.plots_sheet import Plotted
-from explorer.tui.panes.map.recorded_curves import RecordedCurves
-from explorer.tui.panes.map.threshold import Parted, begin
+from explorer.tui.panes.map.threshold import Numbers, Parted, begin
 from explorer.tui.panes.takeaway import Takeaway
 from explorer.tui.shell.guarded import Work, run_guarded
 from explorer.tui.shell.messages import Remark
-
-
-class Verdicts:
-    """What sweeps found, by model: whole matrices of this run of the program, and the last recorded result."""
-
-    def __init__(self) -> None:
-        self._news: dict[str, list[VerdictMatrix]] = {}
-        self._known: dict[str, dict[str, TokenVerdicts]] = {}
-        self._results: dict[str, VerificationResult] = {}
-        self._samples: dict[str, set[int]] = {}
-        """Tokens that were drawn at random, by model."""
-
-    def hear(self, step: Step) -> bool:
-        """Take a step of a verification; whether it was one."""
-        match step.request, step.outcome:
-            case ReadVerdicts(of=request), VerdictColumns() as columns:
-                if request.is_sample:
-                    self._samples[columns.model] = set(columns.token_ids.numpy().tolist())
-                self._news.setdefault(columns.model, []).append(VerdictMatrix(columns))
-            case Verify(), VerificationResult() as result:
-                self._results[result.model] = result
-            case Verify(), Cancelled(partial=VerificationResult() as result):
-                self._results[result.model] = result
-            case _:
-                return False
-        return True
-
-    def of(self, model: str, vocab_size: int) -> dict[str, TokenVerdicts]:
-        """By definition, where it has a verdict on any token. Passes over a vocabulary: not on the event loop."""
-        known = dict(self._known.get(model, {}))
-        for matrix in self._news.pop(model, []):
-            for place, definition in enumerate(matrix.definitions):
-                known[definition.name] = learn(known.get(definition.name), matrix, place, vocab_size)
-        self._known[model] = known
-        return {name: found for name, found in known.items() if found.is_decided.any()}
-
-    def sample(self, model: str) -> frozenset[int]:
-        """The tokens that were drawn at random last."""
-        return frozenset(self._samples.get(model, ()))
-
-    def recorded(self, model: str, indicator: str, *, or_any: bool = False) -> RecordedCurves | None:
-        """The last result, with curves of the indicator; `or_any`: or of another where it has none of that."""
-        result = self._results.get(model)
-        if result is None:
-            return None
-        known = [curve.indicator for curve in result.curves]
-        return RecordedCurves.of(result, known[0] if or_any and known and indicator not in known else indicator)
-
-    def forget(self, model: str) -> None:
-        """Another model has taken the name."""
-        for known in (self._news, self._known, self._results, self._samples):
-            known.pop(model, None)
-
-    def clear(self) -> None:
-        """Nothing was measured."""
-        for known in (self._news, self._known, self._results, self._samples):
-            known.clear()
 
 
 class MapPlots:
@@ -89,7 +32,7 @@ class MapPlots:
     def __init__(self, pane: Pane, body: MapBody, keeper: MapKeeper) -> None:
         self._pane, self._body, self._keeper = pane, body, keeper
         self._view = body.plots
-        self._verdicts = Verdicts()
+        self._verdicts = HeardVerdicts()
 
     def open(self) -> None:
         """Plot the map's colour; of a recorded map what a session holds."""
@@ -138,14 +81,23 @@ class MapPlots:
     def _parted(self, made: Made, name: str, columns: int) -> Parted:
         numbers = numbers_of(made, name)
         _ = numbers.categories
-        return _warmed(begin(numbers, columns).knowing(*self._tested(made)))
+        return _warmed(begin(numbers, columns).knowing(*self._tested(made, numbers)))
 
-    def _tested(self, made: Made) -> tuple[dict[str, TokenVerdicts], frozenset[int]]:
-        model = made.found.model
-        return self._verdicts.of(model, made.columns.vocab_size), self._verdicts.sample(model)
+    def _tested(self, made: Made, numbers: Numbers) -> tuple[dict[str, TokenVerdicts], frozenset[int]]:
+        """By definition, and the tokens drawn at random: of the map's model, or of the one whose numbers they are."""
+        twins = made.found.twins
+        if not numbers.other or twins is None:
+            return self._verdicts.of(made.found.model, made.columns.vocab_size)
+        sizes = {info.name: info.vocab_size for info in self._pane.selection.roster.models}
+        found, sample = self._verdicts.of(numbers.other, sizes.get(numbers.other, 0))
+        return (
+            {name: tested.of_twins(twins.numpy()) for name, tested in found.items()},
+            frozenset(np.flatnonzero(np.isin(twins.numpy(), list(sample))).tolist()),
+        )
 
     def _show(self, made: Made, parted: Parted) -> None:
-        self._view.show(Plotted(parted, self._verdicts.recorded(made.found.model, parted.numbers.name)))
+        numbers = parted.numbers
+        self._view.show(Plotted(parted, self._verdicts.recorded(numbers.other or made.found.model, numbers.indicator)))
 
     def _run(self, work: Work) -> None:
         run_guarded(self._view, work, group="plots", exclusive=True)
@@ -160,9 +112,9 @@ class MapPlots:
         self.follow_replay()
 
     async def _learn(self, made: Made) -> None:
-        tested = await asyncio.to_thread(self._tested, made)
         parted = self._view.parted
         if parted is not None and parted.numbers.columns is made.columns:
+            tested = await asyncio.to_thread(self._tested, made, parted.numbers)
             known = await asyncio.to_thread(lambda: _warmed(parted.knowing(*tested)))
             if (shown := self._view.parted) is not None:  # the line may have been moved meanwhile
                 self._show(made, replace(known, line=shown.line, points=shown.points))

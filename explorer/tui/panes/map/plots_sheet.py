@@ -67,7 +67,7 @@ class Plotted:
             return self.missing, *recorded, ""
         glyphs = words.glyph_words(parted, with_verdicts=self.chosen in (MEASURED, ALL))
         if parted.measured is None:
-            return words.counts_words(parted), recorded[0] or words.NOTHING_MEASURED, recorded[1], glyphs
+            return words.counts_words(parted), recorded[0] or words.nothing_measured(parted), recorded[1], glyphs
         return words.counts_words(parted), words.measured_words(parted), words.scope_words(parted), glyphs
 
 

@@ -26,9 +26,13 @@ _LEAST_SPAN = 1e-4
 class Numbers:
     """A column of a vocabulary, sorted once: all of it, and by category."""
 
-    def __init__(self, name: str, label: str, values: Column, columns: TokenColumns) -> None:
-        """`label`: what a screen calls it."""
+    def __init__(
+        self, name: str, label: str, values: Column, columns: TokenColumns, *, other: str = "", indicator: str = ""
+    ) -> None:
+        """`label`: what a screen calls it. `other`: the model whose tokens with the same bytes have these numbers, and
+        whose verdicts they stand against; empty: the one of `columns`. `indicator`: its name there, if not `name`."""
         self.name, self.label = name, visible(label, spaces=False)
+        self.other, self.indicator = other, indicator or name
         self.values, self.columns = values, columns
         self.sorted = SortedColumn(values)
         self.low, self.high = self.sorted.ends()
@@ -57,7 +61,7 @@ class Measured:
     ) -> None:
         """`sample`: tokens that were drawn at random from the whole vocabulary. `before`: what was shown; of the same
         verdicts the places are taken from it."""
-        self.definition, self.tested = definition, tested
+        self.definition, self.tested, self.other = definition, tested, numbers.other
         self.sample = MeasuredScores(numbers.values, tested.only(sample), side) if sample else None
         """Those of the sample alone: what they say holds for the vocabulary."""
         self.scores = MeasuredScores(numbers.values, tested, side)
