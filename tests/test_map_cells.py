@@ -90,6 +90,31 @@ def test_the_whole_window_shows_a_clump_at_the_edge_and_leaves_out_what_is_far()
     assert 4 < right < 10
 
 
+@pytest.mark.parametrize("tokens", [40, 500, 3_000, 50_000])
+def test_strays_are_left_out_of_a_small_vocabulary_too_and_counted_at_each_side(tokens: int) -> None:
+    x, y = np.random.default_rng(2).uniform(0, 1, (2, tokens)).astype(np.float32)
+    x[0], y[1], x[2] = 9.0, -9.0, -50.0
+    if tokens > 100:  # of fewer, one at each end at most
+        x[3] = -52.0
+    cloud = Cloud(x, y)
+    left, right, bottom, top = cloud.whole_window()
+    assert -0.1 < left < right < 1.1
+    assert -0.1 < bottom < top < 1.1
+    assert cloud.beyond((left, right, bottom, top)) == (1 + (tokens > 100), 1, 1, 0)
+    assert len(cloud.inside(cloud.full_window())) == tokens
+    assert cloud.beyond(cloud.full_window()) == (0, 0, 0, 0)
+
+
+def test_what_is_spread_evenly_or_is_sought_is_not_left_out() -> None:
+    x, y = np.random.default_rng(3).uniform(-1, 1, size=(2, 50_000)).astype(np.float32)
+    assert Cloud(x, y).beyond(Cloud(x, y).whole_window()) == (0, 0, 0, 0)
+    x[:20] = -1.5
+    assert Cloud(x, y).beyond(Cloud(x, y).whole_window())[0] == 20
+    assert Cloud(x, y).beyond(Cloud(x, y).whole_window(np.arange(20)))[0] == 0
+    x[0] = -1e9
+    assert Cloud(x, y).beyond(Cloud(x, y).whole_window(np.arange(20)))[0] == 1, "nothing else would be seen"
+
+
 @pytest.mark.parametrize("value", [0.0, 3.0, -1e-30, 1e30])
 def test_tokens_in_one_place_have_a_window(value: float) -> None:
     column = np.full(5, value, dtype=np.float32)

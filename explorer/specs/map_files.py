@@ -16,7 +16,7 @@ from explorer.specs.map_words import is_round, map_rows, view_plot
 from explorer.specs.picture import CLASSES, NO_VALUE, RAMP
 from explorer.specs.plot_svg import plot_picture
 from explorer.tables.exports import write_content
-from explorer.tables.map_cells import Cloud, percentile_ranks
+from explorer.tables.map_cells import SOUGHT, Cloud, percentile_ranks
 from explorer.tables.row_exports import write_rows
 
 Pixels = npt.NDArray[np.uint8]
@@ -45,7 +45,8 @@ def map_png(found: VocabularyMap) -> bytes:
     values = None if found.values is None else percentile_ranks(found.values.numpy())
     class_of = None if found.class_of is None else found.class_of.numpy()
     cloud = Cloud(found.x.numpy(), found.y.numpy(), values, class_of, found.classes)
-    left, right, bottom, top = cloud.whole_window()
+    lowest = None if found.values is None else np.argsort(found.values.numpy())[:SOUGHT]
+    left, right, bottom, top = cloud.whole_window(lowest)
     width, height = PNG_SIZE
     if is_round(found):
         share = (top - bottom) / (right - left)

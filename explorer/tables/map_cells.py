@@ -19,10 +19,16 @@ Codes = npt.NDArray[np.uint8]
 _TOKEN = float(1 << 30)
 """What a token weighs in a cell's sum, beside its rank in 255ths: both sums come exactly out of one float64."""
 _RANK = 255
-_OUTERMOST = (0.05, 99.95)
-"""Percentiles between which everything is in a map's first window."""
-_NEAR = 0.25
-"""What lies beyond them by no more than this share of the space between them is in that window too."""
+_SHORTER = 0.03
+"""By how much of itself a side of a map's first window must get shorter for each token that it leaves out,"""
+_SHORTER_SHARE = 500.0
+"""or for each by this over the number of all tokens, which is less where there are more than 16,667."""
+_WORTH = 10
+"""How many others a token is worth that is to be seen."""
+SOUGHT = 20
+"""How many suspects are to be seen."""
+_MOST_OUT = 0.01
+"""Share of the tokens that it may leave out at an end, or one."""
 _MARGIN = 0.02
 _QUARTERS = (4, 5, 6, 7, 8, 10, 12, 16, 20, 24, 32, 48, 64)
 """How wide and high a packed cell may be, in quarters of one of `GRID`."""
@@ -79,11 +85,26 @@ class Cloud:
         self._has_unranked = bool(self._unranked.any())
         self._weights = _TOKEN + np.where(self._unranked, 0.0, steps)
 
-    def whole_window(self) -> Window:
-        """A window with all tokens but those far from all others; its edges have 4 significant digits or so."""
-        left, right = _whole_span(self.x)
-        bottom, top = _whole_span(self.y)
+    def whole_window(self, sought: npt.NDArray[np.int64] | None = None) -> Window:
+        """A window without the few tokens that alone would make it much larger; its edges have 4 significant digits or
+        so. `sought`: ids of the tokens that it leaves out last."""
+        worth = np.ones(len(self.token_ids))
+        worth[np.isin(self.token_ids, [] if sought is None else sought)] = _WORTH
+        (left, right), (bottom, top) = _whole_span(self.x, worth), _whole_span(self.y, worth)
         return left, right, bottom, top
+
+    def full_window(self) -> Window:
+        """A window with every token."""
+        (left, right), (bottom, top) = _with_margin(_ends(self.x)), _with_margin(_ends(self.y))
+        return left, right, bottom, top
+
+    def beyond(self, window: Window) -> tuple[int, int, int, int]:
+        """How many tokens are beyond the left, right, lower and upper edge; at a corner they count at the side."""
+        left, right, bottom, top = window
+        across = (self.x >= left) & (self.x <= right)
+        here = self.y[across]
+        sides = (self.x < left).sum(), (self.x > right).sum(), (here < bottom).sum(), (here > top).sum()
+        return int(sides[0]), int(sides[1]), int(sides[2]), int(sides[3])
 
     def cells(self, window: Window, columns: int, rows: int) -> Cells:
         """The tokens inside a window, counted in cells."""
@@ -170,20 +191,40 @@ class Cloud:
         return np.sort(self.token_ids[first:last][(x >= np.float32(left)) & (x <= np.float32(right))])
 
 
-def _whole_span(values: Column) -> tuple[float, float]:
-    """The ends of an axis that show all values but those far from the others."""
+def _whole_span(values: Column, worth: npt.NDArray[np.float64]) -> tuple[float, float]:
+    """The ends of an axis that leave out the values of which each is worth less than the space that it takes: the least
+    sum of log(length) and what is left out."""
     if not len(values):
-        return 0.0, 1.0
-    exact = values.astype(np.float64)
-    low, high = np.percentile(exact, _OUTERMOST)
-    reach = _NEAR * (high - low)
-    near = exact[(exact >= low - reach) & (exact <= high + reach)]
-    low, high = float(near.min()), float(near.max())
+        return _with_margin(_ends(values))
+    order = np.argsort(values)
+    exact = values[order].astype(np.float64)
+    cost = min(_SHORTER, _SHORTER_SHARE / len(exact)) * np.cumsum(worth[order])
+    most = max(1, int(_MOST_OUT * len(exact)))
+    first, last, before = 0, len(exact) - 1, (-1, -1)
+    while (first, last) != before:  # the one end is best where the other is, and the sum never grows
+        before = first, last
+        first = _least(exact[last] - exact[: most + 1], cost[: most + 1])
+        last = len(exact) - 1 - _least(exact[: -most - 2 : -1] - exact[first], cost[-1] - cost[: -most - 2 : -1])
+    return _with_margin((float(exact[first]), float(exact[last])))
+
+
+def _least(lengths: npt.NDArray[np.float64], costs: npt.NDArray[np.float64]) -> int:
+    """How many values to leave out at an end; none where all others are in one place."""
+    return int(np.argmin(np.where(lengths > 0, np.log(np.maximum(lengths, 1e-300)) + costs, np.inf)))
+
+
+def _ends(values: Column) -> tuple[float, float]:
+    return (float(values.min()), float(values.max())) if len(values) else (0.0, 1.0)
+
+
+def _with_margin(ends: tuple[float, float]) -> tuple[float, float]:
+    """The ends of an axis with a margin around them, rounded."""
+    low, high = ends
     margin = _MARGIN * (high - low) or 0.05 * abs(high) or 1.0
     decimals = 1 - int(np.floor(np.log10(margin)))
     digit = 10.0**-decimals
-    ends = np.floor((low - margin) / digit) * digit, np.ceil((high + margin) / digit) * digit
-    return round(float(ends[0]), decimals), round(float(ends[1]), decimals)
+    wider = np.floor((low - margin) / digit) * digit, np.ceil((high + margin) / digit) * digit
+    return round(float(wider[0]), decimals), round(float(wider[1]), decimals)
 
 
 # ── as a session holds them ───────────────────────────────────────────────────────────────────────────────

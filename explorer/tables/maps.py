@@ -24,7 +24,7 @@ from explorer.base.records.maps import (
     Window,
 )
 from explorer.base.records.tokens import TokenRef
-from explorer.tables.map_cells import Cloud, Column, pack_window, percentile_ranks
+from explorer.tables.map_cells import SOUGHT, Cloud, Column, pack_window, percentile_ranks
 from explorer.tables.map_regions import RegionNamer
 from explorer.tables.map_sizes import NO_CELLS, fit_view
 from explorer.tables.table import TokenColumns
@@ -44,8 +44,9 @@ class PlacedMap:
         self.class_of = None if found.class_of is None else found.class_of.numpy()
         self.cloud = Cloud(self.x, self.y, percentile_ranks(shown), self.class_of, found.classes)
         self.edges = colour_edges(shown)
-        self.whole = self.cloud.whole_window()
         self._suspects = suspects(columns)
+        sought = np.concatenate([self._suspects[:SOUGHT], np.flatnonzero(columns.is_reference)])
+        self.whole = self.cloud.whole_window(sought)
 
     def view(self, request: ViewMap) -> MapView:
         """The view that `request` asks for, coloured by the map's own `values`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -11,13 +12,16 @@ from textual.app import App, ComposeResult
 from textual.widgets import Input
 
 import explorer
+from explorer.base.records.tokens import LABELS
 from explorer.base.records.verification import Verify
 from explorer.specs.registry import REGISTRY
+from explorer.tables.table import TokenColumns
 from explorer.tui.panes.verdicts.form import VerdictForm
 from explorer.tui.widgets.option_line import Choice, ChoiceList, Field, Ticks
 from tests.app_driver import screen_text
-from tests.tui.pane_samples import Harness
+from tests.tui.pane_samples import SELECTION, Harness
 from tests.tui.test_pane_snapshots import pane_of
+from tests.tui.token_samples import vocabulary
 
 FORMS = ("repeat", "logprobs", "neighbours", "verdicts", "speakability")
 
@@ -170,3 +174,16 @@ async def test_random_offers_a_number_of_tokens_in_place_of_a_share() -> None:
         app.pane.query_one("#which", Choice).value = "suspicious %"
         await pilot.pause()
         assert number.value == "0.6"
+
+
+@pytest.mark.parametrize("name", [tab.name for tab in REGISTRY.tabs() if tab.name != "tokens"])
+async def test_a_list_calls_an_indicator_as_the_table_does(name: str) -> None:
+    columns = TokenColumns(vocabulary([b"a", b"b"]))
+    app = Harness(pane_of(name), replace(SELECTION, columns=columns))
+    async with app.run_test(size=(120, 40)):
+        offered: dict[str, str] = {}
+        for choice in app.pane.query(Choice).results():
+            shown = {value: str(prompt) for prompt, value in choice._options}
+            offered |= {f"{choice.id}:{each}": shown[each] for each in choice.names if each in LABELS}
+        assert {key: text for key, text in offered.items() if text != LABELS[key.partition(":")[2]]} == {}
+        assert {"map": "x-axis:input_norm", "verdicts": "indicator:input_norm"}.get(name, "") in {"", *offered}

@@ -99,9 +99,9 @@ class MapHarness(Harness):
         return [message for message in self.said if isinstance(message, kind)]
 
 
-async def shown(app: MapHarness, pilot: Pilot[None]) -> MapCanvas:
+async def shown(app: MapHarness, pilot: Pilot[None], found: VocabularyMap = FOUND) -> MapCanvas:
     """With the map on the screen, and the keys in it."""
-    app.pane.show(step(REQUEST, FOUND))
+    app.pane.show(step(REQUEST, found))
     await until(pilot, lambda: bool(app.canvas.drawn.strips))
     app.pane.focus_content()
     await pilot.pause()
@@ -199,6 +199,24 @@ async def test_zooming_keeps_what_is_at_the_cross_and_home_shows_all() -> None:
         assert canvas.scene.window[0] > left, "at the edge the window moves"
         await pilot.press("home")
         assert canvas.scene.window == whole
+
+
+async def test_strays_are_counted_at_the_rims_and_home_shows_them_all_at_the_second_time() -> None:
+    x = FOUND.x.numpy().copy()
+    x[100:102] = 1e3
+    app = MapHarness()
+    async with app.run_test(size=SIZES[1]) as pilot:
+        canvas = await shown(app, pilot, msgspec.structs.replace(FOUND, x=Array.of(x)))
+        assert canvas.scene is not None
+        first = canvas.scene.window
+        await until(pilot, lambda: "▸3" in "\n".join(app.screen_lines()))
+        assert "6 beyond the edges" in "\n".join(app.screen_lines())
+        await pilot.press("home")
+        await until(pilot, lambda: "▸3" not in "\n".join(app.screen_lines()))
+        assert canvas.scene.window[1] > 1e3
+        assert "beyond" not in "\n".join(app.screen_lines())
+        await pilot.press("home")
+        assert canvas.scene.window == first
 
 
 def test_a_selection_tells_its_share_of_the_reference_tokens() -> None:

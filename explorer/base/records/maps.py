@@ -181,7 +181,7 @@ class ViewMap(PointsRequest, kw_only=True):
     """A view of a map: a window of a plane as cells, with the subject and some other tokens named."""
 
     window: Window | None = None
-    """None: all but the outermost thousandth on each side."""
+    """None: the map's first one, without the few tokens that alone would make it much larger."""
     named: tuple[int, ...] = ()
     """Tokens to name, besides the subject."""
     marked: tuple[int, ...] = ()

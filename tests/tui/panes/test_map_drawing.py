@@ -14,6 +14,7 @@ from explorer.engine.handlers import Engine
 from explorer.tables.filters import parse_filter
 from explorer.tables.map_cells import Cloud, Column, percentile_ranks
 from explorer.tables.table import TokenColumns
+from explorer.tui.panes.map.painting import GUTTER, rim_count
 from explorer.tui.panes.map.raster import EMPTY, Raster, raster, raster_strips, recorded_cloud
 from explorer.tui.panes.map.spots import GLYPHS, WORDS, find_seen, label_seen, spots_of, vector_words
 from explorer.tui.panes.map.windows import (
@@ -178,7 +179,15 @@ def test_numbers_along_the_axes_fit(columns: int) -> None:
         line = x_ticks(window, columns)
         assert len(line) == columns
         assert all(0 <= row < columns for row in y_ticks(window, columns))
+        ended = x_ticks(window, columns, "▸7")
+        assert columns < 20 or (len(ended) == columns and ended.endswith(" ▸7"))
     assert columns < 20 or len(x_ticks(UNIT, columns).split()) >= 2
+
+
+@pytest.mark.parametrize(("tokens", "text"), [(0, ""), (7, "◂7"), (26_144, "◂26,144"), (262_144, "◂262k")])
+def test_what_is_beyond_an_edge_is_counted_in_the_room_of_the_gutter(tokens: int, text: str) -> None:
+    assert rim_count("◂", tokens) == text
+    assert len(text) < GUTTER
 
 
 def test_tokens_of_one_cell_share_a_label_and_none_is_cut_or_overlapped() -> None:

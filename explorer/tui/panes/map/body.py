@@ -116,7 +116,8 @@ class MapBody(Guarded, Vertical):
         scene = self.canvas.scene
         if scene is not None:
             status = Content.styled(telling.status(self.canvas, made, subject), "$foreground-muted")
-            self._heading.update(heading(scene), layout=False)  # lines of one row: to lay out the screen takes 10 ms
+            # Lines of one row: to lay out the screen takes 10 ms.
+            self._heading.update(heading(scene, self.canvas.drawn), layout=False)
             self._legend.update(legend(scene, self.canvas.drawn, self._legend.size.width), layout=False)
             self._status.update(status, layout=False)
             self._class_legend.show(scene.colour, self.canvas.drawn.classes)

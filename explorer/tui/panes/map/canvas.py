@@ -17,7 +17,7 @@ from textual.widget import Widget
 from explorer.base.records.maps import Window
 from explorer.tui.panes.map.aim import Aim
 from explorer.tui.panes.map.painting import BELOW, GUTTER, Painter
-from explorer.tui.panes.map.scene import Drawn, Scene, draw
+from explorer.tui.panes.map.scene import Drawn, Scene, draw, fit_window
 from explorer.tui.panes.map.windows import CELL, Cell, cell_of, pan_window, place_of, zoom_window
 from explorer.tui.shell.guarded import Guarded, run_guarded
 from explorer.tui.widgets.plot import Palette
@@ -42,7 +42,7 @@ _KEYS: list[BindingType] = [
     *_moves(),
     Binding("plus,equals_sign", "zoom(1)", "closer", tooltip="Zoom in where the cross is"),
     Binding("minus", "zoom(-1)", "farther", tooltip="Zoom out"),
-    Binding("home", "fit", "whole", tooltip="The whole map"),
+    Binding("home", "fit", "whole", tooltip="The first window; again: every token, however far from the others"),
     Binding("enter", "tell('open')", "open", tooltip="Go to the token at the cross, or filter by the selection"),
     Binding("full_stop", "tell('walk')", "walk", tooltip="Go to the nearest token that was not walked to yet"),
     Binding("x", "select", "select", tooltip="Select a box from here on; again: what lies beyond a line"),
@@ -182,8 +182,8 @@ class MapCanvas(Guarded, Widget, can_focus=True):
             self.look_through(zoom_window(self.scene.window, factor, x, y))
 
     def action_fit(self) -> None:
-        """Show the whole map."""
-        self.look_through(self._whole)
+        """Show the map's first window, or from there every token."""
+        self.look_through(fit_window(self.scene, self._whole))
 
     def action_select(self) -> None:
         """Begin a selection, or give it the next shape."""

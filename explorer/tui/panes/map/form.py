@@ -11,6 +11,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.widgets import Label, Select
 
+from explorer.base.indicator_names import with_labels
 from explorer.base.records.map_colours import CLASSINGS
 from explorer.base.records.maps import COMPONENT_AXES, PAIR_AXES, PLANES, ReadMap, ViewMap
 from explorer.base.records.neighbours import Space
@@ -40,10 +41,10 @@ class MapForm(Guarded, Horizontal):
         axes = list(COMPONENT_AXES)
         yield Label("plane")
         yield Choice((PROPOSED, *PLANES, TWO_AXES), value=PROPOSED, id="plane")
-        yield Choice(axes, value=axes[0], id="x-axis")
-        yield Choice(axes, value=axes[1], id="y-axis")
+        yield Choice(axes, value=axes[0], label=with_labels, id="x-axis")
+        yield Choice(axes, value=axes[1], label=with_labels, id="y-axis")
         yield Label("colour")
-        yield Choice((NO_COLOUR,), value=NO_COLOUR, id="colour")
+        yield Choice((NO_COLOUR,), value=NO_COLOUR, label=with_labels, id="colour")
         yield Choice(("input", "output"), value="input", id="space")
         yield Choice((ALONE,), value=ALONE, id="other")
 

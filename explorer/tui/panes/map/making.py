@@ -110,6 +110,7 @@ def recorded_scene(view: MapView) -> Scene:
         quality=view.quality,
         notes=view.notes,
         total=view.total,
+        outside=view.total - view.in_view,
         is_recorded=True,
     )
 

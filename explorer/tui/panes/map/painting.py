@@ -28,6 +28,14 @@ BELOW = 1
 _CROSS = "┼"
 
 
+def rim_count(arrow: str, tokens: int) -> str:
+    """How many tokens are beyond an edge, in fewer cells than the gutter has; empty for none."""
+    if not tokens:
+        return ""
+    text = f"{arrow}{tokens:,}"
+    return text if len(text) < GUTTER else f"{arrow}{tokens // 1000}k"
+
+
 @dataclass(frozen=True)
 class Painter:
     """What a line is made of."""
@@ -52,7 +60,7 @@ class Painter:
         """The line `y` of the widget."""
         base = self.look.rich_style
         if y >= self.rows:
-            return self._muted(" " * GUTTER + x_ticks(self.scene.window, self.columns))
+            return self._muted(self._below)
         numbers = self._y_ticks.get(y, "")
         line = self.drawn.strips[y] if y < len(self.drawn.strips) else Strip.blank(self.columns, base)
         line = self._with_aim(line.apply_style(base).crop_extend(0, self.columns, base), y)
@@ -60,7 +68,16 @@ class Painter:
 
     @cached_property
     def _y_ticks(self) -> dict[int, str]:
-        return y_ticks(self.scene.window, self.rows)
+        _, _, below, above = self.drawn.beyond
+        ticks = y_ticks(self.scene.window, self.rows)
+        ends = {0: rim_count("▴", above), self.rows - 1: rim_count("▾", below)}
+        return ticks | {row: text for row, text in ends.items() if text}
+
+    @cached_property
+    def _below(self) -> str:
+        left, right, _, _ = self.drawn.beyond
+        line = x_ticks(self.scene.window, self.columns, rim_count("▸", right))
+        return f"{rim_count('◂', left):>{GUTTER - 1}} {line}"
 
     @cached_property
     def _muted_style(self) -> Style:

@@ -52,6 +52,8 @@ class Scene:
     notes: tuple[str, ...] = ()
     total: int | None = None
     """Tokens that have a place, where the cloud does not tell: recorded cells know it to half an octave."""
+    outside: int = 0
+    """Those of them that the cloud does not hold: recorded cells end at their window."""
     is_recorded: bool = False
     """Whether only the cells are here, so that no token but the named ones can be picked."""
 
@@ -66,6 +68,8 @@ class Drawn:
 
     strips: list[Strip] = field(default_factory=list)
     raster: Raster | None = None
+    beyond: tuple[int, int, int, int] = (0, 0, 0, 0)
+    """Tokens beyond the left, right, lower and upper edge."""
     unlabelled: int = 0
     """Named tokens in the window without a label."""
     classes: MapClasses | None = None
@@ -84,7 +88,14 @@ def draw(scene: Scene, columns: int, rows: int, palette: Palette, shows_regions:
     labels += label_regions(regions, scene.window, (columns, rows), cells, placed, _dim(palette))
     shown = {cells[each.index] for each in placed}
     bare = sum(each.cell not in shown for each in seen)
-    return Drawn(raster_strips(found, palette, _glyphs(seen, palette), labels), found, bare, _classes(scene))
+    strips = raster_strips(found, palette, _glyphs(seen, palette), labels)
+    return Drawn(strips, found, scene.cloud.beyond(scene.window), bare, _classes(scene))
+
+
+def fit_window(scene: Scene | None, first: Window) -> Window:
+    """The `first` window of a map; from there, one with every token."""
+    is_first = scene is not None and scene.window == first and not scene.is_recorded
+    return scene.cloud.full_window() if scene is not None and is_first else first
 
 
 def _classes(scene: Scene) -> MapClasses | None:
@@ -109,8 +120,8 @@ def _glyphs(seen: Sequence[Seen], palette: Palette) -> tuple[Point, ...]:
     )
 
 
-def heading(scene: Scene) -> Content:
-    """What the axes are, what the plane keeps, and of how many tokens."""
+def heading(scene: Scene, drawn: Drawn) -> Content:
+    """What the axes are, what the plane keeps, of how many tokens, and how many of these are not in the window."""
     parts: list[tuple[str, str] | str] = [
         ("x ", "$foreground-muted"), _axis(scene.x_axis), ("   y ", "$foreground-muted"), _axis(scene.y_axis)
     ]  # fmt: skip
@@ -120,7 +131,9 @@ def heading(scene: Scene) -> Content:
         parts.append((words, "$foreground-muted"))
     left_out = f", {scene.left_out:,} without a place" if scene.left_out else ""
     total = len(scene.cloud.token_ids) if scene.total is None else scene.total
-    parts.append((f"   {count(total, 'token')}{left_out}", "$foreground-muted"))
+    beyond = sum(drawn.beyond) + scene.outside
+    outside = f", {beyond:,} beyond the edges" if beyond else ""
+    parts.append((f"   {count(total, 'token')}{left_out}{outside}", "$foreground-muted"))
     return Content.assemble(*parts)
 
 

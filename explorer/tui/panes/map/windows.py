@@ -110,10 +110,10 @@ def box_filter(box: Window, x_axis: MapAxis, y_axis: MapAxis) -> str:
     return " ".join(f"{axis.name}{sign}{edge!r}" for axis, sign, edge in terms if math.isfinite(edge))
 
 
-def x_ticks(window: Window, columns: int) -> str:
-    """The line below a map: round numbers, each centred under its place, `columns` cells wide."""
+def x_ticks(window: Window, columns: int, end: str = "") -> str:
+    """The line below a map: round numbers, each centred under its place, and `end` last; `columns` cells wide."""
     left, right, _, _ = window
-    line = [" "] * columns
+    line = list(f"{end:>{columns}}")
     ticks = axis_ticks(left, right, max(2, columns // _TICK_ROOM))
     for tick, text in zip(ticks, tick_texts(ticks), strict=True):
         middle = int((tick - left) / (right - left) * columns)
