@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 
 import msgspec
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,9 +16,12 @@ from explorer.base.records.maps import MapAxis, MapView, ViewMap, VocabularyMap,
 from explorer.base.records.record import Array
 from explorer.specs.comparing.agreement import Comparison
 from explorer.specs.map_compare import compare_views
+from explorer.tables import scripts
 from explorer.tables.map_cells import Cloud
+from explorer.tables.map_classes import classes_of_columns
 from explorer.tables.map_regions import RegionNamer, region_classes
 from explorer.tables.maps import PlacedMap
+from explorer.tables.scripts import NO_LETTER, Scripts, scripts_of
 from explorer.tables.table import TokenColumns
 from explorer.tui.panes.map.regions import label_regions
 from explorer.tui.widgets.labels import Placement
@@ -55,6 +60,21 @@ def test_every_region_has_the_name_and_share_of_what_it_holds_most_above_average
     assert (0.9 < found["Han"].x < 1.0, 0.85 < found["Han"].y < 1.0, found["Han"].share > 0.9) == (True,) * 3
     assert max(found["no letter"].x, found["no letter"].y) < 0.1
     assert found["Latin"].share == 1.0
+
+
+def test_scripts_are_read_once_for_regions_and_colours(monkeypatch: pytest.MonkeyPatch) -> None:
+    columns, read = columns_of(WORDS), []
+
+    def note(texts: Iterable[str]) -> Scripts:
+        read.append(1)
+        return scripts_of(texts)
+
+    monkeypatch.setattr(scripts, "scripts_of", note)
+    coloured = classes_of_columns("script", columns)
+    names, codes = region_classes(columns)
+    assert coloured is not None
+    assert read == [1]
+    assert [names[code] for code in codes[[0, LATIN, LATIN + HAN]].tolist()] == ["Latin", "Han", NO_LETTER]
 
 
 def test_what_all_of_a_map_is_names_no_part_of_it() -> None:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from explorer.base.records.map_colours import MOST_CLASSES, REST, ClassRule, MapClass, MapClasses
 from explorer.base.records.tokens import CATEGORIES
-from explorer.tables.scripts import NO_LETTER, scripts_of
+from explorer.tables.scripts import scripts_of_tokens
 from explorer.tables.table import TokenColumns
 
 Codes = npt.NDArray[np.uint8]
@@ -86,8 +86,7 @@ def _by_category(columns: TokenColumns) -> TokenClasses:
 
 
 def _by_script(columns: TokenColumns) -> TokenClasses:
-    names, places = scripts_of(columns.texts)
-    return ground_smallest([name or NO_LETTER for name in names], places, "most above average")
+    return ground_smallest(*scripts_of_tokens(columns), "most above average")
 
 
 def _by_flag(columns: TokenColumns) -> TokenClasses:

@@ -14,7 +14,7 @@ from explorer.base.records.map_regions import MOST_REGIONS, MapRegion
 from explorer.base.records.maps import Window
 from explorer.base.records.tokens import CATEGORIES
 from explorer.tables.map_cells import Cloud
-from explorer.tables.scripts import NO_LETTER, scripts_of
+from explorer.tables.scripts import scripts_of_tokens
 from explorer.tables.table import TokenColumns
 
 TILES = (10, 6)
@@ -41,8 +41,7 @@ def region_classes(columns: TokenColumns) -> tuple[tuple[str, ...], Codes]:
     tokens take 0.3 s."""
     found = _KEPT.get(columns)
     if found is None:
-        names, codes = scripts_of(columns.texts)
-        names = tuple(name or NO_LETTER for name in names)
+        names, codes = scripts_of_tokens(columns)
         for place, category in enumerate(CATEGORIES):
             if place != _OK:
                 codes = np.where(columns.categories == place, len(names), codes)

@@ -19,7 +19,7 @@ from explorer.base.records.maps import MapAxis, MapView, ViewMap
 from explorer.base.records.models import LoadModel, ModelLoaded
 from explorer.base.records.notes import MarkToken, Noted, WriteNote
 from explorer.base.records.record import Array
-from explorer.base.records.unions import Step
+from explorer.base.records.unions import Cancelled, Step
 from explorer.base.records.verification import ReadVerdicts, Verify
 from explorer.sessions.file.store import SessionWriter
 from explorer.tables.row_exports import write_rows
@@ -36,7 +36,19 @@ from explorer.tui.panes.takeaway import takeaway_of
 from explorer.tui.shell.messages import ColumnsFound, FilterWanted, Selection
 from tests.app_driver import screen_text, settled, until
 from tests.replay_driver import at, replaying
-from tests.tui.map_samples import COLUMNS, FOUND, MAPPED, NAME, REQUEST, SELECTED, TESTED, VERIFIED, step, verdicts
+from tests.tui.map_samples import (
+    COLUMNS,
+    FOUND,
+    MAPPED,
+    NAME,
+    REQUEST,
+    RESULT,
+    SELECTED,
+    TESTED,
+    VERIFIED,
+    step,
+    verdicts,
+)
 from tests.tui.pane_samples import MODELS, Harness
 from tests.tui.test_pane_snapshots import Snap
 from tests.tui.token_samples import row
@@ -285,6 +297,23 @@ def known_here() -> TokenVerdicts:
     heard = HeardVerdicts()
     heard.hear(TESTED)
     return heard.of("mynah", COLUMNS.vocab_size)[0]["magikarp"]
+
+
+async def test_colours_of_verdicts_follow_a_verification_that_is_finished() -> None:
+    app = PlotsHarness(measured=False)
+    classes = MapClasses(rule="rarest", named=(), rest=MapClass(name="not asked", tokens=3_000))
+    coloured = msgspec.structs.replace(FOUND, colour="verdict", classes=classes, values=None)
+    request = msgspec.structs.replace(REQUEST, colour="verdict")
+    async with app.run_test(size=SIZE) as pilot:
+        app.mapped = step(request, coloured)
+        await app.open(pilot)
+        app.asked.clear()
+        app.pane.overhear(step(VERIFIED.request, Cancelled(partial=RESULT)))
+        app.pane.overhear(step(VERIFIED.request, msgspec.structs.replace(RESULT, model="lyrebird")))
+        await pilot.pause()
+        assert app.asked == []
+        app.pane.overhear(VERIFIED)
+        await until(pilot, lambda: app.asked == [request])
 
 
 async def test_the_plot_with_the_keys_is_what_is_exported(tmp_path: Path) -> None:

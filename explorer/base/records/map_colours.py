@@ -15,7 +15,7 @@ CLASSINGS: dict[str, str] = {
     "script": "writing system of the first letter",
     "flag": "reference tokens, and those that a list or a zoo card names",
     "space": "with or without a space in front",
-    "verdict": "what verifications on this disk found, the worst of all definitions; verdict:NAME: by one",
+    "verdict": "what the newest finished verification found, the worst of its definitions; verdict:NAME: by one",
     "speakability": "what proofs on this disk found",
     "cluster": "groups of tokens that stand apart on the plane",
 }

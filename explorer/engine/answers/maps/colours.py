@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from typing import cast
 
 import msgspec
 import numpy as np
@@ -16,20 +14,15 @@ from explorer.base.records.map_colours import CLASSINGS, MOST_CLASSES, VERDICT_B
 from explorer.base.records.maps import ReadMap
 from explorer.base.records.record import Array, Progress
 from explorer.base.records.speakability import SPEAKABILITIES, ProveSpeakability, ReadCertificates, Speakability
-from explorer.base.records.verification import VERDICTS, ReadVerdicts, VerdictColumns, Verify
 from explorer.engine.answers.maps.axes import Column, Source, axis_of
 from explorer.engine.answers.maps.kept import Telling, tell
+from explorer.engine.answers.maps.verdicts import verdict_classes
 from explorer.engine.answers.speakability.answer import read_certificates
 from explorer.engine.answers.speakability.unembedding import Unembeddings
-from explorer.engine.answers.verification.answer import read_verdicts
 from explorer.engine.core.clusters import STEPS, Clusters, find_clusters
 from explorer.engine.models.abilities import has_hidden
-from explorer.engine.queue import Work
 from explorer.tables.map_classes import TokenClasses, classes_of_columns, ground_commonest
 
-_WORST_FIRST = tuple(map(VERDICTS.index, (
-    "verified", "weak", "inconclusive: the controls fail too", "inconclusive", "rejected", "not asked",
-)))  # fmt: skip
 HARD, NOT_PROVED = "hard to speak", "not proved"
 OTHER_GROUPS, MAIN_GROUP = "no or another group", "main group"
 
@@ -65,43 +58,8 @@ def classes_of(
         yield Progress(done=0, total=0, what=f"reading the proofs about {source.model.info.name}")
         return _by_speakability(source, unembeddings)
     if colour == "verdict" or colour.startswith(VERDICT_BY):
-        return (yield from _by_verdict(source, colour.removeprefix("verdict").removeprefix(":")))
+        return (yield from verdict_classes(source, colour.removeprefix("verdict").removeprefix(":")))
     return classes_of_columns(colour, source.read.columns)
-
-
-def _by_verdict(source: Source, definition: str) -> Telling[TokenClasses]:
-    """The worst verdict of the definitions that ask the model, or that of one definition."""
-    columns = source.read.columns
-    ids = np.flatnonzero(~columns.is_padding)
-    asked = Verify(model=columns.model, token_ids=tuple(ids.tolist()), definitions=(definition,) if definition else ())
-    found = yield from _progress_of(read_verdicts(source.model, source.read, ReadVerdicts(of=asked)))
-    rows = [
-        row for summary, row in zip(found.definitions, found.verdicts.numpy(), strict=True)
-        if definition or not summary.name.startswith("geometric:")
-    ]  # fmt: skip
-    return ground_commonest(*_worst(rows, ids, columns.vocab_size))
-
-
-def _progress_of(work: Work) -> Telling[VerdictColumns]:
-    while True:
-        try:
-            part = next(work)
-        except StopIteration as finished:
-            return cast(VerdictColumns, finished.value)
-        if isinstance(part, Progress):
-            yield part
-
-
-def _worst(
-    rows: Sequence[npt.NDArray[np.uint8]], ids: npt.NDArray[np.int64], vocab_size: int
-) -> tuple[tuple[str, ...], npt.NDArray[np.int64]]:
-    """The names of the verdicts, the worst first, and for each token which it has; `not asked` without any."""
-    places = np.full(vocab_size, len(_WORST_FIRST) - 1, dtype=np.int64)
-    rank = np.argsort(_WORST_FIRST)
-    for row in rows:
-        places[ids] = np.minimum(places[ids], rank[row])
-    names = (VERDICTS[place].replace("inconclusive: the ", "") for place in _WORST_FIRST)
-    return tuple(names), places
 
 
 def _by_speakability(source: Source, unembeddings: Unembeddings) -> TokenClasses:

@@ -27,7 +27,8 @@ from explorer.engine.answers.holdings import Holdings
 from explorer.engine.answers.verification.budget import Budget
 from explorer.engine.answers.verification.cost import cost_of, refuse_costly
 from explorer.engine.answers.verification.evidence_file import ROWS_AT_ONCE, EvidenceFile
-from explorer.engine.answers.verification.evidence_place import open_evidence
+from explorer.engine.answers.verification.evidence_place import evidence_folder, open_evidence
+from explorer.engine.answers.verification.finished import note_finished
 from explorer.engine.answers.verification.plan import NOT_ASKED, Judged, Plan, make_plan
 from explorer.engine.answers.verification.questions import ENDED, REPLY_CLASSES, Question
 from explorer.engine.answers.verification.summary import cell, failing_definitions, summaries, summarise_matrix
@@ -76,7 +77,11 @@ def verify(model: HasVocabulary, read: Read, request: Verify, control: Control, 
     swept = yield from run_plan(plan, control, budget)
     plan = replace(plan, notes=(*plan.notes, *swept.notes, *filter(None, [budget.reached])))
     result = yield from summarise_matrix(plan, plan.token_ids[: swept.tokens], swept.judged, swept.controls, swept.work)
-    return result if swept.completed else Cancelled(partial=result, why=budget.reached)
+    if not swept.completed:
+        return Cancelled(partial=result, why=budget.reached)
+    if model.info.weights_digest:
+        note_finished(evidence_folder(cache or cache_folder(), model.info), request)
+    return result
 
 
 def _open_for_sweep(plan: Plan) -> Plan:

@@ -164,7 +164,7 @@ def make_plan(model: HasVocabulary, read: Read, request: Verify, cache: Path, sp
         raise UsageError(
             f"{model.info.name} has no indicator {indicator!r}", hint=f"It has: {', '.join(read.columns.indicators)}."
         )
-    definitions = tuple(definition.through(request.chat) for definition in _definitions(read, request))
+    definitions = tuple(definition.through(request.chat) for definition in chosen_definitions(read, request))
     questions, notes = _questions(model, definitions)
     notes += added_definitions()[1]
     speakable: dict[int, tuple[Speakability, float]] = {}
@@ -189,7 +189,8 @@ def make_plan(model: HasVocabulary, read: Read, request: Verify, cache: Path, sp
     )
 
 
-def _definitions(read: Read, request: Verify) -> tuple[Definition, ...]:
+def chosen_definitions(read: Read, request: Verify) -> tuple[Definition, ...]:
+    """Those that `request` names. Raises `UsageError` for a name that is none."""
     default = f"geometric:{read.sent.default_indicator}"
     known = all_definitions(
         read.columns.indicators, read.columns.is_candidate, request.samples, request.seed, read.sent.default_indicator

@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 
 from explorer.base.records.unions import Step
+from explorer.base.records.verification import VerificationResult
 from explorer.tables.tested import TokenVerdicts
 from explorer.tui.panes.base import Pane
 from explorer.tui.panes.map import plot_words as words
@@ -110,6 +111,8 @@ class MapPlots:
         if made is not None and self._view.parted is not None:
             self._run(partial(self._learn, made))
         self.follow_replay()
+        if made is not None and _changes_colours(step, made):
+            self._pane.ask(made.request, record=False)
 
     async def _learn(self, made: Made) -> None:
         parted = self._view.parted
@@ -140,6 +143,12 @@ class MapPlots:
         """Nothing is known."""
         self._verdicts.clear()
         self._view.show(Plotted(missing=words.NO_MAP))
+
+
+def _changes_colours(step: Step, made: Made) -> bool:
+    """Whether a verification of the map's model is finished, and verdicts are its colour."""
+    by_verdict = made.found.colour.partition(":")[0] == "verdict"
+    return by_verdict and isinstance(step.outcome, VerificationResult) and step.outcome.model == made.found.model
 
 
 def _warmed(parted: Parted) -> Parted:
