@@ -12,6 +12,8 @@ import numpy as np
 from explorer.base.errors import ExplorerError
 from explorer.engine.models.checkpoints.limits import check_folder
 from explorer.engine.models.filling import ONE_BUILD_AT_A_TIME
+from explorer.engine.models.first_import import SENTENCES, import_heard
+from explorer.engine.models.hearing import fill_heard
 
 NEAR = 0.55
 """Cosine distance up to which groups of replies are joined (average linkage)."""
@@ -21,13 +23,15 @@ NEAR = 0.55
 def read_encoder(source: str, *, local: bool = False) -> Any:
     """The encoder of a folder or hub id; `local`: only what is on this machine. Raises `ExplorerError` where there is
     none."""
+    import_heard(SENTENCES)
     from sentence_transformers import SentenceTransformer
 
     for folder in (Path(source), *Path(source).glob("*/")) if Path(source).is_dir() else ():
         check_folder(folder)
     try:
         with ONE_BUILD_AT_A_TIME:
-            return SentenceTransformer(source, device="cpu", trust_remote_code=False, local_files_only=local)
+            options: dict[str, Any] = {"trust_remote_code": False, "local_files_only": local}
+            return fill_heard(lambda: SentenceTransformer(source, device="cpu", **options))
     except (OSError, ValueError) as error:
         raise ExplorerError(
             f"no sentence encoder could be read from {source!r}: {str(error).splitlines()[0]}",

@@ -13,6 +13,8 @@ from explorer.engine.control import stop_if_cancelled
 TRANSFORMERS = ("transformers",)
 MODELLING = (*TRANSFORMERS, "transformers.models.auto.configuration_auto", "transformers.modeling_utils")
 """What every model is built with: four fifths of the time."""
+LENS = (*MODELLING, "transformer_lens.model_bridge")
+SENTENCES = (*MODELLING, "sentence_transformers")
 _LOOK_SECONDS = 0.05
 _alone = threading.Lock()
 _imported: set[str] = set()

@@ -17,6 +17,8 @@ from torch import Tensor
 
 from explorer.engine.models.abilities import HasHidden
 from explorer.engine.models.errors import ModelError
+from explorer.engine.models.first_import import LENS, import_heard
+from explorer.engine.models.hearing import fill_heard
 from explorer.engine.models.out_of_memory import out_of_memory_as_failure
 from explorer.engine.models.placement import is_spread
 
@@ -34,12 +36,13 @@ def folded_unembedding(model: HasHidden) -> tuple[Float[Tensor, "vocab d_model"]
     that TransformerLens does not know and where memory runs out.
     """
     with out_of_memory_as_failure(model.hf.device, "a second copy of the weights to fold"):
-        bridge = _bridge(model, copy.deepcopy(model.hf).float())
-        bridge.enable_compatibility_mode(disable_warnings=True, center_unembed=False)
-        return (
-            bridge.W_U.detach().T.float().cpu().contiguous(),
-            bridge.b_U.detach().float().cpu().clone(),
-        )
+        return fill_heard(lambda: _fold(model))
+
+
+def _fold(model: HasHidden) -> tuple[Float[Tensor, "vocab d_model"], Float[Tensor, " vocab"]]:
+    bridge = _bridge(model, copy.deepcopy(model.hf).float())
+    bridge.enable_compatibility_mode(disable_warnings=True, center_unembed=False)
+    return bridge.W_U.detach().T.float().cpu().contiguous(), bridge.b_U.detach().float().cpu().clone()
 
 
 def residuals(model: HasHidden, token_ids: Sequence[int]) -> Float[Tensor, "layer position d_model"]:
@@ -65,6 +68,7 @@ def _bridge(model: HasHidden, hf: PreTrainedModel) -> Any:
             f"{model.info.name} is spread over {model.info.device}, and TransformerLens wants one device",
             hint="Load it on one device: --device cpu, or a smaller dtype.",
         )
+    import_heard(LENS)
     from transformer_lens.model_bridge import TransformerBridge
     from transformer_lens.model_bridge.sources.transformers import source
 
