@@ -153,6 +153,18 @@ def test_landmarks_hold_the_innermost_rows_and_the_others_stand_at_their_nearest
     assert torch.equal(choose_landmarks(matrix[:50], counted[:50], 0), counted[:50].nonzero()[:, 0])
 
 
+@pytest.mark.parametrize("seed", [0, 1])
+def test_the_sampled_tokens_are_not_the_landmarks(seed: int) -> None:
+    rows = torch.randn(20_000, 2, generator=torch.Generator().manual_seed(5))
+    everyone = torch.ones(len(rows), dtype=torch.bool)
+    landmarks = choose_landmarks(rows, everyone, seed)
+    places = torch.randn(len(rows), 2, generator=torch.Generator().manual_seed(6))
+    places[landmarks] = rows[landmarks]
+    quality = measure_quality(rows, everyone, places.numpy(), plain_rows(rows, everyone))
+    assert quality.sample == 1500
+    assert quality.trustworthiness < 0.8, "eleven in twenty lie anywhere"
+
+
 def test_trustworthiness_is_venna_and_kaskis() -> None:
     random = np.random.default_rng(0)
     rows, places = random.normal(size=(80, 6)), random.normal(size=(80, 2))

@@ -21,7 +21,7 @@ Telling = Generator[Progress, None, T]
 
 KEPT = 12
 """Results kept in memory, the least recently used one given up first; the largest takes 24 MB at 262,144 tokens."""
-FORMAT = 1
+FORMAT = 2
 """Raised when something is computed in another way, so that what is on disk is not taken for it."""
 _Key = tuple[str, str, Space, str, tuple[object, ...]]
 
