@@ -34,7 +34,7 @@ FORMING: Phases = (Phase(100, 12.0, 0.5), Phase(250, 1.0, 0.8))
 """From a start that tells only the directions: groups form first, then they spread."""
 SETTLING: Phases = (Phase(60, 3.0, 0.8), Phase(240, 1.0, 0.8))
 """From a start that has its groups and its size: they stay where they are, and the nearest find each other while
-attraction is three times as strong. Better than without that, or than from principal components, in what is kept (measured)."""
+attraction is three times as strong. More is kept than without that, or from principal components (measured)."""
 _FASTEST = 5.0
 """A point's longest move in one step."""
 _GRIDS = (64, 128, 256, 512)

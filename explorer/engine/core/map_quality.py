@@ -56,8 +56,8 @@ def measure_quality(
 
 
 def _draw(count: int) -> Int[Tensor, " sample"]:
-    """Places of the sampled rows, rising. NumPy's numbers, as landmarks are drawn with Torch's: of one stream the sample
-    would be landmarks alone, whose places are better than those of the rows between them."""
+    """Places of the sampled rows, rising. By NumPy's numbers, as landmarks are drawn by Torch's: of one stream the
+    sample would be landmarks alone, whose places are better than those of the rows between them."""
     drawn = np.random.default_rng(0).permutation(count)[:SAMPLE]
     return torch.from_numpy(np.sort(drawn))
 
