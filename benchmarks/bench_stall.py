@@ -43,25 +43,35 @@ class Meter:
         self.worst: dict[str, list[float]] = {}
         self.worked: dict[str, list[float]] = {}
         """The longest work of the loop's thread between two looks, processor seconds: other programs do not count."""
+        self.unhindered: dict[str, list[float]] = {}
+        """The longest lateness without the time for which the thread was ready and others had the processors."""
 
     @asynccontextmanager
     async def phase(self, name: str) -> AsyncIterator[None]:
         """Measure what happens inside."""
-        lateness, work = [0.0], [0.0]
-        task = asyncio.create_task(self._tick(lateness, work))
+        looks = [(0.0, 0.0, 0.0)]
+        task = asyncio.create_task(self._tick(looks))
         try:
             yield
         finally:
             task.cancel()
-            self.worst.setdefault(name, []).append(max(lateness))
-            self.worked.setdefault(name, []).append(max(work))
+            for kept, found in zip((self.worst, self.worked, self.unhindered), zip(*looks, strict=True), strict=True):
+                kept.setdefault(name, []).append(max(found))
 
-    async def _tick(self, lateness: list[float], work: list[float]) -> None:
+    async def _tick(self, looks: list[tuple[float, float, float]]) -> None:
         while True:
-            before, worked = time.perf_counter(), time.thread_time()
+            before, worked, waited = time.perf_counter(), time.thread_time(), time_waited()
             await asyncio.sleep(TICK)
-            work.append(time.thread_time() - worked)
-            lateness.append(time.perf_counter() - before - TICK)
+            late = time.perf_counter() - before - TICK
+            looks.append((late, time.thread_time() - worked, late - (time_waited() - waited)))
+
+
+def time_waited() -> float:
+    """Seconds for which this thread was ready to run and did not; 0 where the system (Linux) does not tell."""
+    try:
+        return int(Path("/proc/thread-self/schedstat").read_text().split()[1]) / 1e9
+    except OSError:
+        return 0.0
 
 
 async def until(pilot: Pilot[None], holds: Callable[[], bool]) -> None:
@@ -160,8 +170,10 @@ def main() -> None:
         asyncio.run(map_tour(meter, given.map) if given.map else tour(meter))
     if given.map:
         print("load", [round(load, 1) for load in os.getloadavg()])
-        print({name: [round(1000 * gap) for gap in gaps] for name, gaps in meter.worst.items()})
-        print({name: [round(1000 * gap) for gap in gaps] for name, gaps in meter.worked.items()}, "processor time")
+        for what, found in (
+            ("late", meter.worst), ("processor time", meter.worked), ("late, without waiting", meter.unhindered)
+        ):  # fmt: skip
+            print(what, {name: [round(1000 * gap) for gap in gaps] for name, gaps in found.items()})
         return
     lines = ["| while | median of the longest gap, ms | worst, ms |", "|---|---:|---:|"]
     lines += [f"| {name} | {1000 * median(gaps):.0f} | {1000 * max(gaps):.0f} |" for name, gaps in meter.worst.items()]

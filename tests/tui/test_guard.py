@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 
 import pytest
@@ -50,6 +51,14 @@ class Guarded(App[None]):
 
     def compose(self) -> ComposeResult:
         yield self.make()
+
+
+def test_nothing_that_is_printable_must_be_cleaned() -> None:
+    """Lines of printable characters are left alone without a search."""
+    printable = "".join(filter(str.isprintable, map(chr, range(sys.maxunicode + 1))))
+    assert len(printable) > 100_000
+    assert CONTROLS.search(printable) is None
+    printable.encode()  # no half characters
 
 
 def drawn(app: App[None]) -> str:

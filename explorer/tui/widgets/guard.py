@@ -33,7 +33,8 @@ class ControlGuard(LineFilter):
 
 
 def _is_harmless(segment: Segment) -> bool:
-    return bool(segment.control) or (segment.text.isascii() and segment.text.isprintable())
+    """Nothing of `CONTROLS` is printable, nor is a surrogate: a map's braille need not be searched for them."""
+    return bool(segment.control) or segment.text.isprintable()
 
 
 def _cleaned(segment: Segment) -> Segment:
