@@ -20,6 +20,7 @@ from explorer.settings import Settings
 from explorer.tui.panes.tokens.pane import TokenPane
 from explorer.tui.panes.tokens.table import TokenTable
 from explorer.tui.replay.app import ReplayApp
+from explorer.tui.shell.restyling import marking_once
 from explorer.tui.shell.themes import load_themes, themes_dir
 from explorer.tui.widgets.lines_view import LinesView
 from explorer.tui.widgets.option_line import Choice, Field
@@ -99,6 +100,18 @@ async def test_the_table_in_a_theme_switched_to_looks_as_in_one_started_with(the
 
     before = THEMES[THEMES.index(theme) - 1]
     assert await table_in(before) == await table_in(theme)
+
+
+def test_a_version_of_textual_that_marks_in_another_way_is_left_alone_and_told_of(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def restyle() -> None: ...
+
+    assert marking_once(restyle) is not restyle
+    assert not caplog.text
+    monkeypatch.delattr(Widget, "_set_dirty")
+    assert marking_once(restyle) is restyle
+    assert "no Widget._set_dirty" in caplog.text
 
 
 async def test_another_theme_marks_no_widget_twice_for_painting(monkeypatch: pytest.MonkeyPatch) -> None:

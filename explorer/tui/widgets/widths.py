@@ -2,7 +2,7 @@
 
 Rich gives a spacing combining mark (Tamil's U+0BBE, say) no cell, and so does kitty; tmux and xterm give it one. A line
 that is cut or padded by Rich's measure would not be long enough there, and its last letters would be written over.
-Room can only be made where lines are laid out, which Rich and Textual do by `rich.cells`. Rich has no public way to
+Room can only be made where lines are laid out, which Rich and Textual do by `rich.cells`. Rich 15 has no public way to
 change its table, and a character beside each mark to fill its cell would stand in all that is sought, selected, edited
 and copied.
 """
@@ -28,7 +28,9 @@ def reckon_marks() -> bool:
     """
     is_reckoned = _has_marks_reckoned()
     if not is_reckoned:
-        _log.warning("no cell is kept for combining vowels: this version of Rich measures text in another way")
+        _log.warning(
+            "no cell is kept for combining vowels: this version of Rich has another cells.load_cell_table, or none"
+        )
     return is_reckoned
 
 
