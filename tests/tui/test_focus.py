@@ -8,14 +8,16 @@ from typing import Any
 import pytest
 from textual.app import App
 from textual.pilot import Pilot
-from textual.widgets import Tabs
+from textual.widgets import Input, Tabs, TextArea
 
 from explorer.engine.handlers import Engine
 from explorer.tui.panes.base import Pane
 from explorer.tui.panes.logprobs.view import LogprobView
 from explorer.tui.panes.neighbours.pane import NeighboursPane
+from explorer.tui.screens.dialog import key_lines
 from explorer.tui.shell.focus import TITLES, part_of
 from explorer.tui.shell.stage import Stage
+from explorer.tui.shell.tabs import in_row
 from explorer.tui.widgets.key_line import Hint, KeyLine, fitting, line_of, merged
 from tests.app_driver import SIZES, running, screen_text, settled, until
 
@@ -175,9 +177,37 @@ def test_hints_give_way_from_the_last_but_help_quit_and_palette_stay() -> None:
     assert [hint.label for hint in (*left, *right)] == ["sort", "help", "quit"]
     arrows = [Hint("←", "column"), Hint("→", "column"), Hint("o", "sort"), Hint("enter", "sort")]
     assert [(hint.key, hint.label) for hint in merged(arrows)] == [("←→", "column"), ("o", "sort")]
+    assert [hint.key for hint in merged([Hint("+", "zoom"), Hint("=", "zoom"), Hint("-", "zoom")])] == ["+-"]
 
 
 async def test_a_click_on_a_key_presses_it(engine: Engine, tmp_path: Path) -> None:
     async with running(engine, tmp_path, (80, 24), models=("zoo:mynah",)) as (app, pilot):
         await pilot.click(KeyLine, offset=(last_line(app).index("? help"), 0))
         await until(pilot, lambda: len(app.screen_stack) == 2)
+
+
+@pytest.mark.parametrize("size", SIZES[:2])
+async def test_help_and_quit_are_named_wherever_they_act_and_hints_are_whole(
+    engine: Engine, tmp_path: Path, size: tuple[int, int]
+) -> None:
+    async with running(engine, tmp_path, size, models=()) as (app, _):
+        line = app.screen.query_one(KeyLine)
+        for tab in in_row(app.workspace.tabs):
+            app.workspace.show_tab(tab.name)
+            pane = app.workspace.pane(tab.name)
+            for widget in [each for each in app.screen.focus_chain if pane in each.ancestors]:
+                app.screen.set_focus(widget)
+                line._update()
+                left, right = fitting(line.hints, size[0])
+                is_typed = isinstance(widget, Input | TextArea)
+                assert [hint.label for hint in right] == (["palette"] if is_typed else ["help", "quit", "palette"])
+                assert sum(hint.width for hint in (*left, *right)) <= size[0]
+                assert bool(left), widget
+
+
+def test_the_keys_of_a_box_give_way_from_the_last_but_the_one_that_closes_it_stays() -> None:
+    assert key_lines("enter load · x unload · esc close") == [
+        "enter load · x unload · esc close",
+        "enter load · esc close",
+        "esc close",
+    ]

@@ -13,6 +13,9 @@ from explorer.tui.live.runs import Runs
 from explorer.tui.shell.messages import Selection
 from explorer.tui.shell.workspace import Workspace
 
+STOPPED = "The engine has stopped: ctrl+r starts it again."
+"""Why nothing can be asked."""
+
 
 class Front(Protocol):
     """What is needed of the screen."""
@@ -66,22 +69,40 @@ class Asking:
 
     def move(self, rows: int) -> None:
         """Select the token some rows below; the keys stay where they are."""
-        self._workspace.token_pane.table.action_move(rows)
+        table = self._workspace.token_pane.table
+        if table.rows:
+            table.action_move(rows)
+        else:
+            self._refuse()
+
+    def _refuse(self) -> None:
+        """Say why nothing can be done with a token."""
+        self._front.remark(self._workspace.token_pane.commands.why_no_token, problem=True)
 
     # ── the token under the cursor ──
 
-    def on_token(self, act: Callable[[], None]) -> None:
-        """Do `act` on the token under the cursor, once the table has taken every key pressed before this one."""
-        self._workspace.token_pane.table.call_later(self._act_on_token, act)
+    def on_token(self, act: Callable[[], None], *, or_none: bool = False) -> None:
+        """Do `act` on the token under the cursor, once the table has taken every key pressed before this one. Where
+        there is no token, say why; `or_none`: do it then too."""
+        self._workspace.token_pane.table.call_later(self._act_on_token, act, or_none)
 
-    async def _act_on_token(self, act: Callable[[], None]) -> None:
+    async def _act_on_token(self, act: Callable[[], None], or_none: bool) -> None:
         # In a thread: with the first row is worked out where all values stand, 450 ms at 262,144 tokens.
         self._front.select(token=await asyncio.to_thread(self._workspace.token_pane.row_under_cursor))
-        act()
+        if or_none or self._front.selection.token is not None:
+            act()
+        else:
+            self._refuse()
 
     def inspect(self) -> None:
         """Record everything known of the token."""
-        self.on_token(partial(self.inspect_selected, record=True))
+        self.on_token(self._inspect)
+
+    def _inspect(self) -> None:
+        if self._client.state == "stopped":
+            self._front.remark(STOPPED, problem=True)
+        else:
+            self.inspect_selected(record=True)
 
     def inspect_selected(self, *, record: bool) -> None:
         """Ask for everything known of the selected token; unrecorded, only the latest such question is kept."""
@@ -107,9 +128,7 @@ class Asking:
 
     def _run_pane(self, tab: str) -> None:
         if self._client.state == "stopped":
-            self._front.remark("The engine has stopped: ctrl+r starts it again.", problem=True)
-        elif self._front.selection.token is None:
-            self._front.remark("Select a token first: press 1 for the table.")
+            self._front.remark(STOPPED, problem=True)
         else:
             self._workspace.pane(tab).run_default()
 

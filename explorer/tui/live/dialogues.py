@@ -122,7 +122,7 @@ class Dialogues:
 
     def open_note(self) -> None:
         """Write a note on the token under the cursor into the session."""
-        self._app.asking.on_token(partial(self._open, "note", self._take_note))
+        self._app.asking.on_token(partial(self._open, "note", self._take_note), or_none=True)
 
     async def _take_note(self) -> None:
         written = await self._ask("Note", "words, then #tags")

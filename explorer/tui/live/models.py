@@ -156,6 +156,9 @@ class Models:
             self._front.remark("No model is loaded: press m.")
             return
         names = [info.name for info in models]
+        if len(names) == 1 and names[0] in self.vocabularies:
+            self._front.remark(f"{visible(names[0], spaces=False)} is the only model: m loads others.")
+            return
         here = names.index(selection.model.name) if selection.model and selection.model.name in names else -1
         self.choose(models[(here + step) % len(models)])
 

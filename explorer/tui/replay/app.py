@@ -12,7 +12,7 @@ from textual.widget import Widget
 
 from explorer.sessions.file.reader import SessionFile
 from explorer.settings import Settings
-from explorer.tui.replay.current_step import CurrentStep
+from explorer.tui.replay.current_step import NO_VIEW, CurrentStep
 from explorer.tui.replay.foot import ReplayFoot
 from explorer.tui.replay.player import Player
 from explorer.tui.replay.reading import Reading
@@ -77,7 +77,11 @@ class ReplayApp(Stage):
 
     @on(NeighbourOpened)
     def go_to_neighbour(self, message: NeighbourOpened) -> None:
-        self.workspace.token_pane.commands.jump_to(message.token_id)
+        commands = self.workspace.token_pane.commands
+        if commands.has_rows:
+            commands.jump_to(message.token_id)
+        else:
+            self.remark(NO_VIEW, problem=True)
 
     @on(Answered)
     def show_answered(self, message: Answered) -> None:
@@ -131,7 +135,16 @@ def replay_acts(app: ReplayApp) -> dict[str, Callable[[], Any]]:
         "only_token": app.seeker.toggle_only_token,
         "only_model": app.seeker.toggle_only_model,
         "go_live": partial(go_live, app),
+        "cancel": partial(leave, app),
     }
+
+
+def leave(app: ReplayApp) -> None:
+    """Stop playing; or else the keys go to the token table."""
+    if app.current.playing:
+        app.player.toggle()
+    elif app.is_open:
+        app.workspace.show_tab("tokens")
 
 
 async def go_live(app: ReplayApp) -> None:

@@ -100,7 +100,10 @@ class CurrentStep:
 
     def jump_to_listed(self, place: int) -> None:
         """Go to the step at `place` in the list of steps."""
-        self.jump(self._listed.positions[place] if isinstance(self._listed, ChosenSteps) else place)
+        position = self._listed.positions[place] if isinstance(self._listed, ChosenSteps) else place
+        if position == self.position:
+            self._stage.remark("The step under the cursor is the one that is shown.")
+        self.jump(position)
 
     def choose(self, only: Query) -> None:
         """Go through the steps that `only` wants, and list no others."""

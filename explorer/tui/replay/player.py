@@ -41,18 +41,20 @@ class Player:
         self._current.show()
 
     async def _play(self) -> None:
+        said = ""
         try:
             while True:
                 position = self._current.position
                 upcoming = await self._seeker.next_position(1)
                 if upcoming is None:
+                    said = "played to the end: < goes to the first step"
                     break
                 pause = pause_between(self._reading.session, position, upcoming)
                 await asyncio.sleep(wait_for(pause, self._current.speed))
                 self._current.go_to(upcoming)
         finally:
             self._current.playing = False
-            self._current.show()
+            self._current.show(said)
 
     def change_speed(self, by: int) -> None:
         """Twice as fast (1) or half as fast (−1)."""

@@ -37,7 +37,7 @@ class AddServer(Dialog[ServerEntry]):
     """Enter in a field keeps the server and dismisses with it; where something is wrong it says so and stays."""
 
     dialog_title: ClassVar[str] = "Add a server"
-    keys_line: ClassVar[str] = "enter add and load · tab next field · esc leave"
+    keys_line = "enter add and load · tab next field · esc leave"
     DEFAULT_CSS = """
     AddServer {
         & > #dialog-box { height: auto; max-width: 90; }

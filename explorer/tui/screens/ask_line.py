@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -21,7 +20,7 @@ Validator = Callable[[str], str | None]
 class AskLine(Dialog[str]):
     """Asks `question`; Enter dismisses with the answer once the validator has nothing to say, Esc with None."""
 
-    keys_line: ClassVar[str] = "enter done · esc leave"
+    keys_line = "enter done · esc leave"
     DEFAULT_CSS = """
     AskLine {
         & > #dialog-box { height: auto; max-width: 76; }

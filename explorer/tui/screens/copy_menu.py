@@ -22,7 +22,7 @@ class CopyMenu(Dialog[Clip]):
     """Enter, or the digit before a line, dismisses with what is to be copied; Esc with None."""
 
     dialog_title: ClassVar[str] = "Copy"
-    keys_line: ClassVar[str] = "↑↓ choose · enter or digit copy · esc close"
+    keys_line = "↑↓ choose · enter or digit copy · esc close"
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(digit, f"choose({place})", show=False) for place, digit in enumerate(DIGITS)),
         Binding("y,Y", "choose_current", show=False),

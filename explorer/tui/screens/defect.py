@@ -19,7 +19,7 @@ class DefectScreen(Dialog[None]):
     """Shows the traceback; `y` copies it through the terminal (OSC 52)."""
 
     dialog_title: ClassVar[str] = "Internal error"
-    keys_line: ClassVar[str] = "↑↓ scroll · y copy · esc close"
+    keys_line = "↑↓ scroll · y copy · q esc close"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "copy", "copy", show=False),
         Binding("q", "leave", "close", show=False),

@@ -16,8 +16,32 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from explorer.tui.shell.guarded import Guarded, is_on_top, is_there
+from explorer.tui.widgets.fitted_line import fitting
 
 Result = TypeVar("Result")
+_SEPARATOR = " · "
+_CORNERS = 6
+"""Cells of the frame that a line on it leaves free."""
+
+
+def key_lines(keys: str) -> list[str]:
+    """A line of keys, and what is left of it where there is less room: whole keys give way from the last but one on;
+    the last one closes the box."""
+    *others, closing = keys.split(_SEPARATOR)
+    return [_SEPARATOR.join((*others[:most], closing)) for most in range(len(others), -1, -1)]
+
+
+class DialogBox(Vertical):
+    """A frame with a title, and below the keys that fit its width."""
+
+    def __init__(self, title: str, keys: str) -> None:
+        super().__init__(id="dialog-box")
+        self.border_title = Content(title)
+        self._keys = keys
+
+    def on_resize(self) -> None:
+        """Name as many keys as there is room for."""
+        self.border_subtitle = Content(fitting(key_lines(self._keys), self.outer_size.width - _CORNERS))
 
 
 class Dialog(Guarded, ModalScreen[Result], Generic[Result]):
@@ -28,7 +52,8 @@ class Dialog(Guarded, ModalScreen[Result], Generic[Result]):
     """
 
     dialog_title: ClassVar[str] = ""
-    keys_line: ClassVar[str] = "esc close"
+    keys_line: str = "esc close"
+    """What the keys do here, with ` · ` between two."""
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "close", show=False)]
     DEFAULT_CSS = """
     Dialog {
@@ -47,10 +72,7 @@ class Dialog(Guarded, ModalScreen[Result], Generic[Result]):
     """
 
     def compose(self) -> ComposeResult:
-        box = Vertical(id="dialog-box")
-        box.border_title = Content(self.dialog_title)
-        box.border_subtitle = Content(self.keys_line)
-        with box:
+        with DialogBox(self.dialog_title, self.keys_line):
             yield from self.compose_body()
 
     def compose_body(self) -> ComposeResult:

@@ -75,7 +75,7 @@ class HelpScreen(Dialog[None]):
     """Scrolls with the arrows; `?` or Esc closes."""
 
     dialog_title: ClassVar[str] = "Keys and words"
-    keys_line: ClassVar[str] = "↑↓ scroll · esc close"
+    keys_line = "↑↓ scroll · ? q esc close"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("question_mark,q", "leave", "close", show=False)]
 
     def __init__(

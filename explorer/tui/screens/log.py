@@ -21,7 +21,7 @@ class LogScreen(Dialog[None]):
     """Lists the lines, newest last; the line under the cursor stands below in full."""
 
     dialog_title: ClassVar[str] = "Engine log"
-    keys_line: ClassVar[str] = "↑↓ line · end newest · esc close"
+    keys_line = "↑↓ line · end newest · q esc close"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("q,ctrl+l", "leave", "close", show=False)]
     DEFAULT_CSS = """
     LogScreen #log-line { height: auto; max-height: 6; border-top: solid $border-blurred; }
@@ -34,6 +34,8 @@ class LogScreen(Dialog[None]):
         self._lines = [_row(line) for line in lines]
         self._first_defect = len(self._lines)
         self._lines += [_row(f"✗ internal error: {defect.summary} (enter shows all)") for defect in self._defects]
+        if not self._lines:
+            self.keys_line = "q esc close"
 
     def compose_body(self) -> ComposeResult:
         yield RowList(id="log-lines", empty="The engine has logged nothing.")

@@ -39,7 +39,7 @@ class ModelsScreen(Dialog[ModelChoice]):
     dismisses a failure; `a` adds a server to the settings; any other letter begins a source."""
 
     dialog_title: ClassVar[str] = "Models"
-    keys_line: ClassVar[str] = "enter select, load · x unload · a add server · tab options · esc close"
+    keys_line = "enter select, load · x unload · a add server · tab options · esc close"
     DEFAULT_CSS = """
     ModelsScreen {
         & #model-details { height: 5; color: $foreground; }

@@ -38,7 +38,7 @@ class SessionsScreen(Dialog[Opening]):
     """Lists sessions, the latest first; Enter dismisses with a replay of one, `r` resumes it."""
 
     dialog_title: ClassVar[str] = "Sessions"
-    keys_line: ClassVar[str] = "↑↓ choose · enter replay · r resume · esc close"
+    keys_line = "↑↓ choose · enter replay · r resume · esc close"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("r", "resume", "resume", show=False)]
     DEFAULT_CSS = """
     SessionsScreen #sessions-problem { height: auto; color: $error; }

@@ -30,7 +30,7 @@ class UnusedScreen(Dialog[UnusedChoice]):
     """Lists the references with their reasons; the line below is edited and Enter takes it, empty for automatic."""
 
     dialog_title: ClassVar[str] = "Known-unused reference tokens"
-    keys_line: ClassVar[str] = "enter use these · empty line: automatic · tab list · esc leave"
+    keys_line = "enter use these · empty line: automatic · tab list · esc leave"
     DEFAULT_CSS = """
     UnusedScreen {
         & #unused-list { margin: 0 0 1 0; }

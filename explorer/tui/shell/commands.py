@@ -162,6 +162,7 @@ REPLAY_COMMANDS: tuple[Command, ...] = (
     Command(
         "go_live", "c", "continue live", "Load the models of this moment and continue in a new session.", "Replay", True
     ),
+    Command("cancel", "escape", "leave", "Leave a field or a box, for the token table; stop playing.", "Replay"),
     *(command for command in COMMANDS if command.name in SHARED),
     Command("grow", "right_curly_bracket", "more room", "Give the pane with the keys more room.", "View"),
     Command("shrink", "left_curly_bracket", "less room", "Give the pane with the keys less room.", "View"),

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from msgspec.structs import replace
 from textual.app import App
 
+from explorer.tui.shell.messages import Remark
 from explorer.tui.shell.room_kept import (
     FEWEST_ROWS,
     LEAST_SPLIT,
@@ -89,12 +90,17 @@ class Room:
 
     def grow(self, step: int) -> None:
         """Give the part with the keys more room, or with −1 less."""
-        if self.division.is_zoomed:
+        before = self.division
+        if before.is_zoomed:
+            self._app.post_message(Remark("One pane has the whole window: z shares it again."))
             return
         if self.part == "detail" or (self.part == "tokens" and self.is_narrow):
             self._grow_details(step if self.part == "detail" else -step)
         elif not self.is_narrow:
             self._move_split(step if self.part == "tokens" else -step)
+        if self.division == before:
+            why = "There is no more room to give." if step > 0 else "It cannot be smaller."
+            self._app.post_message(Remark(f"{why} z gives one pane the whole window."))
         self.share()
 
     def _move_split(self, step: int) -> None:

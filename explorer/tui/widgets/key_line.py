@@ -9,13 +9,15 @@ from itertools import groupby
 from rich.cells import cell_len
 from textual import events
 from textual.content import Content
+from textual.keys import key_to_character
 from textual.widget import Widget
 
 from explorer.tui.shell.commands import key_name
 from explorer.tui.shell.guarded import Guarded
 
 _PALETTE = "palette"
-_ARROWS = "←→↑↓"
+_JOINED = "←→↑↓+-"
+"""Keys that stand together where they do the same this way and that."""
 _ALWAYS = ("command('help')", "command('quit')")
 """Actions that are named whatever the width."""
 _FIRST = "command('step_forward')"
@@ -58,11 +60,11 @@ def fitting(hints: Sequence[Hint], width: int) -> tuple[list[Hint], list[Hint]]:
 
 
 def merged(hints: Iterable[Hint]) -> list[Hint]:
-    """Neighbours with one label as one hint: `←→ column`, and of other keys the first."""
+    """Neighbours with one label as one hint: `←→ column`, `+- zoom`, and of other keys the first."""
     found = []
     for _, same in groupby(hints, key=lambda hint: hint.label):
         first, *others = same
-        arrows = "".join(hint.key for hint in (first, *others) if hint.key in _ARROWS)
+        arrows = "".join(hint.key for hint in (first, *others) if hint.key in _JOINED)
         found.append(replace(first, key=arrows or first.key))
     return found
 
@@ -71,6 +73,12 @@ def line_of(hints: Sequence[Hint], width: int) -> Content:
     """The hints in `width` cells."""
     left, right = (Content.assemble(*map(_content, part)) for part in fitting(hints, width))
     return Content.assemble(left, " " * max(0, width - left.cell_length - right.cell_length), right)
+
+
+def _character(key: str) -> str | None:
+    """What a key writes into a field, if anything."""
+    name = key_name(key)
+    return name if len(name) == 1 else key_to_character(key)
 
 
 def _content(hint: Hint) -> Content:
@@ -105,7 +113,7 @@ class KeyLine(Guarded, Widget):
         app, focused = self.app, self.screen.focused
         for key, (node, binding, is_enabled, _) in self.screen.active_bindings.items():
             is_palette = key == app.COMMAND_PALETTE_BINDING
-            is_typed = focused is not None and node is app and focused.check_consume_key(key, key_name(key))
+            is_typed = focused is not None and node is app and focused.check_consume_key(key, _character(key))
             if is_enabled and not is_typed and (binding.show or is_palette):
                 label = _PALETTE if is_palette else binding.description
                 is_kept = is_palette or binding.action in _ALWAYS

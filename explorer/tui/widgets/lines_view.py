@@ -12,6 +12,7 @@ from textual.selection import Selection
 from textual.strip import Strip
 
 from explorer.tui.shell.guarded import Guarded
+from explorer.tui.shell.messages import Remark
 from explorer.tui.widgets.selecting import has_changed, mark_selected, selected_text, span_in
 from explorer.tui.widgets.soon import Soon
 
@@ -113,3 +114,11 @@ class LinesView(Guarded, ScrollView, can_focus=True):
         strip = strip.simplify().apply_offsets(0, line)
         self._strips[line] = (content, strip)
         return strip
+
+
+def redraw_changed(view: LinesView, unless: str) -> None:
+    """Redraw `view` after a key that changes how things are shown; where no line differs, remark `unless`."""
+    before = [*view.lines]
+    view.redraw()
+    if len(before) == len(view.lines) and all(map(Content.is_same, before, view.lines)):
+        view.post_message(Remark(unless))

@@ -95,6 +95,7 @@ class Choice(Select[str], inherit_bindings=False):
             return
         kept = self.chosen if self.chosen in names else names[0]
         self.names = tuple(names)
+        self.refresh_bindings()
         with self.prevent(Select.Changed):
             self.set_options(_options(names, self._label))
             self.value = kept
@@ -103,6 +104,10 @@ class Choice(Select[str], inherit_bindings=False):
         """Show `name` as chosen, without a message."""
         with self.prevent(Select.Changed):
             self.value = name
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """One name alone cannot be changed."""
+        return len(self.names) > 1 if action == "cycle" else super().check_action(action, parameters)
 
     def action_cycle(self, step: int) -> None:
         """Choose the name `step` places on, going round at the ends."""
@@ -187,6 +192,7 @@ class Ticks(Guarded, Widget, can_focus=True):
             self._at = min(self._at, max(0, len(names) - 1))
             self._layouts.clear()
             self.refresh(layout=True)
+            self.refresh_bindings()
 
     def untick(self, names: Collection[str]) -> None:
         """Tick all but `names`, those that are offered later among them."""
@@ -194,18 +200,20 @@ class Ticks(Guarded, Widget, can_focus=True):
         self._layouts.clear()
         self.refresh(layout=True)
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Without names nothing is ticked."""
+        return bool(self._names) if action in ("move", "tick") else super().check_action(action, parameters)
+
     def action_move(self, step: int) -> None:
         """Go `step` names on."""
-        if self._names:
-            self._at = (self._at + step) % len(self._names)
-            self.refresh()
+        self._at = (self._at + step) % len(self._names)
+        self.refresh()
 
     def action_tick(self) -> None:
         """Tick or untick the name under the cursor."""
-        if self._names:
-            self._off ^= {self._names[self._at]}
-            self.refresh()
-            self.post_message(self.Changed())
+        self._off ^= {self._names[self._at]}
+        self.refresh()
+        self.post_message(self.Changed())
 
     def on_click(self, event: events.Click) -> None:
         x, y = event.get_content_offset_capture(self)

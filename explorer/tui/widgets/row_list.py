@@ -125,16 +125,19 @@ class RowList(Guarded, ScrollView, can_focus=True):
         and may grow (then call `rows_grew`).
         """
         self._lines = replace(self._lines, rows=rows, header=header)
-        self.virtual_size = Size(0, len(rows) + self._lines.top)
+        self._measure()
         self.cursor = self._lines.clamp(self.cursor if cursor is None else cursor)
-        self.refresh()
 
     def rows_grew(self, *, follow: bool = False) -> None:
         """There are more rows at the end of the sequence; with `follow` the cursor goes to the last."""
-        self.virtual_size = Size(0, len(self.rows) + self._lines.top)
+        self._measure()
         if follow:
             self.cursor = len(self.rows) - 1
+
+    def _measure(self) -> None:
+        self.virtual_size = Size(0, len(self.rows) + self._lines.top)
         self.refresh()
+        self.refresh_bindings()
 
     def show_empty(self, text: str) -> None:
         """What is shown in place of rows where there are none."""
@@ -181,10 +184,8 @@ class RowList(Guarded, ScrollView, can_focus=True):
     def _page(self) -> int:
         return max(1, self.scrollable_content_region.height - self._lines.top)
 
-    def on_focus(self) -> None:
-        self.refresh()
-
-    def on_blur(self) -> None:
+    def watch_has_focus(self, has_focus: bool) -> None:
+        super().watch_has_focus(has_focus)
         self.refresh()
 
     def on_click(self, event: events.Click) -> None:
@@ -201,5 +202,7 @@ class RowList(Guarded, ScrollView, can_focus=True):
         self.cursor += pages * self._page
 
     def action_choose(self) -> None:
-        if self.rows:
-            self.post_message(self.Chosen(self, self.cursor))
+        self.post_message(self.Chosen(self, self.cursor))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return bool(self.rows) if action == "choose" else super().check_action(action, parameters)

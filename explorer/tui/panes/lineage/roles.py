@@ -53,11 +53,10 @@ class RoleTicks(Ticks):
 
     def action_tick(self) -> None:
         """Give the name under the cursor the next role."""
-        if self._names:
-            name = self._names[self._at]
-            self._given[name] = ROLES[(ROLES.index(self._role(name)) + 1) % len(ROLES)]
-            self._draw_anew()
-            self.post_message(self.Changed())
+        name = self._names[self._at]
+        self._given[name] = ROLES[(ROLES.index(self._role(name)) + 1) % len(ROLES)]
+        self._draw_anew()
+        self.post_message(self.Changed())
 
     def _role(self, name: str) -> Role:
         return self._given.get(name) or ("child" if name == self._shown else "base")

@@ -12,6 +12,11 @@ from explorer.tui.panes.logprobs.cells import Form
 Shape = Literal["table", "lines", "one"]
 """Targets down and models across; models down, each target in turn; models down, one target at a time."""
 SHAPES: tuple[Shape, ...] = ("table", "one", "lines")
+SHAPE_WORDS: dict[Shape, str] = {
+    "table": "models across",
+    "one": "models down, one target at a time",
+    "lines": "models down, every target",
+}
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,19 @@ class TableView:
     shape: Shape = "table"
     target: int = 0
     """The target that the shape `one` shows, in the order asked."""
+
+    @property
+    def stops(self) -> int:
+        """How many columns, or targets, left and right go through."""
+        return {"table": len(self.table.columns), "one": len(self.table.targets), "lines": 0}[self.shape]
+
+
+def acts_on(view: TableView | None, action: str) -> bool:
+    """Whether a key of the table does something: without a table there is nothing to sort, and one column alone is not
+    gone through."""
+    if action == "move":
+        return view is not None and view.stops > 1
+    return view is not None or action not in ("sort", "form")
 
 
 def row_order(view: TableView) -> list[int]:

@@ -10,7 +10,7 @@ from textual.content import Content
 
 from explorer.tui.panes.logprobs.cells import FORMS
 from explorer.tui.panes.logprobs.lines import table_lines
-from explorer.tui.panes.logprobs.table_view import SHAPES, Shape, TableView
+from explorer.tui.panes.logprobs.table_view import SHAPE_WORDS, SHAPES, Shape, TableView, acts_on
 from explorer.tui.shell.messages import Remark
 from explorer.tui.widgets.lines_view import Draw, LinesView
 
@@ -62,15 +62,17 @@ class LogprobView(LinesView):
             )
         self._view = view
         self.redraw()
+        self.refresh_bindings()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return acts_on(self._view, action)
 
     def action_move(self, step: int) -> None:
         """Go `step` models to the right, and those that did not fit come into sight; models down: `step` targets."""
         view = self._view
-        if view is None:
-            return
-        if view.shape == "table":
+        if view is not None and view.shape == "table":
             self._change(cursor=max(0, min(view.cursor + step, len(view.table.columns) - 1)))
-        elif view.shape == "one":
+        elif view is not None:
             self._change(target=max(0, min(view.target + step, len(view.table.targets) - 1)))
 
     def action_sort(self) -> None:
@@ -102,12 +104,15 @@ class LogprobView(LinesView):
         """Models across; models down, one target at a time; models down, every target in turn."""
         shown = self._shape if self._view is None else self._view.shape
         self._shape = SHAPES[(SHAPES.index(shown) + 1) % len(SHAPES)]
+        if self._view is None:
+            self.post_message(Remark(f"The next table: {SHAPE_WORDS[self._shape]}."))
         self._change(shape=self._shape, sort=None, reverse=False)
 
     def _change(self, **fields: object) -> None:
         if self._view is not None:
             self._view = dataclasses.replace(self._view, **fields)  # type: ignore[arg-type]  # names are checked at run time
             self.redraw()
+            self.refresh_bindings()
 
     def _draw_table(self, width: int) -> list[Content]:
         return list(self._empty(width)) if self._view is None else table_lines(self._view, width)

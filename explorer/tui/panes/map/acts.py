@@ -7,28 +7,31 @@ import numpy.typing as npt
 from textual.message import Message
 
 from explorer.base.records.notes import MarkToken
+from explorer.specs.blocks import count
 from explorer.tui.panes.map.canvas import MapCanvas
 from explorer.tui.panes.map.making import Made, axis_columns, colour_column
 from explorer.tui.panes.map.threshold import Parted
 from explorer.tui.panes.map.windows import box_filter
 from explorer.tui.shell.messages import Ask, ColumnsFound, FilterWanted, NeighbourOpened, Remark, Selection
 
+NO_MORE = "No other token is in sight here: home shows the whole map."
 MOST_MARKED = 500
 """Tokens that one key marks."""
 
 
 def act_on(what: str, made: Made, canvas: MapCanvas, selection: Selection, walked: set[int]) -> list[Message]:
-    """What is to be posted for `open`, `walk` or `mark`; what was selected is done with. `walked` grows by a walk."""
+    """What is to be posted for `open`, `walk`, `part` or `mark`; what was selected is done with. `walked` grows by a
+    walk."""
     box, model = canvas.selected(), made.found.model
     if what == "mark" and box is not None:
         messages = _mark(made, made.cloud.inside(box), selection)
-    elif what == "open" and box is not None:
+    elif what == "part" and box is not None:
         text = box_filter(box, made.found.x_axis, made.found.y_axis)
         messages = [ColumnsFound(model, axis_columns(made)), FilterWanted(model, text)]
     else:
         found = canvas.nearest() if what == "open" else _next(made, canvas, selection, walked)
-        messages = [] if found is None else [NeighbourOpened(model, found)]
-    if what != "walk" and box is not None and not any(isinstance(message, Remark) for message in messages):
+        messages = [Remark(NO_MORE) if found is None else NeighbourOpened(model, found)]
+    if what != "walk" and box is not None and not isinstance(messages[0], Remark):
         canvas.action_drop(by_hand=False)
     return messages
 
@@ -54,7 +57,10 @@ def _mark(made: Made, token_ids: npt.NDArray[np.int64], selection: Selection) ->
     ids = [token_id for token_id in token_ids.tolist() if token_id not in selection.marked]
     if len(ids) > MOST_MARKED:
         return [Remark(f"{len(ids):,} tokens are too many to mark at once: at most {MOST_MARKED}.")]
-    return [Ask(_marking(made, token_id)) for token_id in ids]
+    if not ids:
+        return [Remark("There is no token here that is not marked already.")]
+    told = Remark(f"Marked {count(len(ids), 'token')}.")
+    return [*(Ask(_marking(made, token_id)) for token_id in ids), told]
 
 
 def _marking(made: Made, token_id: int) -> MarkToken:

@@ -21,6 +21,7 @@ from explorer.tui.panes.map.plots_view import PlotsView
 from explorer.tui.panes.map.scene import heading, legend
 from explorer.tui.shell.guarded import Guarded
 from explorer.tui.shell.replayed import hint_at
+from explorer.tui.widgets.fitted_line import FittedLine
 from explorer.tui.widgets.heading import Heading
 
 HINT = "Press M to map the whole vocabulary on a plane."
@@ -49,7 +50,7 @@ class MapBody(Guarded, Vertical):
         self._heading = Heading(id="map-heading")
         self.canvas = MapCanvas(id="map-canvas")
         self.plots = PlotsView(id="map-plots")
-        self._status = Static(Content(""), id="map-status")
+        self._status = FittedLine(style="$foreground-muted", id="map-status")
         self._legend = Static(Content(""), id="map-legend")
         self._class_legend = ClassLegend(id="map-classes")
 
@@ -81,13 +82,13 @@ class MapBody(Guarded, Vertical):
             self.when_twin_wanted()
 
     def _say_how(self) -> None:
-        self._status.update(Content.styled(hint_at(self, HINT), "$foreground-muted"))
+        self._status.say(hint_at(self, HINT), style="$foreground-muted")
 
     def say(self, text: str, *, problem: bool = False) -> None:
         """In place of the axes: what is under way, or what went wrong."""
         self._heading.say(text, problem=problem, layout=False)
         if self.canvas.scene is None:
-            self._status.update(Content(""))
+            self._status.say("")
 
     def show_plots(self, *, shown: bool) -> None:
         """In place of the map the plots of its colour, or the map again; the keys go along."""
@@ -115,9 +116,8 @@ class MapBody(Guarded, Vertical):
         """Bring the words up to date; `made` is the whole map, where that is here, `subject` the selected token."""
         scene = self.canvas.scene
         if scene is not None:
-            status = Content.styled(telling.status(self.canvas, made, subject), "$foreground-muted")
             # Lines of one row: to lay out the screen takes 10 ms.
             self._heading.update(heading(scene, self.canvas.drawn), layout=False)
             self._legend.update(legend(scene, self.canvas.drawn, self._legend.size.width), layout=False)
-            self._status.update(status, layout=False)
+            self._status.say(*telling.status(self.canvas, made, subject), style="$foreground-muted")
             self._class_legend.show(scene.colour, self.canvas.drawn.classes)

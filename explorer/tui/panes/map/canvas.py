@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import ClassVar
 
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
@@ -16,6 +16,7 @@ from textual.widget import Widget
 
 from explorer.base.records.maps import Window
 from explorer.tui.panes.map.aim import Aim
+from explorer.tui.panes.map.canvas_keys import KEYS, ActingKeys
 from explorer.tui.panes.map.painting import BELOW, GUTTER, Painter
 from explorer.tui.panes.map.scene import Drawn, Scene, draw, fit_window
 from explorer.tui.panes.map.windows import CELL, Cell, cell_of, pan_window, place_of, zoom_window
@@ -24,34 +25,6 @@ from explorer.tui.widgets.plot import Palette
 
 CLOSER = 0.5
 """Share of the window that a zoom step leaves."""
-
-
-def _moves() -> list[BindingType]:
-    """Arrow keys move the cross by a cell, with shift by 8 across and 4 down."""
-    ways = {"left": (-1, 0), "right": (1, 0), "up": (0, -1), "down": (0, 1)}
-    near: list[BindingType] = [
-        Binding(key, f"move{way}", "cross", tooltip="Move the cross, or the window") for key, way in ways.items()
-    ]
-    return near + [
-        Binding(f"shift+{key}", f"move({8 * x}, {4 * y})", "far", show=False, tooltip="Move the cross further")
-        for key, (x, y) in ways.items()
-    ]
-
-
-_KEYS: list[BindingType] = [
-    *_moves(),
-    Binding("plus,equals_sign", "zoom(1)", "closer", tooltip="Zoom in where the cross is"),
-    Binding("minus", "zoom(-1)", "farther", tooltip="Zoom out"),
-    Binding("home", "fit", "whole", tooltip="The first window; again: every token, however far from the others"),
-    Binding("enter", "tell('open')", "open", tooltip="Go to the token at the cross, or filter by the selection"),
-    Binding("full_stop", "tell('walk')", "walk", tooltip="Go to the nearest token that was not walked to yet"),
-    Binding("x", "select", "select", tooltip="Select a box from here on; again: what lies beyond a line"),
-    Binding("o", "tell('twin')", "other", show=False, tooltip="Show the token of the next other model on this map"),
-    Binding("h", "tell('plots')", "plots", tooltip="Plots of the colour: histogram, P(token), ROC, with a line"),
-    Binding("C", "tell('colour')", "colour", tooltip="Colour by the next kind of class: category, script, verdict…"),
-    Binding("X", "tell('mark')", "mark", show=False, tooltip="Mark the tokens of the selection"),
-    Binding("escape", "drop", "drop", show=False, tooltip="Give the selection up"),
-]
 
 
 class CrossMoved(Message):
@@ -73,7 +46,7 @@ class ActWanted(Message):
 class MapCanvas(Guarded, Widget, can_focus=True):
     """Draws a `Scene`; a thread makes the picture, and the newest window wins."""
 
-    BINDINGS: ClassVar[list[BindingType]] = _KEYS
+    BINDINGS: ClassVar[list[BindingType]] = KEYS
     DEFAULT_CSS = """
     MapCanvas { height: 1fr; width: 1fr; background: $background; }
     """
@@ -84,7 +57,7 @@ class MapCanvas(Guarded, Widget, can_focus=True):
         self.drawn = Drawn()
         self.aim, self.shows_regions = Aim(), True
         self._whole: Window = (0.0, 1.0, 0.0, 1.0)
-        self._wanted, self._is_drawing = 0, False
+        self._wanted, self._is_drawing, self._keys = 0, False, ActingKeys(self)
         self._painter: Painter | None = None
         self.when_drawn: Callable[[], None] = lambda: None  # called before a picture is painted: words change with it
 
@@ -96,7 +69,6 @@ class MapCanvas(Guarded, Widget, can_focus=True):
         if scene is not None and anew:
             self._whole = scene.window
             self.aim = Aim.middle(self.columns, self.rows)
-        self.refresh_bindings()
         self.redraw()
 
     @property
@@ -141,6 +113,7 @@ class MapCanvas(Guarded, Widget, can_focus=True):
     def redraw(self) -> None:
         """Have the picture made again; calls while one is being made are answered by one more."""
         self._wanted += 1
+        self._keys.note(self.scene, self._whole, self.aim)
         if self.scene is None:
             self.drawn = Drawn()
             self.refresh()
@@ -185,7 +158,7 @@ class MapCanvas(Guarded, Widget, can_focus=True):
         """Show the map's first window, or from there every token."""
         self.look_through(fit_window(self.scene, self._whole))
 
-    def action_select(self) -> None:
+    def action_select(self, _which: str) -> None:
         """Begin a selection, or give it the next shape."""
         self._take_aim(self.aim.select())
 
@@ -198,11 +171,7 @@ class MapCanvas(Guarded, Widget, can_focus=True):
         self.post_message(ActWanted(what))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Escape is a key here while something is selected; a recorded map has no keys that need every token."""
-        if action == "drop" or parameters == ("mark",):
-            return self.aim.shape is not None
-        is_whole = self.scene is not None and (not self.scene.is_recorded or parameters == ("plots",))
-        return is_whole if action in ("select", "tell") else super().check_action(action, parameters)
+        return self._keys.acts(action, parameters)
 
     def on_click(self, event: events.Click) -> None:
         """The cross is where the button went down; a double click opens the token there."""
@@ -235,6 +204,7 @@ class MapCanvas(Guarded, Widget, can_focus=True):
 
     def _take_aim(self, aim: Aim, *, by_hand: bool = True) -> None:
         old, self.aim = self.aim, aim
+        self._keys.note(self.scene, self._whole, self.aim)
         if old.shape is None and aim.shape is None:  # two rows of some 2 kB, where all of it is 30 to 150
             self.refresh(*(Region(0, row, self.size.width, 1) for row in {old.cross[1], aim.cross[1]}))
         else:

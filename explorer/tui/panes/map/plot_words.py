@@ -14,7 +14,7 @@ from explorer.tui.panes.map.spots import GLYPHS, WORDS
 from explorer.tui.panes.map.threshold import Measured, Parted
 
 NOTHING_MEASURED = "Nothing is measured here yet: press v to test tokens of this model."
-NOT_RECORDED = "A session holds no number of every token: load the model, press M and h."
+NOT_RECORDED = "A session holds no number of every token: the map of a loaded model (M) has them."
 
 _NOTHING_THERE = "Nothing is measured of {} yet: choose it, press v, and come back to this map."
 NO_MAP = "No map is recorded up to this step."

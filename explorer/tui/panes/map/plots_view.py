@@ -45,17 +45,17 @@ class PlotsView(Guarded, Widget, can_focus=True):
         Binding("shift+right", f"move({_FAST})", "far", show=False, tooltip="Move the line by 8 cells"),
         Binding("down", "plot(1)", "plot", tooltip="Show the next plot, or the one before"),
         Binding("up", "plot(-1)", "plot", tooltip="Show the next plot, or the one before"),
-        Binding("plus,equals_sign", "zoom(0.5)", "closer", tooltip="Plot fewer numbers around the line"),
-        Binding("minus", "zoom(2)", "farther", show=False, tooltip="Plot more numbers around the line"),
+        Binding("h", "tell('back')", "map", tooltip="Back to the map"),
+        Binding("enter", "tell('part')", "filter", tooltip="Show the suspected tokens in the token table"),
         Binding("x", "valley", "valley", tooltip="Put the line into the next valley between two hills"),
+        Binding("X", "tell('mark')", "mark", tooltip="Mark the suspected tokens"),
+        Binding("plus,equals_sign", "zoom(0.5)", "zoom", tooltip="Plot fewer numbers around the line"),
+        Binding("minus", "zoom(2)", "zoom", tooltip="Plot more numbers around the line"),
         Binding("w", "definition", "definition", tooltip="Take the verdicts of the next definition"),
         Binding(
             "b", "tell('column')", "column", show=False, tooltip="Plot the next column: indicator, axes of the map"
         ),
         Binding("o", "side", "other side", show=False, tooltip="Suspect the tokens on the other side of the line"),
-        Binding("enter", "tell('part')", "filter", tooltip="Show the suspected tokens in the token table"),
-        Binding("X", "tell('mark')", "mark", show=False, tooltip="Mark the suspected tokens"),
-        Binding("h", "tell('back')", "map", tooltip="Back to the map"),
     ]
     DEFAULT_CSS = """
     PlotsView { height: 1fr; width: 1fr; background: $background; }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -13,19 +15,29 @@ from explorer.specs.blocks import count
 from explorer.tui.panes.map.aim import Shape
 from explorer.tui.panes.map.canvas import MapCanvas
 from explorer.tui.panes.map.making import Made
+from explorer.tui.panes.map.scene import Scene
 from explorer.tui.panes.map.windows import cell_of, place_of
+from explorer.tui.shell.replayed import is_replayed
+
+_SELECTION_KEYS = ("enter filters the table", "X marks them", "x changes the shape", "esc drops the selection")
+"""The most wanted first."""
 
 
-def status(canvas: MapCanvas, made: Made | None, subject: int | None) -> str:
-    """In words, the most needed first."""
-    scene = canvas.scene
-    if scene is None:
-        return ""
+def status(canvas: MapCanvas, made: Made | None, subject: int | None) -> Sequence[str]:
+    """In words, the most needed first; the fullest of these that fits."""
+    if canvas.scene is None:
+        return ()
     if made is None:
-        return "recorded: named tokens alone can be told; load the model and press M for all"
+        told = "recorded: named tokens alone can be told"
+        more = "c goes on with live models" if is_replayed(canvas) else "load the model and press M for all"
+        return f"{told}; {more}", told
     box = canvas.selected()
     if box is not None and canvas.aim.shape is not None:
         return selection_words(canvas.aim.shape, made, box)
+    return (_at_cross(canvas, canvas.scene, made, subject),)
+
+
+def _at_cross(canvas: MapCanvas, scene: Scene, made: Made, subject: int | None) -> str:
     place = made.place(subject) if subject is not None else None
     is_there = place is not None and canvas.aim.cross == cell_of(*place, scene.window, canvas.columns, canvas.rows)
     token_id = subject if is_there else canvas.nearest()
@@ -47,15 +59,16 @@ def status(canvas: MapCanvas, made: Made | None, subject: int | None) -> str:
     return f"{what} {token_id} {text}{value} · {here:,} in this cell · x {x:.4g} y {y:.4g}"
 
 
-def selection_words(shape: Shape, made: Made, box: Window) -> str:
-    """How many tokens a selection has, how well it tells the reference tokens, and what can be done with it."""
+def selection_words(shape: Shape, made: Made, box: Window) -> Sequence[str]:
+    """How many tokens a selection has, how well it tells the reference tokens, and what can be done with it: as long as
+    possible, then with fewer keys, which the last line has too."""
     inside, total = made.cloud.inside(box), len(made.cloud.token_ids)
     where = {"box": "in the box", "right": "right of the line", "left": "left of the line"}[shape]
     line = "" if shape == "box" else f", {total - len(inside):,} on the other side"
-    told = _reference_words(made, inside)
-    return (
-        f"{count(len(inside), 'token')} {where}{line}{told}: enter filters the table, X marks them, x changes the shape"
-    )
+    counted = f"{count(len(inside), 'token')} {where}{line}"
+    told = f"{counted}{_reference_words(made, inside)}"
+    with_keys = [f"{told}: {', '.join(_SELECTION_KEYS[:most])}" for most in range(len(_SELECTION_KEYS), 0, -1)]
+    return *with_keys, told, counted
 
 
 def _reference_words(made: Made, inside: npt.NDArray[np.int64]) -> str:

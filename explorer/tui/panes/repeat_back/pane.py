@@ -26,7 +26,7 @@ from explorer.tui.panes.repeat_back.lines import attempt_lines
 from explorer.tui.panes.takeaway import Takeaway, of_outcomes
 from explorer.tui.shell.messages import Remark, Selection
 from explorer.tui.shell.replayed import is_replayed, nothing_recorded
-from explorer.tui.widgets.lines_view import LinesView
+from explorer.tui.widgets.lines_view import LinesView, redraw_changed
 from explorer.tui.widgets.option_line import Submitted, Ticks
 from explorer.tui.widgets.prompt_lines import MUTED
 
@@ -76,7 +76,8 @@ class RepeatBackPane(Pane):
         """Ask every ticked model about the selected token; one request a model."""
         token, model = self.selection.token, self.selection.model
         if token is None or model is None:
-            self.post_message(Remark("Select a token in the table first.", problem=True))
+            why = "No vocabulary is read: m loads a model." if model is None else "Select a token first: press 1."
+            self.post_message(Remark(why, problem=True))
         elif not self._form.models:
             self.post_message(Remark(NONE_TICKED, problem=True))
         elif self._form.check():
@@ -144,12 +145,12 @@ class RepeatBackPane(Pane):
     def action_toggle_ids(self) -> None:
         """Show or hide the token ids of the replies."""
         self._ids = not self._ids
-        self._view.redraw()
+        redraw_changed(self._view, f"Token ids below replies: {_on(self._ids)}.")
 
     def action_toggle_whole(self) -> None:
         """Show prompts and replies whole, or one row each."""
         self._whole = not self._whole
-        self._view.redraw()
+        redraw_changed(self._view, f"Long prompts and replies whole: {_on(self._whole)}.")
 
     # ── drawing ───────────────────────────────────────────────────────────────────────────────────────────
 
@@ -166,6 +167,10 @@ class RepeatBackPane(Pane):
         if token is None:
             return Content.styled(loading or "Select a token in the table, then press r.", MUTED).wrap(width)
         return key_lines("r", self._form.models, width, what=" for ", token_bytes=token.token_bytes, loading=loading)
+
+
+def _on(is_on: bool) -> str:
+    return "on" if is_on else "off"
 
 
 def _request(model: str, token: TokenRow, template: Template, options: RepeatOptions) -> RepeatBack:

@@ -14,9 +14,9 @@ from explorer.tui.panes.base import Pane, Showing, failure_text, run_paused, run
 from explorer.tui.panes.speakability.form import SpeakForm
 from explorer.tui.panes.speakability.known import Place
 from explorer.tui.panes.speakability.lines import Line, contents
-from explorer.tui.panes.speakability.shown import HINT, ShownProofs
+from explorer.tui.panes.speakability.shown import HINT, NO_TOKEN_HERE, ShownProofs
 from explorer.tui.panes.takeaway import Takeaway
-from explorer.tui.shell.messages import ColumnsFound, NeighbourOpened, Selection
+from explorer.tui.shell.messages import ColumnsFound, NeighbourOpened, Remark, Selection
 from explorer.tui.shell.replayed import hint_at
 from explorer.tui.widgets.heading import Heading
 from explorer.tui.widgets.option_line import FormError, Submitted
@@ -161,6 +161,5 @@ class SpeakabilityPane(Pane):
     def open_token(self, event: RowList.Chosen) -> None:
         """Take the token table to the token of the line."""
         event.stop()
-        token_id = self._lines[event.index].token_id
-        if token_id is not None and self.shown.model:
-            self.post_message(NeighbourOpened(self.shown.model, token_id))
+        model, token_id = self.shown.model, self._lines[event.index].token_id
+        self.post_message(NeighbourOpened(model, token_id) if model and token_id is not None else Remark(NO_TOKEN_HERE))

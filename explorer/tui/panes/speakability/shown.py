@@ -16,6 +16,9 @@ HINT = (
 )
 
 
+NO_TOKEN_HERE = "This line names no token: enter goes to the token of a line that does."
+
+
 class ShownProofs:
     """What is known, and what of it is on display."""
 

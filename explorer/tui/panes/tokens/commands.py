@@ -20,6 +20,7 @@ from explorer.tui.panes.tokens.keeper import ViewKeeper
 from explorer.tui.panes.tokens.views import ViewMaker
 from explorer.tui.shell.messages import Remark
 
+NO_MATCH = "No token passes the filter: esc in the table clears it."
 _ID = re.compile(r"\s*[0-9]{1,18}\s*")
 
 
@@ -147,6 +148,14 @@ class ViewCommands:
         if not loading and self.has_rows:
             return "These rows are recorded: load the model (m) to sort and filter it."
         return f"No vocabulary is read yet: {loading}" if loading else "No vocabulary is read: m loads a model."
+
+    @property
+    def why_no_token(self) -> str:
+        """Why there is no token under the cursor."""
+        view = self.views.view
+        if view is None:
+            return self._why_empty
+        return "Select a token first: press 1 for the table." if len(view.rows) else NO_MATCH
 
     def _remark(self, problem: str) -> None:
         self._pane.post_message(Remark(problem, problem=True))

@@ -90,6 +90,12 @@ class SweepBody(Guarded, ContentSwitcher):
         evidence = self.query_one("#evidence", LinesView)
         evidence.set_class(self._sweep.evidence is not None, "-open")
         evidence.redraw()
+        self.refresh_bindings()
+
+    @property
+    def shows_evidence(self) -> bool:
+        """Whether the evidence of a cell is in sight."""
+        return self._sweep.evidence is not None and self.current == "matrix-view"
 
     def toggle_ids(self) -> None:
         """Show or hide the ids of the evidence."""

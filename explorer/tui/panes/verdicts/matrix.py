@@ -45,9 +45,14 @@ class ListedMatrix:
             return row
         return None
 
+    @property
+    def can_turn(self) -> bool:
+        """Whether there is another column to choose."""
+        return self.matrix is not None and len(self.matrix.definitions) > 1 and bool(len(self.places))
+
     def turn(self, step: int) -> None:
         """Choose the definition `step` columns on, round the end."""
-        if self.matrix is not None and self.matrix.definitions:
+        if self.matrix is not None and self.can_turn:
             self._column = (self._column + step) % len(self.matrix.definitions)
 
     def row_of(self, token_id: int) -> int | None:
@@ -101,8 +106,7 @@ class MatrixList(RowList):
 
     def point_at(self, token_id: int, definition: str) -> None:
         """Choose the cell of a token and a definition, where they are listed."""
-        row = self.listed.choose(token_id, definition)
-        if row is not None:
+        if (row := self.listed.choose(token_id, definition)) is not None:
             self._draw(row)
             self._sight.come_down_to(row)
 
@@ -111,10 +115,11 @@ class MatrixList(RowList):
         self.show_rows(lines or (), header=None if lines is None else lines.header(), cursor=cursor)
 
     def action_column(self, step: int) -> None:
-        """The definition `step` columns on, round the end."""
-        if self.listed.definition:
-            self.listed.turn(step)
-            self._draw()
+        self.listed.turn(step)
+        self._draw()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return self.listed.can_turn if action == "column" else super().check_action(action, parameters)
 
 
 def _in_order(matrix: VerdictMatrix, places: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

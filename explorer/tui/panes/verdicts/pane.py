@@ -40,9 +40,7 @@ class VerdictsPane(Pane):
     """Shows `VerificationResult` and `VerdictEvidence` records; asks `Verify`."""
 
     content: ClassVar[str] = "#matrix"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("x", "ids", "ids of the evidence", tooltip="Show the ids of the tokens of the evidence")
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("x", "ids", "token ids", tooltip="Show the token ids of evidence")]
     DEFAULT_CSS = """
     VerdictsPane {
         height: 1fr; layout: vertical; padding: 0 1;
@@ -173,3 +171,6 @@ class VerdictsPane(Pane):
     def action_ids(self) -> None:
         """Show or hide the ids of the evidence."""
         self.body.toggle_ids()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return self.body.shows_evidence if action == "ids" else super().check_action(action, parameters)
