@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 
@@ -25,6 +24,7 @@ from explorer.base.records.vocabulary import (
     VocabularyColumns,
 )
 from explorer.engine.answers.holdings import Holdings
+from explorer.engine.answers.latest import Latest
 from explorer.engine.answers.reference import judge_reference
 from explorer.engine.control import Control
 from explorer.engine.core.default_rule import choose_default
@@ -96,7 +96,7 @@ class VocabularyReader:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._kept: OrderedDict[_Key, Read] = OrderedDict()
+        self._kept: Latest[_Key, Read] = Latest(KEPT)
         self._lists: dict[str, dict[str, tuple[ListedToken, ...]]] = {}
 
     def read(self, model: HasVocabulary, unused_ids: tuple[int, ...] | None) -> Reading:
@@ -111,7 +111,7 @@ class VocabularyReader:
             listed = [token.token_id for tokens in lists.values() for token in tokens]
             sent = yield from read_columns(model, unused_ids, listed)
             read = Read(sent, TokenColumns(sent))
-        self._keep(key, read)
+        self._kept.hold(key, read)
         return read
 
     def lists(self, model: HasVocabulary) -> dict[str, tuple[ListedToken, ...]]:
@@ -123,18 +123,9 @@ class VocabularyReader:
         with self._lock:
             self._lists[model.info.tokenizer_digest] = {**self.lists(model), name: tokens}
 
-    def _keep(self, key: _Key, read: Read) -> None:
-        with self._lock:
-            self._kept[key] = read
-            self._kept.move_to_end(key)
-            while len(self._kept) > KEPT:
-                self._kept.popitem(last=False)
-
     def forget(self, name: str) -> None:
         """Give up the columns of a model that was unloaded."""
-        with self._lock:
-            for key in [key for key in self._kept if key[0] == name]:
-                del self._kept[key]
+        self._kept.forget(name)
 
 
 def reference_tokens(model: HasVocabulary, unused_ids: tuple[int, ...] | None) -> tuple[UnusedReference, ...]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Generator, Sequence
 from typing import TypeVar, cast
 
@@ -11,6 +9,7 @@ import msgspec
 
 from explorer.base.records.neighbours import Space
 from explorer.base.records.record import Progress
+from explorer.engine.answers.latest import Latest
 from explorer.engine.kept import fingerprint, forget, recall, remember
 from explorer.engine.models.abilities import HasWeights
 from explorer.engine.models.local import Held
@@ -30,8 +29,7 @@ class MapKeeper:
     """Gives what was computed of a matrix, or has it computed. May be used from any thread."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._kept: OrderedDict[_Key, msgspec.Struct] = OrderedDict()
+        self._kept: Latest[_Key, msgspec.Struct] = Latest(KEPT)
 
     def keep(
         self,
@@ -55,7 +53,7 @@ class MapKeeper:
         if found is None and (on_disk := _disk_key(model, space, facts)):
             found = recall(_folder(kind), on_disk, kind)
         if found is not None:
-            self._hold(key, found)
+            self._kept.hold(key, found)
         return found
 
     def put(
@@ -69,27 +67,17 @@ class MapKeeper:
         """Keep `thing`; on the disk, `most` of its kind, or as many as of other kinds."""
         if on_disk := _disk_key(model, space, facts):
             remember(_folder(type(thing)), on_disk, thing, most)
-        self._hold(_key_of(model, space, type(thing), facts), thing)
+        self._kept.hold(_key_of(model, space, type(thing), facts), thing)
 
     def drop(self, model: HasWeights, space: Space, kind: type[msgspec.Struct], facts: Sequence[object]) -> None:
         """Keep it no longer."""
-        with self._lock:
-            self._kept.pop(_key_of(model, space, kind, facts), None)
+        self._kept.drop(_key_of(model, space, kind, facts))
         if on_disk := _disk_key(model, space, facts):
             forget(_folder(kind), on_disk)
 
-    def _hold(self, key: _Key, thing: msgspec.Struct) -> None:
-        with self._lock:
-            self._kept[key] = thing
-            self._kept.move_to_end(key)
-            while len(self._kept) > KEPT:
-                self._kept.popitem(last=False)
-
     def forget(self, name: str) -> None:
         """Give up what was computed of a model that was unloaded."""
-        with self._lock:
-            for key in [key for key in self._kept if key[0] == name]:
-                del self._kept[key]
+        self._kept.forget(name)
 
 
 def tell(work: Generator[int, None, T], total: int, what: str, begun: int = 0) -> Telling[T]:
