@@ -13,7 +13,7 @@ from explorer.base.records.record import Progress
 from explorer.base.records.unions import AnyOutcome, Cancelled
 from explorer.engine.answers.maps import unfinished
 from explorer.engine.control import Control
-from explorer.engine.core import layout, nearest_rows
+from explorer.engine.core import landmarks, layout, nearest_rows
 from explorer.engine.core.layout import Phase
 from explorer.engine.handlers import Engine
 from explorer.engine.models.local import Held
@@ -22,12 +22,13 @@ from tests.behaviour.behaviour_fakes import run_through
 
 REQUEST = ReadMap(model="mynah", plane="neighbours")
 STEPS, BLOCKS = "steps of the layout", "blocks of rows compared, for the neighbours of each"
+OTHERS, NEAREST = "tokens placed at their nearest landmarks", "blocks of rows compared, for the nearest of each"
 
 
 @pytest.fixture(autouse=True)
 def few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(layout, "FORMING", (Phase(10, 12.0, 0.5), Phase(10, 1.0, 0.8)))
     for module in (layout, unfinished):
+        monkeypatch.setattr(module, "FORMING", (Phase(10, 12.0, 0.5), Phase(10, 1.0, 0.8)))
         monkeypatch.setattr(module, "SETTLING", (Phase(20, 1.0, 0.8),))
     monkeypatch.setattr(nearest_rows, "_BLOCK", 512)
 
@@ -49,10 +50,10 @@ def fresh_engine(engine: Engine, kept_as: str) -> Engine:
     return fresh
 
 
-def stop_at(engine: Engine, what: str, done: int) -> list[Progress]:
+def stop_at(engine: Engine, what: str, done: int, request: ReadMap = REQUEST) -> list[Progress]:
     """Ask for the map, and stop it at that step; the parts that came."""
     parts: list[Progress] = []
-    work = engine.begin(REQUEST, Control(cancelled=lambda: _is_reached(parts, what, done), tell=lambda part: None))
+    work = engine.begin(request, Control(cancelled=lambda: _is_reached(parts, what, done), tell=lambda part: None))
     _, outcome = run_through(_noted(work, parts))
     assert outcome == Cancelled()
     return parts
@@ -74,15 +75,48 @@ def _is_reached(parts: list[Progress], what: str, done: int) -> bool:
     return bool(parts) and parts[-1].what.startswith(what) and parts[-1].done >= done
 
 
-def finish(engine: Engine) -> tuple[list[Progress], VocabularyMap]:
-    parts, found = run_through(engine.begin(REQUEST, Control(cancelled=lambda: False, tell=lambda part: None)))
+def finish(engine: Engine, request: ReadMap = REQUEST) -> tuple[list[Progress], VocabularyMap]:
+    parts, found = run_through(engine.begin(request, Control(cancelled=lambda: False, tell=lambda part: None)))
     assert isinstance(found, VocabularyMap)
     return parts, found
 
 
+def test_a_sample_s_layout_goes_on_in_each_of_its_parts(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(landmarks, "RANDOM", 1_400)
+    monkeypatch.setattr(landmarks, "INNERMOST", 200)
+    monkeypatch.setattr(landmarks, "_BLOCK", 256)
+    request = ReadMap(model="mynah", plane="landmarks")
+    _, expected = finish(fresh_engine(engine, "e" * 32), request)
+    parts_of_it = (("blocks of landmarks compared", 5), ("steps of the landmarks' layout", 11), (OTHERS, 1_024))
+    for what, done in parts_of_it:
+        parts = stop_at(fresh_engine(engine, "f" * 32), what, done, request)
+        assert parts[-1].done < parts[-1].total, "in the middle"
+        assert len(unfinished_files()) == 1
+    parts, found = finish(fresh_engine(engine, "f" * 32), request)
+    assert {part.what for part in parts} == {f"{OTHERS}, resumed at 1,024"}, "nothing before it is done again"
+    assert parts[0].done == 1_280
+    assert np.array_equal(found.x.numpy(), expected.x.numpy(), equal_nan=True)
+    assert np.array_equal(found.y.numpy(), expected.y.numpy(), equal_nan=True)
+    assert unfinished_files() == []
+    graphs = list((user_cache_path("glitch-explore") / "maps" / "keptgraph").glob("*.msgpack"))
+    assert graphs == [], "the landmarks' own is of no more use"
+
+
+def test_distances_to_the_nearest_row_go_on_too(engine: Engine) -> None:
+    request = ReadMap(model="mynah", plane="nearest")
+    _, expected = finish(fresh_engine(engine, "g" * 32), request)
+    stop_at(fresh_engine(engine, "h" * 32), NEAREST, 9, request)
+    assert len(unfinished_files()) == 1
+    parts, found = finish(fresh_engine(engine, "h" * 32), request)
+    compared = [part for part in parts if part.what.startswith(NEAREST)]
+    assert (compared[0].done, compared[0].what) == (10, f"{NEAREST}, resumed at 9")
+    assert np.array_equal(found.x.numpy(), expected.x.numpy(), equal_nan=True)
+    assert unfinished_files() == []
+
+
 def unfinished_files() -> list[Path]:
-    folders = (user_cache_path("glitch-explore") / "maps" / name for name in ("keptmidway", "keptcompared"))
-    return [file for folder in folders for file in folder.glob("*.msgpack")]
+    maps, kinds = user_cache_path("glitch-explore") / "maps", ("keptmidway", "keptcompared", "keptplaced")
+    return [file for kind in kinds for file in (maps / kind).glob("*.msgpack")]
 
 
 def test_what_was_stopped_goes_on_to_the_same_map_in_another_engine(engine: Engine) -> None:

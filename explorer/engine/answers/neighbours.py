@@ -11,8 +11,8 @@ from explorer.base.errors import ExplorerError
 from explorer.base.records.neighbours import FindNeighbours, Neighbour, Neighbourhood
 from explorer.base.records.tokens import CATEGORIES
 from explorer.engine.answers.holdings import Holdings
-from explorer.engine.answers.maps.axes import read_source
 from explorer.engine.answers.maps.kept import Telling
+from explorer.engine.answers.maps.source import read_source
 from explorer.engine.answers.meaning import read_encoder
 from explorer.engine.answers.neighbours_there import add_neighbours_there
 from explorer.engine.answers.vocabulary import Read

@@ -9,9 +9,9 @@ from explorer.base.errors import UsageError
 from explorer.base.records.neighbours import Metric, Neighbourhood, NeighboursThere, NeighbourThere
 from explorer.base.records.record import Progress
 from explorer.base.records.tokens import CATEGORIES, TokenRef
-from explorer.engine.answers.maps.axes import Source
 from explorer.engine.answers.maps.kept import Telling
 from explorer.engine.answers.maps.pairs import Shared, find_pair_axis, share_tokens
+from explorer.engine.answers.maps.source import Source
 from explorer.engine.core.neighbours import nearest
 
 

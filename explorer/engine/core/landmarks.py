@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -43,6 +44,16 @@ def _ids(chosen: Bool[Tensor, " vocab"]) -> Int[Tensor, " n"]:
     return ids
 
 
+@dataclass
+class Placed:
+    """How far the placing is, between two blocks of rows. One that was kept goes on as it would have."""
+
+    done: int = 0
+    """Rows read."""
+    places: Float[Tensor, "vocab 2"] = field(default_factory=lambda: torch.zeros(0, 2))
+    """NaN for those that are not read."""
+
+
 @torch.no_grad()
 def place_others(
     matrix: Float[Tensor, "vocab d_model"],
@@ -50,19 +61,22 @@ def place_others(
     landmarks: Int[Tensor, " landmarks"],
     points: Float[Tensor, "landmarks 2"],
     prepare: Prepare,
+    midway: Placed | None = None,
 ) -> Generator[int, None, Float[Tensor, "vocab 2"]]:
     """Every counted row's place: a landmark's own, any other's the weighted mean of its nearest landmarks; NaN for rows
-    that do not count. Yields how many rows have been read."""
+    that do not count. Yields how many rows have been read. From where `midway` is, which is brought up to date."""
     known = prepare(matrix[landmarks.to(matrix.device)])
     is_quick = matrix.device.type != "cpu" or multiplies_bfloat16()  # four times as fast as float32 (measured)
     near = _find_quick(known) if is_quick else _find_plain(known)
-    placed = torch.full((len(matrix), 2), torch.nan)
-    for start in range(0, len(matrix), _BLOCK):
+    midway = midway or Placed()
+    placed = midway.places = midway.places if midway.done else torch.full((len(matrix), 2), torch.nan)
+    for start in range(midway.done, len(matrix), _BLOCK):
         some = torch.arange(start, min(start + _BLOCK, len(matrix)))[counted[start : start + _BLOCK]]
         cosines, nearest = (found.cpu() for found in near(prepare(matrix[some.to(matrix.device)])))
         weights = torch.softmax(cosines * SHARPNESS, dim=1)
         placed[some] = (points[nearest] * weights[..., None]).sum(dim=1)
-        yield start
+        midway.done = min(start + _BLOCK, len(matrix))
+        yield midway.done
     placed[landmarks] = points
     return placed
 

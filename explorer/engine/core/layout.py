@@ -61,16 +61,16 @@ class Midway:
     """Length of the side of the grid."""
 
 
-def lay_out(nearest: Int[Tensor, "n k"], start: Points) -> Generator[int, None, Points]:
+def lay_out(nearest: Int[Tensor, "n k"], start: Points, midway: Midway | None = None) -> Generator[int, None, Points]:
     """The points after all steps of `FORMING`, from those of `start`, of any size (the first two principal components,
-    say). Yields the number of steps done, twice a step, so that a caller may stop. `nearest` names rows; −1 is none."""
+    say), or from where `midway` is, which is brought up to date with each step. Yields the number of steps done, twice
+    a step, so that a caller may stop. `nearest` names rows; −1 is none."""
     spread = float(start[:, 0].std()) if len(start) > 1 else 0.0
-    return _walk(nearest, start * (_SPREAD / spread) if spread > 0 else start, FORMING)
+    return _walk(nearest, start * (_SPREAD / spread) if spread > 0 else start, FORMING, midway)
 
 
 def settle(nearest: Int[Tensor, "n k"], start: Points, midway: Midway | None = None) -> Generator[int, None, Points]:
-    """The points after all steps of `SETTLING`, from a layout `start`, or from where `midway` is, which is brought up
-    to date with each step; else as `lay_out`."""
+    """The points after all steps of `SETTLING`, from a layout `start`; else as `lay_out`."""
     return _walk(nearest, start, SETTLING, midway)
 
 

@@ -9,12 +9,13 @@ import numpy as np
 from explorer.base.records.maps import MapPoints, MapView, PlacePoints, PointsRequest, ReadMap, ViewMap, VocabularyMap
 from explorer.base.records.record import Array
 from explorer.engine.answers.holdings import Holdings
-from explorer.engine.answers.maps.axes import Column, Source, read_source
+from explorer.engine.answers.maps.axes import Column
 from explorer.engine.answers.maps.colours import classes_of, numbers_of
 from explorer.engine.answers.maps.kept import Telling
 from explorer.engine.answers.maps.pairs import place_pair
 from explorer.engine.answers.maps.planes import place_tokens, proposed_plane
 from explorer.engine.answers.maps.points import find_points
+from explorer.engine.answers.maps.source import Source, read_source
 from explorer.engine.control import Control
 from explorer.engine.models.abilities import weights_of
 from explorer.engine.queue import Work, until_cancelled

@@ -14,8 +14,9 @@ from explorer.base.records.map_colours import CLASSINGS, MOST_CLASSES, VERDICT_B
 from explorer.base.records.maps import ReadMap
 from explorer.base.records.record import Array, Progress
 from explorer.base.records.speakability import SPEAKABILITIES, ProveSpeakability, ReadCertificates, Speakability
-from explorer.engine.answers.maps.axes import Column, Source, axis_of
+from explorer.engine.answers.maps.axes import Column, axis_of
 from explorer.engine.answers.maps.kept import Telling, tell
+from explorer.engine.answers.maps.source import Source
 from explorer.engine.answers.maps.verdicts import verdict_classes
 from explorer.engine.answers.speakability.answer import read_certificates
 from explorer.engine.answers.speakability.unembedding import Unembeddings

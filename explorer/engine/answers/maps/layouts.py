@@ -5,17 +5,19 @@ from __future__ import annotations
 import msgspec
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
+from torch import Tensor
 
 from explorer.base.records.maps import MapAxis, MapQuality, X, Y
 from explorer.base.records.record import Array
-from explorer.engine.answers.maps.axes import Column, Source, components_of
-from explorer.engine.answers.maps.kept import Telling, tell
-from explorer.engine.answers.maps.unfinished import find_nearest_on, settle_on
-from explorer.engine.core.landmarks import choose_landmarks, place_others
-from explorer.engine.core.layout import FORMING, lay_out, steps_of
+from explorer.engine.answers.maps.axes import Column, components_of
+from explorer.engine.answers.maps.kept import Telling
+from explorer.engine.answers.maps.source import Source
+from explorer.engine.answers.maps.unfinished import find_nearest_on, lay_out_on, place_others_on, settle_on
+from explorer.engine.core.landmarks import choose_landmarks
+from explorer.engine.core.layout import Points
 from explorer.engine.core.map_quality import measure_quality
-from explorer.engine.core.nearest_rows import Prepare, centred_directions, find_nearest, pairs_of_blocks
+from explorer.engine.core.nearest_rows import Prepare, centred_directions
 
 NEIGHBOURS = 15
 """Of each row in the graph of all rows."""
@@ -32,6 +34,13 @@ class KeptLayout(msgspec.Struct, frozen=True):
     """float32 [vocab]; NaN for tokens that have no place."""
     y: Array
     quality: MapQuality
+
+
+class KeptLandmarks(msgspec.Struct, frozen=True):
+    """The layout of the landmarks alone, so that one whose others are not placed yet goes on from there."""
+
+    points: Array
+    """float32 [landmarks, 2]"""
 
 
 class KeptGraph(msgspec.Struct, frozen=True):
@@ -79,7 +88,9 @@ def graph_of(source: Source) -> Telling[KeptGraph]:
     """The nearest rows of each row."""
 
     def compute() -> Telling[KeptGraph]:
-        found = yield from find_nearest_on(source, (NEIGHBOURS,), NEIGHBOURS, _prepare(source))
+        whose = "rows compared, for the neighbours of each"
+        work = find_nearest_on(source, source.matrix, source.counted, NEIGHBOURS, _prepare(source), whose)
+        found = yield from work
         return KeptGraph(Array.of(found.rows.numpy()))
 
     return (yield from source.keeper.keep(source.model, source.space, KeptGraph, (NEIGHBOURS,), compute))
@@ -87,15 +98,31 @@ def graph_of(source: Source) -> Telling[KeptGraph]:
 
 def _lay_out_sample(source: Source, seed: int) -> Telling[Float[np.ndarray, "vocab 2"]]:
     """The landmarks by their own graph, every other token at the nearest of them."""
-    start = torch.from_numpy((yield from components_of(source)).coordinates.numpy()[:, :2].copy())
-    prepare, matrix = _prepare(source), source.matrix
-    chosen = choose_landmarks(matrix, source.counted, seed)
-    rows = matrix[chosen.to(matrix.device)]
-    everyone = torch.ones(len(chosen), dtype=torch.bool)
-    work = find_nearest(rows, everyone, LANDMARK_NEIGHBOURS, prepare)
-    graph = yield from tell(work, pairs_of_blocks(len(chosen)), "blocks of landmarks compared")
-    points = yield from tell(lay_out(graph.rows, start[chosen]), steps_of(FORMING), "steps of the landmarks' layout")
-    placing = place_others(matrix, source.counted, chosen, points, prepare)
-    placed = yield from tell(placing, len(matrix), "tokens placed at their nearest landmarks")
+    facts = (seed, LANDMARK_NEIGHBOURS)
+    chosen = choose_landmarks(source.matrix, source.counted, seed)
+
+    def compute() -> Telling[KeptLandmarks]:
+        return KeptLandmarks(Array.of((yield from _lay_out_landmarks(source, facts, chosen)).numpy()))
+
+    kept = yield from source.keeper.keep(source.model, source.space, KeptLandmarks, facts, compute)
+    points = torch.from_numpy(kept.points.numpy().copy())
+    placed = yield from place_others_on(source, facts, chosen, points, _prepare(source))
     found: Float[np.ndarray, "vocab 2"] = placed.numpy()
     return found
+
+
+def _lay_out_landmarks(source: Source, facts: tuple[object, ...], chosen: Int[Tensor, " n"]) -> Telling[Points]:
+    """The landmarks' graph is kept until they are laid out."""
+    start = torch.from_numpy((yield from components_of(source)).coordinates.numpy()[:, :2].copy())
+    rows, everyone = source.matrix[chosen.to(source.matrix.device)], torch.ones(len(chosen), dtype=torch.bool)
+    of_landmarks = ("landmarks", *facts)
+
+    def compute() -> Telling[KeptGraph]:
+        what = "landmarks compared"
+        found = yield from find_nearest_on(source, rows, everyone, LANDMARK_NEIGHBOURS, _prepare(source), what, facts)
+        return KeptGraph(Array.of(found.rows.numpy()))
+
+    graph = yield from source.keeper.keep(source.model, source.space, KeptGraph, of_landmarks, compute)
+    points = yield from lay_out_on(source, facts, torch.from_numpy(graph.rows.numpy().copy()), start[chosen])
+    source.keeper.drop(source.model, source.space, KeptGraph, of_landmarks)
+    return points

@@ -12,8 +12,9 @@ import torch
 from explorer.base.errors import UsageError
 from explorer.base.records.maps import PAIR_AXES, MapAxis, Y
 from explorer.base.records.record import Array
-from explorer.engine.answers.maps.axes import Column, Source, axis_of
+from explorer.engine.answers.maps.axes import Column, axis_of
 from explorer.engine.answers.maps.kept import Telling, tell
+from explorer.engine.answers.maps.source import Source
 from explorer.engine.core.alignment import Alignment, align_rows, share_kept
 from explorer.engine.core.nearest_rows import centred_directions, find_nearest, pairs_of_blocks
 

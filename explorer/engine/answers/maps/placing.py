@@ -12,9 +12,10 @@ from torch import Tensor
 from explorer.base.records.maps import COMPONENT_AXES, LAYOUTS, NEAREST_AXIS, MapRequest, VocabularyMap
 from explorer.base.records.record import Array
 from explorer.base.records.tokens import CATEGORIES
-from explorer.engine.answers.maps.axes import Source, components_of
+from explorer.engine.answers.maps.axes import components_of
 from explorer.engine.answers.maps.kept import Telling
 from explorer.engine.answers.maps.planes import axes_of_plane
+from explorer.engine.answers.maps.source import Source
 from explorer.engine.answers.reference import judge_reference
 from explorer.engine.core.indicators import cosine_distances, distances, finite_rows, mean_row, norms
 from explorer.engine.core.landmarks import SHARPNESS

@@ -8,9 +8,10 @@ import numpy.typing as npt
 from explorer.base.errors import UsageError
 from explorer.base.records.maps import LAYOUTS, NEAREST_AXIS, PLANES, MapAxis, MapQuality, ReadMap, X, Y
 from explorer.base.records.neighbours import Space
-from explorer.engine.answers.maps.axes import Column, Source, axis_of, components_of
+from explorer.engine.answers.maps.axes import Column, axis_of, components_of
 from explorer.engine.answers.maps.kept import Telling
 from explorer.engine.answers.maps.layouts import layout_of
+from explorer.engine.answers.maps.source import Source
 from explorer.engine.answers.vocabulary import Read
 from explorer.engine.core.indicators import distances, mean_row
 

@@ -14,10 +14,10 @@ from torch import Tensor
 from explorer.base.records.map_vectors import PlacedVector, Placing, VectorKind
 from explorer.base.records.maps import LAYOUTS, MapPoints, PointsRequest, VocabularyMap
 from explorer.base.records.record import Array
-from explorer.engine.answers.maps.axes import Source
 from explorer.engine.answers.maps.kept import Telling, tell
 from explorer.engine.answers.maps.pairs import Shared, share_tokens
 from explorer.engine.answers.maps.placing import NoPlace, centroid_of, place_vectors
+from explorer.engine.answers.maps.source import Source
 from explorer.engine.answers.maps.vector_files import read_vectors
 from explorer.engine.core.alignment import Alignment, align_rows
 from explorer.engine.core.neighbours import nearest

@@ -6,18 +6,19 @@ Kept when it is stopped, and now and then in between, as the engine may be ended
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import TypeVar
 
 import msgspec
 import torch
-from jaxtyping import Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from explorer.base.records.record import Array
-from explorer.engine.answers.maps.axes import Source
 from explorer.engine.answers.maps.kept import Telling, tell
-from explorer.engine.core.layout import SETTLING, Midway, Points, settle, steps_of
+from explorer.engine.answers.maps.source import Source
+from explorer.engine.core.landmarks import Placed, place_others
+from explorer.engine.core.layout import FORMING, SETTLING, Midway, Phases, Points, lay_out, settle, steps_of
 from explorer.engine.core.nearest_rows import (
     Candidates,
     Compared,
@@ -57,9 +58,37 @@ class KeptCompared(msgspec.Struct, frozen=True):
     """int32 [n, candidates]"""
 
 
+class KeptPlaced(msgspec.Struct, frozen=True):
+    """Rows placed at their nearest landmarks, between two blocks, see `Placed`."""
+
+    done: int
+    places: Array
+    """float32 [vocab, 2]"""
+
+
+Walk = Callable[[Int[Tensor, "n k"], Points, Midway], Generator[int, None, Points]]
+
+
+def lay_out_on(source: Source, facts: Sequence[object], nearest: Int[Tensor, "n k"], start: Points) -> Telling[Points]:
+    """`lay_out` of the landmarks, from where it was stopped; `facts`: what `nearest` and `start` come from."""
+    return _walk_on(source, tuple(facts), nearest, start, lay_out, FORMING, "steps of the landmarks' layout")
+
+
 def settle_on(source: Source, facts: Sequence[object], nearest: Int[Tensor, "n k"], start: Points) -> Telling[Points]:
-    """`settle`, from where it was stopped; `facts`: what `nearest` and `start` come from."""
-    facts = (*facts, SETTLING)
+    """`settle`, likewise."""
+    return _walk_on(source, tuple(facts), nearest, start, settle, SETTLING, "steps of the layout")
+
+
+def _walk_on(
+    source: Source,
+    facts: tuple[object, ...],
+    nearest: Int[Tensor, "n k"],
+    start: Points,
+    walk: Walk,
+    phases: Phases,
+    what: str,
+) -> Telling[Points]:
+    facts = (*facts, phases)
     kept = source.keeper.find(source.model, source.space, KeptMidway, facts)
     midway = Midway()
     if kept is not None and kept.points.shape == tuple(start.shape):
@@ -70,29 +99,52 @@ def settle_on(source: Source, facts: Sequence[object], nearest: Int[Tensor, "n k
         points, speed, gain = (Array.of(part.numpy()) for part in (midway.points, midway.speed, midway.gain))
         return KeptMidway(midway.step, points, speed, gain, midway.span)
 
-    work = settle(nearest, start, midway)
-    telling = tell(work, steps_of(SETTLING), "steps of the layout", begun=midway.step)
+    telling = tell(walk(nearest, start, midway), steps_of(phases), what, begun=midway.step)
     return (yield from _keep_midway(source, facts, KeptMidway, telling, pack))
 
 
-def find_nearest_on(source: Source, facts: Sequence[object], k: int, prepare: Prepare) -> Telling[NearestRows]:
-    """`find_nearest`, from where it was stopped."""
-    count = int(source.counted.sum())
+def find_nearest_on(
+    source: Source,
+    matrix: Float[Tensor, "rows d_model"],
+    counted: Bool[Tensor, " rows"],
+    k: int,
+    prepare: Prepare,
+    whose: str,
+    facts: Sequence[object] = (),
+) -> Telling[NearestRows]:
+    """`find_nearest` of these rows, from where it was stopped; `whose`: in words, of what; `facts`: which rows."""
+    facts, count = (k, whose, *facts), int(counted.sum())
     kept = source.keeper.find(source.model, source.space, KeptCompared, facts)
     midway = Compared()
     if kept is not None and kept.closeness.shape == kept.places.shape == (count, candidates_of(k, count)):
-        parts = (_tensor(part).to(source.matrix.device) for part in (kept.closeness, kept.places))
+        parts = (_tensor(part).to(matrix.device) for part in (kept.closeness, kept.places))
         midway = Compared(kept.done, Candidates(*parts))
 
     def pack() -> KeptCompared:
-        best = midway.best or Candidates.none(0, 0, source.matrix.device)
+        best = midway.best or Candidates.none(0, 0, matrix.device)
         parts = (Array.of(part.cpu().numpy()) for part in (best.closeness, best.places))
         return KeptCompared(midway.done, *parts)
 
-    work = find_nearest(source.matrix, source.counted, k, prepare, midway)
-    what = "blocks of rows compared, for the neighbours of each"
-    telling = tell(work, pairs_of_blocks(count), what, begun=midway.done)
+    work = find_nearest(matrix, counted, k, prepare, midway)
+    telling = tell(work, pairs_of_blocks(count), f"blocks of {whose}", begun=midway.done)
     return (yield from _keep_midway(source, facts, KeptCompared, telling, pack))
+
+
+def place_others_on(
+    source: Source, facts: Sequence[object], landmarks: Int[Tensor, " n"], points: Points, prepare: Prepare
+) -> Telling[Points]:
+    """`place_others`, from where it was stopped; `facts`: what `landmarks` and `points` come from."""
+    kept = source.keeper.find(source.model, source.space, KeptPlaced, facts)
+    midway = Placed()
+    if kept is not None and kept.places.shape == (len(source.matrix), 2):
+        midway = Placed(kept.done, _tensor(kept.places))
+
+    def pack() -> KeptPlaced:
+        return KeptPlaced(midway.done, Array.of(midway.places.numpy()))
+
+    work = place_others(source.matrix, source.counted, landmarks, points, prepare, midway)
+    telling = tell(work, len(source.matrix), "tokens placed at their nearest landmarks", begun=midway.done)
+    return (yield from _keep_midway(source, facts, KeptPlaced, telling, pack))
 
 
 def _keep_midway(

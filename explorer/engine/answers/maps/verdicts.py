@@ -14,8 +14,8 @@ import numpy.typing as npt
 from explorer.base.errors import ExplorerError
 from explorer.base.records.record import Progress
 from explorer.base.records.verification import VERDICTS, ReadVerdicts, VerdictColumns, Verify
-from explorer.engine.answers.maps.axes import Source
 from explorer.engine.answers.maps.kept import Telling
+from explorer.engine.answers.maps.source import Source
 from explorer.engine.answers.verification.answer import cache_folder, read_verdicts
 from explorer.engine.answers.verification.evidence_place import evidence_folder
 from explorer.engine.answers.verification.finished import read_finished
