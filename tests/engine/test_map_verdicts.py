@@ -77,6 +77,14 @@ def test_the_newest_finished_verification_colours_whatever_its_options(engine: E
     )  # fmt: skip
 
 
+def test_a_model_of_weights_alone_is_coloured_by_its_geometry(engine: Engine) -> None:
+    name = engine.models.load("weights:zoo:mynah").info.name
+    found = answer(engine, ReadMap(model=name, plane="distance", colour="verdict"))
+    assert isinstance(found, VocabularyMap)
+    assert found.classes is not None
+    assert {"verified", "rejected"} <= {one.name for _, one in found.classes.present}
+
+
 def test_one_that_is_cancelled_is_not_finished(engine: Engine) -> None:
     verified(engine, FIRST)
     stopped = outcome_of(engine.begin(SECOND, Control(cancelled=lambda: True, tell=lambda part: None)))

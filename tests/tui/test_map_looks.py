@@ -13,6 +13,7 @@ from textual.geometry import Region
 from textual.pilot import Pilot
 
 from explorer.base.records.map_colours import MapClass, MapClasses
+from explorer.base.records.map_regions import MapRegion
 from explorer.base.records.maps import MapView, ViewMap
 from explorer.tui.panes.map.canvas import MapCanvas
 from explorer.tui.panes.map.classes import ClassLegend, class_legend
@@ -41,7 +42,14 @@ def classed_sample() -> Sample:
     return Sample(steps=((ViewMap(model="mynah", colour="verdict"), view),))
 
 
-CLASSED = classed_sample()
+def regioned_sample() -> Sample:
+    """The same map with names of its regions: one of hostile text, one that has no room beside a label."""
+    named = (("Latin", 1.5, 0.8), ("reference tokens", -4.1, -1.8), (HOSTILE[0], 3.5, 2.2), ("Han", -3.9, -1.9))
+    regions = tuple(MapRegion(name=name, share=0.9 - place / 8, x=x, y=y) for place, (name, x, y) in enumerate(named))
+    return Sample(steps=((ViewMap(model="mynah"), msgspec.structs.replace(map_view(), regions=regions)),))
+
+
+CLASSED, REGIONED = classed_sample(), regioned_sample()
 
 
 def harness(theme: str, sample: Sample = SAMPLE) -> ThemedHarness:
@@ -61,6 +69,11 @@ async def show(pilot: Pilot[None], sample: Sample = SAMPLE) -> None:
 @pytest.mark.parametrize("theme", [DARK, LIGHT, HIGH_CONTRAST])
 def test_the_map_looks_as_it_did(snap_compare: Snap, theme: str, size: tuple[int, int]) -> None:
     assert snap_compare(harness(theme), terminal_size=size, run_before=show)
+
+
+@pytest.mark.parametrize(("theme", "size"), list(zip((DARK, LIGHT, HIGH_CONTRAST), SIZES, strict=False)))
+def test_names_of_regions_look_as_they_did(snap_compare: Snap, theme: str, size: tuple[int, int]) -> None:
+    assert snap_compare(harness(theme, REGIONED), terminal_size=size, run_before=partial(show, sample=REGIONED))
 
 
 def test_without_colours_it_looks_as_it_did(snap_compare: Snap, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ from explorer.base.records.map_colours import MapClass, MapClasses
 from explorer.base.records.maps import MapAxis, MapView, ViewMap
 from explorer.base.records.models import LoadModel, ModelLoaded
 from explorer.base.records.notes import MarkToken, Noted, WriteNote
-from explorer.base.records.record import Array
+from explorer.base.records.record import Array, Failure
 from explorer.base.records.unions import Cancelled, Step
 from explorer.base.records.verification import ReadVerdicts, Verify
 from explorer.sessions.file.store import SessionWriter
@@ -314,6 +314,30 @@ async def test_colours_of_verdicts_follow_a_verification_that_is_finished() -> N
         assert app.asked == []
         app.pane.overhear(VERIFIED)
         await until(pilot, lambda: app.asked == [request])
+
+
+async def test_the_legend_of_classes_gives_its_rows_to_the_plots() -> None:
+    app = PlotsHarness()
+    classes = MapClasses(rule="rarest", named=(), rest=MapClass(name="whole tokens", tokens=3_000))
+    app.mapped = step(REQUEST, msgspec.structs.replace(FOUND, colour="category", classes=classes, values=None))
+    async with app.run_test(size=SIZE) as pilot:
+        view = await app.open(pilot)
+        assert "whole tokens" not in "\n".join(app.screen_lines())
+        assert view.region.bottom == app.pane.content_region.bottom
+        await pilot.press("h")
+        await settled(pilot)
+        assert "whole tokens" in "\n".join(app.screen_lines())
+
+
+async def test_what_went_wrong_is_told_whole_where_its_line_is_too_short() -> None:
+    app = PlotsHarness()
+    async with app.run_test(size=(60, 24)) as pilot:
+        await app.open(pilot)
+        for message in ("short", "long " * 20):
+            app.pane.show(step(REQUEST, Failure(message=message.strip(), hint="Load the model.")))
+        await pilot.pause()
+        assert [text.count("long") for text in app.remarks] == [20]
+        assert app.remarks[0].endswith("Load the model.")
 
 
 async def test_the_plot_with_the_keys_is_what_is_exported(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from explorer.engine.answers.verification.finished import read_finished
 from explorer.engine.answers.verification.plan import chosen_definitions
 from explorer.engine.queue import Work
 from explorer.specs.blocks import count
-from explorer.specs.verification import describe
+from explorer.specs.verification import describe, needs
 from explorer.tables.map_classes import TokenClasses, ground_commonest
 from explorer.tables.tested import TokenVerdicts, learn
 from explorer.tables.verdicts import VerdictMatrix
@@ -67,10 +67,11 @@ def _finished(source: Source, definition: str) -> list[tuple[Verify, tuple[str, 
 
 
 def _all_asked(source: Source, definition: str) -> Verify:
-    """All that was ever asked with the usual options, finished or not."""
+    """All that was ever asked with the usual options, finished or not; of a model that cannot be asked its geometry."""
     ids = np.flatnonzero(~source.read.columns.is_padding)
-    named = (definition,) if definition else ()
-    return Verify(model=source.model.info.name, token_ids=tuple(ids.tolist()), definitions=named)
+    request = Verify(model=source.model.info.name, token_ids=tuple(ids.tolist()))
+    names = ("geometric",) if needs(request).difference(source.model.info.abilities) else ()
+    return msgspec.structs.replace(request, definitions=(definition,) if definition else names)
 
 
 def _judging(names: Sequence[str]) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar
 
+from rich.cells import cell_len
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -20,6 +21,7 @@ from explorer.tui.panes.map.plots_sheet import Plotted
 from explorer.tui.panes.map.plots_view import PlotsView
 from explorer.tui.panes.map.scene import heading, legend
 from explorer.tui.shell.guarded import Guarded
+from explorer.tui.shell.messages import Remark
 from explorer.tui.shell.replayed import hint_at
 from explorer.tui.widgets.fitted_line import FittedLine
 from explorer.tui.widgets.heading import Heading
@@ -85,8 +87,10 @@ class MapBody(Guarded, Vertical):
         self._status.say(hint_at(self, HINT), style="$foreground-muted")
 
     def say(self, text: str, *, problem: bool = False) -> None:
-        """In place of the axes: what is under way, or what went wrong."""
+        """In place of the axes: what is under way, or what went wrong; a hint must be read to its end."""
         self._heading.say(text, problem=problem, layout=False)
+        if problem and cell_len(text) > self._heading.size.width:
+            self.post_message(Remark(text, problem=True))
         if self.canvas.scene is None:
             self._status.say("")
 
@@ -102,6 +106,7 @@ class MapBody(Guarded, Vertical):
     def _switch(self, *, plots: bool) -> None:
         self.query_one(ContentSwitcher).current = (self.plots if plots else self.canvas).id
         self._status.display = self._legend.display = not plots
+        self._class_legend.want(not plots)
 
     def clear(self) -> None:
         """Show nothing."""

@@ -25,6 +25,7 @@ class ClassLegend(Guarded, Static):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(Content(""), id=id)
         self._shown: tuple[str, MapClasses | None] = "", None
+        self._is_wanted = True
 
     def show(self, colour: str, classes: MapClasses | None) -> None:
         """Tell the classes; None: there are none, and no lines."""
@@ -33,12 +34,17 @@ class ClassLegend(Guarded, Static):
         self._shown = colour, classes
         self._lay_out()
 
+    def want(self, wanted: bool) -> None:
+        """Whether there is a map above to explain."""
+        self._is_wanted = wanted
+        self._lay_out()
+
     def on_resize(self, event: events.Resize) -> None:
         self._lay_out()
 
     def _lay_out(self) -> None:
         colour, classes = self._shown
-        self.display = classes is not None
+        self.display = self._is_wanted and classes is not None
         if classes is not None and self.size.width:
             lines = class_legend(colour, classes, self.size.width)
             self.styles.height = len(lines)
