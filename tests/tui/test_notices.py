@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from textual.notifications import Notification
-from textual.widgets._toast import Toast, ToastRack
+from textual.pilot import Pilot
+from textual.widgets._toast import Toast, ToastHolder, ToastRack
 
 from explorer.base.records.models import Roster
 from explorer.sessions.file.reader import SessionFile
@@ -24,6 +26,12 @@ def notices(*texts: str) -> list[Notification]:
 
 def toasts(app: ReplayApp) -> list[Toast]:
     return list(app.screen.get_child_by_type(ToastRack).query(Toast))
+
+
+async def shown(pilot: Pilot[None], app: ReplayApp, text: str) -> Toast:
+    """The notice with `text`, when it has its place."""
+    await until(pilot, lambda: any(each._notification.message == text and each.region for each in toasts(app)))
+    return toasts(app)[-1]
 
 
 def kept(*texts: str) -> list[str]:
@@ -54,3 +62,19 @@ async def test_many_notices_leave_a_few_on_the_screen_and_none_over_a_dialogue(t
         await until(pilot, lambda: any(each.region for each in toasts(app)))
         box = app.screen.query_one("#dialog-box").region
         assert not any(each.region.overlaps(box) for each in toasts(app))
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)])
+async def test_a_notice_stands_whole_above_the_keys_also_after_others_like_it(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    app = ReplayApp(SessionFile(write_tour(tmp_path / "tour.jsonl")), Settings())
+    async with app.run_test(size=size, notifications=True) as pilot:
+        await until(pilot, lambda: app.is_open)
+        for text in ("Theme a.", "Theme b.", "Theme c.", "No run over many tokens is under way: " + "v verifies " * 5):
+            app.notices.remark(text)
+            newest = await shown(pilot, app, text)
+            assert newest.region.bottom < size[1], "the last line has the keys"
+        assert newest.region.height > 1
+        rack = app.screen.get_child_by_type(ToastRack)
+        assert len(rack.query(ToastHolder)) == len(rack.query(Toast)), "no holder stays without its notice"

@@ -7,6 +7,7 @@ from typing import Any
 
 from textual.app import App
 from textual.notifications import Notification
+from textual.widgets._toast import Toast
 
 from explorer.base.text import visible
 from explorer.tui.shell.guarded import Defects
@@ -34,7 +35,11 @@ class Notices:
 
     def _thin_out(self) -> None:
         """Take away what newer notices leave no place for."""
-        for each in superseded(self._app._notifications):
+        gone = superseded(self._app._notifications)
+        for toast in self._app.screen.query(Toast) if self._app.screen_stack else ():
+            if toast._notification in gone:
+                toast._expire()  # with its holder, which `_unnotify` leaves behind: empty, and a line high
+        for each in gone:
             self._app._unnotify(each)
 
     def report(self, error: Exception) -> None:
