@@ -113,6 +113,19 @@ async def test_up_and_down_choose_the_plot_and_all_are_one_of_them_where_there_i
         assert view.plotted.chosen == CATEGORIES
 
 
+async def test_the_tab_gives_the_keys_to_the_plots_while_they_stand_in_the_maps_place() -> None:
+    app = PlotsHarness()
+    async with app.run_test(size=SIZE) as pilot:
+        view = await app.open(pilot)
+        app.screen.set_focus(None)
+        app.pane.focus_content()
+        assert app.focused is view
+        await pilot.press("h")
+        app.screen.set_focus(None)
+        app.pane.focus_content()
+        assert app.focused is app.pane.query_one("#map-canvas")
+
+
 async def test_words_are_not_cut_beside_the_token_table() -> None:
     app = PlotsHarness()
     async with app.run_test(size=(60, 30)) as pilot:

@@ -88,6 +88,7 @@ async def test_a_sweep_fills_matrix_columns_curves_and_evidence(
         assert asked(app, ReadEvidence)[0].request.definition == result.definitions[1].name  # type: ignore[union-attr]
         assert result.definitions[1].title in evidence
         assert "→" in evidence
+        assert f"  {result.definitions[1].value} " in evidence, "words of ours, whose spaces are no token's"
         # Curves.
         pane.query_one("#view", Choice).value = "curves"
         await until(pilot, lambda: bool(pane.query_one("#roc", PlotView)._strips))

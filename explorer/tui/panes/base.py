@@ -38,7 +38,7 @@ class Pane(Guarded, Widget):
     """
 
     content: ClassVar[str] = ""
-    """Selector of the widget that shows outcomes: it has the keys when the pane's tab is chosen."""
+    """Selector of the widgets that show outcomes: the one in sight has the keys when the pane's tab is chosen."""
 
     selection: reactive[Selection] = reactive(Selection(), init=False)
 
@@ -54,7 +54,7 @@ class Pane(Guarded, Widget):
     def focus_content(self) -> None:
         """Arrow keys scroll what is shown, and no letter lands in a form."""
         if self.content:
-            self.screen.set_focus(self.query_one(self.content))
+            self.screen.set_focus(max(self.query(self.content), key=lambda each: each.display))
 
     def run_default(self) -> None:
         """Ask what this pane asks of the selected token (its command's key was pressed)."""

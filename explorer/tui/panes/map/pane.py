@@ -37,7 +37,7 @@ REST_PAUSE = 0.3
 class MapPane(Pane):
     """Asks `ReadMap`, and records `ViewMap` steps of the windows that stand."""
 
-    content: ClassVar[str] = "#map-canvas"
+    content: ClassVar[str] = "#map-canvas, #map-plots"
     DEFAULT_CSS = """
     MapPane { height: 1fr; layout: vertical; padding: 0 1; }
     """

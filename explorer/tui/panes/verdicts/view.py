@@ -224,7 +224,8 @@ def _share(number: float | None) -> str:
 def evidence_lines(evidence: VerdictEvidence, width: int, *, with_ids: bool) -> list[Content]:
     """What stands behind one cell."""
     mark, style = MARKS[evidence.cell.verdict]
-    value = "" if evidence.cell.value is None else f"  {visible(evidence.definition.value)} {evidence.cell.value:.4g}"
+    number, what = evidence.cell.value, visible(evidence.definition.value, spaces=False)
+    value = "" if number is None else f"  {what} {number:.4g}"
     token = visible_bytes(bytes.fromhex(evidence.token.token_bytes))
     lines = [Content.assemble(
         (f"{mark} {evidence.cell.verdict}", style), f"{value}  ", (token, "bold"), f" {evidence.token.token_id}",
