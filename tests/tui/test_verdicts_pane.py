@@ -146,6 +146,7 @@ async def test_sorting_by_a_definition_is_not_recorded_and_export_writes_what_is
         pane = app.query_one(VerdictsPane)
         await pilot.press("6", "e")
         await until(pilot, lambda: any("nothing to export" in note.message for note in app._notifications))
+        await until(pilot, lambda: not app.dispatcher.waits)  # for the box that does not come
         ask_quickly(pane)
         await pilot.press("v")
         await until(pilot, lambda: len(asked(app, Verify)) == 1 and not app.runs.running)
