@@ -110,7 +110,7 @@ async def test_trouble_with_the_file_is_said_first_and_goes_away() -> None:
         assert app.screen_lines()[0].startswith("✗ session not written: disk full")
         app.pane.set_trouble("")
         await pilot.pause()
-        assert app.screen_lines()[0].startswith("0 steps  ~/states/tour.jsonl")
+        assert app.screen_lines()[0].startswith("0 steps  tour.jsonl in ~/states")
 
 
 async def test_an_empty_session_says_what_fills_it() -> None:
@@ -136,6 +136,18 @@ def test_what_came_back_is_first_where_the_room_is_short(width: int) -> None:
     assert line.index("61 of 3,072 tokens, first ·Bobbin") < line.index("rank")
     note = step_row(step(4, WriteNote(text="read this", step=3, tags=("tour",)), Noted()), width).plain
     assert note.index("read this #tour") < note.index("note on step 3")
+
+
+async def test_lines_that_differ_in_their_model_alone_begin_with_it() -> None:
+    app = PaneApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        for number, model in enumerate(("mynah", "lyrebird", "starling"), start=1):
+            app.pane.add(step(number, FindNeighbours(model=model, token_id=7), Cancelled()))
+            await pilot.pause()
+        app.pane.add(step(4, FindNeighbours(model="starling", token_id=8), Cancelled()))
+        await pilot.pause()
+        lines = [line for line in app.screen_lines() if "23:11:02" in line]
+        assert [line.split("– ")[1].split()[0] for line in lines] == ["mynah:", "lyrebird:", "starling:", "cancelled"]
 
 
 def test_a_wide_line_gives_what_was_asked_the_room_that_is_left() -> None:
@@ -205,9 +217,9 @@ async def test_a_long_session_makes_only_the_rows_on_screen(monkeypatch: pytest.
         await pilot.pause()
         made: list[int] = []
 
-        def counted(each: Step, width: int, folded: int) -> Content:
+        def counted(each: Step, width: int, folded: int, *, name_model: bool) -> Content:
             made.append(each.number)
-            return step_row(each, width, folded)
+            return step_row(each, width, folded, name_model=name_model)
 
         monkeypatch.setattr("explorer.tui.panes.session.rows.step_row", counted)
         await pilot.resize_terminal(100, 30)

@@ -37,7 +37,9 @@ def heading_line(counts: Mapping[str, int], others: Mapping[str, int], path: Pat
         f"{number} {what}{'' if number == 1 else 's'}" for what, number in counts.items() if number or what == "step"
     ]
     told += [f"{number} {what}" for what, number in others.items() if number]
-    name = "not written to a file" if path is None else short_path(path)
+    name = "not written to a file"
+    if path is not None:  # its name first: where the line is cut the folder goes
+        name = f"{visible(path.name, spaces=False)} in {short_path(path.parent)}"
     heading = Content.assemble((" · ".join(told), "bold"), "  ", (name, "$foreground-muted"))
     if not problem:
         return heading

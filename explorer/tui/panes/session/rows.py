@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
+import msgspec
 from rich.cells import cell_len
 from textual.content import Content
 
@@ -55,10 +56,11 @@ def _came_back(step: Step) -> str:
     return summarise_on_screen(step.request, step.outcome)
 
 
-def step_row(step: Step, width: int, folded: int = 1) -> Content:
+def step_row(step: Step, width: int, folded: int = 1, *, name_model: bool = False) -> Content:
     """One step on one line of at most `width` cells: number, time, mark, what was asked and what came back.
 
-    Where there is little room what came back is first: that is what differs. `folded`: so many steps share the line.
+    Where there is little room what came back is first: that is what differs, behind the model where `name_model` says
+    that nothing else does. `folded`: so many steps share the line.
     """
     is_wide = width >= _TWO_COLUMNS_FROM
     head = Content.assemble(
@@ -69,7 +71,21 @@ def step_row(step: Step, width: int, folded: int = 1) -> Content:
         (f"{folded}× " if folded > 1 else "", "$accent"),
     )
     body = _wide_body(step, width - head.cell_length) if is_wide else _narrow_body(step)
-    return Content.assemble(head, body).truncate(width, ellipsis=True)
+    model = f"{visible(_model_of(step))}: " if name_model and not is_wide else ""
+    return Content.assemble(head, model, body).truncate(width, ellipsis=True)
+
+
+def ask_alike(one: Step, other: Step) -> bool:
+    """Whether both ask the same thing of different models."""
+    mine, theirs = _model_of(one), _model_of(other)
+    if not mine or not theirs or mine == theirs:
+        return False
+    return msgspec.structs.replace(other.request, model=mine) == one.request
+
+
+def _model_of(step: Step) -> str:
+    """Of whom something was asked, where it was asked of one model."""
+    return str(getattr(step.request, "model", ""))
 
 
 def step_in_full(step: Step) -> Content:
@@ -218,4 +234,7 @@ class StepRows(LazySequence[Content]):
     def item(self, place: int) -> Content:
         """The line at `place`."""
         shared = self._folds.steps_of(place)
-        return step_row(self._steps[shared[-1]], self._width(), len(shared))
+        step = self._steps[shared[-1]]
+        beside = (shared[0] - 1, shared[-1] + 1)
+        name_model = any(ask_alike(step, self._steps[at]) for at in beside if 0 <= at < len(self._steps))
+        return step_row(step, self._width(), len(shared), name_model=name_model)
