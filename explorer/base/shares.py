@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 
 def wilson_interval(successes: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
@@ -44,3 +44,18 @@ def format_said(outcomes: Sequence[str]) -> str:
     """`exact 0/3 [0.00, 0.56], exact or contains 2/3 [0.21, 0.94]`."""
     exact, said = count_said(outcomes)
     return f"exact {format_share(exact, len(outcomes))}, exact or contains {format_share(said, len(outcomes))}"
+
+
+def shorten_said(outcomes: Sequence[str]) -> Iterator[str]:
+    """What `format_said` says, then the same in less and less room: an interval is whole or not there."""
+    (exact, said), n = count_said(outcomes), len(outcomes)
+    yield format_said(outcomes)
+    yield f"exact {format_share(exact, n)}, exact or contains {said:,}/{n:,}"
+    yield f"exact {exact:,}/{n:,}, exact or contains {said:,}/{n:,}"
+    yield from shorten_share("exact", exact, n)
+
+
+def shorten_share(name: str, successes: int, n: int) -> Iterator[str]:
+    """The share under its name with its interval, then without."""
+    yield f"{name} {format_share(successes, n)}"
+    yield f"{name} {successes:,}/{n:,}"

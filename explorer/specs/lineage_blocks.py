@@ -19,6 +19,13 @@ _MOST_FAVOURITES = 12
 _STOPS = (3, 5, 7, 10, 15, 20, 40, 100)
 """Numbers of tokens at which p is told."""
 
+_TESTS = {
+    "B1": "B1: are the answers to the same token more alike than the answers to two different ones?",
+    "B2": "B2: are they more alike than the token's spelling explains?",
+    "gate": "Gate: were these tokens never trained? If they were, B1 proves nothing.",
+}
+"""What the tests ask, by how the name of a rung begins."""
+
 
 def describe(request: FindLineage) -> str:
     """'find which of mynah, lyrebird mynah-instruct comes from'."""
@@ -85,6 +92,7 @@ def of_pair(outcome: Lineage, pair: LineagePair) -> Iterable[Block]:
     names = f"{prose(pair.child)} and {prose(pair.candidate)}"
     by = f" (by {pair.rung})" if pair.rung else ""
     yield Words(f"{names}: {pair.verdict}{by}: {prose(pair.reason)}. Gate: {prose(pair.gate)}.")
+    yield Words(" ".join(words for test, words in _TESTS.items() if pair.rung.startswith(test) or test == "gate"))
     if pair.falling:
         yield Words(f"p as tokens are added: {_falling(pair)}")
     if outcome.favourites:

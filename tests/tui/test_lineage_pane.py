@@ -133,6 +133,9 @@ async def test_the_row_under_the_cursor_tells_all_of_itself() -> None:
             return "\n".join(line.plain for line in told.lines)
 
         assert "mynah-instruct and mynah: related (by B1 r): as near as a fine-tune" in said()
+        assert "B1: are the answers to the same token more alike" in said().replace("\n", " ")
+        assert "Gate: were these tokens never trained?" in said().replace("\n", " ")
+        assert "B2:" not in said(), "only what was the test here"
         assert "-1.410 / 24.41%" in said(), "the form of the posts"
         await pilot.press("down")
         assert "mynah-instruct and lyrebird: none" in said()

@@ -30,6 +30,7 @@ from explorer.tables.maps import PlacedMap
 from explorer.tables.table import TokenColumns
 from explorer.tui.panes.map import pane as panes
 from explorer.tui.panes.map.aim import Aim
+from explorer.tui.panes.map.body import NO_MAP
 from explorer.tui.panes.map.canvas import MapCanvas
 from explorer.tui.panes.map.making import Made
 from explorer.tui.panes.map.painting import GUTTER
@@ -106,6 +107,24 @@ async def shown(app: MapHarness, pilot: Pilot[None], found: VocabularyMap = FOUN
     app.pane.focus_content()
     await pilot.pause()
     return app.canvas
+
+
+async def test_a_key_pressed_before_there_is_a_map_says_so() -> None:
+    app = MapHarness()
+    async with app.run_test(size=SIZES[1]) as pilot:
+        app.pane.run_default()
+        app.pane.show_asked(REQUEST)
+        app.pane.focus_content()
+        for key in ("h", "x", "full_stop", "plus", "C", "left"):
+            app.remarks.clear()
+            await pilot.press(key)
+            await pilot.pause()
+            assert app.remarks == [NO_MAP], key
+        await shown(app, pilot)
+        app.remarks.clear()
+        await pilot.press("h")
+        await until(pilot, lambda: app.pane.query_one(PlotsView).has_focus)
+        assert app.remarks == []
 
 
 async def test_the_form_asks_for_a_plane_and_a_colour() -> None:

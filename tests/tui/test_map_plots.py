@@ -28,9 +28,10 @@ from explorer.tui.panes.map.heard_verdicts import HeardVerdicts
 from explorer.tui.panes.map.making import Made
 from explorer.tui.panes.map.pane import MapPane
 from explorer.tui.panes.map.plot_columns import numbers_of, plotted_names
-from explorer.tui.panes.map.plot_words import NO_MAP
+from explorer.tui.panes.map.plot_words import NO_MAP, no_curve_words, no_probability_words
 from explorer.tui.panes.map.plots_sheet import ALL, CATEGORIES, HISTOGRAM, MEASURED, PLOTS, PRECISION, ROC
 from explorer.tui.panes.map.plots_view import PlotsView
+from explorer.tui.panes.map.recorded_curves import RecordedCurves
 from explorer.tui.panes.map.threshold import Measured
 from explorer.tui.panes.takeaway import takeaway_of
 from explorer.tui.shell.messages import ColumnsFound, FilterWanted, Selection
@@ -221,6 +222,29 @@ async def test_a_verification_that_comes_later_changes_the_plots_and_the_line_st
         assert [point.token.token_id for point in view.parted.points if point.role == "subject"] == [9]
         app.pane.forget_model("mynah")
         assert view.parted is None
+
+
+@pytest.mark.parametrize(("live", "keys"), [(True, {"b"}), (False, set[str]())])
+async def test_words_name_only_keys_that_act(live: bool, keys: set[str]) -> None:
+    app = PlotsHarness(measured=False, live=live)
+    async with app.run_test(size=SIZE) as pilot:
+        view = await app.open(pilot)
+        recorded_curves = RecordedCurves.of(VERIFIED.outcome, "input_norm")  # type: ignore[arg-type]
+        said = no_curve_words(view.parted, recorded_curves)
+        assert {key for key in ("b", "w") if f": {key} chooses" in said} == keys
+        enabled = {key for key, active in app.screen.active_bindings.items() if active.enabled}
+        assert keys <= enabled
+
+
+async def test_w_is_named_where_there_is_another_definition() -> None:
+    app = PlotsHarness()
+    async with app.run_test(size=SIZE) as pilot:
+        view = await app.open(pilot)
+        assert view.parted is not None
+        assert "w chooses" in no_probability_words(view.parted)
+        alone = replace(view.parted, definitions=dict(list(view.parted.definitions.items())[:1]))
+        assert "w chooses" not in no_probability_words(alone)
+        assert "w chooses" not in no_curve_words(alone, None)
 
 
 async def test_b_plots_the_next_column_against_the_same_verdicts() -> None:

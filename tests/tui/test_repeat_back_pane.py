@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -140,6 +141,23 @@ class TestLines:
         assert token.index("-1.5") == lines[at + 1].index("-1.5"), "the summary below has the same column"
         assert max(map(len, lines)) <= width
 
+    @pytest.mark.parametrize("width", range(38, 120))
+    def test_a_number_or_interval_is_whole_or_not_there(self, width: int) -> None:
+        subject, control = (
+            probe(token, FORM, [reply(number, "x", "exact") for number in range(3)])
+            for token in (TOKEN, token_row(5, b" a token with a long name"))
+        )
+        attempt = Attempt(request(), TOKEN.token_bytes, result(subject, control))
+        lines = plain(attempt_lines([attempt], width))
+        assert max(map(len, lines)) <= width
+        shares = [line for line in lines if "3/3" in line]
+        assert len(shares) == 4
+        for line in shares:
+            assert line.count("[") == len(re.findall(r"\[\d\.\d\d, \d\.\d\d\]", line)), line
+        assert ("contains 3/3 [0.44, 1.00]" in lines[-1]) == (width >= 69)
+        assert lines[-1].rstrip().endswith("contains 3/3") == (43 <= width < 69)
+        assert re.search(r"  seed 0 |(samples|T|T 0\.7) +… ", lines[0]), lines[0]
+
     def test_greedy_decoding_keeps_one_row_free(self) -> None:
         greedy = msgspec.structs.replace(request(samples=8), temperature=0.0)
         assert Attempt(greedy, TOKEN.token_bytes).samples == 1
@@ -163,6 +181,7 @@ class TestLines:
         attempts = [Attempt(request(model=name), TOKEN.token_bytes) for name in ("mynah", "lyrebird")]
         text = "\n".join(plain(attempt_lines(attempts, 97)))
         assert text.count("repeat back the string") == 1
+        assert text.count("the same prompt as above") == 1
 
     def test_a_prompt_whose_text_encodes_otherwise_is_noted(self) -> None:
         subject = probe(TOKEN, FORM, [reply(0, "x")], reencodes=False)
@@ -318,7 +337,7 @@ class TestOptions:
             app.pane.run_default()
             await pilot.pause()
             assert app.asked == []
-            assert app.remarks == ["Select a token in the table first."]
+            assert app.remarks == ["Select a token first: press 1."]
 
 
 class TestShowing:

@@ -87,8 +87,11 @@ class Asking:
         self._workspace.token_pane.table.call_later(self._act_on_token, act, or_none)
 
     async def _act_on_token(self, act: Callable[[], None], or_none: bool) -> None:
-        # In a thread: with the first row is worked out where all values stand, 450 ms at 262,144 tokens.
-        self._front.select(token=await asyncio.to_thread(self._workspace.token_pane.row_under_cursor))
+        pane = self._workspace.token_pane
+        # In a thread: with the first row is worked out where all values stand, 450 ms at 262,144 tokens. Where there is
+        # none, not in a thread: the table may be filled meanwhile, and what is said of it would be wrong.
+        token = await asyncio.to_thread(pane.row_under_cursor) if pane.has_row else None
+        self._front.select(token=token)
         if or_none or self._front.selection.token is not None:
             act()
         else:

@@ -11,7 +11,7 @@ from textual.content import Content
 from explorer.base.numbers import align_decimals
 from explorer.specs.blocks import Block, Plot, Quote, Table, Words
 from explorer.specs.charts import Chart
-from explorer.tui.widgets.cutting import cut_numbers, padded
+from explorer.tui.widgets.cutting import cut, cut_numbers, padded
 from explorer.tui.widgets.selecting import BAR
 
 _MUTED = "$foreground-muted"
@@ -63,7 +63,8 @@ def table_rows(table: Table, width: int) -> tuple[Content, list[Content]]:
         Content.styled(_row_text(table, row, rooms), "bold" if place in table.strong else "")
         for place, row in enumerate(table.rows)
     ]
-    return Content(_row_text(table, table.heads, rooms)), rows
+    heads = [cut(head, room) for head, room in zip(table.heads, rooms, strict=True)]
+    return Content(_row_text(table, heads, rooms)), rows
 
 
 def _aligned(table: Table) -> Table:
@@ -94,12 +95,21 @@ def _whole_widths(table: Table) -> list[int]:
 
 
 def column_widths(table: Table, width: int) -> list[int]:
-    """Cells for each column: what its widest cell takes, the widest columns cut until all fit in `width`."""
-    rooms = _whole_widths(table)
-    room = max(0, width - _GAP * (len(rooms) - 1))
-    while sum(rooms) > room and max(rooms) > _LEAST:
-        widest = rooms.index(max(rooms))
-        rooms[widest] -= 1
+    """Cells for each column: what its widest cell takes, the widest columns cut until all fit in `width`. Where it is
+    enough to cut words, and the headings of numbers, every number is whole."""
+    whole = _whole_widths(table)
+    room = max(0, width - _GAP * (len(whole) - 1))
+    bodies = _whole_widths(msgspec.structs.replace(table, heads=("",) * len(whole)))
+    least = [body if head in table.right else _LEAST for head, body in zip(table.heads, bodies, strict=True)]
+    rooms = _narrowed(whole, least, room)
+    return rooms if sum(rooms) <= room else _narrowed(whole, [_LEAST] * len(whole), room)
+
+
+def _narrowed(widths: Sequence[int], least: Sequence[int], room: int) -> list[int]:
+    """`widths` with the widest ones cut, none below its `least`, until their sum is at most `room`."""
+    rooms = list(widths)
+    while sum(rooms) > room and (above := [place for place, cells in enumerate(rooms) if cells > least[place]]):
+        rooms[max(above, key=rooms.__getitem__)] -= 1
     return rooms
 
 

@@ -24,6 +24,6 @@ def cut_numbers(text: str, cells: int) -> str:
     words = text.strip().split(" ")
     if cell_len(text.strip()) <= cells:
         return text.strip()
-    while words and cell_len(" ".join(words)) + 2 > cells:
+    while words and (cell_len(" ".join(words)) + 2 > cells or words[-1] == "/"):
         words.pop()
     return f"{' '.join(words)} …" if any(words) else ("…" if cells > 0 else "")

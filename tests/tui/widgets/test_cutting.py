@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from explorer.specs.blocks import Table
 from explorer.tui.panes.tokens.views import titles_of
+from explorer.tui.widgets.block_lines import table_rows
 from explorer.tui.widgets.cutting import cut, cut_numbers, padded
 from explorer.tui.widgets.fitted_line import fitting
 from tests.tui.token_samples import LONG_VIEW
@@ -31,6 +33,25 @@ def test_numbers_are_whole_or_dots(numbers: list[str], cells: int) -> None:
 @pytest.mark.parametrize(("cells", "shown"), [(9, "V 5.8e-10"), (8, "V …"), (3, "V …"), (2, "…"), (1, "…"), (0, "")])
 def test_a_verdict_keeps_its_letter_as_long_as_it_can(cells: int, shown: str) -> None:
     assert cut_numbers("V 5.8e-10", cells) == shown
+
+
+def test_of_a_pair_no_stroke_is_left_behind() -> None:
+    assert cut_numbers("-2.367 / 9.38% (+1.20)", 12) == "-2.367 …"
+    assert cut_numbers("-2.367 / 9.38% (+1.20)", 17) == "-2.367 / 9.38% …"
+
+
+def test_words_give_way_before_numbers_where_that_is_enough() -> None:
+    rows = (("a token with a long name", "-2.367 / 9.38% (+1.20)"),)
+    table = Table(
+        ("token", "a-model-with-a-long-name (lift)"), rows, right=frozenset({"a-model-with-a-long-name (lift)"})
+    )
+    for width in range(31, 60):
+        header, (line,) = table_rows(table, width)
+        assert "-2.367 / 9.38% (+1.20)" in line.plain
+        assert "a-model-with" in header.plain
+        assert max(line.cell_length, header.cell_length) <= width
+    _, (line,) = table_rows(table, 28)
+    assert line.plain.endswith(" -2.367 …"), "never through the middle"
 
 
 @pytest.mark.parametrize("width", range(12, 100, 3))

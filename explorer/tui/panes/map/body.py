@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from rich.cells import cell_len
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -15,6 +15,7 @@ from textual.widgets import ContentSwitcher, Static
 
 from explorer.tui.panes.map import telling
 from explorer.tui.panes.map.canvas import ActWanted, MapCanvas
+from explorer.tui.panes.map.canvas_keys import OF_A_MAP
 from explorer.tui.panes.map.classes import ClassLegend
 from explorer.tui.panes.map.making import Made
 from explorer.tui.panes.map.plots_sheet import Plotted
@@ -27,6 +28,7 @@ from explorer.tui.widgets.fitted_line import FittedLine
 from explorer.tui.widgets.heading import Heading
 
 HINT = "Press M to map the whole vocabulary on a plane."
+NO_MAP = "There is no map here yet: this key acts on one that is drawn. M maps the vocabulary."
 
 
 class MapBody(Guarded, Vertical):
@@ -82,6 +84,12 @@ class MapBody(Guarded, Vertical):
         if event.what == "twin":
             event.stop()
             self.when_twin_wanted()
+
+    def on_key(self, event: events.Key) -> None:
+        """A key of the map before there is one: it may be on its way."""
+        if self.canvas.scene is None and self.canvas.has_focus and event.key in OF_A_MAP:
+            event.stop()
+            self.post_message(Remark(hint_at(self, NO_MAP)))
 
     def _say_how(self) -> None:
         self._status.say(hint_at(self, HINT), style="$foreground-muted")

@@ -42,6 +42,8 @@ KEYS: list[BindingType] = [
     Binding("o", "tell('twin')", "other", show=False, tooltip="Show the token of the next other model on this map"),
 ]
 """Those of a selection first; on the last line the last ones give way."""
+OF_A_MAP = {key for binding in KEYS if isinstance(binding, Binding) for key in binding.key.split(",")}
+"""Every key that acts on a map."""
 
 
 class ActingKeys:

@@ -14,7 +14,7 @@ from explorer.tui.panes.map.spots import GLYPHS, WORDS
 from explorer.tui.panes.map.threshold import Measured, Parted
 
 NOTHING_MEASURED = "Nothing is measured here yet: press v to test tokens of this model."
-NOT_RECORDED = "A session holds no number of every token: the map of a loaded model (M) has them."
+NOT_RECORDED = "A session holds no number of every token: the map of a loaded model does."
 
 _NOTHING_THERE = "Nothing is measured of {} yet: choose it, press v, and come back to this map."
 NO_MAP = "No map is recorded up to this step."
@@ -91,11 +91,14 @@ def curve_title(area: str, value: float | None, axes: str) -> str:
 
 
 def no_curve_words(parted: Parted | None, recorded: RecordedCurves | None) -> str:
-    """Why there is no curve."""
+    """Why there is no curve; a key is named where it acts."""
     if parted is not None and parted.measured is not None:
-        return f"{_by(parted.measured)} calls none of the tokens measured, or all: w chooses another definition."
+        return f"{_by(parted.measured)} calls none of the tokens measured, or all{_or_another(parted)}."
+    if recorded is not None and recorded.result.curves:
+        another = "" if parted is None else ": b chooses another column"
+        return f"The recorded verification has curves of the default indicator alone{another}."
     if recorded is not None:
-        return "The recorded verification has curves of the default indicator alone: b chooses another column."
+        return "The recorded verification has no curves."
     if parted is None:
         return "No verification of this model is recorded up to this step."
     return nothing_measured(parted)
@@ -105,7 +108,11 @@ def no_probability_words(parted: Parted) -> str:
     """Why there is no plot of probabilities."""
     if parted.measured is None:
         return nothing_measured(parted)
-    return f"{_by(parted.measured)} gives no probabilities: w chooses another definition."
+    return f"{_by(parted.measured)} gives no probabilities{_or_another(parted)}."
+
+
+def _or_another(parted: Parted) -> str:
+    return ": w chooses another definition" if len(parted.definitions) > 1 else ""
 
 
 def recorded_words(recorded: RecordedCurves | None) -> tuple[str, str]:

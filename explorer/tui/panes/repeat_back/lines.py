@@ -11,11 +11,13 @@ from explorer.base.lazy_sequence import Joined, Made
 from explorer.base.records.record import Failure
 from explorer.base.records.repeat_back import Reply, ReplyClass, ReplyPart, TokenReplies
 from explorer.base.records.unions import Cancelled
-from explorer.base.shares import count_said, format_said, format_share
+from explorer.base.shares import count_said, shorten_said, shorten_share
 from explorer.base.text import visible
 from explorer.specs.repeat_back import finished_outcomes
 from explorer.tui.panes.asking import failure_lines
 from explorer.tui.panes.repeat_back.attempts import Attempt
+from explorer.tui.widgets.cutting import cut_numbers
+from explorer.tui.widgets.fitted_line import fitting
 from explorer.tui.widgets.number_columns import GivenColumn
 from explorer.tui.widgets.prompt_lines import (
     MUTED,
@@ -47,8 +49,11 @@ MOST_WHOLE = 50
 models would hold up a key for two seconds."""
 _CLASS_CELLS = 10
 _FINISH_CELLS = 7
+_SHARE_CELLS = 22
 _SUMMARY_CELLS = 37
 """Of a summary row, all but the token's name and the numbers."""
+_SAID_AT = 10
+"""The cell below the token's name."""
 _LEAST_REPLY = 10
 """Cells that a control's reply is worth showing in."""
 _SOME = ("◐", "$warning")
@@ -77,13 +82,15 @@ def attempt_lines(
     With `ids`, each reply's token ids stand below it; with `whole`, prompts and replies are not shortened.
     """
     parts: list[Sequence[Content]] = []
-    shown_prompt = ""
+    shown_prompt: str | None = None
     for attempt in attempts:
         parts.append([*([Content("")] if parts else []), _heading(attempt, width)])
         prompt = _prompt(attempt)
         if prompt != shown_prompt:
             shown_prompt = prompt
             parts.append(_prompt_block(attempt, prompt, width, None if whole else _SHORT_PROMPT))
+        else:
+            parts.append([fit(f"{BAR}the same prompt as above", width, MUTED)])
         if isinstance(attempt.outcome, Failure):
             parts.append(failure_lines(attempt.outcome, width))
             continue
@@ -98,9 +105,11 @@ def _heading(attempt: Attempt, width: int) -> Content:
     if request.temperature > 0:
         how += (f"  top-p {request.top_p:g}" if request.top_p < 1 else "") + f"  seed {request.seed}"
     template = visible(request.template.name, spaces=False)
-    name = Content.assemble((visible(request.model, spaces=False), "bold"), (f"  {template}  {how}", MUTED))
+    name = Content.styled(f"{visible(request.model, spaces=False)}  ", "bold")
     state = _state(attempt)
-    return fit(name, width - state.cell_length - 1) + Content(" ") + state
+    room = width - state.cell_length - 1
+    rest = cut_numbers(f"{template}  {how}", room - name.cell_length)
+    return fit(name + Content.styled(rest, MUTED), room) + Content(" ") + state
 
 
 def _state(attempt: Attempt) -> Content:
@@ -195,8 +204,11 @@ def _summary_block(attempt: Attempt, look: Look) -> Iterator[Sequence[Content]]:
     names = [token_text(attempt.token_bytes), *(token_text(probe.token.token_bytes) for probe in controls)]
     cells = max(8, min(max(map(len, names)), look.width - _SUMMARY_CELLS - look.given.cells))
     own = Content.styled(names[0], TOKEN_STYLE)
-    said = f"          exact or contains {_said_share(result.probe) if result else '–'}"
-    yield [_summary("token", own, result.probe if result else None, "", cells, look), fit(said, look.width, MUTED)]
+    said = fitting(list(_said_shares(result.probe)) if result else ["exact or contains –"], look.width - _SAID_AT)
+    yield [
+        _summary("token", own, result.probe if result else None, "", cells, look),
+        fit(" " * _SAID_AT + said, look.width, MUTED),
+    ]
 
     def row(index: int) -> Content:
         if index < len(controls):
@@ -213,8 +225,8 @@ def _summary_block(attempt: Attempt, look: Look) -> Iterator[Sequence[Content]]:
         yield [fit(said, look.width, MUTED)]
     yield Made(count - len(whole), lambda index: row(len(whole) + index))
     if attempt.request.controls:
-        shares = format_said(finished_outcomes(*controls)) if controls else "exact –"
-        yield [fit(f"  controls {shares}", look.width, MUTED)]
+        shares = shorten_said(finished_outcomes(*controls)) if controls else ["exact –"]
+        yield [fit(fitting([f"  controls {each}" for each in shares], look.width), look.width, MUTED)]
 
 
 def _summary(kind: str, name: Content, probe: TokenReplies | None, said: str, cells: int, look: Look) -> Content:
@@ -224,20 +236,22 @@ def _summary(kind: str, name: Content, probe: TokenReplies | None, said: str, ce
         return head + fit(said or "exact –", max(0, look.width - head.cell_length), MUTED)
     finished = _finished(probe)
     low, high = probe.interval
-    share = f"exact {probe.exact}/{finished} [{low:.2f}, {high:.2f}]"
+    room, share = look.width - look.given.cells, f"{probe.exact}/{finished}"
+    shares = (f"exact {share} [{low:.2f}, {high:.2f}]", f"exact {share}", share)
+    cells_of_share = room - head.cell_length - 3
+    share = fitting(shares, cells_of_share).ljust(min(_SHARE_CELLS, cells_of_share))
     sign, style = share_sign(probe.exact, finished)
     best = max((reply for reply in probe.replies if reply.token_logprob is not None), key=_logprob, default=None)
-    line = head + Content.assemble((f"{sign} ", style), f"{share:<22} ")
-    room = look.width - look.given.cells
+    line = head + Content.assemble((f"{sign} ", style), f"{share} ")
     if probe.replies and kind == "control" and room - line.cell_length >= _LEAST_REPLY:
         line = fit(line + Content.styled(f" {reply_text(probe.replies[0].reply)}", MUTED), room - 1)
     return fit(fit(line, room) + Content(look.given.text(best)), look.width)
 
 
-def _said_share(probe: TokenReplies) -> str:
-    """The share of replies that are the token or contain it, with its interval."""
+def _said_shares(probe: TokenReplies) -> Iterator[str]:
+    """The share of replies that are the token or contain it, in less and less room."""
     outcomes = finished_outcomes(probe)
-    return format_share(count_said(outcomes)[1], len(outcomes))
+    return shorten_share("exact or contains", count_said(outcomes)[1], len(outcomes))
 
 
 def class_label(outcome: ReplyClass) -> Content:

@@ -144,9 +144,11 @@ class ViewCommands:
     @property
     def _why_empty(self) -> str:
         """Why there is no vocabulary to sort and filter."""
-        loading = self._pane.selection.loading
+        loading, model = self._pane.selection.loading, self._pane.selection.model
         if not loading and self.has_rows:
             return "These rows are recorded: load the model (m) to sort and filter it."
+        if not loading and model is not None:
+            return f"The vocabulary of {visible(model.name, spaces=False)} is not read yet."
         return f"No vocabulary is read yet: {loading}" if loading else "No vocabulary is read: m loads a model."
 
     @property

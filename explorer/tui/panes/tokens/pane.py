@@ -80,6 +80,11 @@ class TokenPane(Pane):
         token_id, view = self.table.token_id, self.views.view
         return None if view is None or token_id is None else view.rows.row(token_id)
 
+    @property
+    def has_row(self) -> bool:
+        """Whether there is a token under the cursor."""
+        return self.views.view is not None and self.table.token_id is not None
+
     def run_default(self) -> None:
         """Read the vocabulary of the selected model."""
         if self.selection.model is not None:
