@@ -28,7 +28,7 @@ from explorer.tui.widgets.fitted_line import FittedLine
 from explorer.tui.widgets.heading import Heading
 
 HINT = "Press M to map the whole vocabulary on a plane."
-NO_MAP = "There is no map here yet: this key acts on one that is drawn. M maps the vocabulary."
+NO_MAP = "No map is drawn yet: press this key again when one is. M maps the vocabulary."
 
 
 class MapBody(Guarded, Vertical):
