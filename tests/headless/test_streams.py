@@ -115,6 +115,15 @@ def test_a_verb_with_an_engine_and_no_streams_ends_too() -> None:
     assert _run("models", "<&- >&- 2>&-").returncode == 1
 
 
+@pytest.fixture(autouse=True)
+def heard_signals() -> Iterator[None]:
+    """The signals of a terminal are heard, although who runs the tests in the background may have had them ignored."""
+    before = {each: signal.signal(each, signal.default_int_handler) for each in (signal.SIGINT, signal.SIGQUIT)}
+    yield
+    for each, handler in before.items():
+        signal.signal(each, handler)
+
+
 INTERRUPTED_AT = """
 import os, signal, sys
 class Interrupt:

@@ -28,7 +28,7 @@ from explorer.tui.shell.commands import (
 )
 from explorer.tui.shell.keys import key_problems, usable_keys, without_aliases
 from explorer.tui.shell.tabs import in_row
-from explorer.tui.shell.type_ahead import TypeAhead
+from explorer.tui.shell.type_ahead import TypeAhead, is_text
 
 Act = Callable[[], Awaitable[None] | None]
 TabAct = Callable[[str], None]
@@ -155,7 +155,7 @@ class Dispatcher:
 
     async def _look(self, *, is_done: bool = False) -> None:
         """Type on once a box has the keys, or a pane was told to take them (`is_done`). Where no box came, drop what
-        was meant for it: as commands those letters would do what nobody wants."""
+        was written for it: as commands those letters would do what nobody wants."""
         ahead = self._type_ahead
         if not ahead.is_waiting:
             return
@@ -166,7 +166,9 @@ class Dispatcher:
                 await self._forward(event)
         elif is_late:
             self._watch.stop()
-            ahead.release()
+            for event in ahead.release():
+                if not is_text(event):
+                    await self._forward(event)
 
     def _has_box(self) -> bool:
         app = self._app

@@ -7,6 +7,9 @@ from time import monotonic
 
 from textual.events import Key
 
+EDITING = frozenset({"enter", "tab", "backspace", "delete", "left", "right", "up", "down", "home", "end"})
+"""Keys without a letter that are for a box as letters are."""
+
 
 class TypeAhead:
     """Keeps keys from the moment a box, or a pane, is asked for until it has the focus."""
@@ -51,3 +54,8 @@ class TypeAhead:
         """The keys that waited, in order; no more are kept."""
         kept, self._kept = self._kept or [], None
         return kept
+
+
+def is_text(event: Key) -> bool:
+    """Whether a key writes in a box, or edits there; esc, function keys and those with ctrl do not."""
+    return event.is_printable or event.key in EDITING

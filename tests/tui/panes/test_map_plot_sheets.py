@@ -214,7 +214,7 @@ def test_a_session_shows_its_curves_and_says_why_there_is_no_more() -> None:
         assert any("⠉" in line or "⡇" in line or "⢀" in line for line in lines)
         assert "▲" not in "".join(lines)
     for plot in (HISTOGRAM, BY_CATEGORY, MEASURED):
-        assert "load the model, press M and h" in " ".join(" ".join(texts(None, plot, (80, 20), recorded)).split())
+        assert "the map of a loaded model does" in " ".join(" ".join(texts(None, plot, (80, 20), recorded)).split())
     assert "AUC 0.9000" in Plotted(recorded=recorded).lines()[2]
     assert "No verification" in " ".join(texts(None, ROC, (80, 20)))
     assert "default indicator alone" in " ".join(
