@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,21 @@ async def test_errors_in_a_worker_of_a_pane_one_of_the_app_and_a_handler_are_tol
         assert len(app.screen_stack) == 1
         assert app.is_running
         defects.clear()
+
+
+class Unspoken:
+    """Work with much in it."""
+
+    async def __call__(self) -> None:
+        """Nothing to do."""
+
+    def __repr__(self) -> str:
+        raise AssertionError("nobody writes out what work holds: a whole map takes 100 ms")
+
+
+async def test_work_is_begun_without_writing_out_what_it_holds(engine: Engine, tmp_path: Path) -> None:
+    async with running(engine, tmp_path) as (app, _):
+        assert run_guarded(app, partial(Unspoken()), group="view").description == "view"
 
 
 async def test_an_error_in_a_command_is_told_and_the_next_key_is_heard(engine: Engine, tmp_path: Path) -> None:
