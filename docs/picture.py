@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import tempfile
 from pathlib import Path
@@ -19,6 +20,7 @@ from explorer.tui.live.app import ExplorerApp
 async def main() -> None:
     """Start, filter, select a withheld token, have it repeated, take the picture."""
     folder = Path(tempfile.mkdtemp())
+    os.environ["XDG_STATE_HOME"] = str(folder)  # not divided as whoever makes the picture left the window
     app = ExplorerApp(EngineClient(), SessionWriter(folder / "2026-11-20_picture.jsonl"), Settings())
     async with app.run_test(size=(120, 40)) as pilot:
         while len(app.selection.roster.models) < 4 or app.runs.running or app.selection.token is None:
