@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
-import msgspec
 from rich.cells import cell_len
 from textual.content import Content
 
@@ -18,8 +17,9 @@ from explorer.base.records.record import Failure
 from explorer.base.records.unions import Cancelled, Step
 from explorer.base.records.vocabulary import RankedTokens, RankTokens
 from explorer.base.text import visible
+from explorer.sessions.checking.naming import renamed
 from explorer.sessions.file.reader import is_damaged
-from explorer.specs.registry import summarise
+from explorer.specs.registry import models_of, summarise
 from explorer.specs.screen_words import describe_on_screen, summarise_on_screen
 from explorer.tui.widgets.cutting import padded
 
@@ -71,21 +71,14 @@ def step_row(step: Step, width: int, folded: int = 1, *, name_model: bool = Fals
         (f"{folded}× " if folded > 1 else "", "$accent"),
     )
     body = _wide_body(step, width - head.cell_length) if is_wide else _narrow_body(step)
-    model = f"{visible(_model_of(step))}: " if name_model and not is_wide else ""
+    model = f"{visible(models_of(step.request)[0])}: " if name_model and not is_wide else ""
     return Content.assemble(head, model, body).truncate(width, ellipsis=True)
 
 
 def ask_alike(one: Step, other: Step) -> bool:
     """Whether both ask the same thing of different models."""
-    mine, theirs = _model_of(one), _model_of(other)
-    if not mine or not theirs or mine == theirs:
-        return False
-    return msgspec.structs.replace(other.request, model=mine) == one.request
-
-
-def _model_of(step: Step) -> str:
-    """Of whom something was asked, where it was asked of one model."""
-    return str(getattr(step.request, "model", ""))
+    mine, theirs = models_of(one.request)[:1], models_of(other.request)[:1]
+    return mine != theirs and renamed(one.request, dict(zip(mine, theirs, strict=False))) == other.request
 
 
 def step_in_full(step: Step) -> Content:
