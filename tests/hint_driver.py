@@ -96,7 +96,7 @@ class Presser:
 
     def _is_busy(self) -> bool:
         working = any(not each.is_finished and each.group not in WAITING for each in self.app.workers)
-        return working or self.app.dispatcher.waits
+        return working or self.app.dispatcher.waits or self.app.message_queue_size > 0
 
     def named(self, widget: Widget) -> list[Named]:
         """The keys on the last line while `widget` has the focus."""
@@ -154,6 +154,7 @@ class Presser:
                 break
         else:
             self.silent.append(f"{where}: {key}")
+        await self.rest()  # what was drawn late may have come before the box that the key opens
         await self.leave_boxes()
 
     async def try_dialogue(self, key: str) -> None:

@@ -12,6 +12,7 @@ from explorer.sessions.file.store import SessionWriter
 from explorer.settings import Settings
 from explorer.tui.live.app import ExplorerApp
 from explorer.tui.panes.logprobs.view import LogprobView
+from explorer.tui.shell import type_ahead
 from explorer.tui.shell.commands import COMMANDS, REPLAY_COMMANDS
 from explorer.tui.shell.keys import is_key, key_problems, usable_keys, without_aliases
 from explorer.tui.shell.type_ahead import TypeAhead
@@ -98,3 +99,16 @@ def test_keys_wait_from_the_opening_key_on() -> None:
     assert ahead.keeps(letter, is_free=True)
     assert ahead.release() == [letter]
     assert not ahead.keeps(letter, is_free=True)
+
+
+def test_letters_alone_put_off_the_end_of_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr(type_ahead, "monotonic", lambda: now)
+    ahead = TypeAhead()
+    ahead.heed(["e"])
+    ahead.keeps(events.Key("e", "e"), is_free=True)
+    for key in (events.Key("m", "m"), *[events.Key("escape", "\x1b")] * 8):
+        now += 0.1
+        assert ahead.keeps(key, is_free=True)
+        assert not ahead.is_silent_for(0.9)
+    assert ahead.is_silent_for(0.7), "esc pressed again and again is heard where no box comes"

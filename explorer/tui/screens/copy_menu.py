@@ -44,7 +44,7 @@ class CopyMenu(Dialog[Clip]):
     def on_mount(self) -> None:
         rows = self.query_one(RowList)
         rows.show_rows([_line(place, clip) for place, clip in enumerate(self._clips)])
-        rows.focus()
+        self.set_focus(rows)
 
     @on(RowList.Chosen)
     def take_chosen(self, event: RowList.Chosen) -> None:

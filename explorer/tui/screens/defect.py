@@ -43,7 +43,7 @@ class DefectScreen(Dialog[None]):
         yield Static(Content("The program continues. Please report this with the text above."), id="defect-done")
 
     def on_mount(self) -> None:
-        self.query_one(VerticalScroll).focus()
+        self.set_focus(self.query_one(VerticalScroll))
 
     def action_copy(self) -> None:
         """Put the traceback on the clipboard."""

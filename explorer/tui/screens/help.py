@@ -94,7 +94,7 @@ class HelpScreen(Dialog[None]):
             yield Static(Content(""))
 
     def on_mount(self) -> None:
-        self.query_one(VerticalScroll).focus()
+        self.set_focus(self.query_one(VerticalScroll))
         self._lay_out()
 
     def on_resize(self, event: events.Resize) -> None:

@@ -44,7 +44,7 @@ class LogScreen(Dialog[None]):
     def on_mount(self) -> None:
         rows = self.query_one(RowList)
         rows.show_rows(self._lines)
-        rows.focus()
+        self.set_focus(rows)
         # The last line is in view once the list has its height.
         self.call_after_refresh(rows.action_move, len(self._lines))
 

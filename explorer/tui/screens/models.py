@@ -77,7 +77,7 @@ class ModelsScreen(Dialog[ModelChoice]):
 
     def on_mount(self) -> None:
         self._show_list()
-        self.query_one(RowList).focus()
+        self.set_focus(self.query_one(RowList))  # at once: `focus()` would take it back from a field typed ahead into
 
     def on_resize(self, event: events.Resize) -> None:
         """Columns have other room."""

@@ -55,7 +55,7 @@ class SessionsScreen(Dialog[Opening]):
         yield Static(Content(""), id="sessions-problem")
 
     def on_mount(self) -> None:
-        self.query_one(RowList).focus()
+        self.set_focus(self.query_one(RowList))
         run_guarded(self, self._list_sessions)
 
     async def _list_sessions(self) -> None:

@@ -68,7 +68,7 @@ class UnusedScreen(Dialog[UnusedChoice]):
             reason = (visible(reference.reason, spaces=False), "$foreground-muted")
             rows.append(Content.assemble(f"{reference.token_id:>7}  ", text, pad, reason))
         self.query_one(RowList).show_rows(rows, header=header if rows else None)
-        self.query_one(Input).focus()
+        self.set_focus(self.query_one(Input))
 
     @on(Input.Changed)
     def show_problem(self, event: Input.Changed) -> None:

@@ -36,7 +36,7 @@ TabAct = Callable[[str], None]
 Forward = Callable[[Event], Awaitable[None]]
 NEED_NO_PANES = {"quit", "help", "log", "theme", "cancel", "defect"}
 LONGEST_OPENING = 0.5
-"""Seconds after which keys are commands again where nothing was opened; for a box: after the last of them."""
+"""Seconds after which keys are commands again where nothing was opened; for a box: after the last letter."""
 _LOOK = 0.02
 """Seconds from one look whether a box is there to the next."""
 

@@ -19,7 +19,7 @@ class TypeAhead:
         """By key, whether it opens a box."""
         self._kept: list[Key] | None = None
         self._heard = 0.0
-        """When the last key came."""
+        """When a box or pane was asked for, or the last letter came."""
         self.is_for_box = False
         """Whether a box has been asked for, and not a pane."""
 
@@ -32,7 +32,8 @@ class TypeAhead:
         be carried out; before that a key that opens a box waits too."""
         if self._kept is not None:
             self._kept.append(event)
-            self._heard = monotonic()
+            if event.is_printable:  # no other key goes on with a word: esc hammered where no box comes must be heard
+                self._heard = monotonic()
             return True
         names = filter(None, (event.key, event.character, *event.aliases))
         opened = [self._opening_keys[key] for key in names if key in self._opening_keys]
@@ -47,7 +48,7 @@ class TypeAhead:
         return self._kept is not None
 
     def is_silent_for(self, seconds: float) -> bool:
-        """Whether the last key came longer ago."""
+        """Whether the last letter came longer ago."""
         return monotonic() - self._heard > seconds
 
     def release(self) -> list[Key]:
