@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -194,11 +196,22 @@ EXCHANGED = 2
 is the best, and so exchange two tokens."""
 
 
-def _matched_alike(was: LineagePair, came: LineagePair, alpha: float) -> LineagePair:
-    """`came` with the matchings of `was`, where they differ by an exchange and decide the same."""
+def _matched_alike(was: LineagePair, came: LineagePair, alpha: float, tolerance: float) -> LineagePair:
+    """`came` with the matchings of `was`, where they differ by an exchange and decide the same; with its similarities,
+    where they differ by no more than `tolerance` standard deviations: beside 0 there is no relative error to hold."""
     recorded = {rung.name: rung for rung in was.rungs}
     rungs = tuple(_exchanged(recorded.get(rung.name, rung), rung, alpha) for rung in came.rungs)
-    return msgspec.structs.replace(came, rungs=rungs)
+    own, others = (_near(*each, tolerance) for each in ((was.own, came.own), (was.others, came.others)))
+    return msgspec.structs.replace(came, rungs=rungs, own=own, others=others)
+
+
+def _near(was: tuple[float, ...], came: tuple[float, ...], tolerance: float) -> tuple[float, ...]:
+    """`came`, each number that is as near as `tolerance` to that of `was` being the same."""
+    if len(was) != len(came):
+        return came
+    return tuple(
+        one if math.isclose(one, other, abs_tol=tolerance) else other for one, other in zip(was, came, strict=True)
+    )
 
 
 def _exchanged(was: Rung, came: Rung, alpha: float) -> Rung:
@@ -220,7 +233,8 @@ def _compare(request: FindLineage, recorded: Lineage, live: Lineage, comparison:
         for pair in live.pairs
     )
     if len(pairs) == len(recorded.pairs):
-        pairs = tuple(_matched_alike(*each, request.alpha) for each in zip(recorded.pairs, pairs, strict=True))
+        alike = partial(_matched_alike, alpha=request.alpha, tolerance=comparison.tolerance.relative)
+        pairs = tuple(map(alike, recorded.pairs, pairs))
     tree = live.tree if recorded.tree is not None else None
     return compare_plainly(request, recorded, msgspec.structs.replace(live, pairs=pairs, tree=tree), comparison)
 

@@ -151,3 +151,14 @@ def test_a_matching_may_exchange_two_tokens_that_are_nearly_as_good(fixed: int, 
     request = FindLineage(children=("child",), bases=("base-0",), templates=TEMPLATES)
     agreement = spec_of(request).compare(request, found(35, 1e-38), found(fixed, p), Comparison())
     assert (agreement.difference == "") == agrees
+
+
+@pytest.mark.parametrize(("came", "agrees"), [(0.0132981, True), (0.0142, False), (-0.0132965, False)])
+def test_a_similarity_near_0_is_held_to_its_own_unit(came: float, agrees: bool) -> None:
+    def found(own: float) -> Lineage:
+        whole = msgspec.structs.replace(pair("base-0", "related"), token_bytes=("61",), own=(own,), others=(0.0,))
+        return Lineage(pairs=(whole,), favourites=())
+
+    request = FindLineage(children=("child",), bases=("base-0",), templates=TEMPLATES)
+    agreement = spec_of(request).compare(request, found(0.0132965), found(came), Comparison())
+    assert (agreement.difference == "") == agrees

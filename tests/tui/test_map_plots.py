@@ -245,6 +245,11 @@ async def test_w_is_named_where_there_is_another_definition() -> None:
         alone = replace(view.parted, definitions=dict(list(view.parted.definitions.items())[:1]))
         assert "w chooses" not in no_probability_words(alone)
         assert "w chooses" not in no_curve_words(alone, None)
+        view._part(alone)
+        await pilot.press("w")
+        assert app.pane.canvas.shows_regions, "it does nothing to the map that is not seen"
+        await pilot.press("h", "w")
+        assert not app.pane.canvas.shows_regions
 
 
 async def test_b_plots_the_next_column_against_the_same_verdicts() -> None:

@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
-from explorer.tui.shell.sweeper import sweep
+from explorer.tui.shell import sweeper
+from explorer.tui.shell.sweeper import Sweeper
 
 
 def wait() -> None:
@@ -31,5 +32,23 @@ def test_what_survives_is_set_aside_after_long_work_and_not_after_a_long_wait(
     monkeypatch.setattr(gc, "get_count", lambda: (0, 5, 0))
     monkeypatch.setattr(gc, "collect", pass_over)
     monkeypatch.setattr(gc, "freeze", lambda: told.append("frozen"))
-    sweep()
+    Sweeper().sweep()
     assert len(told) == frozen
+
+
+@pytest.mark.parametrize(("middle", "collected"), [(1, 0), (4, 1)])
+def test_while_keys_come_it_waits_until_much_has_gathered(
+    monkeypatch: pytest.MonkeyPatch, middle: int, collected: int
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(gc, "get_count", lambda: (0, 9, middle))
+    monkeypatch.setattr(gc, "collect", lambda: told.append("collected"))
+    now = 100.0
+    monkeypatch.setattr(sweeper, "monotonic", lambda: now)
+    swept = Sweeper()
+    swept.note_act()
+    swept.sweep()
+    assert len(told) == collected
+    now += 1
+    swept.sweep()
+    assert len(told) == collected + 1, "nobody waits for the screen"

@@ -63,11 +63,15 @@ class Head:
         )
 
     def _slices(self, states: Float[Tensor, "rows d_model"]) -> Iterator[tuple[int, Float32[Tensor, "rows slice"]]]:
+        """In ascending order. The last slice reaches back over tokens that were in the one before, and leaves them out:
+        a narrower product sums the same numbers in another order."""
         weight, bias = self.product.weight, self.product.bias
         step = SLICE["cuda" if states.is_cuda else "cpu"]
         for first in range(0, len(weight), step):
-            part = slice(first, first + step)
-            yield first, nn.functional.linear(states, weight[part], None if bias is None else bias[part]).float()
+            begin = max(0, min(first, len(weight) - step))
+            part = slice(begin, begin + step)
+            found = nn.functional.linear(states, weight[part], None if bias is None else bias[part])
+            yield first, found[:, first - begin :].float()
 
 
 def is_sliceable(wanted: Wanted) -> bool:

@@ -12,7 +12,7 @@ from explorer.base.errors import ExplorerError
 from explorer.settings import state_folder
 from explorer.specs.registry import REGISTRY
 from explorer.tui.shell.guarded import Work, run_guarded
-from explorer.tui.shell.sweeper import PERIOD, begin_sweeping, sweep
+from explorer.tui.shell.sweeper import PERIOD
 
 if TYPE_CHECKING:
     from explorer.tui.shell.stage import Stage
@@ -53,8 +53,8 @@ async def open_panes(stage: Stage) -> None:
     await _divide(stage)
     stage.looks.read_all()
     sys.setswitchinterval(TURN)
-    begin_sweeping()
-    stage.set_interval(PERIOD, sweep)
+    stage.sweeper.begin()
+    stage.set_interval(PERIOD, stage.sweeper.sweep)
     stage.select()
 
 

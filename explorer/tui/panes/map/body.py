@@ -70,6 +70,10 @@ class MapBody(Guarded, Vertical):
     def on_mount(self) -> None:
         self._say_how()
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Where the plots are shown, no key changes the map behind them."""
+        return self.canvas.display if action == "regions" else super().check_action(action, parameters)
+
     def action_regions(self) -> None:
         """Show or hide the regions' names."""
         self.canvas.shows_regions = not self.canvas.shows_regions

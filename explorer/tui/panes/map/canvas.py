@@ -7,17 +7,19 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import ClassVar
 
+from rich.style import Style
 from textual import events
 from textual.binding import BindingType
 from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
+from textual.style import Style as VisualStyle
 from textual.widget import Widget
 
 from explorer.base.records.maps import Window
 from explorer.tui.panes.map.aim import Aim
 from explorer.tui.panes.map.canvas_keys import KEYS, ActingKeys
-from explorer.tui.panes.map.painting import BELOW, GUTTER, Painter
+from explorer.tui.panes.map.painting import BELOW, GUTTER, frame, with_aim
 from explorer.tui.panes.map.scene import Drawn, Scene, draw, fit_window
 from explorer.tui.panes.map.windows import CELL, Cell, cell_of, pan_window, place_of, zoom_window
 from explorer.tui.shell.guarded import Guarded, run_guarded
@@ -58,7 +60,7 @@ class MapCanvas(Guarded, Widget, can_focus=True):
         self.aim, self.shows_regions = Aim(), True
         self._whole: Window = (0.0, 1.0, 0.0, 1.0)
         self._wanted, self._is_drawing, self._keys = 0, False, ActingKeys(self)
-        self._painter: Painter | None = None
+        self._lines: list[Strip] = []
         self.when_drawn: Callable[[], None] = lambda: None  # called before a picture is painted: words change with it
 
     # ── what the pane calls ──
@@ -115,7 +117,7 @@ class MapCanvas(Guarded, Widget, can_focus=True):
         self._wanted += 1
         self._keys.note(self.scene, self._whole, self.aim)
         if self.scene is None:
-            self.drawn = Drawn()
+            self.drawn, self._lines = Drawn(), []
             self.refresh()
         elif self.is_mounted and not self._is_drawing:
             self._is_drawing = True
@@ -126,9 +128,10 @@ class MapCanvas(Guarded, Widget, can_focus=True):
             made = -1
             while made != self._wanted and self.scene is not None:
                 made, size, palette = self._wanted, (self.columns, self.rows), Palette.of(self.app.theme_variables)
-                drawn = await asyncio.to_thread(draw, self.scene, *size, palette, self.shows_regions)
+                look = self.visual_style
+                drawn, lines = await asyncio.to_thread(_draw, self.scene, size, palette, look, self.shows_regions)
                 if size == (self.columns, self.rows):
-                    self.drawn = drawn
+                    self.drawn, self._lines = drawn, lines
                     self.when_drawn()
                     self.refresh()
         finally:
@@ -225,10 +228,33 @@ class MapCanvas(Guarded, Widget, can_focus=True):
         self.refresh()
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        """Lines that are drawn at once are of one painter."""
-        self._painter = None if self.scene is None else Painter.of(self, self.scene)
-        return super().render_lines(crop)
+        """As they were made in the thread, with what is aimed at: there is no frame, padding or tint to be added, and
+        Textual's way through its own cache of styles takes twice as long."""
+        background, filters = self.background_colors[1], self.get_line_filters()
+        lines = self._aimed(crop.line_range)
+        for each in filters:
+            lines = [line.apply_filter(each, background) for line in lines]
+        return lines if crop.column_span == (0, self.size.width) else [line.crop(*crop.column_span) for line in lines]
 
-    def render_line(self, y: int) -> Strip:
-        line = self._painter.line(y) if self._painter and self.drawn.strips else Strip([])
-        return line.crop_extend(0, self.size.width, self.visual_style.rich_style)
+    def _aimed(self, shown: range) -> list[Strip]:
+        """Lines of the widget as they are now."""
+        base, width, columns, rows = self.visual_style.rich_style, self.size.width, self.columns, self.rows
+        blank = Strip.blank(width, base)
+        if not self._lines:
+            return [blank] * len(shown)
+        red, green, blue = Palette.of(self.app.theme_variables).accent
+        cross = base + Style(color=f"rgb({red},{green},{blue})", bold=True, reverse=self.has_focus)
+        lines = [self._lines[y] if y < len(self._lines) else blank for y in shown]
+        aimed = (
+            with_aim(line, y, self.aim, columns, cross) if y < rows else line
+            for y, line in zip(shown, lines, strict=True)
+        )
+        return [line.crop_extend(0, width, base) for line in aimed]
+
+
+def _draw(
+    scene: Scene, size: Cell, palette: Palette, look: VisualStyle, shows_regions: bool
+) -> tuple[Drawn, list[Strip]]:
+    """In a thread: the map, and the lines of the widget with it."""
+    drawn = draw(scene, *size, palette, shows_regions)
+    return drawn, frame(scene, drawn, size, look)
