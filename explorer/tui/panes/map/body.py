@@ -133,8 +133,13 @@ class MapBody(Guarded, Vertical):
         """Bring the words up to date; `made` is the whole map, where that is here, `subject` the selected token."""
         scene = self.canvas.scene
         if scene is not None:
-            # Lines of one row: to lay out the screen takes 10 ms.
-            self._heading.update(heading(scene, self.canvas.drawn), layout=False)
-            self._legend.update(legend(scene, self.canvas.drawn, self._legend.size.width), layout=False)
+            _bring_up_to_date(self._heading, heading(scene, self.canvas.drawn))
+            _bring_up_to_date(self._legend, legend(scene, self.canvas.drawn, self._legend.size.width))
             self._status.say(*telling.status(self.canvas, made, subject), style="$foreground-muted")
             self._class_legend.show(scene.colour, self.canvas.drawn.classes)
+
+
+def _bring_up_to_date(line: Static, words: Content) -> None:
+    """Of one row: to lay out the screen anew takes 10 ms, to paint a line that says the same 1."""
+    if not (isinstance(line.content, Content) and line.content.is_same(words)):
+        line.update(words, layout=False)

@@ -5,6 +5,7 @@ Pure, for a worker thread: 262,144 tokens take about 8 ms at 118 x 34 cells.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeVar
@@ -21,6 +22,7 @@ from explorer.tables.map_cells import Cells, Cloud, unpack_cells, unpack_classes
 from explorer.tui.widgets.plot import Label, Palette, Point, Rgb
 
 Number = TypeVar("Number", np.int64, np.float64)
+Added = TypeVar("Added", np.int64, np.float64, np.uint8)
 
 ACROSS, DOWN = 2, 4
 """Dots of a cell."""
@@ -91,14 +93,18 @@ def _colours(cloud: Cloud, dots: Cells, window: Window, rows: int, columns: int)
 
 def patterns_of(lit: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:
     """The braille patterns' lower bytes [rows, columns] of dots that are lit, [rows, DOWN, columns, ACROSS]."""
-    patterns: npt.NDArray[np.uint8] = (lit * _DOTS[None, :, None, :]).sum(axis=(1, 3), dtype=np.uint8)
-    return patterns
+    return _added(lit * _DOTS[None, :, None, :])
 
 
 def _of_cells(dots: npt.NDArray[Number], rows: int, columns: int) -> npt.NDArray[Number]:
     """Sums of the dots of each cell."""
-    summed: npt.NDArray[Number] = dots.reshape(rows, DOWN, columns, ACROSS).sum(axis=(1, 3))
-    return summed
+    return _added(dots.reshape(rows, DOWN, columns, ACROSS))
+
+
+def _added(dots: npt.NDArray[Added]) -> npt.NDArray[Added]:
+    """[rows, columns] sums of [rows, DOWN, columns, ACROSS]; slice by slice takes a fifth of the time of `sum`."""
+    found: npt.NDArray[Added] = sum(dots[:, down, :, across] for down in range(DOWN) for across in range(ACROSS))
+    return found
 
 
 def _dithered(
@@ -143,8 +149,8 @@ def raster_strips(
 
     Blanks take the colour before them, so that a row has few segments; the ground is the widget's.
     """
-    inks = drawn.inks(palette)
-    strips = [_row_strip(drawn, row, inks) for row in range(len(drawn.dots))]
+    inks = [_ink(colour) for colour in drawn.inks(palette)]
+    strips = [Strip(segments, drawn.dots.shape[1]) for segments in _runs(drawn, inks)]
     width = drawn.dots.shape[1]
     marks = [Label(point.column, point.row, point.glyph, point.colour, bold=True) for point in points]
     for label in (*marks, *labels):
@@ -152,20 +158,24 @@ def raster_strips(
     return strips
 
 
-def _row_strip(drawn: Raster, row: int, by_colour: tuple[Rgb, ...]) -> Strip:
-    colours = drawn.colours[row]
-    text = "".join(map(chr, (drawn.dots[row].astype(np.int32) + BLANK).tolist())).replace(chr(BLANK), " ")
-    inked = np.flatnonzero(colours != EMPTY)
-    if not len(inked):
-        return Strip([Segment(text)], len(text))
-    changes = inked[np.flatnonzero(np.diff(colours[inked])) + 1]
-    starts = [0, *changes.tolist(), len(text)]
-    inks = [colours[inked[0]], *colours[changes]]
-    segments = [
-        Segment(text[start:end], _ink(by_colour[int(ink)]))
-        for start, end, ink in zip(starts, starts[1:], inks, strict=False)
-    ]
-    return Strip(segments, len(text))
+def _runs(drawn: Raster, inks: Sequence[Style]) -> list[list[Segment]]:
+    """The segments of each row. Worked out for all rows at once: NumPy takes as long for one."""
+    rows, columns = drawn.dots.shape
+    codes = np.where(drawn.dots == 0, ord(" "), BLANK + drawn.dots.astype(np.uint32)).astype("<u4")
+    text = codes.tobytes().decode("utf-32-le")
+    inked = drawn.colours != EMPTY
+    places = np.where(inked, np.arange(columns), -1)
+    last = np.maximum.accumulate(places, axis=1)
+    last = np.where(last < 0, np.argmax(inked, axis=1)[:, None], last)  # blanks before the first dot take its colour
+    filled = np.take_along_axis(drawn.colours, last, axis=1)
+    begins = np.ones((rows, columns), dtype=np.bool_)
+    begins[:, 1:] = filled[:, 1:] != filled[:, :-1]
+    starts = np.flatnonzero(begins).tolist()
+    colours = filled[begins].tolist()
+    found: list[list[Segment]] = [[] for _ in range(rows)]
+    for start, end, colour in zip(starts, [*starts[1:], rows * columns], colours, strict=True):
+        found[start // columns].append(Segment(text[start:end], None if colour == EMPTY else inks[colour]))
+    return found
 
 
 @lru_cache(maxsize=64)
