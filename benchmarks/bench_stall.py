@@ -133,6 +133,12 @@ async def map_tour(meter: Meter, source: str) -> None:
         async with app.run_test(size=(120, 40)) as pilot:
             await until(pilot, lambda: app.selection.columns is not None and not app.runs.running)
             pane = app.query_one(MapPane)
+            for what, tab in (("another tab (Compare)", "compare"), ("the map's tab, empty", "map")):
+                async with meter.phase(f"{what}, shown for the first time"):
+                    app.workspace.show_tab(tab)
+                    await asyncio.sleep(1)
+            app.workspace.show_tab("tokens")
+            await asyncio.sleep(1)
             async with meter.phase(f"first map of {source}"):
                 app.simulate_key("M")
                 await until(pilot, lambda: pane.canvas.scene is not None)

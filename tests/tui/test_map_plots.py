@@ -24,6 +24,7 @@ from explorer.base.records.verification import ReadVerdicts, Verify
 from explorer.sessions.file.store import SessionWriter
 from explorer.tables.row_exports import write_rows
 from explorer.tables.tested import TokenVerdicts
+from explorer.tui.panes.map.canvas import MapCanvas
 from explorer.tui.panes.map.heard_verdicts import HeardVerdicts
 from explorer.tui.panes.map.making import Made
 from explorer.tui.panes.map.pane import MapPane
@@ -247,9 +248,10 @@ async def test_w_is_named_where_there_is_another_definition() -> None:
         assert "w chooses" not in no_curve_words(alone, None)
         view._part(alone)
         await pilot.press("w")
-        assert app.pane.canvas.shows_regions, "it does nothing to the map that is not seen"
+        canvas = app.query_one(MapCanvas)
+        assert canvas.shows_regions, "it does nothing to the map that is not seen"
         await pilot.press("h", "w")
-        assert not app.pane.canvas.shows_regions
+        assert not canvas.shows_regions
 
 
 async def test_b_plots_the_next_column_against_the_same_verdicts() -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, reduce
 from typing import TypeVar
 
 import numpy as np
@@ -103,7 +103,8 @@ def _of_cells(dots: npt.NDArray[Number], rows: int, columns: int) -> npt.NDArray
 
 def _added(dots: npt.NDArray[Added]) -> npt.NDArray[Added]:
     """[rows, columns] sums of [rows, DOWN, columns, ACROSS]; slice by slice takes a fifth of the time of `sum`."""
-    found: npt.NDArray[Added] = sum(dots[:, down, :, across] for down in range(DOWN) for across in range(ACROSS))
+    slices = (dots[:, down, :, across] for down in range(DOWN) for across in range(ACROSS))
+    found: npt.NDArray[Added] = reduce(np.add, slices)
     return found
 
 
