@@ -32,7 +32,7 @@ def test_what_survives_is_set_aside_after_long_work_and_not_after_a_long_wait(
     monkeypatch.setattr(gc, "get_count", lambda: (0, 5, 0))
     monkeypatch.setattr(gc, "collect", pass_over)
     monkeypatch.setattr(gc, "freeze", lambda: told.append("frozen"))
-    Sweeper().sweep()
+    Sweeper(lambda: 0.0).sweep()
     assert len(told) == frozen
 
 
@@ -45,8 +45,7 @@ def test_while_keys_come_it_waits_until_much_has_gathered(
     monkeypatch.setattr(gc, "collect", lambda: told.append("collected"))
     now = 100.0
     monkeypatch.setattr(sweeper, "monotonic", lambda: now)
-    swept = Sweeper()
-    swept.note_act()
+    swept = Sweeper(lambda: 99.9)
     swept.sweep()
     assert len(told) == collected
     now += 1

@@ -40,8 +40,7 @@ class Pane(Guarded, Widget):
     content: ClassVar[str] = ""
     """Selector of the widgets that show outcomes: the one in sight has the keys when the pane's tab is chosen."""
 
-    selection: reactive[Selection] = reactive(Selection(), init=False, repaint=False)
-    """What stands in a pane repaints itself; the ground between never changes, and would take 1 to 3 ms."""
+    selection: reactive[Selection] = reactive(Selection(), init=False, repaint=False)  # the ground has nothing to tell
 
     @classmethod
     def made_for(cls, settings: Settings, *, id: str) -> Self:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from functools import partial
 from inspect import isawaitable
+from time import monotonic
 from typing import Any
 
 from textual.app import App, SystemCommand
@@ -61,6 +62,8 @@ class Dispatcher:
         self._chosen = without_aliases(keys)
         self._type_ahead = TypeAhead()
         self._type_ahead.heed([app.COMMAND_PALETTE_BINDING])
+        self.last_key = 0.0
+        """When the last key came, by `time.monotonic`."""
         self.commands: list[Command] = []
         self.acts: dict[str, Act] = {"help": self.show_help}
         """What each command does, by its name."""
@@ -131,6 +134,7 @@ class Dispatcher:
         """Whether `event` is a key for a box that is being opened: it is forwarded when the box is there."""
         if not isinstance(event, Key) or event.is_forwarded:
             return False
+        self.last_key = monotonic()
         is_free = len(self._app.screen_stack) == 1 and not _takes_letters(self._app.focused)
         was_waiting = self._type_ahead.is_waiting
         is_kept = self._type_ahead.keeps(event, is_free=is_free, is_open=is_open)

@@ -12,7 +12,7 @@ from explorer.base.errors import ExplorerError
 from explorer.settings import state_folder
 from explorer.specs.registry import REGISTRY
 from explorer.tui.shell.guarded import Work, run_guarded
-from explorer.tui.shell.sweeper import PERIOD
+from explorer.tui.shell.sweeper import PERIOD, Sweeper
 
 if TYPE_CHECKING:
     from explorer.tui.shell.stage import Stage
@@ -53,8 +53,9 @@ async def open_panes(stage: Stage) -> None:
     await _divide(stage)
     stage.looks.read_all()
     sys.setswitchinterval(TURN)
-    stage.sweeper.begin()
-    stage.set_interval(PERIOD, stage.sweeper.sweep)
+    sweeper = Sweeper(lambda: stage.dispatcher.last_key)
+    sweeper.begin()
+    stage.set_interval(PERIOD, sweeper.sweep)
     stage.select()
 
 

@@ -33,7 +33,6 @@ from explorer.tui.shell.messages import ColumnsFound, Remark, Selection
 from explorer.tui.shell.notices import Notices
 from explorer.tui.shell.palette import offer_columns, offer_looks, offer_plot, show_palette
 from explorer.tui.shell.room import NARROW
-from explorer.tui.shell.sweeper import Sweeper
 from explorer.tui.shell.workspace import Workspace
 from explorer.tui.widgets.guard import ControlGuard
 from explorer.tui.widgets.model_bar import ModelBar
@@ -99,7 +98,6 @@ class Stage(Guarded, App[None]):
         }
         acts |= self.copying.acts | {"export": self.exports.open_shown}
         self.dispatcher.add(self.commands, acts | self.workspace.acts)
-        self.sweeper = Sweeper()
         self._control_guard = ControlGuard()  # one and the same: every line keeps what it made of the line
 
     def get_default_screen(self) -> Screen[None]:
@@ -135,8 +133,6 @@ class Stage(Guarded, App[None]):
         await self.dispatcher.carry_out(name)
 
     async def on_event(self, event: events.Event) -> None:
-        if isinstance(event, events.InputEvent):
-            self.sweeper.note_act()
         if not self.dispatcher.keeps(event, is_open=self.is_open):
             await super().on_event(event)
 

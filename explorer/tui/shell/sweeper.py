@@ -7,12 +7,13 @@ finds. Left to Python, it comes when 100,000 such objects have gathered, and sto
 from __future__ import annotations
 
 import gc
+from collections.abc import Callable
 from time import monotonic, thread_time
 
 PERIOD = 0.25
 """Seconds between two looks."""
 QUIET = 0.4
-"""Seconds since the last key or movement of the mouse from which on nobody waits for the screen."""
+"""Seconds since the last key from which on nobody waits for the screen."""
 _YOUNG_PASSES = 2
 """Collections of the youngest objects since the last look that make a full one worth its time."""
 _MIDDLE_PASSES = 4
@@ -25,8 +26,9 @@ _SLOW = 0.015
 class Sweeper:
     """Does the full collections, where it can between two keys: beside the drawing of a map they are 5 of 15 ms."""
 
-    def __init__(self) -> None:
-        self._acted = 0.0
+    def __init__(self, last_key: Callable[[], float]) -> None:
+        """`last_key`: when the last key came, by `time.monotonic`."""
+        self._last_key = last_key
 
     def begin(self) -> None:
         """Set what there is now aside for good; from here on `sweep` does the full collections."""
@@ -34,15 +36,11 @@ class Sweeper:
         gc.set_threshold(700, 10, 1000)
         gc.enable()
 
-    def note_act(self) -> None:
-        """The user pressed a key or moved the mouse."""
-        self._acted = monotonic()
-
     def sweep(self) -> None:
         """Collect all, where enough has been made since the last time. What survives a slow pass (modules that were
         imported late, for the most part) is set aside too, so that the next ones are quick again."""
         _, young, middle = gc.get_count()
-        is_quiet = monotonic() - self._acted > QUIET
+        is_quiet = monotonic() - self._last_key() > QUIET
         if middle >= _MIDDLE_PASSES or (is_quiet and (middle or young >= _YOUNG_PASSES)):
             began = thread_time()  # not the clock: another program may have had the processor
             gc.collect()

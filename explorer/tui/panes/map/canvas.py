@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import ClassVar
 
-from rich.style import Style
 from textual import events
 from textual.binding import BindingType
 from textual.geometry import Region
@@ -19,7 +18,7 @@ from textual.widget import Widget
 from explorer.base.records.maps import Window
 from explorer.tui.panes.map.aim import Aim
 from explorer.tui.panes.map.canvas_keys import KEYS, ActingKeys
-from explorer.tui.panes.map.painting import BELOW, GUTTER, frame, with_aim
+from explorer.tui.panes.map.painting import BELOW, GUTTER, cross_style, filtered, frame, with_aim
 from explorer.tui.panes.map.scene import Drawn, Scene, draw, fit_window
 from explorer.tui.panes.map.windows import CELL, Cell, cell_of, pan_window, place_of, zoom_window
 from explorer.tui.shell.guarded import Guarded, run_guarded
@@ -230,26 +229,12 @@ class MapCanvas(Guarded, Widget, can_focus=True):
     def render_lines(self, crop: Region) -> list[Strip]:
         """As they were made in the thread, with what is aimed at: there is no frame, padding or tint to be added, and
         Textual's way through its own cache of styles takes twice as long."""
-        background, filters = self.background_colors[1], self.get_line_filters()
-        lines = self._aimed(crop.line_range)
-        for each in filters:
-            lines = [line.apply_filter(each, background) for line in lines]
-        return lines if crop.column_span == (0, self.size.width) else [line.crop(*crop.column_span) for line in lines]
-
-    def _aimed(self, shown: range) -> list[Strip]:
-        """Lines of the widget as they are now."""
-        base, width, columns, rows = self.visual_style.rich_style, self.size.width, self.columns, self.rows
-        blank = Strip.blank(width, base)
-        if not self._lines:
-            return [blank] * len(shown)
-        red, green, blue = Palette.of(self.app.theme_variables).accent
-        cross = base + Style(color=f"rgb({red},{green},{blue})", bold=True, reverse=self.has_focus)
-        lines = [self._lines[y] if y < len(self._lines) else blank for y in shown]
-        aimed = (
-            with_aim(line, y, self.aim, columns, cross) if y < rows else line
-            for y, line in zip(shown, lines, strict=True)
-        )
-        return [line.crop_extend(0, width, base) for line in aimed]
+        lines, base = self._lines[crop.y : crop.bottom], self.visual_style.rich_style
+        if lines:
+            cross = cross_style(base, Palette.of(self.app.theme_variables).accent, is_strong=self.has_focus)
+            lines = with_aim(lines, crop.y, self.aim, (self.columns, self.rows), cross)
+        lines += [Strip.blank(self.size.width, base)] * (crop.height - len(lines))
+        return [line.crop_extend(*crop.column_span, base) for line in filtered(lines, self)]
 
 
 def _draw(

@@ -3,15 +3,18 @@ below."""
 
 from __future__ import annotations
 
+from rich.color import Color
 from rich.segment import Segment
 from rich.style import Style
 from textual.content import Content
 from textual.strip import Strip
 from textual.style import Style as VisualStyle
+from textual.widget import Widget
 
 from explorer.tui.panes.map.aim import Aim
 from explorer.tui.panes.map.scene import Drawn, Scene
 from explorer.tui.panes.map.windows import Cell, x_ticks, y_ticks
+from explorer.tui.widgets.plot import Rgb
 
 GUTTER = 8
 """Cells at the left for the numbers of y."""
@@ -48,8 +51,26 @@ def _muted_style(look: VisualStyle) -> Style:
     return segment.style or look.rich_style
 
 
-def with_aim(line: Strip, y: int, aim: Aim, columns: int, cross: Style) -> Strip:
-    """The line `y` of a frame with the selection and the cross over it."""
+def filtered(lines: list[Strip], widget: Widget) -> list[Strip]:
+    """Lines as they may leave for the terminal: without control characters, and in the colours that it has."""
+    background = widget.background_colors[1]
+    for each in widget.get_line_filters():
+        lines = [line.apply_filter(each, background) for line in lines]
+    return lines
+
+
+def cross_style(base: Style, accent: Rgb, *, is_strong: bool) -> Style:
+    """Of the cross; `is_strong`: arrow keys move it."""
+    return base + Style(color=Color.from_rgb(*accent), bold=True, reverse=is_strong)
+
+
+def with_aim(lines: list[Strip], first: int, aim: Aim, size: Cell, cross: Style) -> list[Strip]:
+    """Lines of a frame, from the line `first` on, with the selection and the cross over them."""
+    columns, rows = size
+    return [_aimed(line, y, aim, columns, cross) if y < rows else line for y, line in enumerate(lines, start=first)]
+
+
+def _aimed(line: Strip, y: int, aim: Aim, columns: int, cross: Style) -> Strip:
     if (span := aim.cells_of_row(y, columns)) is not None:
         start, end = GUTTER + span[0], GUTTER + span[1] + 1
         shaded = line.crop(start, end).apply_style(Style(reverse=True))
