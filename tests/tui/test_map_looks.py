@@ -101,6 +101,19 @@ async def test_sixteen_colours_tell_density_and_roles_by_glyphs(theme: str) -> N
         assert len(set(GLYPHS.values())) == len(GLYPHS)
 
 
+async def test_another_theme_is_on_the_whole_map_at_once() -> None:
+    app = harness(DARK)
+    async with app.run_test(size=SIZES[1]) as pilot:
+        await show(pilot)
+        canvas = app.query_one(MapCanvas)
+        for theme in (LIGHT, HIGH_CONTRAST, DARK):
+            app.theme = theme
+            await settled(pilot)
+            drawn = canvas.render_lines(Region(0, 0, *canvas.size))
+            grounds = {segment.style.bgcolor for strip in drawn for segment in strip if segment.style}
+            assert grounds == {canvas.visual_style.rich_style.bgcolor}
+
+
 @pytest.mark.parametrize("theme", [DARK, LIGHT, HIGH_CONTRAST])
 def test_classes_look_as_they_did(snap_compare: Snap, theme: str) -> None:
     assert snap_compare(harness(theme, CLASSED), terminal_size=SIZES[1], run_before=partial(show, sample=CLASSED))
